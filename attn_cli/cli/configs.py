@@ -1,0 +1,77 @@
+"""`attn configs`: the configurations that come with attn, and what each key means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attn_cli.cli.options import JsonOption
+from attn_cli.cli.terminal import console, result, result_json
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+
+def configs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Print this one's file.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="List every key, its default and its meaning.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the configurations that come with attn, or print one."""
+    from attn_cli.config.presets import find_config, presets
+
+    if name is not None:
+        result(find_config(name).read_text(encoding="utf-8").rstrip())
+    elif explain:
+        _explain(as_json)
+    elif as_json:
+        result_json({preset.name: preset.summary for preset in presets()})
+    else:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        table.add_column("config")
+        table.add_column("what it is")
+        for preset in presets():
+            table.add_row(preset.name, preset.summary)
+        console().print(table)
+
+
+def _explain(as_json: bool) -> None:
+    from attn_cli.config.schema import Config
+
+    explained: dict[str, dict[str, Any]] = {
+        f"{section}.{key}": {"default": field.get_default(), "meaning": field.description}
+        for section, holder in Config.model_fields.items()
+        for key, field in _keys(holder)
+    }
+    if as_json:
+        result_json(explained)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("key", no_wrap=True)
+    table.add_column("default", no_wrap=True)
+    table.add_column("meaning")
+    for dotted, facts in explained.items():
+        table.add_row(dotted, _as_yaml(facts["default"]), facts["meaning"])
+    console().print(table)
+
+
+def _as_yaml(value: object) -> str:
+    """A default as a user would write it after the key; `-` where there is none."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _keys(holder: FieldInfo) -> list[tuple[str, FieldInfo]]:
+    return list(type(holder.default).model_fields.items())

@@ -1,0 +1,46 @@
+"""Ctrl-C and SIGTERM as a wish that the run notices between two steps."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+from attn_cli.cli.terminal import notice
+
+
+class Interrupts:
+    """Within it, the first signal is noted, and the second ends the program at once.
+
+    `exit_code` is 128 plus the number of the signal that came, as shells expect;
+    None while none has.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code: int | None = None
+        self._before = {
+            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def wanted(self) -> bool:
+        """Whether a signal has come."""
+        return self.exit_code is not None
+
+    def __enter__(self) -> Interrupts:
+        for number in self._before:
+            signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted():
+            raise KeyboardInterrupt
+        self.exit_code = 128 + number
+        notice("\nstopping after this step; once more to stop at once")

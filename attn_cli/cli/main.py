@@ -1,0 +1,108 @@
+"""The `attn` command: its subcommands, and what happens when one of them fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from attn_cli import __version__
+from attn_cli.cli.configs import configs
+from attn_cli.cli.data import data_app
+from attn_cli.cli.evaluate import evaluate
+from attn_cli.cli.generate import generate
+from attn_cli.cli.inspect_shapes import inspect_shapes
+from attn_cli.cli.runs import runs
+from attn_cli.cli.terminal import notice, visible_controls
+from attn_cli.cli.train import train
+from attn_cli.errors import AttnError
+
+# As near to the user's Enter as a program gets to see; `--minutes` counts from here.
+STARTED = time.monotonic()
+
+app = typer.Typer(
+    name="attn",
+    help="Train a tiny character-level transformer in a minute, and see what happens inside it.",
+    epilog="Begin with: attn train",
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+app.command()(train)
+app.command()(generate)
+app.command("inspect-shapes")(inspect_shapes)
+app.command()(evaluate)
+app.command()(runs)
+app.command()(configs)
+app.add_typer(data_app, name="data")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"attn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def attn(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    context.obj = STARTED
+
+
+def main() -> None:
+    """Runs `attn` and leaves with its exit code: 0, 1, 2 or 130."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character shows its code instead of ending the program.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = app(prog_name="attn", standalone_mode=False) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has seen enough. The interpreter's own flush must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        if os.environ.get("ATTN_DEBUG"):
+            raise
+        code = _report(error)
+    except KeyboardInterrupt:
+        notice("")
+        code = 130
+    sys.exit(code)
+
+
+def _report(error: Exception) -> int:
+    """Says in one or two lines what went wrong; returns the exit code."""
+    if isinstance(error, AttnError):
+        message, hint, code = error.message, error.hint, error.exit_code
+    elif isinstance(error, typer.TyperException):
+        message, hint, code = error.format_message(), _usage(error), error.exit_code
+    elif isinstance(error, MemoryError):
+        message, hint, code = "out of memory", "lower model.n_embd or train.batch_size", 1
+    elif isinstance(error, OSError):
+        what = f" {error.filename}" if error.filename else ""
+        message, hint, code = f"the system refused{what}: {error.strerror or error}", None, 1
+    else:
+        message = f"unexpected {type(error).__name__}: {error}".partition("\n")[0]
+        hint, code = "this is a defect of attn; ATTN_DEBUG=1 shows where it happened", 1
+    if (code == 2 and not message.strip().startswith("Usage:")) or code != 2:
+        message = f"attn: {message}"
+    notice(visible_controls(message))
+    if hint:
+        notice(visible_controls(f"  {hint}"))
+    return code
+
+
+def _usage(error: typer.TyperException) -> str | None:
+    context = getattr(error, "ctx", None)
+    if context is None or error.format_message().startswith("Usage:"):
+        return None
+    return f"see: {context.command_path} --help"

@@ -1,0 +1,98 @@
+"""What a user sees while a model trains: a bar, the losses, and what the model writes."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Never
+
+from tqdm import tqdm
+
+from attn_cli.cli.terminal import notice, visible_controls
+
+if TYPE_CHECKING:
+    from attn_cli.model.transformer import Transformer
+    from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.metrics import StepMetrics
+
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps{postfix} [{elapsed}<{remaining}]"
+
+
+class TrainingProgress:
+    """An `Observer` of training: draws on standard error, keeps the samples.
+
+    On a terminal it draws a bar. Elsewhere, where a bar would be a heap of carriage
+    returns, it writes a line at each evaluation.
+
+    Args:
+        run: Where samples.txt goes.
+        write_sample: Lets a model write, given the step.
+        quiet: Whether to draw nothing.
+    """
+
+    def __init__(
+        self, run: RunFolder, write_sample: Callable[[Transformer, int], str], *, quiet: bool
+    ) -> None:
+        self.run = run
+        self.write_sample = write_sample
+        self.quiet = quiet
+        self.best_val_loss = float("inf")
+        self.best_sample = ""
+        self._val_loss: float | None = None
+        self._bar: tqdm[Never] | None = None
+
+    def began(self, model: Transformer, precision: str, device: str) -> None:
+        if self.quiet:
+            return
+        notice(f"{model.parameter_count():,} parameters, {precision} on {device}; {self.run.path}")
+        if sys.stderr.isatty():
+            self._bar = tqdm(total=0, bar_format=_BAR, dynamic_ncols=True, file=sys.stderr)
+
+    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
+        self._val_loss = metrics.val_loss or self._val_loss
+        if self._bar is None:
+            return
+        val = "" if self._val_loss is None else f" val {self._val_loss:.3f}"
+        self._bar.total = max(metrics.step, int(min(total_steps, 1e12)))
+        self._bar.set_postfix_str(
+            f"train {metrics.train_loss:.3f}{val} {metrics.chars_per_second:,.0f} chars/s",
+            refresh=False,
+        )
+        self._bar.update(metrics.step - self._bar.n)
+
+    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+        assert metrics.val_loss is not None
+        sample = self.write_sample(model, metrics.step)
+        self.run.append_sample(metrics.step, metrics.val_loss, sample)
+        if metrics.val_loss < self.best_val_loss:
+            self.best_val_loss, self.best_sample = metrics.val_loss, sample
+        if not self.quiet:
+            self._say(
+                f"step {metrics.step:,} · {metrics.seconds:.0f} s · train {metrics.train_loss:.3f}"
+                f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} chars/s"
+            )
+            self._say(_excerpt(sample))
+
+    def close(self) -> None:
+        """Ends the bar's line."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _say(self, text: str) -> None:
+        """A line above the bar."""
+        if self._bar is not None:
+            self._bar.write(visible_controls(text), file=sys.stderr)
+        else:
+            notice(text)
+
+
+def _excerpt(sample: str) -> str:
+    """The beginning of a sample as one indented line or two."""
+    flat = " ".join(visible_controls(sample).split())
+    return textwrap.fill(
+        textwrap.shorten(flat, 170, placeholder=" …"),
+        width=92,
+        initial_indent="  │ ",
+        subsequent_indent="  │ ",
+    )

@@ -1,0 +1,73 @@
+"""`attn runs`: what has been trained."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.cli.options import JsonOption
+from attn_cli.cli.terminal import console, notice, result_json
+
+if TYPE_CHECKING:
+    from attn_cli.runs.folder import RunFolder
+
+
+def runs(as_json: JsonOption = False) -> None:
+    """List the runs under runs/ (or $ATTN_RUNS), the newest first."""
+    from attn_cli.runs.folder import list_runs, runs_root
+
+    described = [_describe(run) for run in list_runs()]
+    if as_json:
+        result_json({"runs": described})
+        return
+    if not described:
+        notice(f"no run under {runs_root()}/ yet; make one with: attn train")
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "data"):
+        table.add_column(name)
+    for name in ("parameters", "steps", "best val loss", "age"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in described:
+        if "problem" in run:
+            table.add_row(run["run"], run["problem"], "", "", "", _age(run["age_seconds"]))
+            continue
+        loss = run["val_loss"]
+        table.add_row(
+            run["run"],
+            run["data"],
+            f"{run['parameters']:,}",
+            f"{run['steps']:,}",
+            "-" if loss is None else f"{loss:.4f}",
+            _age(run["age_seconds"]),
+        )
+    console().print(table)
+
+
+def _describe(run: RunFolder) -> dict[str, Any]:
+    from attn_cli.errors import CheckpointError
+    from attn_cli.runs.checkpoint import read_checkpoint
+
+    about: dict[str, Any] = {
+        "run": str(run.path),
+        "age_seconds": round(time.time() - run.config.stat().st_mtime),
+    }
+    try:
+        state = read_checkpoint(run.checkpoint("latest")).state
+        return about | {
+            "data": state["data"]["name"],
+            "parameters": state["parameters"],
+            "steps": state["step"],
+            "val_loss": state["best_val_loss"],
+        }
+    except CheckpointError as error:
+        return about | {"problem": error.message.removeprefix(f"run {run.path} ")}
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,58 @@
+"""What goes to which stream: results to standard output, notices to standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def result(text: str = "") -> None:
+    """A line of what the command was called for."""
+    print(harmless(text, sys.stdout))
+
+
+def notice(text: str) -> None:
+    """A line about how it is going."""
+    print(harmless(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def result_json(value: Mapping[str, Any]) -> None:
+    """The one JSON object of `--json`."""
+    print(json.dumps(value, ensure_ascii=True, allow_nan=False))
+
+
+def console() -> Console:
+    """For tables; knows the terminal's width, and that NO_COLOR or a pipe wants no colour."""
+    from rich.console import Console
+
+    # A pipe has no width; a table that is cut there would lose what a program reads.
+    width = None if sys.stdout.isatty() else 120
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+
+
+def harmless(text: str, stream: TextIO) -> str:
+    """The text as a terminal may show it: no character of it moves the cursor or changes colours.
+
+    A pipe or a file gets it unchanged.
+    """
+    return visible_controls(text) if stream.isatty() else text
+
+
+def visible_controls(text: str) -> str:
+    """A text with its control characters written out, but for newlines and tabs.
+
+    A form feed, the separator of documents, becomes an empty line.
+    """
+    return "".join(
+        character
+        if character.isprintable() or character in "\n\t"
+        else "\n"
+        if character == "\f"
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )

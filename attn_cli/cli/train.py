@@ -1,0 +1,210 @@
+"""`attn train`: a text in, a trained model out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attn_cli.cli.options import ConfigOption, JsonOption
+from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from attn_cli.config.load import Override
+    from attn_cli.config.schema import Config
+    from attn_cli.model.transformer import Transformer
+    from attn_cli.runs.folder import RunFolder
+    from attn_cli.text.corpus import Corpus
+    from attn_cli.training.trainer import TrainResult
+
+
+def train(
+    context: typer.Context,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...",
+            help="Files, folders, a built-in text (attn data list), or - for standard input.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The run's folder; a new one under runs/ if left out."),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Train for this long, and end on time.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Train for this many optimizer steps.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model on a text: the built-in tales in about a minute, or your own."""
+    from attn_cli.cli.interrupt import Interrupts
+    from attn_cli.cli.progress import TrainingProgress
+    from attn_cli.config.load import load_config, parse_override
+    from attn_cli.config.presets import DEFAULT, find_config
+
+    if minutes is not None and steps is not None:
+        raise InputError("--minutes and --steps exclude each other", "give one of the two")
+    overrides = [parse_override(setting) for setting in settings or ()]
+    overrides += _flags(text, minutes, steps, device, seed)
+    settled = load_config(find_config(config or DEFAULT), overrides)
+
+    from attn_cli.runs.folder import create_run
+    from attn_cli.text.corpus import check_length, load_corpus
+
+    corpus = load_corpus(
+        settled.data.text,
+        settled.data.tokenizer,
+        settled.data.unknown,
+        settled.data.validation_fraction,
+    )
+    check_length(corpus, settled.model.block_size)
+    if not quiet:
+        _tell_of(corpus)
+
+    from attn_cli.training.device import choose_device
+    from attn_cli.training.trainer import Trainer
+
+    chosen_device = choose_device(settled.train.device)
+    run = create_run(out, corpus.name)
+    settled = _with_text(settled, corpus, run)
+    run.describe(settled, corpus.tokenizer)
+
+    progress = TrainingProgress(run, _sampler(settled, corpus), quiet=quiet)
+    trainer = Trainer(settled, corpus, run, progress, device=chosen_device, started=context.obj)
+    with Interrupts() as interrupts:
+        try:
+            outcome = trainer.fit(interrupts.wanted)
+        finally:
+            progress.close()
+    _draw(run)
+    if as_json:
+        result_json(_as_json(run, outcome))
+    else:
+        _report(run, corpus, outcome, progress.best_sample)
+    if interrupts.exit_code is not None:
+        raise typer.Exit(interrupts.exit_code)
+
+
+def _flags(
+    text: list[str] | None,
+    minutes: float | None,
+    steps: int | None,
+    device: str | None,
+    seed: int | None,
+) -> list[Override]:
+    """The options that stand for a key of the configuration."""
+    from attn_cli.config.load import Override
+
+    flags: dict[str, tuple[str, Any]] = {
+        "train.steps": ("--steps", steps),
+        "train.minutes": ("--minutes", minutes),
+        "train.device": ("--device", device),
+        "train.seed": ("--seed", seed),
+    }
+    overrides = [
+        Override(key, value, f"{flag} {value}")
+        for key, (flag, value) in flags.items()
+        if value is not None
+    ]
+    if steps is not None:
+        overrides.append(Override("train.minutes", None, "--steps"))
+    if text:
+        overrides.append(Override("data.text", text, "TEXT"))
+    return overrides
+
+
+def _tell_of(corpus: Corpus) -> None:
+    """What the text is, and what of it had to change."""
+    tokenizer = corpus.tokenizer
+    notice(
+        f"{corpus.name}: {corpus.chars:,} characters, "
+        f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
+    )
+    if corpus.source.skipped:
+        notice(f"  {corpus.source.skipped} files that look binary were left out")
+    if corpus.changed:
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
+        notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
+
+
+def _with_text(config: Config, corpus: Corpus, run: RunFolder) -> Config:
+    """The configuration with its text named so that it is found from any folder."""
+    names = list(corpus.sources)
+    if "-" in names:
+        names = [str(run.keep_text(corpus.source.chunks()).resolve())]
+    data = config.data.model_copy(update={"text": names})
+    return config.model_copy(update={"data": data})
+
+
+def _sampler(config: Config, corpus: Corpus) -> Any:
+    from attn_cli.generation.engine import write_document
+    from attn_cli.generation.sampling import Controls
+
+    sample = config.sample
+    controls = Controls(sample.temperature, sample.top_k, sample.top_p)
+
+    def write_sample(model: Transformer, step: int) -> str:
+        # The seed is the run's and the step's, so that a sample can be had again.
+        seed = config.train.seed + step
+        return write_document(model, corpus.tokenizer, controls, seed, sample.max_new_chars).text
+
+    return write_sample
+
+
+def _draw(run: RunFolder) -> None:
+    from attn_cli.runs.curves import draw_curves
+    from attn_cli.runs.metrics import read_metrics
+
+    draw_curves(run.curves, list(read_metrics(run.metrics)), run.path.name)
+
+
+def _as_json(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
+    from attn_cli.runs.metrics import bits
+
+    return {
+        "run": str(run.path),
+        "steps": outcome.steps,
+        "chars": outcome.chars,
+        "seconds": round(outcome.seconds, 3),
+        "parameters": outcome.parameters,
+        "val_loss": outcome.val_loss,
+        "val_bits_per_char": bits(outcome.val_loss),
+        "best_step": outcome.best_step,
+        "interrupted": outcome.interrupted,
+    }
+
+
+def _report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) -> None:
+    from attn_cli.cli.evaluate import floor_line
+    from attn_cli.runs.metrics import bits
+
+    if sample:
+        result(sample.strip("\n") + "\n")
+    result(
+        f"val loss {outcome.val_loss:.4f} nats per character, "
+        f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
+    )
+    floor = floor_line(corpus.sources)
+    if floor:
+        result(floor)
+    result(
+        f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
+        f"{outcome.chars:,} characters, {outcome.seconds:.0f} s"
+    )
+    result(f"run {run.path}")
+    result('next: attn generate "Hello"')

@@ -1,0 +1,248 @@
+"""A YAML file and `--set` overrides to a checked `Config`, with errors that name the place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from attn_cli.config.schema import Config
+from attn_cli.errors import ConfigError
+
+# A configuration is a page of text; what is larger is something else.
+MAX_BYTES = 1_000_000
+
+
+class _Loader(yaml.SafeLoader):
+    """`yaml.safe_load`, but `1e-3` is a number, as in YAML 1.2 and as everyone expects."""
+
+
+_Loader.yaml_implicit_resolvers = dict(yaml.SafeLoader.yaml_implicit_resolvers)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+@dataclass(frozen=True)
+class Override:
+    """One value that the command line sets.
+
+    Attributes:
+        key: The dotted path, `train.learning_rate`.
+        value: Its value, already a number, string, list or None.
+        origin: What the user typed, for messages: `--set train.steps=0`, `--steps`.
+    """
+
+    key: str
+    value: Any
+    origin: str
+
+
+def parse_override(text: str) -> Override:
+    """Reads the `a.b=value` of a `--set`; the value is YAML.
+
+    Raises:
+        ConfigError: There is no `=`, or the value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: not of the form key=value", "as in --set train.steps=500")
+    origin = f"--set {text}"
+    node = _compose(value, origin)
+    return Override(key.strip(), None if node is None else _construct(node), origin)
+
+
+def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config:
+    """Reads and checks a configuration.
+
+    Args:
+        path: A YAML file; None for the defaults alone.
+        overrides: What the command line sets, later ones over earlier ones.
+
+    Raises:
+        ConfigError: The file cannot be read, is not a mapping, or has a key or a
+            value that is wrong; the message names file, line and key.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if path is not None:
+        values, origins = _read(path)
+    for override in overrides:
+        _apply(values, override)
+        origins[override.key] = override.origin
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise _explain(error, origins, str(path) if path else "defaults") from None
+
+
+def dump_config(config: Config) -> str:
+    """The configuration as YAML, every key written out."""
+    return yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a file, and where each dotted key stands in it (`file:line`)."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        text = raw.decode("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read config {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes, so not a configuration")
+
+    node = _compose(text, str(path))
+    if node is None:
+        return {}, {}
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{path}:1: a configuration is a mapping of sections", _SECTIONS_HINT)
+    origins = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
+    values = _construct(node)
+    # An empty section, `train:` alone on its line, is a section without keys.
+    return {key: {} if value is None else value for key, value in values.items()}, origins
+
+
+_SECTIONS_HINT = f"its sections are {', '.join(Config.model_fields)}; see `attn configs --explain`"
+
+
+def _compose(text: str, origin: str) -> yaml.Node | None:
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            # An alias of aliases grows without bound, and no configuration needs one.
+            if isinstance(event, yaml.AliasEvent):
+                line = f":{event.start_mark.line + 1}" if event.start_mark else ""
+                raise ConfigError(f"{origin}{line}: YAML aliases are not used here")
+        return yaml.compose(text, Loader=_Loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "nested too deeply")
+        where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
+        raise ConfigError(f"{where}: invalid YAML: {problem}") from None
+
+
+def _construct(node: yaml.Node) -> Any:
+    loader = _Loader("")
+    try:
+        return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:
+        line = node.start_mark.line + 1 if node.start_mark else 1
+        problem = getattr(error, "problem", None) or error
+        raise ConfigError(f"line {line}: {problem}") from None
+    finally:
+        loader.dispose()
+
+
+def _lines(node: yaml.MappingNode, file: str, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Each dotted key of a mapping and the line it stands on."""
+    seen: set[str] = set()
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise ConfigError(f"{file}:{line}: a key must be a plain word")
+        key = f"{prefix}{key_node.value}"
+        if key in seen:
+            raise ConfigError(f"{file}:{line}: {key} is given twice", "keep one of the two")
+        seen.add(key)
+        yield key, line
+        if isinstance(value_node, yaml.MappingNode):
+            yield from _lines(value_node, file, f"{key}.")
+
+
+def _apply(values: dict[str, Any], override: Override) -> None:
+    *sections, name = override.key.split(".")
+    for section in sections:
+        inner = values.setdefault(section, {})
+        if inner is None:
+            inner = values[section] = {}
+        if not isinstance(inner, dict):
+            raise ConfigError(f"{override.origin}: {section} is not a section", _SECTIONS_HINT)
+        values = inner
+    values[name] = override.value
+
+
+def _explain(error: ValidationError, origins: dict[str, str], file: str) -> ConfigError:
+    """One line for the first problem, and how many more there are."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    key = _dotted_key(first)
+    where = _origin(key, origins) or file
+    # What the user typed on the command line already names the key.
+    message = where if where.startswith("--") else f"{where}: {key}" if key else where
+    # A union (`"auto"` or a number) has one problem for each of its arms.
+    arms = [_problem(problem) for problem in problems if _dotted_key(problem) == key]
+    message += f": {' or '.join(dict.fromkeys(arms))}"
+    hint = _nearest(key) if first["type"] == "extra_forbidden" else None
+    keys = {_dotted_key(problem) for problem in problems}
+    if len(keys) > 1:
+        more = f"{len(keys) - 1} more to mend: {', '.join(sorted(keys - {key}))}"
+        hint = f"{hint}; {more}" if hint else more
+    return ConfigError(message, hint)
+
+
+def _origin(key: str, origins: dict[str, str]) -> str | None:
+    """Where the user wrote a key; for a whole section, the override that upset it, if any."""
+    if key in origins and not any(where.startswith("--") for where in origins.values()):
+        return origins[key]
+    inside = [
+        where
+        for name, where in origins.items()
+        if name.startswith(f"{key}.") and where.startswith("--")
+    ]
+    return inside[-1] if inside else origins.get(key, origins.get(key.partition(".")[0]))
+
+
+def _dotted_key(problem: ErrorDetails) -> str:
+    """The path of a problem, without pydantic's names for the arms of a union."""
+    return ".".join(str(part) for part in problem["loc"][:2])
+
+
+def _problem(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "unknown key"
+    if problem["type"] == "value_error":
+        return problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in ("model_type", "model_attributes_type"):
+        return "a section is a mapping of keys to values"
+    message = problem["msg"].removeprefix("Input ")
+    return f"{message}, not {_shown(problem['input'])}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _nearest(key: str) -> str:
+    """Where the user probably meant: a key of that section, or of another one."""
+    fields = {
+        f"{section}.{name}": name
+        for section, field in Config.model_fields.items()
+        for name in type(field.default).model_fields
+    }
+    known = [*fields, *Config.model_fields]
+    for matches in (
+        [dotted for dotted, name in fields.items() if name == key.rsplit(".", 1)[-1]],
+        difflib.get_close_matches(key, known, n=1, cutoff=0.6),
+    ):
+        if matches:
+            return f"did you mean {matches[0]}?"
+    section, _, name = key.rpartition(".")
+    near = difflib.get_close_matches(name, fields.values(), n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {next(d for d, n in fields.items() if n == near[0])}?"
+    if section in Config.model_fields:
+        names = [dotted.split(".")[1] for dotted in fields if dotted.startswith(f"{section}.")]
+        return f"{section} has {', '.join(names)}"
+    return _SECTIONS_HINT

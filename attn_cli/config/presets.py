@@ -1,0 +1,61 @@
+"""The configurations that come with the package, by name."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from attn_cli.errors import ConfigError
+
+DEFAULT = "tales"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A file of `configs/` and the comment at its head.
+
+    Attributes:
+        name: What `--config` takes.
+        path: The file.
+        summary: The first line of its comment.
+    """
+
+    name: str
+    path: Path
+    summary: str
+
+
+def presets() -> list[Preset]:
+    """All of them, the default first, then by name."""
+    found = []
+    for path in sorted(_folder().glob("*.yaml")):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        found.append(Preset(path.stem, path, first.lstrip("# ").strip()))
+    return sorted(found, key=lambda preset: preset.name != DEFAULT)
+
+
+def find_config(name: str) -> Path:
+    """The file that `--config NAME` means: a preset's name, else a path.
+
+    Raises:
+        ConfigError: There is neither.
+    """
+    known = {preset.name: preset.path for preset in presets()}
+    if name in known:
+        return known[name]
+    path = Path(name).expanduser()
+    if path.is_dir():
+        raise ConfigError(f"config {name} is a folder", "name the YAML file in it")
+    if path.exists():
+        return path
+    near = difflib.get_close_matches(path.stem, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"a file, or one of {', '.join(known)}"
+    raise ConfigError(f"no config {name}", hint)
+
+
+def _folder() -> Path:
+    """`configs/`, inside the installed package or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "configs"
+    return installed if installed.is_dir() else package.parent / "configs"

@@ -1,0 +1,1 @@
+"""From a prompt to text: the engine that writes, and the controls that choose."""

@@ -1,0 +1,1 @@
+"""The transformer: attention, blocks, positions, key/value cache, trace."""

@@ -1,0 +1,71 @@
+"""Keys and values of the characters that were read before, so that each is computed once.
+
+Shapes: B batch, S characters in the cache, H heads, D head size, L layers.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+class LayerCache:
+    """The keys and values of one attention layer, in buffers of a fixed size."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        self.keys = keys  # (B, H, capacity, D)
+        self.values = values  # (B, H, capacity, D)
+        self.length = 0
+
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adds (B, H, T, D) keys and values; returns all so far, (B, H, S, D) each."""
+        end = self.length + keys.shape[-2]
+        self.keys[:, :, self.length : end] = keys
+        self.values[:, :, self.length : end] = values
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class KeyValueCache:
+    """One `LayerCache` a layer; handed to the model as an argument.
+
+    The model itself holds no state between calls: it reads `length` to know the
+    position of the next character and appends to each layer.
+
+    Args:
+        n_layer: L.
+        batch: B.
+        n_head: H.
+        head_size: D.
+        capacity: The longest text that fits, in characters.
+    """
+
+    def __init__(
+        self,
+        n_layer: int,
+        batch: int,
+        n_head: int,
+        head_size: int,
+        capacity: int,
+        *,
+        device: torch.device | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        shape = (batch, n_head, capacity, head_size)
+        self.capacity = capacity
+        self.layers = [
+            LayerCache(
+                torch.zeros(shape, device=device, dtype=dtype),
+                torch.zeros(shape, device=device, dtype=dtype),
+            )
+            for _ in range(n_layer)
+        ]
+
+    @property
+    def length(self) -> int:
+        """Characters read so far."""
+        return self.layers[0].length
+
+    def clear(self) -> None:
+        """Forgets all characters; the buffers stay."""
+        for layer in self.layers:
+            layer.length = 0

@@ -1,0 +1,90 @@
+"""A record of every tensor on the way through the model.
+
+The model calls `trace.record(...)` after each operation. With `NO_TRACE`, the
+default everywhere, that call does nothing. With a `Trace` it keeps the tensor,
+the names of its axes and the parameters that made it, and inspection reads only
+that: the symbols of a shape come from the operation that wrote the tensor, never
+from comparing sizes, so C may equal V or T.
+
+Symbols: B batch, T time (characters), S source (keys that are looked at; T
+without a cache), C channels = n_embd, H heads, D head size = C / H,
+F feed-forward width, V vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Record:
+    """One operation of a forward pass.
+
+    Attributes:
+        path: Where in the model it happened, `block 1.attention`; empty at the top.
+        operation: What was done, `scores`.
+        axes: One symbol for each axis of the tensor, `("B", "H", "T", "T")`.
+        tensor: The result, detached.
+        parameters: What was learned for this operation alone.
+    """
+
+    path: str
+    operation: str
+    axes: tuple[str, ...]
+    tensor: torch.Tensor
+    parameters: tuple[nn.Parameter, ...]
+
+
+class NoTrace:
+    """Records nothing, at next to no cost."""
+
+    enabled = False
+
+    def within(self, name: str) -> NoTrace:
+        return self
+
+    def record(
+        self, operation: str, tensor: torch.Tensor, axes: str, learned: nn.Module | None = None
+    ) -> None:
+        return None
+
+
+@dataclass
+class Trace(NoTrace):
+    """Keeps every recorded operation of a forward pass, in order.
+
+    Args:
+        path: Where in the model this trace is; `within` makes the deeper ones.
+        records: Shared by a trace and all that came from it by `within`.
+    """
+
+    path: str = ""
+    records: list[Record] = field(default_factory=list)
+
+    enabled = True
+
+    def within(self, name: str) -> Trace:
+        """The same record, one step deeper in the model."""
+        return Trace(f"{self.path}.{name}" if self.path else name, self.records)
+
+    def record(
+        self, operation: str, tensor: torch.Tensor, axes: str, learned: nn.Module | None = None
+    ) -> None:
+        """Keeps one operation.
+
+        Args:
+            operation: What was done.
+            tensor: Its result.
+            axes: The symbols of its axes, with spaces between: `"B H T T"`.
+            learned: The module whose own parameters the operation used.
+        """
+        symbols = tuple(axes.split())
+        assert len(symbols) == tensor.dim(), f"{operation}: {symbols} for {tuple(tensor.shape)}"
+        parameters = () if learned is None else tuple(learned.parameters())
+        self.records.append(Record(self.path, operation, symbols, tensor.detach(), parameters))
+
+
+NO_TRACE = NoTrace()

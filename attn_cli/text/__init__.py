@@ -1,0 +1,1 @@
+"""Text to numbers: sources, tokenizers, corpora and batches."""

@@ -1,0 +1,125 @@
+"""The texts that have a name: those that come along, and those that can be fetched."""
+
+import json
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from attn_cli.errors import RunError, TextError
+from attn_cli.text.folders import builtin_folder, cache_folder
+
+BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names")
+
+
+@dataclass(frozen=True)
+class Download:
+    """A text that `attn data fetch` brings, pinned to the byte.
+
+    Attributes:
+        url: Where it lies.
+        size: Its length in bytes.
+        sha256: Its SHA-256, in hexadecimal.
+    """
+
+    url: str
+    size: int
+    sha256: str
+
+
+DOWNLOADS = {
+    "shakespeare": Download(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        1_115_394,
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    "names": Download(
+        "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+        228_145,
+        "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class EntropyFloor:
+    """What no model can beat on a text of which the generator knows its own odds.
+
+    Attributes:
+        bits_per_char: Of the whole text.
+        validation_bits_per_char: Of its last tenth, the validation split.
+    """
+
+    bits_per_char: float
+    validation_bits_per_char: float
+
+
+def download_path(name: str) -> Path:
+    """Where `attn data fetch` puts the text `name`."""
+    return cache_folder() / "texts" / f"{name}.txt"
+
+
+def builtin_path(name: str) -> Path | None:
+    """The file of a built-in text, or None for one that is made from Python itself.
+
+    Raises:
+        TextError: it has not been fetched yet, or is not the text that was fetched.
+        RunError: the installation lacks it.
+    """
+    if name in DOWNLOADS:
+        path = download_path(name)
+        if not path.is_file():
+            raise TextError(
+                f"the text {name!r} is not on this machine yet",
+                hint=f"fetch it with: attn data fetch {name}",
+            )
+        if path.stat().st_size != DOWNLOADS[name].size:
+            raise TextError(
+                f"{path} is not the text {name!r}: its length is wrong",
+                hint=f"fetch it again with: attn data fetch {name}",
+            )
+        return path
+    if name == "tales":
+        path = builtin_folder() / "tales.txt"
+        if not path.is_file():
+            raise RunError(
+                f"the built-in text {name!r} is missing: {path}", hint="install attn again"
+            )
+        return path
+    return None
+
+
+def made_text(name: str) -> str:
+    """The text `python-docs` or `unicode-names`; it differs between versions of Python."""
+    return _python_docs() if name == "python-docs" else _unicode_names()
+
+
+def entropy_floor(name: str) -> EntropyFloor | None:
+    """The exact entropy of the text `name`, where the generator has told it: `tales`."""
+    path = builtin_folder() / "tales.json"
+    if name != "tales" or not path.is_file():
+        return None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return EntropyFloor(facts["entropy_bits_per_char"], facts["validation_bits_per_char"])
+
+
+@cache
+def _python_docs() -> str:
+    from pydoc_data.topics import topics
+
+    return "\f".join(topics[topic] for topic in sorted(topics))
+
+
+@cache
+def _unicode_names() -> str:
+    """Every character's name, but for those computed from the code point or the syllable."""
+    lines = []
+    for code_point in range(0x110000):
+        name = unicodedata.name(chr(code_point), "")
+        if (
+            name
+            and not name.endswith(f"-{code_point:X}")
+            and not name.startswith("HANGUL SYLLABLE ")
+        ):
+            lines.append(name + "\n")
+    return "".join(lines)

@@ -1,0 +1,276 @@
+"""A corpus: a whole text as ids, split into a part to train on and a part to measure on."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from attn_cli.errors import PromptError, TextError
+from attn_cli.text.ids_cache import cached_ids
+from attn_cli.text.sources import Source, open_source
+from attn_cli.text.tokenizer import (
+    EXAMPLES,
+    Ids,
+    Tokenizer,
+    TokenizerKind,
+    UnknownPolicy,
+    bytes_tokenizer,
+    corpus_tokenizer,
+    printable_tokenizer,
+)
+
+IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
+MOST_UNKNOWN = 0.05  # share of a text's characters that may be outside the vocabulary
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedText:
+    """A whole text as ids.
+
+    Attributes:
+        ids: One a symbol, of shape (number of symbols,); in memory, or mapped from disk.
+        tokenizer: What made them.
+        chars: Characters of the text, before any was replaced or dropped.
+        sha256: Of the text in UTF-8, after newlines were made LF and documents joined.
+        changed: Characters that were outside the vocabulary.
+        examples: Up to five of them, each with what stands in its place.
+        source: Where the text came from; its `chunks()` can be read again.
+    """
+
+    ids: Ids
+    tokenizer: Tokenizer
+    chars: int
+    sha256: str
+    changed: int
+    examples: tuple[tuple[str, str], ...]
+    source: Source
+
+    @property
+    def name(self) -> str:
+        """A short name for a run's folder."""
+        return self.source.name
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What a config holds to name the text again from any folder."""
+        return self.source.names
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus(EncodedText):
+    """A text to train on: its beginning is trained on, its end measures the model.
+
+    Attributes:
+        validation_fraction: Share of the ids, at the end, that is never trained on.
+    """
+
+    validation_fraction: float
+
+    @property
+    def train(self) -> Ids:
+        """The first `int(n * (1 - validation_fraction))` of the n ids."""
+        return self.ids[: _train_length(len(self.ids), self.validation_fraction)]
+
+    @property
+    def validation(self) -> Ids:
+        """The ids after those of `train`."""
+        return self.ids[_train_length(len(self.ids), self.validation_fraction) :]
+
+
+def load_corpus(
+    text: Sequence[str] | Source,
+    tokenizer: TokenizerKind | Tokenizer = "printable",
+    unknown: UnknownPolicy = "transliterate",
+    validation_fraction: float = 0.1,
+    in_memory_limit: int = IN_MEMORY_LIMIT,
+) -> Corpus:
+    """Reads and encodes a whole text, and splits it; see `load_text`."""
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit)
+    return Corpus(**vars(encoded), validation_fraction=validation_fraction)
+
+
+def load_text(
+    text: Sequence[str] | Source,
+    tokenizer: TokenizerKind | Tokenizer,
+    unknown: UnknownPolicy = "transliterate",
+    in_memory_limit: int = IN_MEMORY_LIMIT,
+) -> EncodedText:
+    """Reads and encodes a whole text.
+
+    Args:
+        text: Files, folders, built-in names, or "-", see `open_source`; or what that gave.
+        tokenizer: Which kind to make, or one that a run already has.
+        unknown: What to do with characters outside the vocabulary.
+        in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
+
+    Raises:
+        TextError: the text cannot be read, is empty, or does not fit the vocabulary.
+        RunError: the ids of a large text cannot be kept on disk.
+    """
+    source = text if isinstance(text, Source) else open_source(text)
+    facts = _measure(source, with_alphabet=tokenizer == "corpus")
+    if facts.chars == 0:
+        raise TextError(
+            f"the text is empty: {', '.join(source.names)}", hint="give a file that has text"
+        )
+    if isinstance(tokenizer, Tokenizer):
+        made, way_out = (
+            tokenizer,
+            "use a run that was trained on such text: its vocabulary is fixed",
+        )
+    else:
+        made = _make_tokenizer(tokenizer, facts.alphabet)
+        way_out = "train with tokenizer: corpus, that is --set data.tokenizer=corpus"
+    encoding = _Encoding(source, made, unknown, facts, way_out)
+    if facts.utf8_bytes <= in_memory_limit:
+        ids = np.concatenate(list(encoding.pieces()))
+        notes = encoding.notes()
+    else:
+        key = _cache_key(facts.sha256, made, unknown)
+        ids, notes = cached_ids(key, made.dtype, encoding.pieces(), encoding.notes)
+    examples = tuple((character, written) for character, written in notes["examples"])
+    return EncodedText(ids, made, facts.chars, facts.sha256, notes["changed"], examples, source)
+
+
+def text_sha256(source: Source) -> str:
+    """The SHA-256 of a source's text, which tells whether it is the one trained on."""
+    return _measure(source, with_alphabet=False).sha256
+
+
+def check_length(corpus: Corpus, block_size: int) -> None:
+    """Makes sure that there is a sequence to train on and a character to validate on.
+
+    Raises:
+        TextError: `corpus` is too short for `block_size`, or its validation split is.
+    """
+    n, fraction = len(corpus.ids), corpus.validation_fraction
+    train, validation = len(corpus.train), len(corpus.validation)
+    if fraction <= 0:
+        raise TextError(
+            "the validation split is empty: data.validation_fraction is 0",
+            hint="set data.validation_fraction=0.1",
+        )
+    if train > block_size and validation >= 2:
+        return
+    needed = _shortest(block_size, fraction)
+    unit = "bytes" if corpus.tokenizer.kind == "bytes" else "characters"
+    if train <= block_size:
+        what = f"the text is too short: {n:,} {unit}, and block_size {block_size} needs {needed:,}"
+    else:
+        what = (
+            f"the validation split is {'empty' if validation == 0 else 'too short'}: "
+            f"{validation} of the text's {n:,} {unit}, and it needs 2"
+        )
+    if validation >= 2 and train >= 2:
+        hint = f"give more text, or set model.block_size to {train - 1} or less"
+    else:
+        hint = f"give at least {needed:,} {unit}"
+    raise TextError(what, hint=hint)
+
+
+def _train_length(n: int, validation_fraction: float) -> int:
+    # Written so that 0.1 gives int(n * 0.9), which is where others in this field split.
+    return int(n * (1 - validation_fraction))
+
+
+def _shortest(block_size: int, validation_fraction: float) -> int:
+    """The least number of ids with block_size + 1 to train on and 2 to validate on."""
+    n = max(
+        math.floor((block_size + 1) / (1 - validation_fraction)),
+        math.floor(1 / validation_fraction),
+    )
+    while True:
+        train = _train_length(n, validation_fraction)
+        if train > block_size and n - train >= 2:
+            return n
+        n += 1
+
+
+@dataclass(frozen=True)
+class _Facts:
+    sha256: str
+    chars: int
+    utf8_bytes: int
+    alphabet: set[str]
+
+
+def _measure(source: Source, with_alphabet: bool) -> _Facts:
+    digest = hashlib.sha256()
+    chars = utf8_bytes = 0
+    alphabet: set[str] = set()
+    for chunk in source.chunks():
+        encoded = chunk.encode("utf-8")
+        digest.update(encoded)
+        chars += len(chunk)
+        utf8_bytes += len(encoded)
+        if with_alphabet:
+            alphabet.update(chunk)
+    return _Facts(digest.hexdigest(), chars, utf8_bytes, alphabet)
+
+
+def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:
+    if kind == "corpus":
+        return corpus_tokenizer(alphabet)
+    return bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
+
+
+class _Encoding:
+    """One pass over a text that makes its ids and counts what had to change."""
+
+    def __init__(
+        self,
+        source: Source,
+        tokenizer: Tokenizer,
+        unknown: UnknownPolicy,
+        facts: _Facts,
+        way_out: str,
+    ) -> None:
+        self._source = source
+        self._tokenizer = tokenizer
+        self._unknown: UnknownPolicy = unknown
+        self._facts = facts
+        self._way_out = way_out
+        self._changed = 0
+        self._examples: dict[str, str] = {}
+
+    def pieces(self) -> Iterator[Ids]:
+        digest = hashlib.sha256()
+        chars = 0
+        for chunk in self._source.chunks():
+            digest.update(chunk.encode("utf-8"))
+            try:
+                encoded = self._tokenizer.encode_counted(chunk, self._unknown, chars + 1)
+            except PromptError as error:
+                raise TextError(
+                    f"{self._source.name} has {error.message}",
+                    hint=f"set data.unknown to transliterate, drop or replace, or {self._way_out}",
+                ) from None
+            chars += len(chunk)
+            self._changed += encoded.changed
+            self._examples |= encoded.examples
+            # Not at the end: a long text in another script would take minutes to refuse.
+            if self._changed > MOST_UNKNOWN * self._facts.chars:
+                raise self._too_many_unknown()
+            yield encoded.ids
+        if digest.hexdigest() != self._facts.sha256:
+            raise TextError(f"{self._source.name} changed while it was read", hint="try again")
+
+    def notes(self) -> dict[str, Any]:
+        return {"changed": self._changed, "examples": list(self._examples.items())[:EXAMPLES]}
+
+    def _too_many_unknown(self) -> TextError:
+        shown = " ".join(map(repr, list(self._examples)[:EXAMPLES]))
+        return TextError(
+            f"over {MOST_UNKNOWN:.0%} of the characters of {self._source.name} are outside "
+            f"the {self._tokenizer.kind} vocabulary, for example {shown}",
+            hint=self._way_out,
+        )
+
+
+def _cache_key(sha256: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> str:
+    identity = json.dumps([sha256, tokenizer.to_json(), unknown])
+    return hashlib.sha256(identity.encode("ascii")).hexdigest()[:40]

@@ -1,0 +1,84 @@
+"""Ids of large texts on disk, written once and mapped into memory."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from attn_cli.errors import RunError
+from attn_cli.text.folders import cache_folder
+from attn_cli.text.tokenizer import Ids
+
+
+def cached_ids(
+    key: str,
+    dtype: np.dtype[Any],
+    pieces: Iterator[Ids],
+    notes: Callable[[], dict[str, Any]],
+) -> tuple[Ids, dict[str, Any]]:
+    """The ids stored under `key`, mapped from disk; made from `pieces` if they are not there.
+
+    A file beside the ids holds their number and the notes. It is written last, so
+    ids without it, or of another number, are not whole and are made again.
+    Processes that want the same ids at the same time wait for the one that makes them.
+
+    Args:
+        key: What the ids depend on, fit for a file's name.
+        dtype: Their type.
+        pieces: Makes them, piece by piece; only run if they are not there.
+        notes: What to remember beside them; asked once `pieces` has ended.
+
+    Raises:
+        RunError: the cache cannot be written.
+    """
+    folder = cache_folder() / "ids"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{key}.lock"):
+            found = _read(folder, key, dtype)
+            if found is None:
+                _write(folder, key, pieces, notes)
+                found = _read(folder, key, dtype)
+    except OSError as error:
+        raise RunError(
+            f"cannot keep the ids of the text in {folder}: {error.strerror or error}",
+            hint="make room there, or set ATTN_CACHE to another folder",
+        ) from None
+    assert found is not None
+    return found
+
+
+def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[Ids, dict[str, Any]] | None:
+    ids_path, notes_path = folder / f"{key}.ids", folder / f"{key}.json"
+    try:
+        stored = json.loads(notes_path.read_text(encoding="utf-8"))
+        number, notes = stored["number"], stored["notes"]
+        if ids_path.stat().st_size != number * dtype.itemsize:
+            return None
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    return np.memmap(ids_path, dtype=dtype, mode="r", shape=(number,)), notes
+
+
+def _write(
+    folder: Path, key: str, pieces: Iterator[Ids], notes: Callable[[], dict[str, Any]]
+) -> None:
+    partial = folder / f"{key}.partial"
+    number = 0
+    try:
+        with partial.open("wb") as stream:
+            for piece in pieces:
+                stream.write(piece.data)
+                number += len(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(folder / f"{key}.ids")
+        stored = {"number": number, "notes": notes()}
+        partial.write_text(json.dumps(stored), encoding="utf-8")
+        partial.replace(folder / f"{key}.json")
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,229 @@
+"""From what a user names (files, folders, built-in texts, standard input) to a stream of text."""
+
+import difflib
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from attn_cli.errors import TextError
+from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, made_text
+from attn_cli.text.decoding import decode_stream
+from attn_cli.text.spool import Spool
+
+SEPARATOR = "\f"  # stands between documents
+
+# Control characters that no text has, but nearly every other kind of file:
+# all below the space except BEL to CR (7 to 13) and ESC (27).
+_CONTROL = bytes(code for code in range(32) if not (7 <= code <= 13 or code == 27))
+_SNIFFED = 8192  # bytes of a file that are looked at to tell whether it is text
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text of a source, which can be read any number of times.
+
+    Attributes:
+        name: What to call it in an error.
+        chunks: Makes an iterator over its text, in pieces of about a million characters.
+    """
+
+    name: str
+    chunks: Callable[[], Iterator[str]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text that a user named.
+
+    Attributes:
+        names: What a config holds to name it again from any folder: absolute paths,
+            built-in names, or "-".
+        name: A short name for a run's folder, of letters, digits, ".", "_" and "-".
+        documents: Its texts, in the order in which they are read.
+        skipped: How many files of its folders look binary and were left out.
+    """
+
+    names: tuple[str, ...]
+    name: str
+    documents: tuple[Document, ...]
+    skipped: int
+
+    def chunks(self) -> Iterator[str]:
+        """The whole text in pieces, in constant memory; each call begins anew.
+
+        A form feed stands between documents, unless one already ends with it.
+
+        Raises:
+            TextError: a document cannot be read, or is not text in UTF-8.
+        """
+        last = ""
+        for document in self.documents:
+            first = True
+            for chunk in document.chunks():
+                if first and last and last != SEPARATOR:
+                    yield SEPARATOR
+                first = False
+                last = chunk[-1]
+                yield chunk
+
+
+def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
+    """Finds what `names` name; reads no more than what tells text from other files.
+
+    A name is that of a built-in text, "-" for standard input, or the path of a file
+    or a folder. A folder gives its files and those of its folders in the order of
+    their relative paths, without hidden ones and those that look binary.
+    Standard input, and a path that is a pipe, are kept in a temporary file.
+
+    Args:
+        names: What the user named, at least one.
+        stdin: What "-" reads; standard input if None.
+
+    Raises:
+        TextError: a name names nothing, or something that has no text.
+        RunError: there is no room to keep standard input.
+    """
+    all_names: list[str] = []
+    documents: list[Document] = []
+    skipped = 0
+    for name in names:
+        stored, found, binary = _find(name, stdin)
+        all_names.append(stored)
+        documents.extend(found)
+        skipped += binary
+    return Source(tuple(all_names), _short_name(all_names), tuple(documents), skipped)
+
+
+def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
+    """What a config holds for `name`, its documents, and how many files look binary."""
+    if name in BUILTIN_NAMES:
+        return name, [_builtin_document(name)], 0
+    if name == "-":
+        return "-", [_spooled_input(stdin or sys.stdin.buffer)], 0
+    path = Path(name)
+    mode = _mode(name)
+    if stat.S_ISFIFO(mode):
+        # What a shell's <(command) gives: like standard input, it can be read only once.
+        return "-", [_spooled_pipe(path)], 0
+    # Path.resolve() would follow links, which have the name that the user gave.
+    stored = os.path.abspath(path)  # noqa: PTH100
+    if stat.S_ISDIR(mode):
+        return stored, *_folder_documents(path)
+    return stored, [_file_document(path)], 0
+
+
+def _builtin_document(name: str) -> Document:
+    path = builtin_path(name)
+    if path is None:
+        return Document(name, lambda: iter((made_text(name),)))
+    return Document(name, partial(_read_file, path))
+
+
+def _mode(name: str) -> int:
+    try:
+        if name:  # an empty path would be the current folder
+            return Path(name).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        pass  # ValueError: a NUL character in the name
+    except OSError as error:
+        raise _unreadable(Path(name), error) from None
+    nearest = difflib.get_close_matches(name.lower(), BUILTIN_NAMES, n=1)
+    choices = f"give a file, a folder, - or one of: {', '.join(BUILTIN_NAMES)}"
+    raise TextError(
+        f"there is no file, folder or built-in text {name!r}",
+        hint=f"did you mean {nearest[0]}?" if nearest else choices,
+    )
+
+
+def _read_file(path: Path) -> Iterator[str]:
+    try:
+        with path.open("rb") as stream:
+            yield from decode_stream(stream, str(path))
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _file_document(path: Path) -> Document:
+    try:
+        with path.open("rb") as stream:
+            empty = not stream.read(1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if empty:
+        raise TextError(f"{path} is empty", hint="give a file that has text")
+    return Document(str(path), partial(_read_file, path))
+
+
+def _folder_documents(folder: Path) -> tuple[list[Document], int]:
+    """The text files of a folder, and how many others look binary."""
+    paths: list[Path] = []
+
+    def stop(error: OSError) -> None:
+        raise _unreadable(Path(error.filename), error)
+
+    for parent, folders, files in os.walk(folder, onerror=stop):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths.extend(Path(parent, name) for name in files if not name.startswith("."))
+    # Sorted as text, so that the order is the same on every system.
+    paths.sort(key=lambda path: path.relative_to(folder).as_posix())
+    paths = [path for path in paths if path.is_file()]
+    texts = [path for path in paths if not _looks_binary(path)]
+    binary = len(paths) - len(texts)
+    if not texts:
+        seen = f" (it has {binary} that look binary)" if binary else ""
+        raise TextError(
+            f"the folder {folder} has no text files{seen}",
+            hint="give a folder with text files in UTF-8; hidden files are left out",
+        )
+    return [Document(str(path), partial(_read_file, path)) for path in texts], binary
+
+
+def _looks_binary(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_SNIFFED)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return len(head.translate(None, _CONTROL)) < len(head)
+
+
+def _spooled_input(stream: BinaryIO) -> Document:
+    name = "standard input"
+    return Document(name, Spool(stream, name).chunks)
+
+
+def _spooled_pipe(path: Path) -> Document:
+    try:
+        with path.open("rb") as stream:
+            return Document(str(path), Spool(stream, str(path)).chunks)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _short_name(names: Sequence[str]) -> str:
+    first = names[0]
+    if first == "-":
+        short = "stdin"
+    elif first in BUILTIN_NAMES:
+        short = first
+    else:
+        path = Path(first)
+        short = path.name if path.is_dir() else path.stem
+    if not short.isascii():
+        from anyascii import anyascii
+
+        short = anyascii(short)
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", short).strip(".-")[:60] or "text"
+    return short if len(names) == 1 else f"{short}-and-{len(names) - 1}-more"
+
+
+def _unreadable(path: Path, error: OSError) -> TextError:
+    return TextError(
+        f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
+    )

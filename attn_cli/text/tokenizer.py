@@ -1,0 +1,324 @@
+"""Tokenizers: text to ids and back, one symbol a character (or a byte).
+
+Three kinds. `printable` numbers Python's `string.printable`, so that "Hello" is
+43 14 21 21 24 in every run. `corpus` numbers the sorted distinct characters of
+one text. `bytes` numbers the 256 bytes of UTF-8 and so knows every text.
+
+A character outside the vocabulary is met with one of four policies:
+`transliterate` writes it in ASCII ("é" as "e"), `error` refuses the text,
+`drop` leaves the character out, `replace` puts "?" in its place.
+"""
+
+import codecs
+import re
+import string
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.errors import CheckpointError, PromptError
+
+TokenizerKind = Literal["printable", "corpus", "bytes"]
+UnknownPolicy = Literal["transliterate", "error", "drop", "replace"]
+
+Ids = NDArray[Any]
+
+UNICODE_SIZE = 0x110000  # 1,114,112 code points
+EXAMPLES = 5  # how many distinct characters a notice or an error names
+POSITIONS = 3  # and how many places of each
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The ids of a text, and what had to change on the way.
+
+    Attributes:
+        ids: One id a symbol, of the tokenizer's `dtype`.
+        changed: How many characters of the text were outside the vocabulary.
+        examples: Up to five of those characters, each with what stands in its place.
+    """
+
+    ids: Ids
+    changed: int
+    examples: tuple[tuple[str, str], ...]
+
+
+class Decoder:
+    """Turns ids to text one at a time, for output that streams."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._symbols = symbols
+
+    def __call__(self, token: int) -> str:
+        """The text that is complete now that `token` has come; may be empty."""
+        return self._symbols[token]
+
+    def flush(self) -> str:
+        """What is left at the end: of an unfinished character, a replacement character."""
+        return ""
+
+
+class ByteDecoder(Decoder):
+    """Holds the bytes of a character back until it is whole."""
+
+    def __init__(self) -> None:
+        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def __call__(self, token: int) -> str:
+        return self._utf8.decode(bytes((token,)))
+
+    def flush(self) -> str:
+        return self._utf8.decode(b"", final=True)
+
+
+@dataclass(frozen=True)
+class Tokenizer(ABC):
+    """A vocabulary and the two ways through it.
+
+    Attributes:
+        kind: Which of the three kinds it is.
+        symbols: What to show for each id; `symbols[id]`.
+    """
+
+    kind: TokenizerKind
+    symbols: tuple[str, ...]
+
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are."""
+        return len(self.symbols)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest unsigned integer type that holds every id."""
+        return np.min_scalar_type(self.vocab_size - 1)
+
+    @cached_property
+    def separator_id(self) -> int:
+        """The id that stands between documents, and that ends a text.
+
+        The form feed; in a `corpus` vocabulary without one the newline, and
+        without that the first symbol.
+        """
+        for separator in ("\f", "\n"):
+            if separator in self.symbols:
+                return self.symbols.index(separator)
+        return 0
+
+    def encode(self, text: str, unknown: UnknownPolicy = "error") -> Ids:
+        """The ids of `text`, of shape (T,) and type `dtype`.
+
+        Raises:
+            PromptError: `unknown` is "error" and a character is outside the vocabulary.
+        """
+        return self.encode_counted(text, unknown).ids
+
+    def encode_counted(
+        self, text: str, unknown: UnknownPolicy = "error", first_position: int = 1
+    ) -> Encoded:
+        """The ids of `text`, with a count of the characters outside the vocabulary.
+
+        Args:
+            text: What to encode.
+            unknown: What to do with characters outside the vocabulary.
+            first_position: The position of the text's first character in the whole
+                that it is a piece of; errors count from it.
+
+        Raises:
+            PromptError: `unknown` is "error" and a character is outside the vocabulary.
+        """
+        ids = self._lookup(text)
+        if ids is not None:
+            return Encoded(ids, 0, ())
+        positions = self._outside(text)
+        found = _code_points(text)[positions]
+        codes, first = np.unique(found, return_index=True)
+        characters = [chr(code) for code in codes[np.argsort(first)]]
+        if unknown == "error":
+            places = {
+                character: positions[found == ord(character)] + first_position
+                for character in characters[:EXAMPLES]
+            }
+            raise self._unknown_error(places, len(characters) - len(places))
+        written = {character: self._replacement(character, unknown) for character in characters}
+        # Several times as fast as str.translate() where few characters are outside.
+        outside = re.compile(f"[{re.escape(''.join(characters))}]")
+        ids = self._lookup(outside.sub(lambda match: written[match[0]], text))
+        assert ids is not None
+        return Encoded(ids, len(positions), tuple(written.items())[:EXAMPLES])
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        """The text of `ids`, of shape (T,)."""
+
+    @abstractmethod
+    def decoder(self) -> Decoder:
+        """A decoder that takes one id at a time."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """What `tokenizer_from_json` makes an equal tokenizer of."""
+
+    @abstractmethod
+    def _lookup(self, text: str) -> Ids | None:
+        """The ids of `text`, or None where a character is outside the vocabulary."""
+
+    @abstractmethod
+    def _outside(self, text: str) -> NDArray[np.intp]:
+        """The indices of the characters outside the vocabulary."""
+
+    def _knows(self, character: str) -> bool:
+        return self._lookup(character) is not None
+
+    def _replacement(self, character: str, unknown: UnknownPolicy) -> str:
+        if unknown == "transliterate":
+            # Its tables are large, and most texts need none of them.
+            from anyascii import anyascii
+
+            return "".join(filter(self._knows, anyascii(character)))
+        if unknown == "replace":
+            return next(filter(self._knows, ("?", " ")), self.symbols[0])
+        return ""
+
+    def _unknown_error(self, places: dict[str, NDArray[np.intp]], more: int) -> PromptError:
+        named = []
+        for character, positions in places.items():
+            shown = ", ".join(map(str, positions[:POSITIONS]))
+            dots = ", ..." if len(positions) > POSITIONS else ""
+            plural = "s" if len(positions) > 1 else ""
+            named.append(f"{character!r} at position{plural} {shown}{dots}")
+        if more:
+            named.append(f"and {more} more")
+        return PromptError(
+            f"characters outside the {self.kind} vocabulary: {'; '.join(named)}",
+            hint="leave them out, or choose what to do with them: transliterate, drop or replace",
+        )
+
+
+class CharacterTokenizer(Tokenizer):
+    """One id a character: the kinds `printable` and `corpus`."""
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        code_points = self._code_points[np.asarray(ids, dtype=np.int64)]
+        return code_points.tobytes().decode("utf-32-le")
+
+    def decoder(self) -> Decoder:
+        return Decoder(self.symbols)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "symbols": list(self.symbols)}
+
+    @cached_property
+    def _code_points(self) -> NDArray[np.uint32]:
+        return _code_points("".join(self.symbols))
+
+    @cached_property
+    def _ids_by_code_point(self) -> NDArray[np.int32]:
+        """Code point to id; -1 outside the vocabulary, as is the one entry past the highest."""
+        table = np.full(int(self._code_points.max()) + 2, -1, dtype=np.int32)
+        table[self._code_points] = np.arange(self.vocab_size, dtype=np.int32)
+        return table
+
+    def _ids_or_minus_one(self, text: str) -> NDArray[np.int32]:
+        table = self._ids_by_code_point
+        return table[np.minimum(_code_points(text), len(table) - 1)]
+
+    def _lookup(self, text: str) -> Ids | None:
+        ids = self._ids_or_minus_one(text)
+        if ids.size and ids.min() < 0:
+            return None
+        return ids.astype(self.dtype)
+
+    def _outside(self, text: str) -> NDArray[np.intp]:
+        return np.flatnonzero(self._ids_or_minus_one(text) < 0)
+
+
+class ByteTokenizer(Tokenizer):
+    """One id a byte of UTF-8; only lone surrogates, which UTF-8 cannot write, are outside."""
+
+    def decode(self, ids: Sequence[int] | Ids) -> str:
+        return np.asarray(ids, dtype=np.uint8).tobytes().decode("utf-8", errors="replace")
+
+    def decoder(self) -> Decoder:
+        return ByteDecoder()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind}
+
+    def _lookup(self, text: str) -> Ids | None:
+        try:
+            return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
+        except UnicodeEncodeError:
+            return None
+
+    def _outside(self, text: str) -> NDArray[np.intp]:
+        code_points = _code_points(text)
+        return np.flatnonzero((code_points >= 0xD800) & (code_points <= 0xDFFF))
+
+
+def printable_tokenizer() -> Tokenizer:
+    """The 100 symbols of `string.printable`; the form feed, 99, separates documents."""
+    return CharacterTokenizer("printable", tuple(string.printable))
+
+
+def corpus_tokenizer(characters: Iterable[str]) -> Tokenizer:
+    """The sorted distinct `characters` of a text; there must be at least one."""
+    return CharacterTokenizer("corpus", tuple(sorted(set(characters))))
+
+
+def bytes_tokenizer() -> Tokenizer:
+    """The 256 bytes; those below 128 show as their ASCII character."""
+    symbols = (chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in range(256))
+    return ByteTokenizer("bytes", tuple(symbols))
+
+
+def tokenizer_from_json(obj: object) -> Tokenizer:
+    """The tokenizer that wrote `obj` with `to_json`.
+
+    Raises:
+        CheckpointError: `obj` is not what `to_json` writes.
+    """
+    if not isinstance(obj, dict):
+        raise _damaged("it is not a mapping")
+    kind = obj.get("kind")
+    if kind == "bytes":
+        return bytes_tokenizer()
+    if kind not in ("printable", "corpus"):
+        raise _damaged(f"its kind is {kind!r}, not one of {', '.join(get_args(TokenizerKind))}")
+    symbols = obj.get("symbols")
+    if not isinstance(symbols, list) or not symbols:
+        raise _damaged("its symbols are not a list of characters")
+    if len(symbols) > UNICODE_SIZE:
+        raise _damaged(f"it has {len(symbols):,} symbols, and Unicode only {UNICODE_SIZE:,}")
+    seen: set[str] = set()
+    for index, symbol in enumerate(symbols):
+        if not isinstance(symbol, str) or len(symbol) != 1 or "\ud800" <= symbol <= "\udfff":
+            raise _damaged(f"its symbol {index} is not a single character: {_short(symbol)}")
+        if symbol in seen:
+            raise _damaged(f"its symbol {index} is there twice: {symbol!r}")
+        seen.add(symbol)
+    if kind == "printable" and symbols != list(string.printable):
+        raise _damaged("its symbols are not those of the printable kind")
+    return CharacterTokenizer(kind, tuple(symbols))
+
+
+def _code_points(text: str) -> NDArray[np.uint32]:
+    # Arguments from a command line may hold lone surrogates; they are code points too.
+    return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
+
+
+def _short(value: object) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= 40 else shown[:37] + "..."
+
+
+def _damaged(what: str) -> CheckpointError:
+    return CheckpointError(
+        f"the run's tokenizer is damaged: {what}",
+        hint="restore the run's tokenizer.json, or train again",
+    )

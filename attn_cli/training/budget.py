@@ -1,0 +1,72 @@
+"""When a run ends: after a number of steps, or on time."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Protocol
+
+
+class Budget(Protocol):
+    """How much of a run is done, and how much there is."""
+
+    def total_steps(self, done: int) -> float:
+        """How many steps the run will do, seen after `done` of them."""
+        ...
+
+    def spent(self, done: int) -> bool:
+        """Whether the run ends here."""
+        ...
+
+    def reserve(self, seconds: float) -> None:
+        """Keeps time for what comes after the last step."""
+        ...
+
+
+class StepBudget:
+    """A given number of steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def total_steps(self, done: int) -> float:
+        return self.steps
+
+    def spent(self, done: int) -> bool:
+        return done >= self.steps
+
+    def reserve(self, seconds: float) -> None:
+        return None
+
+
+class TimeBudget:
+    """A given time for the whole run: the schedule runs over the share of it that has passed.
+
+    Args:
+        seconds: From `started` to the end, the last evaluation and checkpoint included.
+        started: A reading of `time.monotonic()`.
+    """
+
+    def __init__(self, seconds: float, started: float) -> None:
+        self.seconds = seconds
+        self.started = started
+        self.reserved = 0.0
+        self.first_step: float | None = None
+
+    def total_steps(self, done: int) -> float:
+        """At the speed so far; unbounded before the first step has shown a speed."""
+        now = time.monotonic()
+        if self.first_step is None:
+            self.first_step = now
+        trained = now - self.first_step
+        left = max(0.0, self._end() - now)
+        return done * (1.0 + left / trained) if done and trained > 0 else math.inf
+
+    def spent(self, done: int) -> bool:
+        return time.monotonic() >= self._end()
+
+    def reserve(self, seconds: float) -> None:
+        self.reserved = seconds
+
+    def _end(self) -> float:
+        return self.started + self.seconds - self.reserved

@@ -1,0 +1,138 @@
+"""A tiny model, trained once for all tests, and `attn` called as a user calls it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from attn_cli.cli.main import main
+from attn_cli.config.load import load_config, parse_override
+from attn_cli.config.schema import Config
+from attn_cli.model.transformer import Transformer
+from attn_cli.runs.folder import RunFolder, create_run
+from attn_cli.runs.metrics import StepMetrics
+from attn_cli.text.corpus import load_corpus
+from attn_cli.training.trainer import Trainer, TrainResult
+
+TINY = (
+    "model.n_layer=2",
+    "model.n_head=3",
+    "model.n_embd=24",
+    "model.block_size=16",
+    "train.batch_size=8",
+    "train.warmup_steps=10",
+    "train.learning_rate=1e-2",
+    "train.eval_every=40",
+    "train.checkpoint_every=20",
+    "train.precision=fp32",
+    "sample.max_new_chars=40",
+)
+
+VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the moon was up.\n"
+
+
+@dataclass
+class Watcher:
+    """An Observer that remembers what it was told."""
+
+    lines: list[StepMetrics] = field(default_factory=list)
+    evaluations: list[StepMetrics] = field(default_factory=list)
+
+    def began(self, model: Transformer, precision: str, device: str) -> None:
+        self.precision = precision
+
+    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
+        self.lines.append(metrics)
+
+    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+        assert not model.training
+        self.evaluations.append(metrics)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run and what it was told on the way."""
+
+    run: RunFolder
+    config: Config
+    result: TrainResult
+    watcher: Watcher
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left with and printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def tiny_config(*settings: str) -> Config:
+    """The configuration of a tiny model, with more settings on top."""
+    return load_config(None, [parse_override(setting) for setting in (*TINY, *settings)])
+
+
+@pytest.fixture(scope="session")
+def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short text that a tiny model learns in seconds."""
+    path = tmp_path_factory.mktemp("texts") / "verse.txt"
+    path.write_text(VERSE * 30, encoding="utf-8")
+    return path
+
+
+def train_in(folder: Path, text: Path, *settings: str, stop_at: int | None = None) -> Trained:
+    """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
+    config = tiny_config(f"data.text={json.dumps(str(text))}", *settings)
+    corpus = load_corpus(config.data.text, config.data.tokenizer)
+    run = create_run(folder, corpus.name)
+    run.describe(config, corpus.tokenizer)
+    watcher = Watcher()
+    trainer = Trainer(
+        config, corpus, run, watcher, device=torch.device("cpu"), started=time.monotonic()
+    )
+    result = trainer.fit(lambda: trainer.step == stop_at)
+    return Trained(run, config, result, watcher)
+
+
+@pytest.fixture(scope="session")
+def trained(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One finished run, shared by all tests that only read it."""
+    return train_in(
+        tmp_path_factory.mktemp("session") / "runs" / "verse", verse_file, "train.steps=120"
+    )
+
+
+@pytest.fixture
+def attn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Calls `attn` in an empty folder, in this process, through the program's own entry."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATTN_RUNS", raising=False)
+    monkeypatch.delenv("ATTN_DEBUG", raising=False)
+    monkeypatch.setenv("ATTN_CACHE", str(tmp_path / "cache"))
+
+    def call(*arguments: str | Path, stdin: bytes = b"") -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["attn", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            main()
+        captured = capsys.readouterr()
+        return Outcome(int(left.value.code or 0), captured.out, captured.err)
+
+    return call

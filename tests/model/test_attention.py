@@ -1,0 +1,181 @@
+"""Attention equals other people's attention, and a few plain lines of torch.
+
+Sizes are distinct primes where they can be, so that two swapped axes cannot pass.
+"""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from attn_cli.model.attention import MultiHeadAttention
+from attn_cli.model.position import RotaryPosition
+from attn_cli.model.trace import Trace
+from attn_cli.model.transformer import Transformer
+from attn_cli.text.tokenizer import printable_tokenizer
+from tests.conftest import tiny_config
+
+B, T, H, D = 2, 7, 3, 5
+C = H * D
+
+
+@pytest.fixture(autouse=True)
+def _seed() -> None:
+    torch.manual_seed(0)
+
+
+def copied_from(theirs: nn.MultiheadAttention, *, causal: bool) -> MultiHeadAttention:
+    """Our attention with the weights of torch's."""
+    bias = theirs.in_proj_bias is not None
+    ours = MultiHeadAttention(C, H, bias=bias, causal=causal)
+    with torch.no_grad():
+        for number, linear in enumerate((ours.query, ours.key, ours.value)):
+            linear.weight.copy_(theirs.in_proj_weight[number * C : (number + 1) * C])
+            if bias:
+                linear.bias.copy_(theirs.in_proj_bias[number * C : (number + 1) * C])
+        assert ours.projection is not None
+        ours.projection.weight.copy_(theirs.out_proj.weight)
+        if bias:
+            ours.projection.bias.copy_(theirs.out_proj.bias)
+    return ours
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_equals_torch_multihead_attention(causal: bool, bias: bool, need_weights: bool) -> None:
+    theirs = nn.MultiheadAttention(C, H, bias=bias, batch_first=True)
+    if bias:
+        nn.init.normal_(theirs.in_proj_bias)
+        nn.init.normal_(theirs.out_proj.bias)
+    ours = copied_from(theirs, causal=causal)
+    x = torch.randn(B, T, C, requires_grad=True)
+    mask = torch.ones(T, T, dtype=torch.bool).triu(1) if causal else None
+
+    expected, expected_weights = theirs(x, x, x, attn_mask=mask, average_attn_weights=False)
+    if need_weights:
+        got, weights = ours(x, need_weights=True)
+        torch.testing.assert_close(weights, expected_weights)
+    else:
+        got = ours(x)
+    torch.testing.assert_close(got, expected)
+
+    pull = torch.randn(B, T, C)
+    (expected_gradient,) = torch.autograd.grad(expected, x, pull)
+    got.backward(pull)
+    torch.testing.assert_close(x.grad, expected_gradient)
+
+
+def test_cross_attention_equals_torch() -> None:
+    S = 11
+    theirs = nn.MultiheadAttention(C, H, batch_first=True)
+    ours = copied_from(theirs, causal=False)
+    x, source = torch.randn(B, T, C), torch.randn(B, S, C)
+    expected, _ = theirs(x, source, source)
+    torch.testing.assert_close(ours(x, source), expected)
+    torch.testing.assert_close(ours(x, source, need_weights=True)[0], expected)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_heads_equal_scaled_dot_product_attention(causal: bool) -> None:
+    attention = MultiHeadAttention(C, H, causal=causal, projection=False)
+    x = torch.randn(B, T, C)
+
+    def heads(linear: nn.Linear) -> torch.Tensor:
+        return linear(x).view(B, T, H, D).transpose(1, 2)
+
+    expected = F.scaled_dot_product_attention(
+        heads(attention.query), heads(attention.key), heads(attention.value), is_causal=causal
+    )
+    torch.testing.assert_close(attention(x), expected.transpose(1, 2).reshape(B, T, C))
+
+
+@pytest.mark.parametrize("length", [1, 2, 600])
+def test_fast_and_step_by_step_agree_at_every_length(length: int) -> None:
+    """600 is beyond the length up to which a CPU attends by plain products."""
+    attention = MultiHeadAttention(C, H)
+    x = torch.randn(1, length, C)
+    torch.testing.assert_close(attention(x), attention(x, need_weights=True)[0])
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_lesson_one_head(bias: bool) -> None:
+    """One head, scores scaled by 1 / sqrt(C), no output projection."""
+    attention = MultiHeadAttention(C, n_head=1, bias=bias, projection=False)
+    x = torch.randn(B, T, C)
+    q, k, v = attention.query(x), attention.key(x), attention.value(x)
+    scores = q @ k.transpose(1, 2) / math.sqrt(C)
+    scores = scores.masked_fill(torch.ones(T, T).tril() == 0, float("-inf"))
+    torch.testing.assert_close(attention(x), F.softmax(scores, dim=-1) @ v)
+    assert (attention.query.bias is not None) == bias
+
+
+def test_lesson_output_and_weights() -> None:
+    attention = MultiHeadAttention(C, n_head=1, causal=False, projection=False)
+    x = torch.randn(B, T, C)
+    output, weights = attention(x, need_weights=True)
+    single = weights[:, 0]
+    assert single.shape == (B, T, T)
+    torch.testing.assert_close(single.sum(-1), torch.ones(B, T))
+    torch.testing.assert_close(output, single @ attention.value(x))
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_lesson_unbatched_matrix_of_encodings(causal: bool) -> None:
+    encodings = torch.tensor([[1.16, 0.23], [0.57, 1.36], [4.41, -2.16]])
+    attention = MultiHeadAttention(2, 1, bias=False, causal=causal, projection=False)
+    q, k, v = (encodings @ w.weight.T for w in (attention.query, attention.key, attention.value))
+    scores = q @ k.T / 2**0.5
+    if causal:
+        scores = scores.masked_fill(torch.tensor([[0, 1, 1], [0, 0, 1], [0, 0, 0]]) == 1, -1e30)
+    expected = torch.softmax(scores, dim=1) @ v
+    torch.testing.assert_close(attention(encodings), expected)
+    torch.testing.assert_close(attention(encodings, need_weights=True)[0], expected)
+    torch.testing.assert_close(attention(encodings[None])[0], expected)
+
+
+def test_lesson_multi_head_over_hello() -> None:
+    """n_embd 16, 2 heads of size 8, a projection, learned positions, "Hello" as printable ids."""
+    config = tiny_config(
+        "model.n_layer=1", "model.n_embd=16", "model.n_head=2", "model.block_size=25"
+    )
+    model = Transformer(config.model, 100).eval()
+    ids = torch.tensor([printable_tokenizer().encode("Hello").tolist()])
+    assert ids.tolist() == [[43, 14, 21, 21, 24]]
+    trace = Trace()
+    model(ids, trace=trace)
+    recorded = {record.operation: record.tensor for record in trace.records}
+
+    x = model.token_embedding.weight[ids] + model.position_embedding.weight[:5]
+    torch.testing.assert_close(recorded["token + position"], x)
+    attention = model.blocks[0].attention
+    x = F.layer_norm(x, (16,), model.blocks[0].attention_norm.weight)
+    outputs = []
+    for head in range(2):
+        rows = slice(8 * head, 8 * head + 8)
+        q, k, v = (x @ w.weight[rows].T for w in (attention.query, attention.key, attention.value))
+        scores = (q @ k.transpose(1, 2)) * 8**-0.5
+        scores = scores.masked_fill(torch.tril(torch.ones(5, 5)) == 0, float("-inf"))
+        outputs.append(scores.softmax(-1) @ v)
+    expected = torch.cat(outputs, dim=-1) @ attention.projection.weight.T
+    torch.testing.assert_close(recorded["projection"], expected)
+
+
+def test_rotary_scores_depend_on_distance_alone() -> None:
+    rotary = RotaryPosition(block_size=23, head_size=6, base=10_000.0)
+    q, k = torch.randn(1, 6), torch.randn(1, 6)
+    near = rotary(q, 4) @ rotary(k, 1).T
+    far = rotary(q, 19) @ rotary(k, 16).T
+    torch.testing.assert_close(near, far)
+    assert not torch.allclose(near, rotary(q, 5) @ rotary(k, 1).T)
+
+
+def test_dropout_leaves_evaluation_alone_and_keeps_the_mean() -> None:
+    attention = MultiHeadAttention(C, H, causal=False, dropout=0.5)
+    x = torch.randn(1, 301, C)
+    attention.eval()
+    torch.testing.assert_close(attention(x), attention(x))
+    attention.train()
+    assert not torch.allclose(attention(x), attention(x))

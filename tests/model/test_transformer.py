@@ -1,0 +1,135 @@
+"""The whole model: causality, cache, initialisation, trace, and nanoGPT's parameter count."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from attn_cli.model.trace import Trace
+from attn_cli.model.transformer import Transformer
+from tests.conftest import tiny_config
+
+V = 17
+POSITIONS = ("learned", "sinusoidal", "rope", "none")
+BLOCKS = ("gpt2", "qwen3")
+
+
+def make(*settings: str) -> Transformer:
+    torch.manual_seed(0)
+    model = Transformer(tiny_config(*settings).model, V)
+    # Fresh weights are so small that every logit is near 0; larger ones make errors show.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(8)
+    return model.eval()
+
+
+@pytest.fixture(params=itertools.product(BLOCKS, POSITIONS), ids="-".join)
+def model(request: pytest.FixtureRequest) -> Transformer:
+    block, position = request.param
+    return make(f"model.block={block}", f"model.position={position}")
+
+
+def test_a_character_changes_nothing_before_it(model: Transformer) -> None:
+    ids = torch.randint(V, (2, 16))
+    logits = model(ids)
+    for place in range(16):
+        changed = ids.clone()
+        changed[:, place] = (changed[:, place] + 1) % V
+        difference = (model(changed) - logits).abs().amax(dim=(0, 2))
+        assert (difference[:place] == 0).all()
+        assert difference[place] > 1e-3
+
+
+def test_cached_equals_whole_at_every_split(model: Transformer) -> None:
+    ids = torch.randint(V, (2, 11))
+    whole = model(ids)
+    for first, second in itertools.combinations(range(1, 11), 2):
+        cache = model.new_cache(batch=2)
+        pieces = [ids[:, :first], ids[:, first:second], ids[:, second:]]
+        got = torch.cat([model(piece, cache=cache) for piece in pieces], dim=1)
+        torch.testing.assert_close(got, whole, rtol=1e-4, atol=1e-4)
+        assert cache.length == 11
+
+
+def test_position_matters_exactly_when_there_is_one(model: Transformer) -> None:
+    """The last of two equal texts in another order: only positions can tell them apart."""
+    a, b = torch.tensor([[3, 5, 7]]), torch.tensor([[5, 3, 7]])
+    # One layer: without positions, attention of the last character sees a set.
+    one_layer = make(
+        "model.n_layer=1",
+        f"model.block={model.config.block}",
+        f"model.position={model.config.position}",
+    )
+    same = torch.allclose(one_layer(a)[0, -1], one_layer(b)[0, -1], atol=1e-5)
+    assert same == (model.config.position == "none")
+
+
+def test_trace_changes_nothing_and_counts_every_parameter(model: Transformer) -> None:
+    ids = torch.randint(V, (2, 9))
+    trace = Trace()
+    torch.testing.assert_close(model(ids, trace=trace), model(ids), rtol=1e-4, atol=1e-4)
+    recorded = {id(p): p.numel() for record in trace.records for p in record.parameters}
+    assert sum(recorded.values()) == model.parameter_count()
+    config = model.config
+    sizes = {"B": 2, "T": 9, "C": 24, "H": 3, "D": 8, "F": config.inner_width, "V": V}
+    for record in trace.records:
+        assert tuple(sizes[axis] for axis in record.axes) == tuple(record.tensor.shape)
+
+
+def test_trace_steps_follow_from_one_another() -> None:
+    """What is shown as scores, mask and softmax is what they are by their formulas."""
+    trace = Trace()
+    make()(torch.randint(V, (1, 6)), trace=trace)
+    step = {record.operation: record.tensor for record in trace.records if "block 1" in record.path}
+    q, k, v = step["query heads"], step["key heads"], step["value heads"]
+    torch.testing.assert_close(step["scores"], q @ k.transpose(-2, -1))
+    torch.testing.assert_close(step["scaled scores"], step["scores"] / math.sqrt(8))
+    future = torch.ones(6, 6).triu(1) == 1
+    assert (step["masked scores"][..., future] == float("-inf")).all()
+    torch.testing.assert_close(
+        step["masked scores"][..., ~future], step["scaled scores"][..., ~future]
+    )
+    torch.testing.assert_close(step["softmax weights"].sum(-1), torch.ones(1, 3, 6))
+    torch.testing.assert_close(step["weights @ value"], step["softmax weights"] @ v)
+
+
+def test_nanogpt_parameter_count() -> None:
+    """nanoGPT's CPU recipe prints 0.80M for 65 symbols, positions left out."""
+    config = tiny_config(
+        "model.n_layer=4", "model.n_head=4", "model.n_embd=128", "model.block_size=64"
+    )
+    model = Transformer(config.model, 65)
+    layer = 4 * 128 * 128 + 2 * 128 * 512 + 2 * 128
+    assert model.parameter_count() == 65 * 128 + 64 * 128 + 4 * layer + 128
+
+
+def test_gpt2_initialisation() -> None:
+    config = tiny_config("model.n_embd=240", "model.n_layer=3", "model.bias=true")
+    model = Transformer(config.model, 401)
+    parameters = dict(model.named_parameters())
+    for name, parameter in parameters.items():
+        if name.endswith("bias"):
+            assert (parameter == 0).all(), name
+        elif "norm" in name:
+            assert (parameter == 1).all(), name
+        else:
+            residual = name.endswith(("projection.weight", "down.weight"))
+            expected = 0.02 / math.sqrt(6) if residual else 0.02
+            assert parameter.std().item() == pytest.approx(expected, rel=0.05), name
+
+
+def test_tied_embeddings_are_one_parameter() -> None:
+    tied, untied = make(), make("model.tie_embeddings=false")
+    assert tied.head.weight is tied.token_embedding.weight
+    assert untied.parameter_count() - tied.parameter_count() == V * 24
+
+
+def test_unshared_initial_loss_is_that_of_no_knowledge() -> None:
+    torch.manual_seed(0)
+    model = Transformer(tiny_config().model, V)
+    logits = model(torch.randint(V, (8, 16)))
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.randint(V, (128,)))
+    assert loss.item() == pytest.approx(math.log(V), abs=0.1)

@@ -1,0 +1,68 @@
+import json
+import string
+from pathlib import Path
+
+import pytest
+
+from attn_cli.errors import TextError
+from attn_cli.text.builtin import DOWNLOADS, builtin_path, download_path, entropy_floor, made_text
+from attn_cli.text.folders import builtin_folder, cache_folder
+
+
+def test_the_cache_folder_can_be_chosen(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache_folder() == cache
+    monkeypatch.delenv("ATTN_CACHE")
+    assert cache_folder().is_absolute()
+    assert cache_folder().name in ("attn", "Cache")
+
+
+def test_python_docs_are_the_topics_of_the_running_python() -> None:
+    topics = made_text("python-docs").split("\f")
+    assert len(topics) > 50
+    assert any("lambda" in topic for topic in topics)
+
+
+def test_unicode_names_are_one_a_line() -> None:
+    names = made_text("unicode-names").splitlines()
+    assert "LATIN SMALL LETTER A" in names
+    assert "PILE OF POO" in names
+    assert len(names) == len(set(names)) > 30_000
+    assert set("".join(names)) <= set(string.ascii_uppercase + string.digits + " -")
+
+
+@pytest.mark.parametrize(
+    "computed",
+    ["CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HANGUL SYLLABLE ", "TANGUT IDEO"],
+)
+def test_unicode_names_leave_out_those_that_are_computed(computed: str) -> None:
+    assert f"\n{computed}" not in made_text("unicode-names")
+
+
+@pytest.mark.parametrize("name", DOWNLOADS)
+def test_what_was_not_fetched_says_how(name: str) -> None:
+    with pytest.raises(TextError, match="not on this machine yet") as caught:
+        builtin_path(name)
+    assert caught.value.hint == f"fetch it with: attn data fetch {name}"
+
+
+def test_what_was_fetched_and_cut_short_says_so() -> None:
+    path = download_path("names")
+    path.parent.mkdir(parents=True)
+    path.write_text("emma\n")
+    with pytest.raises(TextError, match="its length is wrong"):
+        builtin_path("names")
+    with path.open("ab") as stream:
+        stream.truncate(DOWNLOADS["names"].size)
+    assert builtin_path("names") == path
+
+
+def test_the_floor_of_tales_is_what_its_maker_wrote() -> None:
+    facts = json.loads((builtin_folder() / "tales.json").read_text(encoding="utf-8"))
+    floor = entropy_floor("tales")
+    assert floor is not None
+    assert floor.bits_per_char == facts["entropy_bits_per_char"]
+    assert floor.validation_bits_per_char == facts["validation_bits_per_char"]
+
+
+def test_other_texts_have_no_known_floor() -> None:
+    assert entropy_floor("python-docs") is None

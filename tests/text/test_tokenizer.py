@@ -1,0 +1,221 @@
+import json
+import string
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attn_cli.errors import CheckpointError, PromptError
+from attn_cli.text.tokenizer import (
+    Tokenizer,
+    bytes_tokenizer,
+    corpus_tokenizer,
+    printable_tokenizer,
+    tokenizer_from_json,
+)
+
+ALL = [printable_tokenizer(), corpus_tokenizer("añ中\U0001f600\n"), bytes_tokenizer()]
+any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
+
+
+def by_kind(tokenizer: Tokenizer) -> str:
+    return tokenizer.kind
+
+
+def test_printable_is_the_index_in_string_printable() -> None:
+    tokenizer = printable_tokenizer()
+    assert tokenizer.encode("Hello").tolist() == [43, 14, 21, 21, 24]
+    assert tokenizer.encode(string.printable).tolist() == list(range(100))
+    assert tokenizer.vocab_size == 100
+    assert tokenizer.separator_id == 99
+
+
+def test_corpus_is_the_sorted_distinct_characters() -> None:
+    tokenizer = corpus_tokenizer("banana split")
+    assert tokenizer.symbols == tuple(" abilnpst")
+    assert tokenizer.encode("nab").tolist() == [5, 1, 2]
+
+
+@given(st.text(string.printable))
+def test_printable_round_trip(text: str) -> None:
+    tokenizer = printable_tokenizer()
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    assert [tokenizer.symbols[token] for token in ids] == list(text)
+
+
+@given(any_text.filter(bool))
+def test_corpus_round_trip(text: str) -> None:
+    tokenizer = corpus_tokenizer(text)
+    ids = tokenizer.encode(text)
+    assert len(ids) == len(text)
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode(ids.tolist()) == text
+
+
+@given(any_text)
+def test_bytes_round_trip(text: str) -> None:
+    tokenizer = bytes_tokenizer()
+    ids = tokenizer.encode(text)
+    assert bytes(ids) == text.encode("utf-8")
+    assert tokenizer.decode(ids) == text
+
+
+@given(any_text)
+def test_a_stream_of_bytes_gives_whole_characters(text: str) -> None:
+    tokenizer = bytes_tokenizer()
+    decode = tokenizer.decoder()
+    pieces = [decode(int(token)) for token in tokenizer.encode(text)]
+    assert [piece for piece in pieces if piece] == list(text)
+    assert decode.flush() == ""
+
+
+def test_an_unfinished_character_leaves_at_the_end() -> None:
+    decode = bytes_tokenizer().decoder()
+    assert [decode(0xE4), decode(0xB8)] == ["", ""]
+    assert decode.flush() == "\ufffd"
+
+
+def test_a_stream_of_bytes_replaces_what_is_not_utf8() -> None:
+    decode = bytes_tokenizer().decoder()
+    assert "".join([decode(0xFF), decode(0x61), decode.flush()]) == "\ufffda"
+
+
+def test_a_stream_of_characters() -> None:
+    tokenizer = printable_tokenizer()
+    decode = tokenizer.decoder()
+    assert [decode(int(token)) for token in tokenizer.encode("a\n")] == ["a", "\n"]
+    assert decode.flush() == ""
+
+
+@pytest.mark.parametrize("tokenizer", ALL, ids=by_kind)
+def test_no_text_is_no_ids(tokenizer: Tokenizer) -> None:
+    assert tokenizer.encode("").shape == (0,)
+    assert tokenizer.decode([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"), [(1, "uint8"), (256, "uint8"), (257, "uint16"), (65_537, "uint32")]
+)
+def test_ids_have_the_smallest_type(size: int, dtype: str) -> None:
+    characters = [chr(code) for code in range(0x10000, 0x10000 + size)]
+    tokenizer = corpus_tokenizer(characters)
+    ids = tokenizer.encode("".join(characters))
+    assert tokenizer.dtype == ids.dtype == np.dtype(dtype)
+    assert ids.tolist() == list(range(size))
+
+
+@pytest.mark.parametrize(
+    ("characters", "separator"), [("b\n\fa", "\f"), ("b\na", "\n"), ("ba", "a")]
+)
+def test_separator_of_a_corpus(characters: str, separator: str) -> None:
+    tokenizer = corpus_tokenizer(characters)
+    assert tokenizer.symbols[tokenizer.separator_id] == separator
+
+
+def test_separator_of_bytes() -> None:
+    assert bytes_tokenizer().separator_id == ord("\f")
+
+
+class TestUnknownCharacters:
+    def test_transliterate_counts_what_changed(self) -> None:
+        tokenizer = printable_tokenizer()
+        encoded = tokenizer.encode_counted("“café” – Ærø, ¡é!", "transliterate")
+        assert tokenizer.decode(encoded.ids) == '"cafe" - Aero, !e!'
+        assert encoded.changed == 8
+        assert encoded.examples == (("“", '"'), ("é", "e"), ("”", '"'), ("–", "-"), ("Æ", "Ae"))
+
+    def test_transliterate_writes_only_what_the_vocabulary_has(self) -> None:
+        tokenizer = corpus_tokenizer("abcdef")
+        encoded = tokenizer.encode_counted("àæx", "transliterate")
+        assert tokenizer.decode(encoded.ids) == "aae"
+        assert encoded.changed == 3
+        assert encoded.examples == (("à", "a"), ("æ", "ae"), ("x", ""))
+
+    def test_drop(self) -> None:
+        tokenizer = printable_tokenizer()
+        encoded = tokenizer.encode_counted("a\x00bé", "drop")
+        assert tokenizer.decode(encoded.ids) == "ab"
+        assert encoded.changed == 2
+
+    @pytest.mark.parametrize(
+        ("characters", "written"), [("ab ?", "a?"), ("ab ", "a "), ("ba", "aa")]
+    )
+    def test_replace(self, characters: str, written: str) -> None:
+        tokenizer = corpus_tokenizer(characters)
+        assert tokenizer.decode(tokenizer.encode("aé", "replace")) == written
+
+    def test_error_names_characters_and_positions(self) -> None:
+        with pytest.raises(PromptError) as caught:
+            printable_tokenizer().encode("naïve\x00 中ï中中中")
+        assert caught.value.message == (
+            "characters outside the printable vocabulary: 'ï' at positions 3, 9; "
+            "'\\x00' at position 6; '中' at positions 8, 10, 11, ..."
+        )
+
+    def test_error_names_only_the_first_five(self) -> None:
+        with pytest.raises(
+            PromptError, match=r"'ä' at position 1; .*'ë' at position 5; and 2 more"
+        ):
+            printable_tokenizer().encode("äöüéëàè")
+
+    def test_error_counts_positions_from_where_it_is_told(self) -> None:
+        with pytest.raises(PromptError, match=r"'é' at position 102$"):
+            printable_tokenizer().encode_counted("aé", first_position=101)
+
+    @pytest.mark.parametrize("tokenizer", ALL, ids=by_kind)
+    def test_lone_surrogates_of_a_command_line_are_unknown(self, tokenizer: Tokenizer) -> None:
+        with pytest.raises(PromptError, match=r"'\\udce9' at position 2"):
+            tokenizer.encode("a\udce9")
+        assert tokenizer.decode(tokenizer.encode("a\udce9", "drop")) == "a"
+
+    def test_characters_that_mean_something_to_a_regular_expression(self) -> None:
+        tokenizer = corpus_tokenizer("ab")
+        assert tokenizer.decode(tokenizer.encode("a]b^a-b\\a[&&b", "drop")) == "abab" + "ab"
+
+    @given(any_text)
+    def test_nothing_known_is_changed(self, text: str) -> None:
+        tokenizer = printable_tokenizer()
+        kept = "".join(character for character in text if character in string.printable)
+        encoded = tokenizer.encode_counted(text, "drop")
+        assert tokenizer.decode(encoded.ids) == kept
+        assert encoded.changed == len(text) - len(kept)
+
+
+class TestJson:
+    @pytest.mark.parametrize("tokenizer", ALL, ids=by_kind)
+    def test_round_trip(self, tokenizer: Tokenizer) -> None:
+        assert tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
+
+    @pytest.mark.parametrize(
+        ("obj", "what"),
+        [
+            (["a"], "not a mapping"),
+            ({}, "kind is None"),
+            ({"kind": "words"}, "kind is 'words', not one of printable, corpus, bytes"),
+            ({"kind": ["corpus"]}, r"kind is \['corpus'\]"),
+            ({"kind": "corpus"}, "not a list of characters"),
+            ({"kind": "corpus", "symbols": "ab"}, "not a list of characters"),
+            ({"kind": "corpus", "symbols": []}, "not a list of characters"),
+            (
+                {"kind": "corpus", "symbols": ["a", "bc"]},
+                "symbol 1 is not a single character: 'bc'",
+            ),
+            ({"kind": "corpus", "symbols": ["a", ""]}, "symbol 1 is not a single character: ''"),
+            ({"kind": "corpus", "symbols": ["a", 7]}, "symbol 1 is not a single character: 7"),
+            ({"kind": "corpus", "symbols": ["\ud800"]}, r"not a single character: '\\ud800'"),
+            ({"kind": "corpus", "symbols": ["a", "b", "a"]}, "symbol 2 is there twice: 'a'"),
+            ({"kind": "corpus", "symbols": ["a"] * 1_114_113}, "1,114,113 symbols"),
+            ({"kind": "printable", "symbols": ["a"]}, "not those of the printable kind"),
+        ],
+    )
+    def test_what_is_damaged(self, obj: object, what: str) -> None:
+        with pytest.raises(CheckpointError, match=what) as caught:
+            tokenizer_from_json(obj)
+        assert "\n" not in caught.value.message
+
+    def test_a_long_symbol_is_shown_short(self) -> None:
+        with pytest.raises(CheckpointError) as caught:
+            tokenizer_from_json({"kind": "corpus", "symbols": ["x" * 10_000]})
+        assert len(caught.value.message) < 200
