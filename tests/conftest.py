@@ -31,7 +31,7 @@ TINY = (
     "train.batch_size=8",
     "train.warmup_steps=10",
     "train.learning_rate=1e-2",
-    "train.eval_every=40",
+    "train.eval_every=80",
     "train.checkpoint_every=20",
     "train.precision=fp32",
     "sample.max_new_chars=40",
@@ -112,7 +112,7 @@ def train_in(folder: Path, text: Path, *settings: str, stop_at: int | None = Non
 def trained(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """One finished run, shared by all tests that only read it."""
     return train_in(
-        tmp_path_factory.mktemp("session") / "runs" / "verse", verse_file, "train.steps=120"
+        tmp_path_factory.mktemp("session") / "runs" / "verse", verse_file, "train.steps=240"
     )
 
 

@@ -22,7 +22,7 @@ def configs(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the configurations that come with attn, or print one."""
+    """List the configurations that come along, or print one."""
     from attn_cli.config.presets import find_config, presets
 
     if name is not None:

@@ -26,7 +26,10 @@ def evaluate(
     run: RunOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a model's exact loss on its validation split or on a text."""
+    """Measure how well a model predicts a text, exactly.
+
+    The text is the run's own validation split, unless a file is named.
+    """
     from attn_cli.runs.checkpoint import read_checkpoint
     from attn_cli.runs.folder import find_run
 
@@ -36,11 +39,13 @@ def evaluate(
 
     from attn_cli.training.device import choose_device
     from attn_cli.training.evaluation import evaluate as measure
-    from attn_cli.training.precision import choose_precision
+    from attn_cli.training.precision import WorkingModel, choose_precision
 
     device = choose_device("auto")
+    # In the format it was trained in, so that the figure is the one that training reported.
     precision = choose_precision(checkpoint.config.train.precision, device)
-    evaluation = measure(checkpoint.load_model(device), ids, precision)
+    working = WorkingModel(checkpoint.load_model(device), precision)
+    evaluation = measure(working.model, ids)
     what = "validation split" if file is None else file
     floor = None if file is not None else _floor(checkpoint.config.data.text)
     if as_json:

@@ -45,7 +45,7 @@ def generate(
     num_samples: Annotated[int, typer.Option("--num-samples", help="How many texts to write.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Write text with the newest run's best checkpoint."""
+    """Write text, with the newest run's best checkpoint."""
     from attn_cli.errors import InputError
     from attn_cli.runs.checkpoint import read_checkpoint
     from attn_cli.runs.folder import find_run

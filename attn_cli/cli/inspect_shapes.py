@@ -27,7 +27,10 @@ def inspect_shapes(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every operation on the way through a model, with its shape and parameters."""
+    """Show every operation in a model, and its shape.
+
+    From one real forward pass: of the newest run, of --run, or of a --config with fresh weights.
+    """
     from attn_cli.errors import InputError
 
     if run is not None and config is not None:

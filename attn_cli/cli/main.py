@@ -68,7 +68,7 @@ def main() -> None:
     except BrokenPipeError:
         # The reader has seen enough. The interpreter's own flush must not complain about it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 1
     except Exception as error:
         if os.environ.get("ATTN_DEBUG"):
             raise
@@ -81,28 +81,22 @@ def main() -> None:
 
 def _report(error: Exception) -> int:
     """Says in one or two lines what went wrong; returns the exit code."""
+    hint: str | None = None
     if isinstance(error, AttnError):
-        message, hint, code = error.message, error.hint, error.exit_code
+        message, hint, code = f"attn: {error.message}", error.hint, error.exit_code
     elif isinstance(error, typer.TyperException):
-        message, hint, code = error.format_message(), _usage(error), error.exit_code
-    elif isinstance(error, MemoryError):
-        message, hint, code = "out of memory", "lower model.n_embd or train.batch_size", 1
+        message, code = error.format_message(), error.exit_code
+        # `attn` alone: what Typer raises then is the help itself.
+        if not message.startswith("Usage:"):
+            message, hint = f"attn: {message}", "see: attn --help, or --help after a command"
     elif isinstance(error, OSError):
         what = f" {error.filename}" if error.filename else ""
-        message, hint, code = f"the system refused{what}: {error.strerror or error}", None, 1
+        message, code = f"attn: the system refused{what}: {error.strerror or error}", 1
     else:
-        message = f"unexpected {type(error).__name__}: {error}".partition("\n")[0]
-        hint, code = "this is a defect of attn; ATTN_DEBUG=1 shows where it happened", 1
-    if (code == 2 and not message.strip().startswith("Usage:")) or code != 2:
-        message = f"attn: {message}"
+        first_line = str(error).partition("\n")[0]
+        message, code = f"attn: unexpected {type(error).__name__}: {first_line}", 1
+        hint = "this is a defect of attn; ATTN_DEBUG=1 shows where it happened"
     notice(visible_controls(message))
     if hint:
         notice(visible_controls(f"  {hint}"))
     return code
-
-
-def _usage(error: typer.TyperException) -> str | None:
-    context = getattr(error, "ctx", None)
-    if context is None or error.format_message().startswith("Usage:"):
-        return None
-    return f"see: {context.command_path} --help"

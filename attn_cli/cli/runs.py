@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 def runs(as_json: JsonOption = False) -> None:
-    """List the runs under runs/ (or $ATTN_RUNS), the newest first."""
+    """List what has been trained, the newest first.
+
+    The runs under runs/, or under $ATTN_RUNS.
+    """
     from attn_cli.runs.folder import list_runs, runs_root
 
     described = [_describe(run) for run in list_runs()]

@@ -51,7 +51,10 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model on a text: the built-in tales in about a minute, or your own."""
+    """Train a model on a text.
+
+    Without arguments: on the built-in tales, in about a minute.
+    """
     from attn_cli.cli.interrupt import Interrupts
     from attn_cli.cli.progress import TrainingProgress
     from attn_cli.config.load import load_config, parse_override
@@ -73,14 +76,14 @@ def train(
         settled.data.validation_fraction,
     )
     check_length(corpus, settled.model.block_size)
-    if not quiet:
-        _tell_of(corpus)
 
     from attn_cli.training.device import choose_device
     from attn_cli.training.trainer import Trainer
 
     chosen_device = choose_device(settled.train.device)
     run = create_run(out, corpus.name)
+    if not quiet:
+        _tell_of(corpus)
     settled = _with_text(settled, corpus, run)
     run.describe(settled, corpus.tokenizer)
 

@@ -16,8 +16,9 @@ from pydantic_core import ErrorDetails
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 
-# A configuration is a page of text; what is larger is something else.
+# A configuration is a page of text, two levels deep; what is beyond that is something else.
 MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
 
 
 class _Loader(yaml.SafeLoader):
@@ -27,8 +28,8 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = dict(yaml.SafeLoader.yaml_implicit_resolvers)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
+    re.compile(r"^[-+]?(\d+(\.\d*)?[eE][-+]?\d+|\.\d+([eE][-+]?\d+)?)$"),
+    list("-+.0123456789"),
 )
 
 
@@ -119,15 +120,20 @@ _SECTIONS_HINT = f"its sections are {', '.join(Config.model_fields)}; see `attn 
 
 def _compose(text: str, origin: str) -> yaml.Node | None:
     try:
+        depth = 0
         for event in yaml.parse(text, Loader=_Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ConfigError(f"{origin}: invalid YAML: nested too deeply")
             # An alias of aliases grows without bound, and no configuration needs one.
             if isinstance(event, yaml.AliasEvent):
                 line = f":{event.start_mark.line + 1}" if event.start_mark else ""
                 raise ConfigError(f"{origin}{line}: YAML aliases are not used here")
         return yaml.compose(text, Loader=_Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or getattr(error, "reason", "nested too deeply")
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
         where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
         raise ConfigError(f"{where}: invalid YAML: {problem}") from None
 
@@ -192,15 +198,13 @@ def _explain(error: ValidationError, origins: dict[str, str], file: str) -> Conf
 
 
 def _origin(key: str, origins: dict[str, str]) -> str | None:
-    """Where the user wrote a key; for a whole section, the override that upset it, if any."""
-    if key in origins and not any(where.startswith("--") for where in origins.values()):
-        return origins[key]
-    inside = [
-        where
-        for name, where in origins.items()
-        if name.startswith(f"{key}.") and where.startswith("--")
-    ]
-    return inside[-1] if inside else origins.get(key, origins.get(key.partition(".")[0]))
+    """Where the user wrote a key, or what upset a whole section: an override, or its own line."""
+    section = key.partition(".")[0]
+    if key == section:
+        inside = [where for name, where in origins.items() if name.startswith(f"{section}.")]
+        overrides = [where for where in inside if where.startswith("--")]
+        return overrides[-1] if overrides else origins.get(section)
+    return origins.get(key, origins.get(section))
 
 
 def _dotted_key(problem: ErrorDetails) -> str:

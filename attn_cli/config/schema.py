@@ -101,10 +101,14 @@ class TrainConfig(Section):
     """Sequences a step, all processes together."""
     micro_batch: Literal["auto"] | Count = "auto"
     """Sequences in memory at once; gradients are summed up to batch_size. auto: all."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """adamw: for all; muon: orthogonalised momentum for the matrices inside the blocks."""
     learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 1e-3
-    """The highest step size, after warm-up."""
+    """AdamW's highest step size, after warm-up."""
+    matrix_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
+    """Muon's highest step size; it follows the same schedule."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
-    """The step size at the end of the cosine."""
+    """AdamW's step size at the end of the cosine; Muon's falls by the same share."""
     warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = 100
     """Steps over which the step size rises from near 0."""
     weight_decay: Annotated[float, Field(ge=0.0, le=100.0)] = 0.1

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.model.cache import LayerCache
+from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import NO_TRACE, NoTrace
 
@@ -56,8 +57,8 @@ class MultiHeadAttention(nn.Module):
         self.query = nn.Linear(n_embd, n_embd, bias=bias)
         self.key = nn.Linear(n_embd, n_embd, bias=bias)
         self.value = nn.Linear(n_embd, n_embd, bias=bias)
-        self.query_norm = nn.RMSNorm(self.head_size, eps=1e-6) if query_key_norm else None
-        self.key_norm = nn.RMSNorm(self.head_size, eps=1e-6) if query_key_norm else None
+        self.query_norm = RMSNorm(self.head_size) if query_key_norm else None
+        self.key_norm = RMSNorm(self.head_size) if query_key_norm else None
         self.rotary = rotary
         self.projection = nn.Linear(n_embd, n_embd, bias=bias) if projection else None
 

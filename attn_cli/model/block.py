@@ -16,6 +16,7 @@ from attn_cli.config.schema import ModelConfig
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.cache import LayerCache
 from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
+from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import NO_TRACE, NoTrace
 
@@ -60,5 +61,5 @@ class Block(nn.Module):
 def make_norm(config: ModelConfig) -> nn.Module:
     """The norm of this shape of block, over C channels."""
     if config.block == "qwen3":
-        return nn.RMSNorm(config.n_embd, eps=1e-6)
+        return RMSNorm(config.n_embd)
     return nn.LayerNorm(config.n_embd, eps=1e-5, bias=config.bias)

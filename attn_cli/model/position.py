@@ -9,6 +9,8 @@ no position at all (a causal mask alone still tells some of it).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -64,8 +66,23 @@ class RotaryPosition(nn.Module):
         """Turns x (..., T, D), whose first character stands at position `start`."""
         stop = start + x.shape[-2]
         cos, sin = self.cos[start:stop].to(x.dtype), self.sin[start:stop].to(x.dtype)  # (T, D)
-        half = x.shape[-1] // 2
-        return x * cos + x.roll(half, dims=-1) * sin
+        turned: torch.Tensor = _Turn.apply(x, cos, sin)  # type: ignore[no-untyped-call]
+        return turned
+
+
+class _Turn(torch.autograd.Function):
+    """A rotation, whose gradient is the rotation by the opposite angle."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(cos, sin)
+        return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        other = gradient.roll(gradient.shape[-1] // 2, dims=-1)
+        return torch.addcmul(gradient * cos, other, sin, value=-1), None, None
 
 
 def _angles(length: int, channels: int, base: float) -> torch.Tensor:

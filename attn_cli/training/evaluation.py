@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import bits
 from attn_cli.text.batches import windows
-from attn_cli.training.precision import Precision
+from attn_cli.text.tokenizer import Ids
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 CHARS_AT_ONCE = 8192
@@ -44,7 +43,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def evaluate(model: Transformer, ids: np.ndarray, precision: Precision) -> Evaluation:
+def evaluate(model: Transformer, ids: Ids) -> Evaluation:
     """Predicts each character of `ids` (N,) but the first.
 
     The text is cut into consecutive windows of `block_size`; what is left at the
@@ -58,8 +57,7 @@ def evaluate(model: Transformer, ids: np.ndarray, precision: Precision) -> Evalu
     model.eval()
     total, chars = torch.zeros((), dtype=torch.float64, device=device), 0
     for x, y in windows(ids, block_size, batch_size):
-        with precision.autocast():
-            logits = model(x.to(device))  # (B, T, V)
+        logits = model(x.to(device))  # (B, T, V)
         losses = F.cross_entropy(
             logits.float().flatten(0, 1), y.to(device).flatten(), reduction="sum"
         )

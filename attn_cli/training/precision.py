@@ -1,43 +1,66 @@
-"""The number format of matrix products: bf16 where this machine is measured to be faster at it."""
+"""The number format a model computes in: bf16 where this machine is measured to be faster at it."""
 
 from __future__ import annotations
 
+import copy
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
-# What autocast costs in conversions has to be repaid by the products.
-WORTHWHILE = 2.0
+from attn_cli.model.transformer import Transformer
 
+Precision = Literal["fp32", "bf16"]
 
-@dataclass(frozen=True)
-class Precision:
-    """A number format on a device.
-
-    Attributes:
-        name: `fp32`, or `bf16`: products in bfloat16; weights, norms, losses in fp32.
-        device: The kind of device, as in `torch.device.type`.
-    """
-
-    name: Literal["fp32", "bf16"]
-    device: str = "cpu"
-
-    def autocast(self) -> AbstractContextManager[object]:
-        """Within it, matrix products are computed in this format."""
-        if self.name == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device, dtype=torch.bfloat16)
+# What is lost in conversions has to be repaid by the products.
+WORTHWHILE = 1.5
 
 
 def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
-    """The format that was asked for; for `auto`, bf16 where its products are twice as fast."""
+    """The format that was asked for; for `auto`, bf16 where its products are clearly faster."""
     if wanted != "auto":
-        return Precision(wanted, device.type)
+        return wanted
     faster = _speed(torch.bfloat16, device) > WORTHWHILE * _speed(torch.float32, device)
-    return Precision("bf16" if faster else "fp32", device.type)
+    return "bf16" if faster else "fp32"
+
+
+class WorkingModel:
+    """The model that computes, beside the one that learns.
+
+    In fp32 both are one. In bf16 the working model is a copy in which weights and
+    activations are bfloat16, while the weights that learn, the optimizer's memory and
+    the sum of gradients stay in fp32, so that small steps are not rounded away.
+
+    Args:
+        master: The model that learns, in fp32.
+        precision: The format to compute in.
+    """
+
+    def __init__(self, master: Transformer, precision: Precision) -> None:
+        self.master = master
+        self.model = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
+        self._learned: list[torch.Tensor] = list(master.parameters())
+        self._worked: list[torch.Tensor] = list(self.model.parameters())
+
+    @torch.no_grad()
+    def collect_gradients(self) -> None:
+        """Adds the gradients of the last backward pass to the master's."""
+        if self.model is self.master:
+            return
+        for learned in self._learned:
+            if learned.grad is None:
+                learned.grad = torch.zeros_like(learned)
+        sums = [learned.grad for learned in self._learned if learned.grad is not None]
+        grads = [worked.grad.float() for worked in self._worked if worked.grad is not None]
+        torch._foreach_add_(sums, grads)
+        for worked in self._worked:
+            worked.grad = None
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Takes over the master's weights after a step."""
+        if self.model is not self.master:
+            torch._foreach_copy_(self._worked, self._learned)
 
 
 def _speed(dtype: torch.dtype, device: torch.device) -> float:

@@ -5,56 +5,57 @@ Shapes: B batch, T time (characters), V vocabulary.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch.nn import functional as F
 
-from attn_cli.model.transformer import Transformer
-from attn_cli.training.precision import Precision
-
-
-def loss_of(
-    model: Transformer, x: torch.Tensor, y: torch.Tensor, precision: Precision
-) -> torch.Tensor:
-    """Mean cross-entropy in nats per character of y (B, T) after x (B, T), in fp32."""
-    with precision.autocast():
-        logits = model(x)  # (B, T, V)
-    return F.cross_entropy(logits.float().flatten(0, 1), y.flatten())
+from attn_cli.training.optimizer import set_learning_rate
+from attn_cli.training.precision import WorkingModel
 
 
 def train_step(
-    model: Transformer,
-    optimizer: torch.optim.Optimizer,
+    working: WorkingModel,
+    optimizers: Sequence[torch.optim.Optimizer],
     x: torch.Tensor,
     y: torch.Tensor,
     *,
     micro_batch: int,
-    learning_rate: float,
+    learning_rate_share: float,
     grad_clip: float,
-    precision: Precision,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Gradients of one batch, clipped and applied.
 
     Args:
+        working: The model that computes, and the one that learns.
+        optimizers: They move the one that learns.
         x: Characters, (B, T) of int64.
         y: The characters that follow them, (B, T).
         micro_batch: Sequences in memory at once; divides B.
-        learning_rate: The step size.
+        learning_rate_share: The step size, as a share of the highest.
         grad_clip: The longest gradient applied as it is; 0 for no limit.
-        precision: The number format of the products.
 
     Returns:
         The mean loss in nats per character and the length of the gradient before
         clipping, both still on the device, so that nothing waits for them.
     """
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
     for piece_x, piece_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
-        loss = loss_of(model, piece_x, piece_y, precision) / pieces
+        loss = mean_loss(working.model(piece_x), piece_y) / pieces
         loss.backward()  # type: ignore[no-untyped-call]
+        working.collect_gradients()
         total += loss.detach()
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), grad_clip or float("inf"))
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    norm = torch.nn.utils.clip_grad_norm_(working.master.parameters(), grad_clip or math.inf)
+    set_learning_rate(optimizers, learning_rate_share)
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    working.refresh()
     return total, norm
+
+
+def mean_loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy in nats per character of y (B, T) under logits (B, T, V), in fp32."""
+    return F.cross_entropy(logits.float().flatten(0, 1), y.flatten())

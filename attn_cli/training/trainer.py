@@ -25,8 +25,8 @@ from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
 from attn_cli.training.evaluation import evaluate
-from attn_cli.training.optimizer import make_optimizer
-from attn_cli.training.precision import choose_precision
+from attn_cli.training.optimizer import make_optimizers
+from attn_cli.training.precision import WorkingModel, choose_precision
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.step import train_step
 
@@ -99,7 +99,8 @@ class Trainer:
         self.precision = choose_precision(config.train.precision, device)
         torch.manual_seed(config.train.seed)
         self.model = Transformer(config.model, corpus.tokenizer.vocab_size).to(device)
-        self.optimizer = make_optimizer(self.model, config.train)
+        self.working = WorkingModel(self.model, self.precision)
+        self.optimizers = make_optimizers(self.model, config.train)
         self.batches = Batches(
             corpus.train, config.model.block_size, config.train.batch_size, config.train.seed
         )
@@ -119,7 +120,7 @@ class Trainer:
             RunError: The loss is no longer a number.
         """
         settings = self.config.train
-        self.observer.began(self.model, self.precision.name, self.device.type)
+        self.observer.began(self.model, self.precision, self.device.type)
         while True:
             total_steps = self.budget.total_steps(self.step)
             self._train_step(learning_rate(self.step, total_steps, settings))
@@ -145,21 +146,20 @@ class Trainer:
         whole = settings.batch_size
         x, y = self.batches.batch(self.step)  # (B, T)
         loss, norm = train_step(
-            self.model,
-            self.optimizer,
+            self.working,
+            self.optimizers,
             x.to(self.device),
             y.to(self.device),
             micro_batch=whole if settings.micro_batch == "auto" else settings.micro_batch,
-            learning_rate=rate,
+            learning_rate_share=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
-            precision=self.precision,
         )
         self.step += 1
         self._meter.add(loss, norm, rate, time.monotonic() - begin)
 
     def _evaluate(self, total_steps: float) -> None:
         """Measures the validation loss and tells of it."""
-        val_loss = evaluate(self.model, self.corpus.validation, self.precision).loss
+        val_loss = evaluate(self.working.model, self.corpus.validation).loss
         metrics = self._log(total_steps, val_loss)
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_step = val_loss, self.step
@@ -193,7 +193,7 @@ class Trainer:
         checkpoint = save_checkpoint(
             self.run.checkpoints,
             self.model,
-            self.optimizer,
+            self.optimizers,
             self.config,
             self.corpus.tokenizer,
             {

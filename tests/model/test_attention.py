@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.model.attention import MultiHeadAttention
+from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
@@ -179,3 +180,22 @@ def test_dropout_leaves_evaluation_alone_and_keeps_the_mean() -> None:
     torch.testing.assert_close(attention(x), attention(x))
     attention.train()
     assert not torch.allclose(attention(x), attention(x))
+
+
+@pytest.mark.parametrize("shape", [(13,), (3, 13), (2, 3, 5, 13)])
+def test_rms_norm_equals_torchs_with_gradients(shape: tuple[int, ...]) -> None:
+    ours, theirs = RMSNorm(13, eps=1e-3), nn.RMSNorm(13, eps=1e-3)
+    with torch.no_grad():
+        theirs.weight.copy_(ours.weight.normal_())
+    x = torch.randn(shape, requires_grad=True)
+    torch.testing.assert_close(ours(x), theirs(x))
+    pull = torch.randn(shape)
+    expected = torch.autograd.grad(theirs(x), (x, theirs.weight), pull)
+    got = torch.autograd.grad(ours(x), (x, ours.weight), pull)
+    torch.testing.assert_close(got, expected)
+
+
+def test_rotary_gradient() -> None:
+    rotary = RotaryPosition(block_size=7, head_size=6, base=10_000.0).double()
+    x = torch.randn(2, 3, 5, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: rotary(x, 1), (x,))

@@ -1,0 +1,250 @@
+"""The commands as a user calls them, and the JSON that programs rely on."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attn_cli import __version__
+from tests.conftest import VERSE, Outcome, Trained
+
+Attn = Callable[..., Outcome]
+
+QUICK = ("--config", "lesson", "--steps", "20", "--set", "sample.max_new_chars=30")
+
+
+def test_train_leaves_everything_that_a_run_has(
+    attn: Attn, tmp_path: Path, verse_file: Path
+) -> None:
+    outcome = attn("train", verse_file, *QUICK, "--out", "mine", "--set", "train.eval_every=10")
+    assert outcome.code == 0, outcome.err
+    assert "val loss" in outcome.out
+    assert "bits" in outcome.out
+    assert 'attn generate "Hello"' in outcome.out
+    assert "step 10 " in outcome.err
+    assert "step 20 " in outcome.err
+    names = {path.name for path in (tmp_path / "mine").iterdir()}
+    assert names == {
+        "config.yaml", "tokenizer.json", "metrics.jsonl", "samples.txt", "loss.svg", "checkpoints",
+    }  # fmt: skip
+    samples = (tmp_path / "mine" / "samples.txt").read_text()
+    assert samples.count("=== step") == 2
+    assert "<svg" in (tmp_path / "mine" / "loss.svg").read_text()
+
+
+def test_train_json(attn: Attn, verse_file: Path) -> None:
+    outcome = attn("train", verse_file, *QUICK, "--json", "--quiet")
+    assert outcome.err == ""
+    result = outcome.json
+    assert result["steps"] == 20
+    assert result["chars"] == 20 * 32 * 25
+    assert result["val_bits_per_char"] == pytest.approx(result["val_loss"] / 0.6931471805599453)
+    assert result["best_step"] == 20
+    assert result["parameters"] > 1000
+    assert result["seconds"] > 0
+    assert Path(result["run"]).is_dir()
+
+
+def test_the_saved_config_trains_the_same_again(
+    attn: Attn, verse_file: Path, tmp_path: Path
+) -> None:
+    first = attn("train", verse_file, *QUICK, "--out", "one", "--json", "--seed", "5").json
+    # From another folder, too: the saved config names its text by an absolute path.
+    (tmp_path / "sub").mkdir()
+    os.chdir(tmp_path / "sub")
+    again = attn("train", "--config", tmp_path / "one" / "config.yaml", "--json").json
+    assert again["val_loss"] == first["val_loss"]
+
+
+def test_train_on_a_folder_and_on_standard_input(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "texts" / "deep").mkdir(parents=True)
+    (tmp_path / "texts" / "a.txt").write_text(VERSE * 9)
+    (tmp_path / "texts" / "deep" / "b.md").write_text(VERSE * 9)
+    assert attn("train", "texts", *QUICK).code == 0
+    outcome = attn("train", "-", *QUICK, "--out", "piped", stdin=(VERSE * 20).encode())
+    assert outcome.code == 0, outcome.err
+    # Standard input is nowhere else: the run keeps it, and can be evaluated and trained again.
+    assert (tmp_path / "piped" / "text.txt").read_text() == VERSE * 20
+    assert attn("evaluate", "--run", "piped").code == 0
+    assert attn("train", "--config", "piped/config.yaml", "--steps", "2").code == 0
+
+
+def test_train_tells_what_it_changed_in_a_text(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text((VERSE + "Caf\u00e9 \u201cna\u00efve\u201d.\n") * 20)
+    outcome = attn("train", "mine.txt", *QUICK)
+    assert outcome.code == 0
+    assert "80 characters outside the vocabulary were changed" in outcome.err
+    assert "'é' as 'e'" in outcome.err
+
+
+def test_generate_continues_the_prompt(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "30")
+    outcome = attn("generate", "The fox", *at, "--temperature", "0")
+    assert outcome.out.startswith("The fox met the ")
+    assert len(outcome.out) == len("The fox") + 30 + len("\n")
+
+
+def test_generate_json(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--json", "--max-new-chars", "50", "--temperature", "1")
+    result = attn("generate", "The", *at, "--seed", "3", "--num-samples", "2").json
+    assert result["run"] == str(trained.run.path)
+    assert result["chars_per_second"] > 0
+    first, second = result["samples"]
+    assert (first["prompt"], first["seed"], first["finish_reason"]) == ("The", 3, "length")
+    assert len(first["text"]) == 50
+    assert first["text"] != second["text"]
+    # Any sample can be had again by its own seed.
+    again = attn("generate", "The", *at, "--seed", str(second["seed"])).json
+    assert again["samples"][0]["text"] == second["text"]
+
+
+def test_generate_reads_a_prompt_from_standard_input(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "5", "--temperature", "0")
+    assert attn("generate", "-", *at, stdin=b"The owl").out == attn("generate", "The owl", *at).out
+
+
+def test_generate_beyond_the_window(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "60", "--temperature", "0")
+    outcome = attn("generate", VERSE.strip(), *at)
+    assert outcome.out.startswith(VERSE.strip())
+    assert "sees at most 16 at once" in outcome.err
+    short = attn("generate", "The fox", *at)
+    assert "sees at most" not in short.err
+
+
+def test_generate_without_a_prompt_begins_a_document(attn: Attn, trained: Trained) -> None:
+    outcome = attn("generate", "--run", trained.run.path, "--max-new-chars", "8", "--json").json
+    assert outcome["samples"][0]["prompt"] == ""
+    assert len(outcome["samples"][0]["text"]) == 8
+
+
+def test_several_samples_are_told_apart(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--num-samples", "2", "--seed", "8")
+    outcome = attn("generate", "The", *at)
+    assert "--- 1 of 2 (seed 8)\nThe" in outcome.out
+    assert "--- 2 of 2 (seed 9)\nThe" in outcome.out
+
+
+def test_evaluate(attn: Attn, trained: Trained, tmp_path: Path) -> None:
+    at = ("--run", trained.run.path)
+    result = attn("evaluate", *at, "--json").json
+    assert result["loss"] == pytest.approx(trained.result.val_loss, abs=1e-6)
+    assert result["bits_per_char"] == pytest.approx(result["loss"] / 0.6931471805599453)
+    assert result["perplexity"] == pytest.approx(2.718281828459045 ** result["loss"])
+    (tmp_path / "mine.txt").write_text(VERSE)
+    own = attn("evaluate", "mine.txt", *at, "--json").json
+    assert own["chars"] == len(VERSE) - 1
+    assert "loss" in attn("evaluate", "mine.txt", *at).out
+
+
+def test_inspect_shapes_of_a_run(attn: Attn, trained: Trained) -> None:
+    result = attn("inspect-shapes", "The fox", "--run", trained.run.path, "--json").json
+    assert result["dims"] == {"B": 1, "T": 7, "C": 24, "H": 3, "D": 8, "F": 96, "V": 100, "L": 2}
+    assert result["totals"]["parameters"] == trained.result.parameters
+    for row in result["rows"]:
+        assert {"operation", "symbolic", "shape", "parameters"} <= set(row)
+        assert [result["dims"][symbol] for symbol in row["symbolic"]] == row["shape"]
+    table = attn("inspect-shapes", "The fox", "--run", trained.run.path).out
+    assert "(B, H, T, T)" in table
+    assert "(1, 3, 7, 7)" in table
+    assert f"{trained.result.parameters:,} parameters" in table
+
+
+def test_inspect_shapes_without_a_run(attn: Attn) -> None:
+    outcome = attn("inspect-shapes", "--json")
+    assert "config tales" in outcome.json["origin"]
+    lesson = attn("inspect-shapes", "--config", "lesson", "--json").json
+    assert lesson["dims"]["D"] == 8
+    assert lesson["characters"] == list("Hello")
+
+
+def test_runs(attn: Attn, verse_file: Path, tmp_path: Path) -> None:
+    assert "make one with: attn train" in attn("runs").err
+    attn("train", verse_file, *QUICK)
+    (tmp_path / "runs" / "begun").mkdir()
+    (tmp_path / "runs" / "begun" / "config.yaml").write_text("")
+    listed = attn("runs")
+    assert "verse" in listed.out
+    assert "no checkpoint" in listed.out
+    described = attn("runs", "--json").json["runs"]
+    assert described[1]["steps"] == 20
+    assert described[1]["val_loss"] > 0
+
+
+def test_configs(attn: Attn) -> None:
+    listed = attn("configs").out
+    for name in ("tales", "lesson", "nanogpt-cpu"):
+        assert name in listed
+    assert "n_layer" in attn("configs", "lesson").out
+    explained = attn("configs", "--explain").out
+    assert "train.learning_rate" in explained
+    assert attn("configs", "--explain", "--json").json["model.n_layer"]["default"] == 4
+
+
+def test_data_list(attn: Attn) -> None:
+    listed = attn("data", "list").out
+    assert "tales" in listed
+    assert "attn data fetch shakespeare" in listed
+    assert attn("data", "list", "--json").json["tales"]["here"] is True
+
+
+def test_version_and_help(attn: Attn) -> None:
+    assert attn("--version").out == f"attn {__version__}\n"
+    shown = attn("--help")
+    assert shown.code == 0
+    for command in ("train", "generate", "inspect-shapes", "evaluate", "runs", "configs", "data"):
+        assert command in shown.out
+        assert attn(*([command] if command != "data" else ["data", "list"]), "--help").code == 0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """What a user waits for: `attn --help` has to answer at once."""
+    program = (
+        "import sys; sys.argv = ['attn', '--help']\n"
+        "from attn_cli.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('torch', 'numpy', 'pydantic', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_closed_pipe_ends_quietly(trained: Trained) -> None:
+    command = [sys.executable, "-m", "attn_cli", "generate", "The", "--run", str(trained.run.path),
+               "--max-new-chars", "20000"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(3) == b"The"
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    # Not 0, because not all was written; Python's own convention for a reader that left.
+    assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupt_saves(name: str, code: int, verse_file: Path, tmp_path: Path) -> None:
+    import signal
+
+    command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), "--config", "lesson",
+               "--steps", "1000000", "--out", str(tmp_path / "run"), "--json",
+               "--set", "train.eval_every=25"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    while "step 25 " not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(getattr(signal, name))
+    result = json.loads(process.stdout.read())
+    assert process.wait(timeout=60) == code
+    assert result["interrupted"]
+    latest = (tmp_path / "run" / "checkpoints" / "latest").read_text().strip()
+    assert latest == f"step-{result['steps']:08d}"

@@ -1,0 +1,58 @@
+"""Muon equals torch's, and does what its name says."""
+
+import pytest
+import torch
+
+from attn_cli.training.muon import Muon, orthogonalise
+
+SHAPES = [(13, 7), (7, 13), (11, 11), (13, 7)]
+
+
+def test_equals_torch_muon_over_several_steps() -> None:
+    torch.manual_seed(0)
+    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in SHAPES]
+    theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
+    optimizers = (
+        Muon(ours, lr=0.02, weight_decay=0.1),
+        torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="original"),
+    )
+    for _ in range(4):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn_like(mine)
+            other.grad = mine.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        # Both iterate in bfloat16, whose rounding depends on the order of sums.
+        torch.testing.assert_close(mine, other, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_orthogonalise_keeps_directions_and_evens_their_lengths(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(3, *shape)
+    result = orthogonalise(matrices)
+    assert result.shape == matrices.shape
+    values = torch.linalg.svdvals(result)
+    assert values.min() > 0.5
+    assert values.max() < 1.3
+    # U and V stay: U^T M V of the original's factors is diagonal.
+    u, _, v = torch.linalg.svd(matrices, full_matrices=False)
+    turned = u.mT @ result @ v.mT
+    off_diagonal = turned - torch.diag_embed(turned.diagonal(dim1=-2, dim2=-1))
+    assert off_diagonal.abs().max() < 0.05
+
+
+def test_size_of_the_gradient_does_not_matter() -> None:
+    torch.manual_seed(0)
+    gradient = torch.randn(1, 7, 5)
+    torch.testing.assert_close(
+        orthogonalise(gradient), orthogonalise(1e-4 * gradient), rtol=0, atol=0.06
+    )
+
+
+def test_a_matrix_without_gradient_stays() -> None:
+    parameter = torch.nn.Parameter(torch.randn(3, 4))
+    before = parameter.detach().clone()
+    Muon([parameter]).step()
+    assert torch.equal(parameter, before)

@@ -1,0 +1,61 @@
+"""The step size and the end of a run."""
+
+import math
+import time
+
+import pytest
+
+from attn_cli.training.budget import StepBudget, TimeBudget
+from attn_cli.training.schedule import learning_rate
+from tests.conftest import tiny_config
+
+
+def test_equals_nanogpts_schedule() -> None:
+    """Its `get_lr`: warm-up to 1e-3 over 100 steps, cosine to 1e-4 at 2,000."""
+    train = tiny_config(
+        "train.steps=2000", "train.warmup_steps=100", "train.learning_rate=1e-3"
+    ).train
+    for step in (0, 1, 99):
+        assert learning_rate(step, 2000, train) == pytest.approx(1e-3 * (step + 1) / 101)
+    for step in (100, 101, 1000, 1999):
+        cosine = 0.5 * (1 + math.cos(math.pi * (step - 100) / 1900))
+        assert learning_rate(step, 2000, train) == pytest.approx(1e-4 + cosine * 9e-4)
+    assert learning_rate(2000, 2000, train) == 1e-4
+    assert learning_rate(5000, 2000, train) == 1e-4
+
+
+def test_without_warmup_it_begins_at_the_top() -> None:
+    train = tiny_config("train.warmup_steps=0", "train.learning_rate=1e-2").train
+    assert learning_rate(0, 10, train) == 1e-2
+
+
+def test_a_run_of_unknown_length_stays_at_the_top() -> None:
+    train = tiny_config().train
+    assert learning_rate(50, math.inf, train) == train.learning_rate
+
+
+def test_a_run_shorter_than_its_warmup_never_reaches_the_top() -> None:
+    train = tiny_config("train.warmup_steps=100").train
+    assert learning_rate(9, 10, train) < train.learning_rate / 5
+
+
+def test_step_budget() -> None:
+    budget = StepBudget(3)
+    assert [budget.spent(done) for done in range(5)] == [False, False, False, True, True]
+    assert budget.total_steps(1) == 3
+
+
+def test_time_budget_plans_by_the_speed_so_far() -> None:
+    began = time.monotonic()
+    budget = TimeBudget(10.0, started=began)
+    assert budget.total_steps(0) == math.inf
+    budget.first_step = began - 5.0  # five seconds of training lie behind it
+    assert budget.total_steps(100) == pytest.approx(300, rel=0.01)
+    assert not budget.spent(100)
+
+
+def test_time_budget_keeps_what_is_reserved() -> None:
+    budget = TimeBudget(10.0, started=time.monotonic() - 8.0)
+    assert not budget.spent(1)
+    budget.reserve(3.0)
+    assert budget.spent(1)

@@ -1,0 +1,115 @@
+"""One step: gradient accumulation, clipping, number formats, and which optimizer moves what."""
+
+import pytest
+import torch
+
+from attn_cli.model.transformer import Transformer
+from attn_cli.training.optimizer import make_optimizers, set_learning_rate
+from attn_cli.training.precision import WorkingModel
+from attn_cli.training.step import train_step
+from tests.conftest import tiny_config
+
+V = 19
+
+
+def fresh(*settings: str) -> Transformer:
+    torch.manual_seed(0)
+    return Transformer(tiny_config(*settings).model, V)
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(1)
+    text = torch.randint(V, (6, 17), generator=random)
+    return text[:, :-1], text[:, 1:]
+
+
+def stepped(
+    micro_batch: int = 6, grad_clip: float = 1.0, precision: str = "fp32", optimizer: str = "adamw"
+) -> tuple[Transformer, torch.Tensor, torch.Tensor]:
+    model = fresh()
+    working = WorkingModel(model, precision)  # type: ignore[arg-type]
+    optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
+    for _ in range(3):
+        loss, norm = train_step(
+            working,
+            optimizers,
+            *batch(),
+            micro_batch=micro_batch,
+            learning_rate_share=0.5,
+            grad_clip=grad_clip,
+        )
+    return model, loss, norm
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("micro_batch", [1, 2, 3])
+def test_accumulation_equals_one_piece(micro_batch: int, optimizer: str) -> None:
+    whole, loss, norm = stepped(6, optimizer=optimizer)
+    pieces, loss_of_pieces, norm_of_pieces = stepped(micro_batch, optimizer=optimizer)
+    torch.testing.assert_close(loss, loss_of_pieces)
+    torch.testing.assert_close(norm, norm_of_pieces, rtol=1e-3, atol=1e-5)
+    for one, other in zip(whole.parameters(), pieces.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=3e-3)
+
+
+def test_reported_norm_is_that_before_clipping() -> None:
+    _, _, free = stepped(grad_clip=0.0)
+    _, _, clipped = stepped(grad_clip=1e-3)
+    assert free > 1e-2
+    assert clipped > 1e-2
+
+
+def test_the_loss_falls_and_weights_stay_fp32_in_bf16() -> None:
+    model = fresh()
+    working = WorkingModel(model, "bf16")
+    optimizers = make_optimizers(model, tiny_config().train)
+    losses = [
+        train_step(
+            working, optimizers, *batch(), micro_batch=3, learning_rate_share=1.0, grad_clip=1.0
+        )[0].item()
+        for _ in range(30)
+    ]
+    assert losses[-1] < losses[0] - 0.5
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    for learned, worked in zip(model.parameters(), working.model.parameters(), strict=True):
+        assert torch.equal(learned.detach().bfloat16(), worked.detach())
+
+
+def test_bf16_follows_fp32() -> None:
+    _, in_fp32, _ = stepped(precision="fp32")
+    _, in_bf16, _ = stepped(precision="bf16")
+    torch.testing.assert_close(in_fp32, in_bf16, rtol=0.01, atol=0.0)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("tied", ["true", "false"])
+def test_every_parameter_has_one_optimizer(optimizer: str, tied: str) -> None:
+    model = fresh(f"model.tie_embeddings={tied}", "model.bias=true")
+    optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
+    moved = [p for o in optimizers for group in o.param_groups for p in group["params"]]
+    assert len(moved) == len({id(p) for p in moved}) == len(list(model.parameters()))
+
+
+def test_decay_is_for_matrices_alone() -> None:
+    model = fresh("model.bias=true")
+    (adamw,) = make_optimizers(model, tiny_config("train.weight_decay=0.25").train)
+    for group in adamw.param_groups:
+        for parameter in group["params"]:
+            assert group["weight_decay"] == (0.25 if parameter.dim() == 2 else 0.0)
+
+
+def test_muon_has_the_matrices_of_the_blocks_alone() -> None:
+    model = fresh("model.tie_embeddings=false")
+    muon, adamw = make_optimizers(model, tiny_config("train.optimizer=muon").train)
+    of_muon = {id(p) for group in muon.param_groups for p in group["params"]}
+    assert of_muon == {id(p) for p in model.blocks.parameters() if p.dim() == 2}
+    assert id(model.head.weight) in {id(p) for g in adamw.param_groups for p in g["params"]}
+
+
+def test_one_share_sets_every_step_size() -> None:
+    highest = ("train.learning_rate=4e-3", "train.matrix_learning_rate=0.06")
+    optimizers = make_optimizers(fresh(), tiny_config("train.optimizer=muon", *highest).train)
+    set_learning_rate(optimizers, 0.5)
+    set_learning_rate(optimizers, 0.25)
+    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
+    assert rates == [0.015, 0.001]

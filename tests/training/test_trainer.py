@@ -1,0 +1,148 @@
+"""A whole run: what it learns, what it leaves, and how it ends."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.metrics import read_metrics
+from attn_cli.training.evaluation import evaluate
+from tests.conftest import Trained, train_in
+
+
+def test_it_learns(trained: Trained) -> None:
+    first, last = trained.watcher.evaluations[0], trained.watcher.evaluations[-1]
+    assert trained.result.val_loss < 0.8 < first.val_loss < math.log(100)
+    assert last.val_loss == trained.result.val_loss
+
+
+def test_every_figure_is_in_the_metrics(trained: Trained) -> None:
+    lines = list(read_metrics(trained.run.metrics))
+    assert [line.step for line in lines] == list(range(10, 241, 10))
+    assert [line.step for line in lines if line.val_loss is not None] == [80, 160, 240]
+    for line in lines:
+        assert line.chars == line.step * 8 * 16
+        assert line.chars_per_second > 0
+    record = json.loads(trained.run.metrics.read_text().splitlines()[7])
+    assert record["val_bits_per_char"] == pytest.approx(record["val_loss"] / math.log(2))
+    assert set(record) == {
+        "step", "chars", "seconds", "train_loss", "lr", "grad_norm", "chars_per_second",
+        "val_loss", "val_bits_per_char",
+    }  # fmt: skip
+
+
+def test_the_best_checkpoint_has_the_reported_loss(trained: Trained) -> None:
+    checkpoint = read_checkpoint(trained.run.checkpoint("best"))
+    assert checkpoint.step == trained.result.best_step
+    from attn_cli.text.corpus import load_corpus
+
+    corpus = load_corpus(trained.config.data.text, checkpoint.tokenizer)
+    evaluation = evaluate(checkpoint.load_model(), corpus.validation)
+    assert evaluation.loss == pytest.approx(trained.result.val_loss, abs=1e-6)
+    assert evaluation.chars == len(corpus.validation) - 1
+
+
+def test_evaluation_is_exact(trained: Trained) -> None:
+    """Against a loop that predicts one character after the other within each window."""
+    model = read_checkpoint(trained.run.checkpoint("best")).load_model()
+    ids = torch.randint(100, (41,))
+    total = 0.0
+    for begin in range(0, 40, 16):
+        window = ids[begin : begin + 17]
+        with torch.no_grad():
+            odds = model(window[None, :-1])[0].double().log_softmax(-1)
+        total -= sum(odds[place, window[place + 1]].item() for place in range(len(window) - 1))
+    evaluation = evaluate(model, ids.numpy())
+    assert evaluation.loss == pytest.approx(total / 40, abs=1e-5)
+    assert evaluation.chars == 40
+    assert evaluation.perplexity == pytest.approx(math.exp(total / 40), rel=1e-4)
+
+
+def test_evaluation_ignores_and_keeps_the_mode(trained: Trained, verse_file: Path) -> None:
+    model = read_checkpoint(trained.run.checkpoint("best")).load_model()
+    ids = torch.randint(100, (50,)).numpy()
+    model.train()
+    first = evaluate(model, ids)
+    assert model.training
+    model.eval()
+    assert evaluate(model, ids) == first
+    assert not model.training
+
+
+def test_same_seed_same_run_and_another_seed_another(
+    trained: Trained, verse_file: Path, tmp_path: Path
+) -> None:
+    again = train_in(tmp_path / "a", verse_file, "train.steps=240")
+    other = train_in(tmp_path / "b", verse_file, "train.steps=240", "train.seed=7")
+    assert again.result.val_loss == trained.result.val_loss
+    assert other.result.val_loss != trained.result.val_loss
+
+
+def test_sampling_and_evaluating_more_often_change_nothing(
+    trained: Trained, verse_file: Path, tmp_path: Path
+) -> None:
+    often = train_in(tmp_path / "a", verse_file, "train.steps=240", "train.eval_every=48")
+    assert often.watcher.lines[-1].train_loss != 0
+    assert often.watcher.evaluations[-1].val_loss == trained.result.val_loss
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("model.block=qwen3", "model.position=rope", "train.optimizer=muon"),
+        ("model.position=sinusoidal", "model.bias=true", "model.dropout=0.1"),
+        ("model.position=none", "train.micro_batch=2", "model.tie_embeddings=false"),
+        ("train.precision=bf16", "data.tokenizer=corpus", "train.grad_clip=0"),
+        ("data.tokenizer=bytes", "train.warmup_steps=0"),
+    ],
+)
+def test_every_kind_of_model_learns(
+    verse_file: Path, tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    run = train_in(tmp_path / "run", verse_file, "train.steps=80", *settings)
+    assert run.result.val_loss < 3.0
+
+
+def test_a_stop_saves_and_says_so(verse_file: Path, tmp_path: Path) -> None:
+    stopped = train_in(tmp_path / "run", verse_file, "train.steps=500", stop_at=13)
+    assert stopped.result.interrupted
+    assert stopped.result.steps == 13
+    checkpoint = read_checkpoint(stopped.run.checkpoint("latest"))
+    assert checkpoint.step == 13
+    assert stopped.watcher.evaluations[-1].step == 13
+
+
+def test_time_ends_the_run_and_the_step_size_with_it(verse_file: Path, tmp_path: Path) -> None:
+    run = train_in(
+        tmp_path / "run", verse_file, "train.minutes=0.03", "train.eval_every=20",
+        "train.min_learning_rate=0",
+    )  # fmt: skip
+    assert not run.result.interrupted
+    assert run.result.seconds >= 1.0
+    assert run.watcher.lines[-1].lr < 0.2 * 1e-2
+
+
+def test_only_the_best_and_the_newest_checkpoints_stay(verse_file: Path, tmp_path: Path) -> None:
+    run = train_in(
+        tmp_path / "run", verse_file, "train.steps=100", "train.keep_checkpoints=2",
+        "train.checkpoint_every=10", "train.eval_every=50",
+    ).run  # fmt: skip
+    folders = {path.name for path in run.checkpoints.iterdir() if path.is_dir()}
+    assert {"step-00000090", "step-00000100"} <= folders
+    assert run.checkpoint("best").name in folders
+    assert len(folders) <= 3
+
+
+def test_a_loss_that_is_no_number_ends_the_run(verse_file: Path, tmp_path: Path) -> None:
+    from attn_cli.errors import RunError
+
+    with pytest.raises(RunError, match="the loss is nan") as caught:
+        train_in(
+            tmp_path / "run", verse_file, "train.steps=60", "train.learning_rate=100",
+            "train.grad_clip=0", "train.warmup_steps=0", "train.weight_decay=100",
+        )  # fmt: skip
+    assert caught.value.hint is not None
+    assert "lower train.learning_rate" in caught.value.hint
