@@ -101,10 +101,8 @@ def train_in(folder: Path, text: Path, *settings: str, stop_at: int | None = Non
     run = create_run(folder, corpus.name)
     run.describe(config, corpus.tokenizer)
     watcher = Watcher()
-    trainer = Trainer(
-        config, corpus, run, watcher, device=torch.device("cpu"), started=time.monotonic()
-    )
-    result = trainer.fit(lambda: trainer.step == stop_at)
+    trainer = Trainer(config, corpus, device=torch.device("cpu"), started=time.monotonic())
+    result = trainer.fit(run, watcher, lambda: trainer.step == stop_at)
     return Trained(run, config, result, watcher)
 
 

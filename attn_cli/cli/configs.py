@@ -25,7 +25,11 @@ def configs(
     """List the configurations that come along, or print one."""
     from attn_cli.config.presets import find_config, presets
 
-    if name is not None:
+    if name is not None and as_json:
+        from attn_cli.config.load import load_config
+
+        result_json(load_config(find_config(name)).model_dump())
+    elif name is not None:
         result(find_config(name).read_text(encoding="utf-8").rstrip())
     elif explain:
         _explain(as_json)

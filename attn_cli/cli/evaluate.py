@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+import math
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attn_cli.cli.options import JsonOption, RunOption
-from attn_cli.cli.terminal import result, result_json
+from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.checkpoint import Checkpoint
+    from attn_cli.runs.folder import RunFolder
     from attn_cli.text.tokenizer import Ids
 
 
@@ -34,8 +34,12 @@ def evaluate(
     from attn_cli.runs.folder import find_run
 
     folder = find_run(run)
-    checkpoint = read_checkpoint(folder.checkpoint("best"))
-    ids = _validation_ids(checkpoint) if file is None else _text_ids(file, checkpoint)
+    checkpoint = read_checkpoint(folder.to_use())
+    what = file or "validation split"
+    if file is None:
+        ids, floor = _validation(folder, checkpoint)
+    else:
+        ids, floor = _text(file, checkpoint)
 
     from attn_cli.training.device import choose_device
     from attn_cli.training.evaluation import evaluate as measure
@@ -46,65 +50,59 @@ def evaluate(
     precision = choose_precision(checkpoint.config.train.precision, device)
     working = WorkingModel(checkpoint.load_model(device), precision)
     evaluation = measure(working.model, ids)
-    what = "validation split" if file is None else file
-    floor = None if file is not None else _floor(checkpoint.config.data.text)
+    step, unit = checkpoint.state.step, checkpoint.tokenizer.unit
     if as_json:
+        finite = math.isfinite(evaluation.perplexity)
         result_json(
             {
                 "run": str(folder.path),
-                "step": checkpoint.step,
+                "step": step,
                 "text": what,
+                "unit": unit,
                 "loss": evaluation.loss,
                 "bits_per_char": evaluation.bits_per_char,
-                "perplexity": evaluation.perplexity,
+                "perplexity": evaluation.perplexity if finite else None,
                 "chars": evaluation.chars,
                 **({} if floor is None else {"floor_bits_per_char": floor}),
             }
         )
         return
-    result(f"{folder.path}, step {checkpoint.step:,}, {what}: {evaluation.chars:,} characters")
-    result(f"loss           {evaluation.loss:.4f} nats per character")
-    result(f"bits per char  {evaluation.bits_per_char:.4f}")
+    result(f"{folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
+    result(f"loss           {evaluation.loss:.4f} nats per {unit}")
+    result(f"bits per {unit:5} {evaluation.bits_per_char:.4f}")
     if floor is not None:
-        result(f"floor          {floor:.4f} bits: the text's own entropy, which nothing can beat")
+        result(f"floor          {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(f"perplexity     {evaluation.perplexity:.3f}")
 
 
-def floor_line(sources: Sequence[str]) -> str | None:
-    """What no model can beat on the validation split of this text, where that is known."""
-    floor = _floor(sources)
-    return None if floor is None else f"floor {floor:.4f} bits: the text's own entropy"
-
-
-def _floor(sources: Sequence[str]) -> float | None:
-    from attn_cli.text.builtin import entropy_floor
-
-    if len(sources) != 1:
-        return None
-    floor = entropy_floor(sources[0])
-    return None if floor is None else floor.validation_bits_per_char
-
-
-def _validation_ids(checkpoint: Checkpoint) -> Ids:
+def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
+    """The run's validation split, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
+    from attn_cli.text.builtin import validation_floor
     from attn_cli.text.corpus import load_corpus
 
     data = checkpoint.config.data
-    corpus = load_corpus(data.text, checkpoint.tokenizer, data.unknown, data.validation_fraction)
-    if corpus.sha256 != checkpoint.state["data"]["sha256"]:
+    # A run that keeps its text keeps it wherever it is moved.
+    names = [str(folder.text)] if folder.text.is_file() else data.text
+    corpus = load_corpus(names, checkpoint.tokenizer, data.unknown, data.validation_fraction)
+    if corpus.sha256 != checkpoint.state.data.sha256:
         raise TextError(
-            f"{', '.join(data.text)}: the text has changed since the run was trained on it",
+            f"{', '.join(names)}: the text has changed since the run was trained on it",
             "name a text to measure on: attn evaluate FILE",
         )
-    return corpus.validation
+    return corpus.validation, validation_floor(names, data.validation_fraction)
 
 
-def _text_ids(file: str, checkpoint: Checkpoint) -> Ids:
+def _text(file: str, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
+    """A whole text, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
+    from attn_cli.text.builtin import entropy_floor
     from attn_cli.text.corpus import load_text
 
-    name = str(Path(file)) if Path(file).exists() else file
-    text = load_text([name], checkpoint.tokenizer, checkpoint.config.data.unknown)
+    text = load_text([file], checkpoint.tokenizer, checkpoint.config.data.unknown)
     if len(text.ids) < 2:
-        raise TextError(f"{file}: one character is too short", "a text needs at least 2")
-    return text.ids
+        raise TextError(f"{file}: one {text.tokenizer.unit} is too short", "a text needs 2")
+    if text.changed:
+        notice(f"{text.changed:,} characters outside the vocabulary were changed")
+    floor = entropy_floor(file)
+    return text.ids, None if floor is None else floor.bits_per_char

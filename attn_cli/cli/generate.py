@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.options import JsonOption, RunOption
-from attn_cli.cli.terminal import harmless, notice, result, result_json
+from attn_cli.cli.terminal import harmless, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.generation.engine import Sample
@@ -51,7 +51,7 @@ def generate(
     from attn_cli.runs.folder import find_run
 
     folder = find_run(run)
-    checkpoint = read_checkpoint(folder.checkpoint("best"))
+    checkpoint = read_checkpoint(folder.to_use())
     # The run's own taste, where the command line does not say.
     taste = checkpoint.config.sample
     max_new = taste.max_new_chars if max_new_chars is None else max_new_chars
@@ -70,8 +70,8 @@ def generate(
         taste.top_p if top_p is None else top_p,
     )
     if prompt == "-":
-        prompt = sys.stdin.buffer.read().decode("utf-8", errors="replace")
-    ids = prompt_ids(checkpoint.tokenizer, prompt)
+        prompt = _read_prompt()
+    ids = prompt_ids(checkpoint.tokenizer, prompt, checkpoint.state.data.start_id)
     _tell_of_long_prompt(len(ids), checkpoint)
 
     first_seed = secrets.randbelow(2**31) if seed is None else seed
@@ -80,7 +80,7 @@ def generate(
     samples = []
     for number in range(num_samples):
         if num_samples > 1 and not as_json:
-            result(f"--- {number + 1} of {num_samples} (seed {first_seed + number})")
+            _separate(number, num_samples, first_seed + number)
         samples.append(
             _write(
                 model,
@@ -99,7 +99,7 @@ def generate(
         result_json(
             {
                 "run": str(folder.path),
-                "step": checkpoint.step,
+                "step": checkpoint.state.step,
                 "samples": [vars(sample) for sample in samples],
                 "chars_per_second": round(speed, 1),
             }
@@ -136,6 +136,20 @@ def _write(
     pieces.append(decode.flush())
     show(pieces[-1] + "\n")
     return Sample(prompt, "".join(pieces), seed, "length")
+
+
+def _read_prompt() -> str:
+    """Standard input, by the rules for every text; the newline that ends it is not part of it."""
+    from attn_cli.text.decoding import decode_stream
+
+    return "".join(decode_stream(sys.stdin.buffer, "standard input")).removesuffix("\n")
+
+
+def _separate(number: int, count: int, seed: int) -> None:
+    """A line before each sample, for people; a form feed between two, for programs."""
+    notice(f"--- {number + 1} of {count} (seed {seed})")
+    if number and not sys.stdout.isatty():
+        sys.stdout.write("\f")
 
 
 def _tell_of_long_prompt(length: int, checkpoint: Checkpoint) -> None:

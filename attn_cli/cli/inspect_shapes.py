@@ -39,19 +39,20 @@ def inspect_shapes(
 
     from attn_cli.inspection.shapes import inspect_shapes as inspect
 
-    if text is None:
-        # A vocabulary of another alphabet still has something to show.
-        ids = tokenizer.encode(DEFAULT_TEXT, unknown="drop")
-    else:
-        ids = tokenizer.encode(text, unknown="error")
-    characters = [tokenizer.symbols[token] for token in ids] or [""]
     block_size = model.config.block_size
+    if text is None:
+        # A vocabulary of another alphabet, or a tiny window, still has something to show.
+        ids = tokenizer.encode(DEFAULT_TEXT, unknown="drop").tolist()[:block_size]
+    else:
+        ids = tokenizer.encode(text, unknown="error").tolist()
+    ids = ids or [tokenizer.separator_id]
+    characters = [tokenizer.symbols[token] for token in ids]
     if len(ids) > block_size:
         raise InputError(
             f"the text has {len(ids)} characters, and the model sees at most {block_size}",
             f"give at most {block_size} characters",
         )
-    shapes = inspect(model, ids.tolist() or [tokenizer.separator_id])
+    shapes = inspect(model, ids)
     if as_json:
         result_json(
             {
@@ -84,8 +85,8 @@ def _model(run: Path | None, config: str | None) -> tuple[Transformer, Tokenizer
             if run is not None:
                 raise
         else:
-            checkpoint = read_checkpoint(folder.checkpoint("best"))
-            origin = f"{folder.path}, step {checkpoint.step:,}"
+            checkpoint = read_checkpoint(folder.to_use())
+            origin = f"{folder.path}, step {checkpoint.state.step:,}"
             return checkpoint.load_model(), checkpoint.tokenizer, origin
 
     from attn_cli.config.load import load_config

@@ -58,10 +58,12 @@ def attn(
 
 
 def main() -> None:
-    """Runs `attn` and leaves with its exit code: 0, 1, 2 or 130."""
+    """Runs `attn` and leaves with its exit code: 0, 1, 2, or 128 and the signal that ended it."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a character shows its code instead of ending the program.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        # A file or a pipe is UTF-8 on every system. A terminal that cannot show a character
+        # shows its code, instead of ending the program.
+        encoding = None if stream.isatty() else "utf-8"
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")  # type: ignore[union-attr]
     try:
         code = app(prog_name="attn", standalone_mode=False) or 0
         sys.stdout.flush()

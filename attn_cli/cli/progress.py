@@ -62,9 +62,13 @@ class TrainingProgress:
         self._bar.update(metrics.step - self._bar.n)
 
     def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+        from attn_cli.runs.curves import draw_curves
+        from attn_cli.runs.metrics import read_metrics
+
         assert metrics.val_loss is not None
         sample = self.write_sample(model, metrics.step)
         self.run.append_sample(metrics.step, metrics.val_loss, sample)
+        draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
         if metrics.val_loss < self.best_val_loss:
             self.best_val_loss, self.best_sample = metrics.val_loss, sample
         if not self.quiet:

@@ -60,10 +60,10 @@ def _describe(run: RunFolder) -> dict[str, Any]:
     try:
         state = read_checkpoint(run.checkpoint("latest")).state
         return about | {
-            "data": state["data"]["name"],
-            "parameters": state["parameters"],
-            "steps": state["step"],
-            "val_loss": state["best_val_loss"],
+            "data": state.data.name,
+            "parameters": state.parameters,
+            "steps": state.step,
+            "val_loss": state.best_val_loss,
         }
     except CheckpointError as error:
         return about | {"problem": error.message.removeprefix(f"run {run.path} ")}

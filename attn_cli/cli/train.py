@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from attn_cli.model.transformer import Transformer
     from attn_cli.runs.folder import RunFolder
     from attn_cli.text.corpus import Corpus
+    from attn_cli.training.precision import Precision
     from attn_cli.training.trainer import TrainResult
 
 
@@ -78,23 +80,26 @@ def train(
     check_length(corpus, settled.model.block_size)
 
     from attn_cli.training.device import choose_device
+    from attn_cli.training.precision import choose_precision
     from attn_cli.training.trainer import Trainer
 
     chosen_device = choose_device(settled.train.device)
+    precision = choose_precision(settled.train.precision, chosen_device)
     run = create_run(out, corpus.name)
+    settled = _resolved(settled, corpus, run, precision)
+    trainer = Trainer(settled, corpus, device=chosen_device, started=context.obj)
+
     if not quiet:
         _tell_of(corpus)
-    settled = _with_text(settled, corpus, run)
+    if "-" in corpus.sources:
+        run.keep_text(corpus.source.chunks())
     run.describe(settled, corpus.tokenizer)
-
     progress = TrainingProgress(run, _sampler(settled, corpus), quiet=quiet)
-    trainer = Trainer(settled, corpus, run, progress, device=chosen_device, started=context.obj)
     with Interrupts() as interrupts:
         try:
-            outcome = trainer.fit(interrupts.wanted)
+            outcome = trainer.fit(run, progress, interrupts.wanted)
         finally:
             progress.close()
-    _draw(run)
     if as_json:
         result_json(_as_json(run, outcome))
     else:
@@ -145,13 +150,17 @@ def _tell_of(corpus: Corpus) -> None:
         notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
 
 
-def _with_text(config: Config, corpus: Corpus, run: RunFolder) -> Config:
-    """The configuration with its text named so that it is found from any folder."""
+def _resolved(config: Config, corpus: Corpus, run: RunFolder, precision: Precision) -> Config:
+    """The configuration that trains the same again, from any folder."""
     names = list(corpus.sources)
     if "-" in names:
-        names = [str(run.keep_text(corpus.source.chunks()).resolve())]
-    data = config.data.model_copy(update={"text": names})
-    return config.model_copy(update={"data": data})
+        names = [str(run.text.resolve())]
+    return config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"text": names}),
+            "train": config.train.model_copy(update={"precision": precision}),
+        }
+    )
 
 
 def _sampler(config: Config, corpus: Corpus) -> Any:
@@ -164,16 +173,11 @@ def _sampler(config: Config, corpus: Corpus) -> Any:
     def write_sample(model: Transformer, step: int) -> str:
         # The seed is the run's and the step's, so that a sample can be had again.
         seed = config.train.seed + step
-        return write_document(model, corpus.tokenizer, controls, seed, sample.max_new_chars).text
+        return write_document(
+            model, corpus.tokenizer, corpus.start_id, controls, seed, sample.max_new_chars
+        ).text
 
     return write_sample
-
-
-def _draw(run: RunFolder) -> None:
-    from attn_cli.runs.curves import draw_curves
-    from attn_cli.runs.metrics import read_metrics
-
-    draw_curves(run.curves, list(read_metrics(run.metrics)), run.path.name)
 
 
 def _as_json(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
@@ -193,21 +197,38 @@ def _as_json(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
 
 
 def _report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) -> None:
-    from attn_cli.cli.evaluate import floor_line
     from attn_cli.runs.metrics import bits
+    from attn_cli.text.builtin import validation_floor
 
     if sample:
         result(sample.strip("\n") + "\n")
+    unit = corpus.tokenizer.unit
     result(
-        f"val loss {outcome.val_loss:.4f} nats per character, "
+        f"val loss {outcome.val_loss:.4f} nats per {unit}, "
         f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
     )
-    floor = floor_line(corpus.sources)
-    if floor:
-        result(floor)
+    floor = validation_floor(corpus.sources, corpus.validation_fraction)
+    if floor is not None:
+        result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(
         f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
-        f"{outcome.chars:,} characters, {outcome.seconds:.0f} s"
+        f"{outcome.chars:,} {unit}s, {outcome.seconds:.0f} s"
     )
     result(f"run {run.path}")
-    result('next: attn generate "Hello"')
+    result(f"next: {_next_command(run, corpus)}")
+
+
+def _next_command(run: RunFolder, corpus: Corpus) -> str:
+    """What to type now; it works as it stands."""
+    from attn_cli.errors import PromptError
+    from attn_cli.runs.folder import runs_root
+
+    command = "attn generate"
+    try:
+        corpus.tokenizer.encode("Hello")
+        command += ' "Hello"'
+    except PromptError:
+        pass
+    if run.path.parent != runs_root():
+        command += f" --run {shlex.quote(str(run.path))}"
+    return command

@@ -59,7 +59,7 @@ def parse_override(text: str) -> Override:
         raise ConfigError(f"--set {text}: not of the form key=value", "as in --set train.steps=500")
     origin = f"--set {text}"
     node = _compose(value, origin)
-    return Override(key.strip(), None if node is None else _construct(node), origin)
+    return Override(key.strip(), None if node is None else _construct(node, origin), origin)
 
 
 def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config:
@@ -110,7 +110,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:1: a configuration is a mapping of sections", _SECTIONS_HINT)
     origins = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
-    values = _construct(node)
+    values = _construct(node, str(path))
     # An empty section, `train:` alone on its line, is a section without keys.
     return {key: {} if value is None else value for key, value in values.items()}, origins
 
@@ -138,14 +138,14 @@ def _compose(text: str, origin: str) -> yaml.Node | None:
         raise ConfigError(f"{where}: invalid YAML: {problem}") from None
 
 
-def _construct(node: yaml.Node) -> Any:
+def _construct(node: yaml.Node, origin: str) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError) as error:
-        line = node.start_mark.line + 1 if node.start_mark else 1
-        problem = getattr(error, "problem", None) or error
-        raise ConfigError(f"line {line}: {problem}") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
+        raise ConfigError(f"{where}: {getattr(error, 'problem', None) or error}") from None
     finally:
         loader.dispose()
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attn_cli.errors import ConfigError
+from attn_cli.resources import resource_folder
 
 DEFAULT = "tales"
 
@@ -29,7 +30,7 @@ class Preset:
 def presets() -> list[Preset]:
     """All of them, the default first, then by name."""
     found = []
-    for path in sorted(_folder().glob("*.yaml")):
+    for path in sorted(resource_folder("configs").glob("*.yaml")):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         found.append(Preset(path.stem, path, first.lstrip("# ").strip()))
     return sorted(found, key=lambda preset: preset.name != DEFAULT)
@@ -52,10 +53,3 @@ def find_config(name: str) -> Path:
     near = difflib.get_close_matches(path.stem, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"a file, or one of {', '.join(known)}"
     raise ConfigError(f"no config {name}", hint)
-
-
-def _folder() -> Path:
-    """`configs/`, inside the installed package or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "configs"
-    return installed if installed.is_dir() else package.parent / "configs"

@@ -101,23 +101,28 @@ def write(
         yield chosen
 
 
-def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """The ids of a prompt; of the document separator, where it is empty.
+def prompt_ids(tokenizer: Tokenizer, prompt: str, start_id: int) -> list[int]:
+    """The ids of a prompt; where it is empty, what a document begins after.
 
     Raises:
         PromptError: The prompt has characters that the vocabulary does not.
     """
     ids: list[int] = tokenizer.encode(prompt, unknown="error").tolist()
-    return ids or [tokenizer.separator_id]
+    return ids or [start_id]
 
 
 def write_document(
-    model: Transformer, tokenizer: Tokenizer, controls: Controls, seed: int, max_new: int
+    model: Transformer,
+    tokenizer: Tokenizer,
+    start_id: int,
+    controls: Controls,
+    seed: int,
+    max_new: int,
 ) -> Sample:
-    """One document from its start: from the separator to the next one, or to `max_new`."""
+    """One document: from what it begins after to the next separator, or to `max_new`."""
     separator = tokenizer.separator_id
     # A vocabulary without a form feed has no end of documents, only of lines.
     stop = separator if tokenizer.symbols[separator] == "\f" else None
-    ids = list(write(model, [separator], max_new, controls, seed, stop=stop))
+    ids = list(write(model, [start_id], max_new, controls, seed, stop=stop))
     reason: Literal["length", "end"] = "length" if len(ids) == max_new else "end"
     return Sample("", tokenizer.decode(ids), seed, reason)

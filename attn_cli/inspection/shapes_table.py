@@ -12,10 +12,10 @@ from attn_cli.inspection.shapes import Shapes
 
 LEGEND = {
     "B": "batch",
-    "T": "time (characters)",
-    "C": "channels = n_embd",
+    "T": "characters",
+    "C": "channels",
     "H": "heads",
-    "D": "head size = C / H",
+    "D": "head size C/H",
     "F": "feed-forward width",
     "V": "vocabulary",
     "L": "layers",
@@ -40,8 +40,8 @@ def shapes_table(shapes: Shapes) -> RenderableType:
                 f"({', '.join(map(str, row.shape))})",
                 learned,
             )
-    legend = "  ".join(
-        f"{symbol} {meaning}: {shapes.dims[symbol]}" for symbol, meaning in LEGEND.items()
+    legend = ", ".join(
+        f"{symbol}={shapes.dims[symbol]} {meaning}" for symbol, meaning in LEGEND.items()
     )
     total = f"{shapes.parameters:,} parameters; tied ones count once"
     return Group(Text(legend), Text(), table, Text(), Text(total))

@@ -106,33 +106,36 @@ class MultiHeadAttention(nn.Module):
             The mix, (..., T, C); with `need_weights` also the weights (..., H, T, S),
             whose rows sum to 1.
         """
-        source = x if source is None else source
         start = 0 if cache is None else cache.length
+        assert source is None or not self.causal, "another text has no order in common with x"
+        key_axis = "T" if source is None else "S"
+        seen_axis = "T" if source is None and cache is None else "S"
+        source = x if source is None else source
 
         q, k, v = self.query(x), self.key(source), self.value(source)  # (..., T|S, C)
         trace.record("query", q, "B T C", self.query)
-        trace.record("key", k, "B T C", self.key)
-        trace.record("value", v, "B T C", self.value)
+        trace.record("key", k, f"B {key_axis} C", self.key)
+        trace.record("value", v, f"B {key_axis} C", self.value)
 
         q, k, v = self._split(q), self._split(k), self._split(v)  # (..., H, T|S, D)
         trace.record("query heads", q, "B H T D")
-        trace.record("key heads", k, "B H T D")
-        trace.record("value heads", v, "B H T D")
+        trace.record("key heads", k, f"B H {key_axis} D")
+        trace.record("value heads", v, f"B H {key_axis} D")
 
         if self.query_norm is not None and self.key_norm is not None:
             q, k = self.query_norm(q), self.key_norm(k)
             trace.record("query norm", q, "B H T D", self.query_norm)
-            trace.record("key norm", k, "B H T D", self.key_norm)
+            trace.record("key norm", k, f"B H {key_axis} D", self.key_norm)
         if self.rotary is not None:
             q, k = self.rotary(q, start), self.rotary(k, start)
             trace.record("rotated query", q, "B H T D")
-            trace.record("rotated key", k, "B H T D")
+            trace.record("rotated key", k, f"B H {key_axis} D")
         if cache is not None:
             k, v = cache.append(k, v)  # (B, H, S, D)
 
         weights = None
         if need_weights or trace.enabled:
-            mixed, weights = self._attend_step_by_step(q, k, v, start, trace)
+            mixed, weights = self._attend_step_by_step(q, k, v, start, trace, seen_axis)
         else:
             mixed = self._attend_fast(q, k, v, start)
 
@@ -148,25 +151,29 @@ class MultiHeadAttention(nn.Module):
         return x.view(*x.shape[:-1], self.n_head, self.head_size).transpose(-3, -2)
 
     def _attend_step_by_step(
-        self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, start: int, trace: NoTrace
+        self,
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        start: int,
+        trace: NoTrace,
+        seen_axis: str,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The textbook's lines, each tensor in the open."""
-        source_axis = "T" if k.shape[-2] == q.shape[-2] else "S"
         scores = q @ k.transpose(-2, -1)  # (..., H, T, S)
-        trace.record("scores", scores, f"B H T {source_axis}")
+        trace.record("scores", scores, f"B H T {seen_axis}")
 
         scores = scores / math.sqrt(self.head_size)
-        trace.record("scaled scores", scores, f"B H T {source_axis}")
+        trace.record("scaled scores", scores, f"B H T {seen_axis}")
 
         if self.causal:
             scores = scores.masked_fill(~self._visible(q, k, start), float("-inf"))
-            trace.record("masked scores", scores, f"B H T {source_axis}")
+            trace.record("masked scores", scores, f"B H T {seen_axis}")
 
         weights = scores.softmax(dim=-1)  # each row sums to 1
-        trace.record("softmax weights", weights, f"B H T {source_axis}")
+        trace.record("softmax weights", weights, f"B H T {seen_axis}")
 
-        weights = F.dropout(weights, self.dropout, self.training)
-        mixed = weights @ v  # (..., H, T, D)
+        mixed = F.dropout(weights, self.dropout, self.training) @ v  # (..., H, T, D)
         trace.record("weights @ value", mixed, "B H T D")
         return mixed, weights
 

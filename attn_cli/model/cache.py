@@ -51,7 +51,6 @@ class KeyValueCache:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         shape = (batch, n_head, capacity, head_size)
-        self.capacity = capacity
         self.layers = [
             LayerCache(
                 torch.zeros(shape, device=device, dtype=dtype),

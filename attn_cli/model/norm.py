@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 
 class RMSNorm(nn.Module):
@@ -47,6 +48,7 @@ class _RMSNorm(torch.autograd.Function):
         return normed
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         """With u = x · scale: dx = scale · (g w - u · mean(g w u)), dw = Σ g u."""
         unit, weight, scale = ctx.saved_tensors

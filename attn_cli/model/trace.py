@@ -82,6 +82,8 @@ class Trace(NoTrace):
             learned: The module whose own parameters the operation used.
         """
         symbols = tuple(axes.split())
+        if tensor.dim() == len(symbols) - 1:
+            symbols = tuple(symbol for symbol in symbols if symbol != "B")  # a text without batch
         assert len(symbols) == tensor.dim(), f"{operation}: {symbols} for {tuple(tensor.shape)}"
         parameters = () if learned is None else tuple(learned.parameters())
         self.records.append(Record(self.path, operation, symbols, tensor.detach(), parameters))

@@ -2,12 +2,14 @@
 
 import json
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from attn_cli.errors import RunError, TextError
-from attn_cli.text.folders import builtin_folder, cache_folder
+from attn_cli.resources import resource_folder
+from attn_cli.text.folders import cache_folder
 
 BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names")
 
@@ -46,7 +48,7 @@ class EntropyFloor:
     """What no model can beat on a text of which the generator knows its own odds.
 
     Attributes:
-        bits_per_char: Of the whole text.
+        bits_per_char: Of any text by the same generator, on average.
         validation_bits_per_char: Of its last tenth, the validation split.
     """
 
@@ -80,7 +82,7 @@ def builtin_path(name: str) -> Path | None:
             )
         return path
     if name == "tales":
-        path = builtin_folder() / "tales.txt"
+        path = resource_folder("data") / "tales.txt"
         if not path.is_file():
             raise RunError(
                 f"the built-in text {name!r} is missing: {path}", hint="install attn again"
@@ -94,9 +96,20 @@ def made_text(name: str) -> str:
     return _python_docs() if name == "python-docs" else _unicode_names()
 
 
+def validation_floor(names: Sequence[str], validation_fraction: float) -> float | None:
+    """Bits per character that no model can beat on a text's validation split, where known.
+
+    It is known for `tales` alone, and for the split that everyone in this field makes.
+    """
+    if len(names) != 1 or validation_fraction != 0.1:
+        return None
+    floor = entropy_floor(names[0])
+    return None if floor is None else floor.validation_bits_per_char
+
+
 def entropy_floor(name: str) -> EntropyFloor | None:
     """The exact entropy of the text `name`, where the generator has told it: `tales`."""
-    path = builtin_folder() / "tales.json"
+    path = resource_folder("data") / "tales.json"
     if name != "tales" or not path.is_file():
         return None
     facts = json.loads(path.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from attn_cli.text.tokenizer import (
 )
 
 IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
+_LOOKED_AT = 2**26  # ids of a text in which a separator is looked for
 MOST_UNKNOWN = 0.05  # share of a text's characters that may be outside the vocabulary
 
 
@@ -79,6 +81,19 @@ class Corpus(EncodedText):
     def validation(self) -> Ids:
         """The ids after those of `train`."""
         return self.ids[_train_length(len(self.ids), self.validation_fraction) :]
+
+    @cached_property
+    def start_id(self) -> int:
+        """What a new document begins after: an id that the model has seen in that place.
+
+        The separator, where the text has any; else the newline; else the first id.
+        """
+        separator = self.tokenizer.separator_id
+        newlines = [i for i, symbol in enumerate(self.tokenizer.symbols) if symbol == "\n"]
+        for candidate in (separator, *newlines):
+            if np.any(self.train[:_LOOKED_AT] == candidate):
+                return candidate
+        return int(self.train[0])
 
 
 def load_corpus(
@@ -136,11 +151,6 @@ def load_text(
     return EncodedText(ids, made, facts.chars, facts.sha256, notes["changed"], examples, source)
 
 
-def text_sha256(source: Source) -> str:
-    """The SHA-256 of a source's text, which tells whether it is the one trained on."""
-    return _measure(source, with_alphabet=False).sha256
-
-
 def check_length(corpus: Corpus, block_size: int) -> None:
     """Makes sure that there is a sequence to train on and a character to validate on.
 
@@ -157,7 +167,7 @@ def check_length(corpus: Corpus, block_size: int) -> None:
     if train > block_size and validation >= 2:
         return
     needed = _shortest(block_size, fraction)
-    unit = "bytes" if corpus.tokenizer.kind == "bytes" else "characters"
+    unit = f"{corpus.tokenizer.unit}s"
     if train <= block_size:
         what = f"the text is too short: {n:,} {unit}, and block_size {block_size} needs {needed:,}"
     else:

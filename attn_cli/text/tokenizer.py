@@ -89,6 +89,11 @@ class Tokenizer(ABC):
     symbols: tuple[str, ...]
 
     @property
+    def unit(self) -> str:
+        """What one id stands for, and a loss is counted by: a character or a byte."""
+        return "byte" if self.kind == "bytes" else "character"
+
+    @property
     def vocab_size(self) -> int:
         """How many ids there are."""
         return len(self.symbols)
@@ -196,7 +201,7 @@ class Tokenizer(ABC):
             named.append(f"and {more} more")
         return PromptError(
             f"characters outside the {self.kind} vocabulary: {'; '.join(named)}",
-            hint="leave them out, or choose what to do with them: transliterate, drop or replace",
+            hint="leave them out: the vocabulary of a model is fixed",
         )
 
 
@@ -320,5 +325,5 @@ def _short(value: object) -> str:
 def _damaged(what: str) -> CheckpointError:
     return CheckpointError(
         f"the run's tokenizer is damaged: {what}",
-        hint="restore the run's tokenizer.json, or train again",
+        hint="use another checkpoint, or train again",
     )

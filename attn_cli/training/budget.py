@@ -19,7 +19,11 @@ class Budget(Protocol):
         ...
 
     def reserve(self, seconds: float) -> None:
-        """Keeps time for what comes after the last step."""
+        """Keeps time for an evaluation after the last step."""
+        ...
+
+    def has_room(self) -> bool:
+        """Whether there is time for an evaluation before the last one."""
         ...
 
 
@@ -37,6 +41,9 @@ class StepBudget:
 
     def reserve(self, seconds: float) -> None:
         return None
+
+    def has_room(self) -> bool:
+        return True
 
 
 class TimeBudget:
@@ -66,7 +73,11 @@ class TimeBudget:
         return time.monotonic() >= self._end()
 
     def reserve(self, seconds: float) -> None:
-        self.reserved = seconds
+        # Whatever an evaluation takes, half of the time is for training.
+        self.reserved = min(seconds, self.seconds / 2)
+
+    def has_room(self) -> bool:
+        return time.monotonic() + self.reserved < self._end()
 
     def _end(self) -> float:
         return self.started + self.seconds - self.reserved

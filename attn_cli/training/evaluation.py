@@ -39,7 +39,7 @@ class Evaluation:
     @property
     def perplexity(self) -> float:
         """Among how many equally likely characters the model is in doubt, as it were."""
-        return math.exp(self.loss)
+        return math.exp(self.loss) if self.loss < 700 else math.inf
 
 
 @torch.no_grad()
@@ -55,13 +55,13 @@ def evaluate(model: Transformer, ids: Ids) -> Evaluation:
     batch_size = max(1, CHARS_AT_ONCE // block_size)
     was_training = model.training
     model.eval()
-    total, chars = torch.zeros((), dtype=torch.float64, device=device), 0
+    total, chars = 0.0, 0
     for x, y in windows(ids, block_size, batch_size):
         logits = model(x.to(device))  # (B, T, V)
         losses = F.cross_entropy(
             logits.float().flatten(0, 1), y.to(device).flatten(), reduction="sum"
         )
-        total += losses
+        total += losses.item()
         chars += y.numel()
     model.train(was_training)
-    return Evaluation(loss=float(total) / chars, chars=chars)
+    return Evaluation(loss=total / chars, chars=chars)

@@ -20,6 +20,8 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.devi
     """The format that was asked for; for `auto`, bf16 where its products are clearly faster."""
     if wanted != "auto":
         return wanted
+    if device.type == "mps":
+        return "fp32"  # not every macOS has bf16 there
     faster = _speed(torch.bfloat16, device) > WORTHWHILE * _speed(torch.float32, device)
     return "bf16" if faster else "fp32"
 

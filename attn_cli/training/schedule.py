@@ -15,10 +15,12 @@ def learning_rate(step: int, total_steps: float, config: TrainConfig) -> float:
         total_steps: How many the run will do; an estimate where time is what ends it.
         config: The `train` section.
     """
-    if step < config.warmup_steps:
-        return config.learning_rate * (step + 1) / (config.warmup_steps + 1)
+    # A run that is too short for its warm-up still has to come down again.
+    warmup = min(config.warmup_steps, total_steps / 4)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
     if step >= total_steps:
         return config.min_learning_rate
-    progress = (step - config.warmup_steps) / (total_steps - config.warmup_steps)
+    progress = (step - warmup) / (total_steps - warmup)
     share = 0.5 * (1.0 + math.cos(math.pi * progress))  # 1 at the start, 0 at the end
     return config.min_learning_rate + share * (config.learning_rate - config.min_learning_rate)

@@ -18,7 +18,7 @@ import torch
 from attn_cli.config.schema import Config
 from attn_cli.errors import RunError
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.checkpoint import save_checkpoint
+from attn_cli.runs.checkpoint import DataFacts, Progress, save_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics, append_metrics
 from attn_cli.text.batches import Batches
@@ -68,37 +68,26 @@ class TrainResult:
 
 
 class Trainer:
-    """A model, its optimizer and its text, and how far they have come.
+    """A model, its optimizers and its text, and how far they have come.
 
     Args:
         config: The run's configuration; its text is already in `corpus`.
         corpus: The text, long enough for the config's `block_size`.
-        run: A new folder, which all that comes of the run goes into.
-        observer: Is told of every measurement.
         device: Where to compute.
         started: A reading of `time.monotonic()` at the start of the run.
     """
 
     def __init__(
-        self,
-        config: Config,
-        corpus: Corpus,
-        run: RunFolder,
-        observer: Observer,
-        *,
-        device: torch.device,
-        started: float,
+        self, config: Config, corpus: Corpus, *, device: torch.device, started: float
     ) -> None:
         self.config = config
         self.corpus = corpus
-        self.run = run
-        self.observer = observer
+        self.device = device
         self.started = started
 
-        self.device = device
-        self.precision = choose_precision(config.train.precision, device)
         torch.manual_seed(config.train.seed)
         self.model = Transformer(config.model, corpus.tokenizer.vocab_size).to(device)
+        self.precision = choose_precision(config.train.precision, device)
         self.working = WorkingModel(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train)
         self.batches = Batches(
@@ -113,35 +102,50 @@ class Trainer:
         self.best_val_loss = math.inf
         self._meter = _Meter()
 
-    def fit(self, stop_wanted: Callable[[], bool] = lambda: False) -> TrainResult:
+    def fit(
+        self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
+    ) -> TrainResult:
         """Trains until the budget is spent or `stop_wanted()`, and saves either way.
+
+        Args:
+            run: A new folder, which all that comes of the run goes into.
+            observer: Is told of every measurement.
+            stop_wanted: Asked after each step.
 
         Raises:
             RunError: The loss is no longer a number.
         """
         settings = self.config.train
-        self.observer.began(self.model, self.precision, self.device.type)
+        observer.began(self.model, self.precision, self.device.type)
         while True:
             total_steps = self.budget.total_steps(self.step)
             self._train_step(learning_rate(self.step, total_steps, settings))
-            interrupted = stop_wanted()
-            last = interrupted or self.budget.spent(self.step)
+            if not self.best_step:
+                self.budget.reserve(self._evaluation_guess())
+            stopped = stop_wanted()
+            last = stopped or self.budget.spent(self.step)
 
-            if last or self.step % settings.eval_every == 0:
+            if stopped:
+                # What is there is safe before anything else is tried.
+                self._save(run)
+            if last or (self.step % settings.eval_every == 0 and self.budget.has_room()):
                 begin = time.monotonic()
-                self._evaluate(total_steps)
-                self._save()
+                metrics = self._evaluate(run)
+                self._save(run)
+                observer.stepped(metrics, total_steps)
+                self._show(observer, metrics)
+                # The last evaluation will take as long again.
                 self.budget.reserve(time.monotonic() - begin)
-            else:
-                if self.step % settings.log_every == 0:
-                    self._log(total_steps)
-                if self.step % settings.checkpoint_every == 0:
-                    self._save()
+            elif self.step % settings.checkpoint_every == 0:
+                observer.stepped(self._log(run), total_steps)
+                self._save(run)
+            elif self.step % settings.log_every == 0:
+                observer.stepped(self._log(run), total_steps)
             if last:
-                return self._result(interrupted)
+                return self._result(stopped)
 
     def _train_step(self, rate: float) -> None:
-        begin = time.monotonic()
+        begin = time.perf_counter()
         settings = self.config.train
         whole = settings.batch_size
         x, y = self.batches.batch(self.step)  # (B, T)
@@ -155,66 +159,78 @@ class Trainer:
             grad_clip=settings.grad_clip,
         )
         self.step += 1
-        self._meter.add(loss, norm, rate, time.monotonic() - begin)
+        self._meter.add(loss, norm, rate, time.perf_counter() - begin)
 
-    def _evaluate(self, total_steps: float) -> None:
-        """Measures the validation loss and tells of it."""
+    def _evaluation_guess(self) -> float:
+        """Seconds that an evaluation takes, before one was measured.
+
+        Forward is a third of a step's work; drawing the first curves takes a second or two.
+        """
+        validation_steps = len(self.corpus.validation) / self.batches.chars_per_step
+        return self._meter.fastest * validation_steps / 3 + 1.5
+
+    def _evaluate(self, run: RunFolder) -> StepMetrics:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss
-        metrics = self._log(total_steps, val_loss)
+        metrics = self._log(run, val_loss)
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_step = val_loss, self.step
+        return metrics
+
+    def _show(self, observer: Observer, metrics: StepMetrics) -> None:
         self.model.eval()
-        self.observer.evaluated(metrics, self.model)
+        observer.evaluated(metrics, self.model)
         self.model.train()
 
-    def _log(self, total_steps: float, val_loss: float | None = None) -> StepMetrics:
-        loss, norm, rate, seconds, steps = self._meter.read()
-        if not math.isfinite(loss):
-            raise RunError(
-                f"the loss is {loss} at step {self.step}",
-                f"try a lower train.learning_rate than {self.config.train.learning_rate:g}; "
-                f"what was saved before is in {self.run.path}",
-            )
+    def _log(self, run: RunFolder, val_loss: float | None = None) -> StepMetrics:
+        """Adds a line to the metrics, unless something in it is no longer a number."""
+        reading = self._meter.read()
+        for loss in (reading.loss, val_loss):
+            if loss is not None and not math.isfinite(loss):
+                raise RunError(
+                    f"the loss is {loss} at step {self.step}",
+                    f"try a lower train.learning_rate than {self.config.train.learning_rate:g}; "
+                    f"what was saved before is in {run.path}",
+                )
         metrics = StepMetrics(
             step=self.step,
             chars=self.step * self.batches.chars_per_step,
             seconds=time.monotonic() - self.started,
-            train_loss=loss,
-            lr=rate,
-            grad_norm=norm,
-            chars_per_second=steps * self.batches.chars_per_step / seconds,
+            train_loss=reading.loss,
+            lr=reading.rate,
+            grad_norm=reading.norm,
+            chars_per_second=reading.steps * self.batches.chars_per_step / reading.seconds,
             val_loss=val_loss,
         )
-        append_metrics(self.run.metrics, metrics)
-        self.observer.stepped(metrics, total_steps)
+        append_metrics(run.metrics, metrics)
         return metrics
 
-    def _save(self) -> None:
+    def _save(self, run: RunFolder) -> None:
         checkpoint = save_checkpoint(
-            self.run.checkpoints,
+            run.checkpoints,
             self.model,
             self.optimizers,
             self.config,
             self.corpus.tokenizer,
-            {
-                "step": self.step,
-                "chars": self.step * self.batches.chars_per_step,
-                "seconds": time.monotonic() - self.started,
-                "best_step": self.best_step,
-                "best_val_loss": self.best_val_loss if self.best_step else None,
-                "data": {
-                    "name": self.corpus.name,
-                    "chars": self.corpus.chars,
-                    "sha256": self.corpus.sha256,
-                },
-            },
+            Progress(
+                step=self.step,
+                chars=self.step * self.batches.chars_per_step,
+                seconds=time.monotonic() - self.started,
+                best_step=self.best_step,
+                best_val_loss=self.best_val_loss if self.best_step else None,
+                data=DataFacts(
+                    name=self.corpus.name,
+                    chars=self.corpus.chars,
+                    sha256=self.corpus.sha256,
+                    start_id=self.corpus.start_id,
+                ),
+            ),
         )
-        self.run.point("latest", checkpoint)
+        run.point("latest", checkpoint)
         if self.step == self.best_step:
-            self.run.point("best", checkpoint)
-        self.run.prune(self.config.train.keep_checkpoints)
+            run.point("best", checkpoint)
+        run.prune(self.config.train.keep_checkpoints)
 
-    def _result(self, interrupted: bool) -> TrainResult:
+    def _result(self, stopped: bool) -> TrainResult:
         return TrainResult(
             steps=self.step,
             chars=self.step * self.batches.chars_per_step,
@@ -222,8 +238,19 @@ class Trainer:
             parameters=self.model.parameter_count(),
             val_loss=self.best_val_loss,
             best_step=self.best_step,
-            interrupted=interrupted,
+            interrupted=stopped,
         )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a meter says of the steps since it was read before."""
+
+    loss: float
+    norm: float
+    rate: float
+    seconds: float
+    steps: int
 
 
 class _Meter:
@@ -233,6 +260,7 @@ class _Meter:
     """
 
     def __init__(self) -> None:
+        self.fastest = math.inf  # seconds of the fastest step so far
         self._losses: list[torch.Tensor] = []
         self._seconds = 0.0
 
@@ -240,10 +268,14 @@ class _Meter:
         self._losses.append(loss)
         self._norm, self._rate = norm, rate
         self._seconds += seconds
+        self.fastest = min(self.fastest, seconds)
 
-    def read(self) -> tuple[float, float, float, float, int]:
-        """Mean loss, last gradient length, last step size, seconds, steps; and starts anew."""
-        loss = float(torch.stack(self._losses).mean())
-        reading = (loss, float(self._norm), self._rate, self._seconds, len(self._losses))
+    def read(self) -> _Reading:
+        """Means and sums of the steps since the last reading; starts anew."""
+        begin = time.perf_counter()
+        loss, norm = float(torch.stack(self._losses).mean()), float(self._norm)
+        # On a device that computes on its own, this is where its work is waited for.
+        seconds = self._seconds + time.perf_counter() - begin
+        reading = _Reading(loss, norm, self._rate, seconds, len(self._losses))
         self._losses, self._seconds = [], 0.0
         return reading

@@ -69,7 +69,9 @@ def test_train_on_a_folder_and_on_standard_input(attn: Attn, tmp_path: Path) -> 
     assert outcome.code == 0, outcome.err
     # Standard input is nowhere else: the run keeps it, and can be evaluated and trained again.
     assert (tmp_path / "piped" / "text.txt").read_text() == VERSE * 20
-    assert attn("evaluate", "--run", "piped").code == 0
+    (tmp_path / "piped").rename(tmp_path / "moved")
+    assert attn("evaluate", "--run", "moved").code == 0
+    (tmp_path / "moved").rename(tmp_path / "piped")
     assert attn("train", "--config", "piped/config.yaml", "--steps", "2").code == 0
 
 
@@ -123,10 +125,48 @@ def test_generate_without_a_prompt_begins_a_document(attn: Attn, trained: Traine
 
 
 def test_several_samples_are_told_apart(attn: Attn, trained: Trained) -> None:
+    """By a line for people on standard error, and by a form feed for programs."""
     at = ("--run", trained.run.path, "--num-samples", "2", "--seed", "8")
     outcome = attn("generate", "The", *at)
-    assert "--- 1 of 2 (seed 8)\nThe" in outcome.out
-    assert "--- 2 of 2 (seed 9)\nThe" in outcome.out
+    assert "--- 1 of 2 (seed 8)" in outcome.err
+    assert "--- 2 of 2 (seed 9)" in outcome.err
+    samples = outcome.out.split("\f")
+    assert [sample[:3] for sample in samples] == ["The", "The"]
+
+
+def test_a_prompt_from_a_pipe_is_read_by_the_rules_for_texts(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--json", "--max-new-chars", "1")
+    written_on_windows = "\ufeffThe fox\r\nmet\r\n".encode()
+    sample = attn("generate", "-", *at, stdin=written_on_windows).json["samples"][0]
+    assert sample["prompt"] == "The fox\nmet"
+    broken = attn("generate", "-", *at, stdin=b"The \xff")
+    assert broken.code == 2
+    assert "UTF-8" in broken.err
+
+
+def test_a_bytes_model_writes_whole_characters(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("Ça déjà été écrit à Zürich. " * 60, encoding="utf-8")
+    trained = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=bytes")
+    assert "bits (best" in trained.out
+    assert "nats per byte" in trained.out
+    written = attn("generate", "é", "--max-new-chars", "40", "--json", "--seed", "1")
+    assert len(written.json["samples"][0]["text"].encode()) >= 40
+    assert attn("evaluate", "--json").json["unit"] == "byte"
+
+
+def test_a_model_of_another_alphabet(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("мороз и солнце день чудесный. " * 60, encoding="utf-8")
+    outcome = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=corpus")
+    # The line to type next has to work: this vocabulary has no "Hello".
+    assert outcome.out.endswith("next: attn generate\n")
+    assert attn("generate").code == 0
+    assert attn("inspect-shapes").code == 0
+
+
+def test_the_next_command_names_a_run_that_is_elsewhere(attn: Attn, verse_file: Path) -> None:
+    outcome = attn("train", verse_file, *QUICK, "--out", "else where/a$_$")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.endswith("next: attn generate \"Hello\" --run 'else where/a$_$'\n")
 
 
 def test_evaluate(attn: Attn, trained: Trained, tmp_path: Path) -> None:
@@ -139,6 +179,19 @@ def test_evaluate(attn: Attn, trained: Trained, tmp_path: Path) -> None:
     own = attn("evaluate", "mine.txt", *at, "--json").json
     assert own["chars"] == len(VERSE) - 1
     assert "loss" in attn("evaluate", "mine.txt", *at).out
+    # A file of the user's with the name of a built-in text is named by its path.
+    (tmp_path / "tales").write_text(VERSE)
+    assert attn("evaluate", "./tales", *at, "--json").json["chars"] == len(VERSE) - 1
+
+
+def test_the_floor_stands_beside_the_loss_on_tales(attn: Attn) -> None:
+    trained = attn("train", *QUICK)
+    assert "floor 0.2782 bits" in trained.out
+    validation = attn("evaluate", "--json").json
+    assert validation["floor_bits_per_char"] == pytest.approx(0.278226, abs=1e-6)
+    assert "floor          0.2782 bits" in attn("evaluate").out
+    other = attn("train", *QUICK, "--set", "data.validation_fraction=0.2")
+    assert "floor" not in other.out
 
 
 def test_inspect_shapes_of_a_run(attn: Attn, trained: Trained) -> None:
@@ -157,6 +210,7 @@ def test_inspect_shapes_of_a_run(attn: Attn, trained: Trained) -> None:
 def test_inspect_shapes_without_a_run(attn: Attn) -> None:
     outcome = attn("inspect-shapes", "--json")
     assert "config tales" in outcome.json["origin"]
+    assert attn("inspect-shapes", "", "--json").json["characters"] == ["\f"]
     lesson = attn("inspect-shapes", "--config", "lesson", "--json").json
     assert lesson["dims"]["D"] == 8
     assert lesson["characters"] == list("Hello")
@@ -180,6 +234,7 @@ def test_configs(attn: Attn) -> None:
     for name in ("tales", "lesson", "nanogpt-cpu"):
         assert name in listed
     assert "n_layer" in attn("configs", "lesson").out
+    assert attn("configs", "lesson", "--json").json["model"]["n_embd"] == 16
     explained = attn("configs", "--explain").out
     assert "train.learning_rate" in explained
     assert attn("configs", "--explain", "--json").json["model.n_layer"]["default"] == 4

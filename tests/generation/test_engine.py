@@ -77,7 +77,7 @@ def test_a_document_ends_at_the_separator() -> None:
     favourite = tokenizer.separator_id
     with torch.no_grad():
         model.head.weight = torch.nn.Parameter(torch.zeros_like(model.head.weight))
-    sample = write_document(model, tokenizer, Controls(temperature=0.0), 0, 10)
+    sample = write_document(model, tokenizer, 7, Controls(temperature=0.0), 0, 10)
     assert (sample.text, sample.finish_reason) == ("0" * 10, "length")
 
     class Favouring(torch.nn.Linear):
@@ -89,5 +89,5 @@ def test_a_document_ends_at_the_separator() -> None:
             )
 
     model.head = Favouring(24, 100)
-    sample = write_document(model, tokenizer, Controls(temperature=0.0), 0, 10)
+    sample = write_document(model, tokenizer, 7, Controls(temperature=0.0), 0, 10)
     assert (sample.text, sample.finish_reason) == ("", "end")

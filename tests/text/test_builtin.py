@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import TextError
+from attn_cli.resources import resource_folder
 from attn_cli.text.builtin import DOWNLOADS, builtin_path, download_path, entropy_floor, made_text
-from attn_cli.text.folders import builtin_folder, cache_folder
+from attn_cli.text.folders import cache_folder
 
 
 def test_the_cache_folder_can_be_chosen(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,7 @@ def test_what_was_fetched_and_cut_short_says_so() -> None:
 
 
 def test_the_floor_of_tales_is_what_its_maker_wrote() -> None:
-    facts = json.loads((builtin_folder() / "tales.json").read_text(encoding="utf-8"))
+    facts = json.loads((resource_folder("data") / "tales.json").read_text(encoding="utf-8"))
     floor = entropy_floor("tales")
     assert floor is not None
     assert floor.bits_per_char == facts["entropy_bits_per_char"]

@@ -34,9 +34,12 @@ def test_a_run_of_unknown_length_stays_at_the_top() -> None:
     assert learning_rate(50, math.inf, train) == train.learning_rate
 
 
-def test_a_run_shorter_than_its_warmup_never_reaches_the_top() -> None:
-    train = tiny_config("train.warmup_steps=100").train
-    assert learning_rate(9, 10, train) < train.learning_rate / 5
+def test_a_run_shorter_than_its_warmup_rises_and_comes_down() -> None:
+    train = tiny_config("train.warmup_steps=100", "train.min_learning_rate=0").train
+    rates = [learning_rate(step, 20, train) for step in range(20)]
+    assert max(rates) > 0.8 * train.learning_rate
+    assert rates[0] < 0.2 * train.learning_rate
+    assert rates[-1] < 0.02 * train.learning_rate
 
 
 def test_step_budget() -> None:
@@ -59,3 +62,12 @@ def test_time_budget_keeps_what_is_reserved() -> None:
     assert not budget.spent(1)
     budget.reserve(3.0)
     assert budget.spent(1)
+
+
+def test_time_budget_gives_training_at_least_half() -> None:
+    budget = TimeBudget(10.0, started=time.monotonic())
+    budget.reserve(1000.0)
+    assert not budget.spent(1)
+    assert not budget.has_room()
+    budget.reserve(1.0)
+    assert budget.has_room()
