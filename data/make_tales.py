@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 SEED = 1
-TALES = 1960
+TALES = 2020
 CORPUS = Path(__file__).with_name("tales.txt")
 
 # ------------------------------------------------------------------------------- 1. the words
@@ -45,99 +45,55 @@ CORPUS = Path(__file__).with_name("tales.txt")
 # Each pool lists the words that a slot may take. Rules that keep the grammar unambiguous and the
 # English correct: within a pool no word begins another; a word with a vowel first takes "an".
 
-HE = """Albert Barnaby Basil Bruno Casper Edgar Felix Fergus Gus Hugo Humphrey Jasper
-    Leo Linus Monty Ned Oscar Otto Percy Quentin Rufus Theo Walter Wilbur"""
-SHE = """Agnes Bess Clara Dora Edith Flora Greta Harriet Hazel Ida Juno Lottie
-    Mabel Martha Maud Nell Olive Pearl Penny Poppy Rosie Ruby Tilda Winnie"""
+HE = "Albert Basil Felix Gus Hugo Ned Otto Wilbur"
+SHE = "Clara Edith Flora Greta Ida Mabel Nell Poppy"
 
 # animal: where it lives, how it goes
 ANIMALS = {
-    "badger": ("den", "trudged"),
     "bear": ("cave", "ambled"),
-    "beaver": ("lodge", "waddled"),
-    "cat": ("basket", "strolled"),
-    "crow": ("nest", "hopped"),
-    "dormouse": ("teapot", "tiptoed"),
     "duck": ("pond", "waddled"),
     "fox": ("den", "trotted"),
     "frog": ("puddle", "hopped"),
-    "goat": ("shed", "skipped"),
-    "goose": ("barn", "marched"),
-    "hare": ("meadow", "bounded"),
     "hedgehog": ("hedge", "shuffled"),
     "mole": ("tunnel", "shuffled"),
     "mouse": ("hole", "scurried"),
     "otter": ("river", "ambled"),
     "owl": ("oak", "fluttered"),
     "pig": ("sty", "trotted"),
-    "pony": ("stable", "cantered"),
-    "rabbit": ("burrow", "hopped"),
-    "sparrow": ("nest", "fluttered"),
     "squirrel": ("tree", "scampered"),
     "toad": ("flowerpot", "crawled"),
-    "tortoise": ("garden", "plodded"),
 }
-
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_ONES = "one two three four five six seven eight nine"
 
 WORDS = {
     # One {weather} {time}, beside the {look} {landmark}
-    "weather": """balmy blustery breezy bright chilly clear cloudy cold crisp drizzly dusty fine
-        foggy frosty golden grey hazy mild misty pale rainy sunny warm windy""",
+    "weather": "breezy bright chilly cloudy foggy misty rainy sunny",
     "time": "morning afternoon evening day",
     "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
-    "month": """January February March April May June July August September October November
-        December""",
-    # without those that begin another, such as "six"
-    "number": "three five ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-    + " ".join(f"{tens}-{ones}" for tens in _TENS.split() for ones in _ONES.split()),
-    "look": """broken crooked empty grassy leafy little lonely mossy noisy old painted quiet
-        round shady stone sunny tall tidy tiny twisty weedy white wooden yellow""",
-    "landmark": """bakery barn bridge cottage dairy dock ferry fountain garden haystack hut inn
-        jetty lighthouse maypole mill orchard school signpost stile tower wall well windmill""",
+    "month": "April June August October December",
+    "number": "three five ten eleven twelve twenty thirty fifty ninety",
+    "look": "crooked little lonely mossy old quiet sunny tall",
+    "landmark": "barn bridge cottage garden lighthouse orchard school well",
     # {trait.an} {a} named {A}
-    "trait": """brave brisk busy careful cheerful clever curious dreamy eager freckled gentle
-        hopeful hungry jolly kind lively merry modest patient plump polite proud quiet restless
-        round sensible shy sleepy small stubborn tidy young""",
-    "insect": """ant beetle bumblebee butterfly caterpillar cricket earwig gnat grasshopper
-        ladybird moth slug snail spider weevil worm""",
-    "mood": """bored busy chubby dapper drowsy dusty elderly fluffy frilly hasty humble idle
-        lanky lazy nosy plucky puzzled sleek solemn stout striped sulky tiny worried""",
+    "trait": "brave busy careful cheerful curious kind quiet sleepy small young",
+    "insect": "ant beetle bumblebee caterpillar ladybird snail",
+    "mood": "bored busy lazy nosy solemn worried",
     # what one says before anything else
-    "oh": """bells and buckets, bless my bonnet, bless my buttons, blow my bugle, butter and
-        beans, crumbs and crusts, dear me, fancy that, good grief, goodness me, gracious, great
-        acorns, great puddles, heavens, hey ho, hot porridge, jumping jam, leaping lentils,
-        mercy me, my stars, my word, oh dear, oh my, pickles and pears, ring the bells, sakes
-        alive, sweet turnips, thunder and toast, upon my hat, upon my soul, well I never,
-        what a day""",
-    "grandly": """airily boldly breezily brightly briskly fiercely firmly gaily gladly gleefully
-        grandly happily hotly jauntily loftily loudly merrily nobly proudly sharply smugly
-        sternly stoutly swiftly""",
-    "gently": """bravely calmly cheerfully dreamily drowsily fondly gently gravely kindly
-        lightly mildly modestly patiently politely quietly simply softly sweetly tenderly
-        thoughtfully warmly wisely""",
-    "crossly": "bluntly crossly curtly gruffly hotly huffily loudly sternly",
-    "sadly": """bleakly damply dimly dolefully dully faintly feebly glumly grimly gruffly hoarsely
-        limply meekly miserably mournfully sadly shakily sleepily slowly sorely stiffly weakly
-        wearily weepily""",
-    "colour": "blue brown green grey orange pink purple red silver spotted striped yellow",
-    "quality": """battered bent big borrowed chipped cracked dainty dented dusty faded floppy
-        handsome heavy lopsided lumpy mended neat new old plain pretty rusty shiny small
-        splendid squeaky sticky sturdy tall tiny wonky wooden""",
-    "ripe": "crisp fat fine fresh glossy juicy perfect rosy round sweet tasty tender",
-    "spot": """under the bed, in the teapot, behind the clock, up the chimney, inside the piano,
-        in the flour bin, under the rug, in the bread oven, behind the curtains, in both boots,
-        on the top shelf, under the stairs, in the coal box, between the cabbages, inside the
-        pumpkin, in the sugar bowl""",
+    "oh": """dear me, fancy that, good grief, goodness me, great acorns, heavens, jumping
+        jam, sweet turnips""",
+    "grandly": "boldly brightly loudly proudly",
+    "gently": "gently kindly quietly softly",
+    "crossly": "crossly loudly",
+    "sadly": "faintly glumly sadly slowly",
+    "colour": "blue green purple red spotted yellow",
+    "quality": "big dusty floppy new old rusty small squeaky",
+    "ripe": "fresh juicy round sweet",
+    "spot": """under the bed, in the teapot, behind the clock, up the chimney, inside the
+        piano, in the flour bin""",
     "vessel": "barrel basket box bucket crate pot sack tub",
     "fruit": "acorns apples carrots cherries figs peaches pears plums",
-    "flavour": """almond apple carrot cheese cherry ginger honey fig lemon onion pear pepper
-        plum pumpkin treacle walnut""",
-    "bake": "biscuit bun cake dumpling loaf muffin pancake pie pudding roll tart waffle",
-    "thing": """basket bell bottle broom bucket bugle button cabbage clock cushion drum feather
-        fork hammer jug kettle ladle lamp mop napkin pillow pumpkin rake rope saucer shovel
-        spoon teapot trumpet turnip umbrella whistle""",
+    "flavour": "apple cheese ginger honey lemon plum",
+    "bake": "biscuit bun cake muffin pie tart",
+    "thing": "bell broom bucket button clock drum feather kettle pillow spoon teapot umbrella",
     "craft": "bench boat bridge cart chair gate ladder raft swing table",
     "tool": "bolt brush hammer ladle rope saw shovel spanner",
     "event": "ball fair feast market parade party picnic play",
@@ -150,12 +106,9 @@ WORDS = {
     "beast": "dragon ghost giant goblin monster ogre troll wizard",
     "doing": "bouncing dripping giggling humming leaning rolling snoring tapping",
     "crock": "bowl cup dish jug mug plate saucer teapot",
-    "crop": "bean cabbage carrot lettuce onion pea pumpkin turnip",
     "warm": "blanket cape cloak coat jacket jumper scarf shawl",
     "light": "candle lamp lantern torch",
     "part": "elbows eyes feet horns knees noses tails teeth",
-    "hazard": "bench boat bridge cart chair gate ladder log raft swing",
-    "unsafe": "creaky crooked damp leaky loose rotten slippery wobbly",
 }
 
 # ------------------------------------------------------------------------------- 2. the plots
@@ -181,13 +134,13 @@ FRAGMENTS = {
     "thing": "{_quality.an} {_thing}",
     "treat": "{_flavour.an} {_bake}",
     "oh": "{_oh.Word}",
-    "asked": "[asked|enquired|ventured|wondered]",
-    "bragged": "[announced|boasted|bragged|declared|proclaimed|said|sang|trumpeted]",
-    "cried": "[bellowed|called|cried|exclaimed|hooted|shouted|squealed|yelled]",
-    "laughed": "[beamed|chortled|chuckled|giggled|grinned|laughed|smiled|twinkled]",
-    "said": "[answered|declared|murmured|observed|remarked|replied|said|whispered]",
-    "sighed": "[croaked|groaned|grumbled|moaned|mumbled|muttered|sighed|sniffed]",
-    "lesson": "[And so|Mark this|Moral|Note well|Remember|So they say|Take heed|The lesson]:",
+    "asked": "[asked|wondered]",
+    "bragged": "[announced|boasted|sang|said]",
+    "cried": "[called|cried|shouted|yelled]",
+    "laughed": "[chuckled|giggled|laughed|smiled]",
+    "said": "[answered|replied|said|whispered]",
+    "sighed": "[groaned|mumbled|sighed|sniffed]",
+    "lesson": "[And so|Moral|Remember|The lesson]:",
 }
 
 Step = tuple[str, ...]  # ways of writing one sentence
@@ -433,35 +386,6 @@ PLOTS = (
         ),
     ),
     Plot(
-        name="patience",
-        title="The {a} and the {crop} seed",
-        story=(
-            (
-                ("<when>, <A> planted {crop.an} seed <place>.",),
-                ("{A} sat down with <thing> and [hummed|sang|waited|watched] {_gently}.",),
-                ("After {_number} minutes {A.he} [dug|pulled] it up, to show it to <insect>.",),
-            ),
-            (
-                ('"<oh>, it is [shy|lazy|asleep|cross|late|bored]," <sighed> {A} {_sadly}.',),
-                (
-                    '"[Let it sleep|Put it back|Give it time]," <said> <B>, "and [mend|paint|'
-                    'polish|wash] <thing> with me."',
-                ),
-            ),
-            (
-                (
-                    "By {_month} the {crop} was as [big|fat|round|tall] as {_landmark.an}, and fed "
-                    "{_number} [cousins|friends|guests|neighbours].",
-                ),
-            ),
-        ),
-        moral=(
-            "good things grow [slowly|best] [in the dark|when nobody pokes them|in their own "
-            "time|while you are busy].",
-            "[plant|water] your {crop}, and then [wait|let it sleep|find a friend].",
-        ),
-    ),
-    Plot(
         name="kindness",
         title="The {a} with the {colour} {warm}",
         story=(
@@ -489,94 +413,6 @@ PLOTS = (
         moral=(
             "kindness [walks in a circle|finds its way home|comes back in time].",
             "a {warm} [given away|lent out] [warms two|comes back as a rope].",
-        ),
-    ),
-    Plot(
-        name="envy",
-        title="The {a} who wanted to be {b.an}",
-        story=(
-            (
-                ("<when>, <A> [watched|saw|met|passed] <B> <place>.",),
-                ('"<oh>, I wish I were {b.an}," <sighed> {A} to <insect>.',),
-            ),
-            (
-                (
-                    "So {A} {b.went} about and slept in {b.a_home}, [balancing|hugging|wearing] "
-                    "<thing>.",
-                ),
-                (
-                    "On {_day} {A.he} [fell|rolled|slid|tumbled] {_sadly} into {_quality.an} "
-                    "{_mess}.",
-                ),
-            ),
-            (
-                ('"<oh>, I [always|often] wished to be {a.an}," <laughed> {B} {_gently}.',),
-                (
-                    '"Nobody bakes <treat> like you."',
-                    '"Nobody can {_skill} [like|as well as] you."',
-                ),
-                ("{A} [danced|hurried|ran|skipped] home to {A.his} own {_quality} {a.home}.",),
-            ),
-        ),
-        moral=(
-            "[if you are {a.an}|whoever you are], be a [happy|proud|merry] one.",
-            "[perhaps|often] {b.an} [wishes|would like] to be you.",
-        ),
-    ),
-    Plot(
-        name="advice",
-        title="The {a} and the {unsafe} {hazard}",
-        story=(
-            (
-                ("<when>, <A> came to {unsafe.an} {hazard} <place>.",),
-                (
-                    '"[Mind|Beware of|Do not trust] the {hazard}," <cried> <B>, "it [ate|bent|'
-                    'broke|hid|lost|took] my {_quality} {_thing}."',
-                ),
-            ),
-            (
-                ('"<oh>, [nonsense|pooh|fiddlesticks]," <bragged> {A} {_grandly}.',),
-                ("{A} took {_number} [bold|jolly|large|proud] steps, waving to <insect>.",),
-                (
-                    "[Creak|Crack|Snap|Twang], went the {hazard}, and {A} sat in the {mess}, "
-                    "wearing <thing>.",
-                ),
-            ),
-            (
-                ('"[You were saying|Say that again|Now I am listening]," <sighed> {A} {_sadly}.',),
-                ("{B} [hauled|helped|pulled] {A} out with <treat>.",),
-            ),
-        ),
-        moral=(
-            "good advice is [cheaper|drier|softer] than [new boots|the {mess}].",
-            "[listen|open your ears] before you [leap|trust a {hazard}].",
-        ),
-    ),
-    Plot(
-        name="quarrel",
-        title="The {a}, the {b} and the {colour} {thing}",
-        story=(
-            (
-                ("<when>, <A> and <B> found {_quality.an} {colour} {thing}.",),
-                (
-                    '"I saw it [first|before lunch|with both eyes|on {_day}]," <bragged> {A} '
-                    "{_grandly}.",
-                ),
-                (
-                    '"I saw it [harder|in a dream|in {_month}|with my nose]," <bragged> {B} '
-                    "{_grandly}.",
-                ),
-            ),
-            (
-                ("They tugged until {_day}, and missed <treat>.",),
-                ("Then {_mood.an} {_insect} took the {thing} and hid it {_spot}.",),
-                ('"<oh>, we [should|could] have shared," <sighed> {A} {_sadly}.',),
-                ("{_flavour.An} {_bake} bought it back, for {A} on {day} and {B} on {day2}.",),
-            ),
-        ),
-        moral=(
-            "half {thing.an} [in peace|with a friend] is better than [none|a whole quarrel].",
-            "two who [pull|shout] [go hungry|end with less|lose the {thing}].",
         ),
     ),
 )

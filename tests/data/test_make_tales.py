@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 DATA = Path(__file__).parents[2] / "data"
-SHA256 = "387f6473d7b44c06ebbf674a850acdf94ce43c63644ca159e559e8cc752619c0"
+SHA256 = "837dc077f5649da0aab37ac0f9c4278507690d6e454ad1a358692716469db18d"
 
 
 def load_script() -> ModuleType:
@@ -233,11 +233,9 @@ def test_a_misspelt_word(corpus: str) -> None:
 
 
 def test_a_name_that_was_not_introduced(corpus: str) -> None:
-    tale = first_tale(corpus, holding=r"back, for \w+ on")
+    tale = first_tale(corpus, holding=r"pulling \w+ out")
     stranger = next(name for name in tales.HE.split() if name not in tale)
-    before, after = damaged(
-        corpus, r"back, for \w+", f"back, for {stranger}", holding=re.escape(tale)
-    )
+    before, after = damaged(corpus, r"pulling \w+", f"pulling {stranger}", holding=re.escape(tale))
     assert after.valid_words == before.valid_words
     assert after.derived_sentences == before.derived_sentences
     assert after.consistent_tales == before.consistent_tales - 1
@@ -246,8 +244,9 @@ def test_a_name_that_was_not_introduced(corpus: str) -> None:
 
 
 def test_a_pronoun_of_the_other_sex(corpus: str) -> None:
-    # alone, "minutes she dug it up" is a good sentence: only the tale shows that it is wrong
-    before, after = damaged(corpus, r"minutes he dug", "minutes she dug", holding="minutes he dug")
+    # alone, "On Friday she ..." is a good sentence: only the tale shows that it is wrong
+    back = r"day he (?=\w+ back with)"
+    before, after = damaged(corpus, back, "day she ", holding=back)
     assert after.valid_words == before.valid_words
     assert after.derived_sentences == before.derived_sentences
     assert after.consistent_tales == before.consistent_tales - 1
