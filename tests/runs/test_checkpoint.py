@@ -1,0 +1,195 @@
+"""What is saved is read back; what is damaged is said to be."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from attn_cli.errors import CheckpointError, InputError
+from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.durable import write_whole
+from attn_cli.runs.folder import RunFolder, create_run, find_run, list_runs
+from tests.conftest import Trained
+
+
+@pytest.fixture
+def copied(trained: Trained, tmp_path: Path) -> RunFolder:
+    """A copy of the shared run, to be damaged."""
+    shutil.copytree(trained.run.path, tmp_path / "runs" / "copy")
+    return RunFolder(tmp_path / "runs" / "copy")
+
+
+def test_a_checkpoint_describes_itself(trained: Trained) -> None:
+    checkpoint = read_checkpoint(trained.run.checkpoint("best"))
+    assert checkpoint.config == trained.config
+    assert checkpoint.tokenizer.vocab_size == 100
+    state = checkpoint.state
+    assert state.format == 1
+    assert state.parameters == trained.result.parameters
+    assert state.data.name == "verse"
+    assert set(state.versions) == {"attn", "torch", "python"}
+    assert set(state.sha256) == {"model.safetensors", "optimizer.safetensors"}
+
+
+def test_tied_weights_are_saved_once(trained: Trained) -> None:
+    names = load_file(trained.run.checkpoint("best") / "model.safetensors")
+    assert "token_embedding.weight" in names
+    assert "head.weight" not in names
+
+
+def test_what_the_optimizer_remembers_is_saved(trained: Trained) -> None:
+    tensors = load_file(trained.run.checkpoint("latest") / "optimizer.safetensors")
+    model = read_checkpoint(trained.run.checkpoint("latest")).load_model()
+    for name, parameter in model.named_parameters():
+        assert tensors[f"{name}/exp_avg"].shape == parameter.shape
+    assert torch.equal(tensors["token_embedding.weight/step"], torch.tensor(240.0))
+
+
+def test_a_flipped_bit_is_an_error_that_names_the_file(copied: RunFolder) -> None:
+    path = copied.checkpoint("best") / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged: its checksum"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+@pytest.mark.parametrize("size", [0, 7, 100])
+def test_a_file_cut_short(copied: RunFolder, size: int) -> None:
+    path = copied.checkpoint("best") / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+def test_missing_weights(copied: RunFolder) -> None:
+    (copied.checkpoint("best") / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="is missing"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+def rewrite_weights(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
+    """Other weights, with a checksum that agrees with them."""
+    import hashlib
+
+    save_file(tensors, folder / "model.safetensors")
+    state = json.loads((folder / "state.json").read_text())
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    state["sha256"]["model.safetensors"] = digest
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+def test_weights_that_disagree_with_the_config(copied: RunFolder) -> None:
+    folder = copied.checkpoint("best")
+    tensors = load_file(folder / "model.safetensors")
+    name = "blocks.0.attention.query.weight"
+    rewrite_weights(folder, tensors | {name: torch.zeros(3, 3)})
+    with pytest.raises(CheckpointError, match=rf"{name} is \(3, 3\), but its config says"):
+        read_checkpoint(folder).load_model()
+    rewrite_weights(folder, {key: value for key, value in tensors.items() if key != name})
+    with pytest.raises(CheckpointError, match=f"no match for {name}"):
+        read_checkpoint(folder).load_model()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "config": {"x": 1}}', "[" * 9999],
+)
+def test_broken_state(copied: RunFolder, text: str) -> None:
+    (copied.checkpoint("best") / "state.json").write_text(text)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(copied.checkpoint("best"))
+
+
+def test_a_checkpoint_of_another_format(copied: RunFolder) -> None:
+    path = copied.checkpoint("best") / "state.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    with pytest.raises(CheckpointError, match="format: Input should be 1") as caught:
+        read_checkpoint(copied.checkpoint("best"))
+    assert caught.value.hint == "it may be of another version of attn"
+
+
+@pytest.mark.parametrize("name", ["", "../../etc", "step-1", "/etc/passwd", "step-00000240/..", "x"])
+def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: str) -> None:
+    (copied.checkpoints / "best").write_text(name)
+    with pytest.raises(CheckpointError, match="is damaged: it names"):
+        copied.checkpoint("best")
+
+
+def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
+    path = copied.checkpoint("best") / "state.json"
+    state = json.loads(path.read_text())
+    state["data"]["start_id"] = 100
+    path.write_text(json.dumps(state))
+    with pytest.raises(CheckpointError, match="start_id is no symbol"):
+        read_checkpoint(copied.checkpoint("best"))
+
+
+def test_before_the_first_evaluation_the_latest_is_used(copied: RunFolder) -> None:
+    (copied.checkpoints / "best").unlink()
+    assert copied.to_use() == copied.checkpoint("latest")
+
+
+def test_the_newest_run_with_a_checkpoint_is_found(
+    copied: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATTN_RUNS", str(tmp_path / "runs"))
+    just_begun = create_run(None, "new")
+    just_begun.config.write_text("")
+    just_begun.checkpoints.mkdir()
+    assert [run.path.name for run in list_runs()][1] == "copy"
+    assert find_run(None) == copied
+    assert find_run(Path("copy")) == copied
+    assert find_run(copied.path) == copied
+
+
+def test_no_run_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTN_RUNS", str(tmp_path / "none"))
+    with pytest.raises(CheckpointError, match="no run") as caught:
+        find_run(None)
+    assert caught.value.hint == "make one with: attn train"
+    with pytest.raises(CheckpointError, match="no run mine"):
+        find_run(Path("mine"))
+    (tmp_path / "other").mkdir()
+    with pytest.raises(CheckpointError, match="is not a run"):
+        find_run(tmp_path / "other")
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty"):
+        create_run(tmp_path / "full", "x")
+    with pytest.raises(InputError, match="not a folder"):
+        create_run(tmp_path / "full" / "thesis.txt", "x")
+    (tmp_path / "empty").mkdir()
+    assert create_run(tmp_path / "empty", "x").path == tmp_path / "empty"
+    assert create_run(tmp_path / "new" / "deep", "x").path.is_dir()
+
+
+def test_runs_of_the_same_second_have_their_own_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATTN_RUNS", str(tmp_path))
+    assert len({create_run(None, "same").path for _ in range(4)}) == 4
+
+
+def test_writing_whole_leaves_nothing_beside(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a", "one\n")
+    write_whole(tmp_path / "a", "two\n")
+    assert (tmp_path / "a").read_text() == "two\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_no_pickle_anywhere(trained: Trained) -> None:
+    source = Path(__file__).parents[2] / "attn_cli"
+    for path in source.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "import pickle" not in text
+        assert "torch.load(" not in text
+        assert "torch.save(" not in text
+    kinds = {path.suffix for path in trained.run.path.rglob("*") if path.is_file()}
+    assert kinds <= {".yaml", ".json", ".jsonl", ".txt", ".svg", ".safetensors", ""}
