@@ -1,12 +1,12 @@
 """The folder of a run, and how runs are found.
 
-    runs/NAME/config.yaml       resolved; trains the same again
-              tokenizer.json
-              metrics.jsonl     one object a logged step
-              samples.txt       what it wrote at each evaluation
-              text.txt          the text, where it came from standard input
-              loss.svg          the curves
-              checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` name one each
+runs/NAME/config.yaml       resolved; trains the same again
+          tokenizer.json
+          metrics.jsonl     one object a logged step
+          samples.txt       what it wrote at each evaluation
+          text.txt          the text, where it came from standard input
+          loss.svg          the curves
+          checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` name one each
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def find_run(path: Path | None) -> RunFolder:
 def list_runs() -> Iterator[RunFolder]:
     """All runs under `runs_root()`, the newest first."""
     root = runs_root()
-    found = [path for path in root.glob("*/config.yaml")] if root.is_dir() else []
+    found = list(root.glob("*/config.yaml")) if root.is_dir() else []
     for config in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         yield RunFolder(config.parent)
 

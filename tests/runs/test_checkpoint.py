@@ -112,7 +112,9 @@ def test_a_checkpoint_of_another_format(copied: RunFolder) -> None:
     assert caught.value.hint == "it may be of another version of attn"
 
 
-@pytest.mark.parametrize("name", ["", "../../etc", "step-1", "/etc/passwd", "step-00000240/..", "x"])
+@pytest.mark.parametrize(
+    "name", ["", "../../etc", "step-1", "/etc/passwd", "step-00000240/..", "x"]
+)
 def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: str) -> None:
     (copied.checkpoints / "best").write_text(name)
     with pytest.raises(CheckpointError, match="is damaged: it names"):
