@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
 from attn_cli.cli.main import main
 from attn_cli.config.load import load_config, parse_override
@@ -22,6 +24,11 @@ from attn_cli.runs.folder import RunFolder, create_run
 from attn_cli.runs.metrics import StepMetrics
 from attn_cli.text.corpus import load_corpus
 from attn_cli.training.trainer import Trainer, TrainResult
+
+# The same examples in every run of CI, so that a change is judged by itself; new ones at a desk.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 TINY = (
     "model.n_layer=2",
@@ -81,9 +88,9 @@ class Outcome:
         return json.loads(self.out)
 
 
-def tiny_config(*settings: str) -> Config:
+def tiny_config(*overrides: str) -> Config:
     """The configuration of a tiny model, with more settings on top."""
-    return load_config(None, [parse_override(setting) for setting in (*TINY, *settings)])
+    return load_config(None, [parse_override(override) for override in (*TINY, *overrides)])
 
 
 @pytest.fixture(scope="session")
@@ -94,9 +101,9 @@ def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train_in(folder: Path, text: Path, *settings: str, stop_at: int | None = None) -> Trained:
+def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
-    config = tiny_config(f"data.text={json.dumps(str(text))}", *settings)
+    config = tiny_config(f"data.text={json.dumps(str(text))}", *overrides)
     corpus = load_corpus(config.data.text, config.data.tokenizer)
     run = create_run(folder, corpus.name)
     run.describe(config, corpus.tokenizer)

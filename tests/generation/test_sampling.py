@@ -53,7 +53,8 @@ def test_odds_are_odds(scores: list[float], temperature: float, k: int, p: float
     odds = probabilities(logits, Controls(temperature, k, p))
     assert odds.sum().item() == pytest.approx(1.0, abs=1e-4)
     assert (odds >= 0).all()
-    assert odds[logits == logits.max()].max() > 0
+    # One of those that are likeliest, up to rounding.
+    assert odds[logits >= logits.max() - 1e-3].max() > 0
     assert int((odds > 0).sum()) <= k
 
 
