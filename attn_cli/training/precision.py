@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,6 +15,7 @@ Precision = Literal["fp32", "bf16"]
 
 # What is lost in conversions has to be repaid by the products.
 WORTHWHILE = 1.5
+TRIES = 20
 
 
 def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
@@ -22,8 +24,8 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.devi
         return wanted
     if device.type == "mps":
         return "fp32"  # not every macOS has bf16 there
-    faster = _speed(torch.bfloat16, device) > WORTHWHILE * _speed(torch.float32, device)
-    return "bf16" if faster else "fp32"
+    fp32, bf16 = _product_seconds(device, (torch.float32, torch.bfloat16))
+    return "bf16" if WORTHWHILE * bf16 < fp32 else "fp32"
 
 
 class WorkingModel:
@@ -65,15 +67,29 @@ class WorkingModel:
             torch._foreach_copy_(self._worked, self._learned)
 
 
-def _speed(dtype: torch.dtype, device: torch.device) -> float:
-    """Products a second of the size that small models multiply, the best of a few tries."""
-    x = torch.ones(1024, 256, dtype=dtype, device=device)
-    w = torch.ones(256, 256, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(8):
-        begin = time.perf_counter()
-        for _ in range(4):
-            y = x @ w
-        y[0, 0].item()  # waits for a device that computes on its own
-        best = min(best, time.perf_counter() - begin)
-    return 4 / best
+def _product_seconds(device: torch.device, dtypes: Sequence[torch.dtype]) -> list[float]:
+    """What a product of the size that small models multiply takes in each format.
+
+    The shortest of many tries in turn: other work on the machine makes a try longer,
+    never shorter, and the choice must not depend on it.
+    """
+    operands = [
+        (
+            torch.ones(1024, 256, dtype=dtype, device=device),
+            torch.ones(256, 256, dtype=dtype, device=device),
+        )
+        for dtype in dtypes
+    ]
+    shortest = [float("inf")] * len(dtypes)
+    threads = torch.get_num_threads()
+    # Threads that wait for one another on a busy machine would hide the products themselves.
+    torch.set_num_threads(1)
+    try:
+        for _ in range(TRIES):
+            for place, (x, w) in enumerate(operands):
+                begin = time.perf_counter()
+                (x @ w)[0, 0].item()  # waits for a device that computes on its own
+                shortest[place] = min(shortest[place], time.perf_counter() - begin)
+    finally:
+        torch.set_num_threads(threads)
+    return shortest

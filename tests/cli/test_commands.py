@@ -1,5 +1,6 @@
 """The commands as a user calls them, and the JSON that programs rely on."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -303,3 +304,32 @@ def test_an_interrupt_saves(name: str, code: int, verse_file: Path, tmp_path: Pa
     assert result["interrupted"]
     latest = (tmp_path / "run" / "checkpoints" / "latest").read_text().strip()
     assert latest == f"step-{result['steps']:08d}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_terminal_sees_a_bar_and_a_pipe_does_not(verse_file: Path, tmp_path: Path) -> None:
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), *QUICK]
+    process = subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, cwd=tmp_path)
+    os.close(theirs)
+    shown = b""
+    # Reading a pseudo-terminal that nobody holds open any more is an error on Linux, and empty
+    # elsewhere.
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    text = shown.decode()
+    assert "100%|" in text
+    assert "20/20 steps" in text
+    assert "chars/s" in text
+    piped = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "%|" not in piped.stderr
+    assert "step 20" in piped.stderr
