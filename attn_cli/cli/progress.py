@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.folder import RunFolder
     from attn_cli.runs.metrics import StepMetrics
 
-_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} steps{postfix} [{elapsed}<{remaining}]"
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 
 
 class TrainingProgress:
@@ -53,10 +53,10 @@ class TrainingProgress:
         self._val_loss = metrics.val_loss or self._val_loss
         if self._bar is None:
             return
-        val = "" if self._val_loss is None else f" val {self._val_loss:.3f}"
+        val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
         self._bar.total = max(metrics.step, int(min(total_steps, 1e12)))
         self._bar.set_postfix_str(
-            f"train {metrics.train_loss:.3f}{val} {metrics.chars_per_second:,.0f} chars/s",
+            f"train {metrics.train_loss:.3f}{val}, {metrics.chars_per_second / 1000:.1f}k chars/s",
             refresh=False,
         )
         self._bar.update(metrics.step - self._bar.n)

@@ -98,6 +98,9 @@ def train(
     with Interrupts() as interrupts:
         try:
             outcome = trainer.fit(run, progress, interrupts.wanted)
+        except KeyboardInterrupt:
+            notice(f"\nstopped at once; what was saved is in {run.path}")
+            raise
         finally:
             progress.close()
     if as_json:

@@ -25,6 +25,7 @@ from attn_cli.text.tokenizer import (
 )
 
 IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
+_LEARNED_FROM = 10  # places from which a model can learn what follows a separator
 _LOOKED_AT = 2**26  # ids of a text in which a separator is looked for
 MOST_UNKNOWN = 0.05  # share of a text's characters that may be outside the vocabulary
 
@@ -84,14 +85,14 @@ class Corpus(EncodedText):
 
     @cached_property
     def start_id(self) -> int:
-        """What a new document begins after: an id that the model has seen in that place.
+        """What a new document begins after: an id that the model has learned to follow.
 
-        The separator, where the text has any; else the newline; else the first id.
+        The separator, where the text has several; else the newline; else the first id.
         """
         separator = self.tokenizer.separator_id
         newlines = [i for i, symbol in enumerate(self.tokenizer.symbols) if symbol == "\n"]
         for candidate in (separator, *newlines):
-            if np.any(self.train[:_LOOKED_AT] == candidate):
+            if np.count_nonzero(self.train[:_LOOKED_AT] == candidate) >= _LEARNED_FROM:
                 return candidate
         return int(self.train[0])
 

@@ -20,12 +20,14 @@ def decode_stream(stream: BinaryIO, name: str) -> Iterator[str]:
         name: What to call it in an error.
 
     Raises:
-        TextError: a byte is NUL, or is not part of valid UTF-8.
+        TextError: a byte is NUL, or is not part of valid UTF-8; the text is UTF-16.
     """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     position = 0  # of the block's first byte in the stream
     while block := stream.read(BLOCK):
+        if position == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise TextError(f"{name} is UTF-16, not UTF-8", hint=_SAVE_AS)
         if (nul := block.find(b"\0")) >= 0:
             raise TextError(
                 f"{name} looks binary: it has a NUL byte at position {position + nul}",
@@ -52,10 +54,13 @@ def decode_stream(stream: BinaryIO, name: str) -> Iterator[str]:
         yield text
 
 
+_SAVE_AS = "save it as UTF-8: most editors offer that when saving under a name"
+
+
 def _invalid(name: str, start: int, error: UnicodeDecodeError) -> TextError:
     """The error, given the position in the stream of the first byte that the decoder had."""
     return TextError(
         f"{name} is not UTF-8: byte 0x{error.object[error.start]:02x} "
         f"at position {start + error.start}, counted from 0, is invalid",
-        hint="convert it to UTF-8, for example with: iconv -f latin1 -t utf-8",
+        hint=_SAVE_AS,
     )

@@ -78,7 +78,7 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
 
     A name is that of a built-in text, "-" for standard input, or the path of a file
     or a folder. A folder gives its files and those of its folders in the order of
-    their relative paths, without hidden ones and those that look binary.
+    their relative paths, without hidden ones, those that look binary, and runs of attn.
     Standard input, and a path that is a pipe, are kept in a temporary file.
 
     Args:
@@ -168,7 +168,12 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
         raise _unreadable(Path(error.filename), error)
 
     for parent, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [
+            name
+            for name in folders
+            # A run's own figures and samples are no text to learn from.
+            if not (name.startswith(".") or Path(parent, name, "checkpoints").is_dir())
+        ]
         paths.extend(Path(parent, name) for name in files if not name.startswith("."))
     # Sorted as text, so that the order is the same on every system.
     paths.sort(key=lambda path: path.relative_to(folder).as_posix())

@@ -328,7 +328,7 @@ def test_a_terminal_sees_a_bar_and_a_pipe_does_not(verse_file: Path, tmp_path: P
     assert process.wait(timeout=60) == 0
     text = shown.decode()
     assert "100%|" in text
-    assert "20/20 steps" in text
+    assert "20/20, train" in text
     assert "chars/s" in text
     piped = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "%|" not in piped.stderr

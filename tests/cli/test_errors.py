@@ -30,10 +30,11 @@ def refused(outcome: Outcome, *words: str) -> None:
         (b"", ("empty",)),
         (b"\x00\x01\x02" * 99, ("binary",)),
         (b"abc\xff" * 99, ("UTF-8", "3")),
+        ("Grüße aus dem Editor".encode("utf-16"), ("UTF-16, not UTF-8", "save it as UTF-8")),
         (b"far too short", ("too short", "block_size")),
         ("приве́т, мир".encode() * 99, ("tokenizer", "corpus")),
     ],
-    ids=["missing", "empty", "binary", "not UTF-8", "short", "other alphabet"],
+    ids=["missing", "empty", "binary", "not UTF-8", "UTF-16", "short", "other alphabet"],
 )
 def test_texts(attn: Attn, tmp_path: Path, content: bytes | None, words: tuple[str, ...]) -> None:
     if content is not None:

@@ -287,7 +287,8 @@ def test_an_empty_text(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "start"), [("one\ftwo\nthree", "\f"), ("one\ntwo", "\n"), ("one two", "o")]
+    ("text", "start"),
+    [("one\f" * 12, "\f"), ("one\n" * 12 + "\f", "\n"), ("one\ntwo\f", "o")],
 )
 @pytest.mark.parametrize("kind", ["printable", "bytes"])
 def test_a_document_begins_after_what_the_text_has(

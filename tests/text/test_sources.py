@@ -216,3 +216,10 @@ class TestWhatIsWrong:
     def test_a_file_below_a_file(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.txt", "a")
         error_of(str(path / "b.txt"))
+
+
+def test_a_folder_leaves_out_the_runs_of_attn(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "one" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / "samples.txt").write_text("what a model wrote")
+    (tmp_path / "runs" / "mine.txt").write_text("what I wrote")
+    assert "".join(open_source([str(tmp_path)]).chunks()) == "what I wrote"
