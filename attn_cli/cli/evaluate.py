@@ -68,11 +68,11 @@ def evaluate(
         )
         return
     result(f"{folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
-    result(f"loss           {evaluation.loss:.4f} nats per {unit}")
-    result(f"bits per {unit:5} {evaluation.bits_per_char:.4f}")
+    result(f"loss        {evaluation.loss:.4f} nats per {unit}")
+    result(f"            {evaluation.bits_per_char:.4f} bits per {unit}")
     if floor is not None:
-        result(f"floor          {floor:.4f} bits: the text's own entropy, which no model can beat")
-    result(f"perplexity     {evaluation.perplexity:.3f}")
+        result(f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat")
+    result(f"perplexity  {evaluation.perplexity:.3f}")
 
 
 def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:

@@ -190,7 +190,7 @@ def test_the_floor_stands_beside_the_loss_on_tales(attn: Attn) -> None:
     assert "floor 0.2055 bits" in trained.out
     validation = attn("evaluate", "--json").json
     assert validation["floor_bits_per_char"] == pytest.approx(0.205475, abs=1e-6)
-    assert "floor          0.2055 bits" in attn("evaluate").out
+    assert "floor       0.2055 bits" in attn("evaluate").out
     other = attn("train", *QUICK, "--set", "data.validation_fraction=0.2")
     assert "floor" not in other.out
 
