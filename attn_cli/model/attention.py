@@ -18,8 +18,9 @@ from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import NO_TRACE, NoTrace
 
-# Characters up to which a CPU attends by plain products.
-LONGEST_PLAIN = 512
+# Characters up to which plain products are no slower on a CPU than torch's fused kernel,
+# whose backward is slow in bf16 (benchmarks/LOG.md).
+LONGEST_PLAIN = {torch.bfloat16: 256, torch.float32: 64}
 
 
 class MultiHeadAttention(nn.Module):
@@ -181,9 +182,8 @@ class MultiHeadAttention(nn.Module):
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, start: int
     ) -> torch.Tensor:
         """The same in fewer calls, (..., H, T, D): what a device does fastest."""
-        # On a CPU the fused kernel's backward is slower than plain products, in bf16 twice
-        # (benchmarks/LOG.md); it wins only where the scores outgrow the caches.
-        if q.device.type == "cpu" and q.dim() == 4 and k.shape[-2] <= LONGEST_PLAIN:
+        longest = LONGEST_PLAIN.get(q.dtype, 0) if q.device.type == "cpu" else 0
+        if q.dim() == 4 and k.shape[-2] <= longest:
             return self._attend_plain(q, k, v, start)
         T, S = q.shape[-2], k.shape[-2]
         square = self.causal and T == S

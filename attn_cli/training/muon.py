@@ -2,8 +2,8 @@
 
 A gradient's matrix mostly points along a few directions. Muon replaces it by the
 nearest matrix that stretches all directions equally, found by five steps of a
-Newton-Schulz iteration; so rare directions learn as fast as common ones. At the
-sizes of this project it reaches a loss in a third of AdamW's steps (benchmarks/LOG.md).
+Newton-Schulz iteration; so rare directions learn as fast as common ones. In the same
+30 seconds it came to 1.01 bits per character where AdamW came to 1.60 (benchmarks/LOG.md).
 
 Source: Keller Jordan, "Muon: An optimizer for hidden layers in neural networks",
 2024; `torch.optim.Muon` is the same formula for one matrix at a time. Here matrices of

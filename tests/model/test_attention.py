@@ -95,7 +95,7 @@ def test_heads_equal_scaled_dot_product_attention(causal: bool) -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 600])
 def test_fast_and_step_by_step_agree_at_every_length(length: int) -> None:
-    """600 is beyond the length up to which a CPU attends by plain products."""
+    """600 is beyond the lengths up to which a CPU attends by plain products."""
     attention = MultiHeadAttention(C, H)
     x = torch.randn(1, length, C)
     torch.testing.assert_close(attention(x), attention(x, need_weights=True)[0])

@@ -54,6 +54,16 @@ def test_cached_equals_whole_at_every_split(model: Transformer) -> None:
         assert cache.length == 11
 
 
+@pytest.mark.parametrize("position", POSITIONS)
+def test_cached_equals_whole_where_torchs_kernel_attends(position: str) -> None:
+    model = make(f"model.position={position}", "model.block_size=100")
+    ids = torch.randint(V, (2, 100))
+    cache = model.new_cache(batch=2)
+    pieces = ids.split([70, 15, 1, 14], dim=1)
+    got = torch.cat([model(piece, cache=cache) for piece in pieces], dim=1)
+    torch.testing.assert_close(got, model(ids), rtol=1e-4, atol=1e-4)
+
+
 def test_position_matters_exactly_when_there_is_one(model: Transformer) -> None:
     """The last of two equal texts in another order: only positions can tell them apart."""
     a, b = torch.tensor([[3, 5, 7]]), torch.tensor([[5, 3, 7]])
