@@ -53,6 +53,7 @@ class Watcher:
 
     lines: list[StepMetrics] = field(default_factory=list)
     evaluations: list[StepMetrics] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     def began(self, model: Transformer, precision: str, device: str) -> None:
         self.precision = precision
@@ -63,6 +64,9 @@ class Watcher:
     def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
         assert not model.training
         self.evaluations.append(metrics)
+
+    def noticed(self, message: str) -> None:
+        self.notices.append(message)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,10 @@ class TrainingProgress:
             )
             self._say(_excerpt(sample))
 
+    def noticed(self, message: str) -> None:
+        if not self.quiet:
+            self._say(message)
+
     def close(self) -> None:
         """Ends the bar's line."""
         if self._bar is not None:

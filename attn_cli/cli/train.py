@@ -79,10 +79,12 @@ def train(
     )
     check_length(corpus, settled.model.block_size)
 
+    from attn_cli.training.allocator import keep_freed_memory
     from attn_cli.training.device import choose_device
     from attn_cli.training.precision import choose_precision
     from attn_cli.training.trainer import Trainer
 
+    keep_freed_memory()
     chosen_device = choose_device(settled.train.device)
     precision = choose_precision(settled.train.precision, chosen_device)
     run = create_run(out, corpus.name)

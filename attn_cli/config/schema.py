@@ -100,7 +100,7 @@ class TrainConfig(Section):
     batch_size: Count = 12
     """Sequences a step, all processes together."""
     micro_batch: Literal["auto"] | Count = "auto"
-    """Sequences in memory at once; gradients are summed up to batch_size. auto: all."""
+    """Sequences in memory at once; gradients are summed up to batch_size. auto: by the cache."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw: for all; muon: orthogonalised momentum for the matrices inside the blocks."""
     learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 1e-3
@@ -108,7 +108,9 @@ class TrainConfig(Section):
     matrix_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
     """Muon's highest step size; it follows the same schedule."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
-    """AdamW's step size at the end of the cosine; Muon's falls by the same share."""
+    """AdamW's step size at the end; Muon's falls by the same share."""
+    schedule: Literal["cosine", "linear"] = "cosine"
+    """How the step size comes down after warm-up: half a cosine, or a straight line."""
     warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = 100
     """Steps over which the step size rises from near 0."""
     weight_decay: Annotated[float, Field(ge=0.0, le=100.0)] = 0.1
@@ -121,6 +123,8 @@ class TrainConfig(Section):
     """The longest gradient that is applied as it is; 0: no limit."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of matrix products; auto: bf16 where this machine is faster at it."""
+    compile: Literal["auto"] | bool = "auto"
+    """Whether to compile the blocks; auto: where minutes of training are left to repay it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto: cuda, else mps, else cpu."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1337
@@ -129,6 +133,8 @@ class TrainConfig(Section):
     """Steps between lines in metrics.jsonl."""
     eval_every: Count = 250
     """Steps between exact evaluations of the validation split."""
+    patience: Count | None = None
+    """Evaluations in a row without a better loss that end the run; left out: none do."""
     checkpoint_every: Count = 250
     """Steps between checkpoints."""
     keep_checkpoints: Count = 1

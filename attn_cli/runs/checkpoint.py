@@ -16,7 +16,7 @@ import hashlib
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -135,7 +135,7 @@ class Checkpoint:
 def save_checkpoint(
     checkpoints: Path,
     model: Transformer,
-    optimizers: Sequence[torch.optim.Optimizer],
+    memory: Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]],
     config: Config,
     tokenizer: Tokenizer,
     progress: Progress,
@@ -147,6 +147,7 @@ def save_checkpoint(
 
     Args:
         checkpoints: The run's folder of checkpoints.
+        memory: What the optimizers remember of each parameter, by name.
         progress: How far the run has come.
 
     Returns:
@@ -154,14 +155,13 @@ def save_checkpoint(
     """
     # named_parameters names a tied weight once, as safetensors wants it.
     weights = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
-    memory = {
+    remembered = {
         f"{name}/{what}": value.detach().cpu().contiguous()
         for name, parameter in model.named_parameters()
-        for optimizer in optimizers
-        for what, value in optimizer.state.get(parameter, {}).items()
+        for what, value in memory.get(parameter, {}).items()
     }
-    memory["random/torch"] = torch.get_rng_state()
-    files = {_MODEL: save(weights), _OPTIMIZER: save(memory)}
+    remembered["random/torch"] = torch.get_rng_state()
+    files = {_MODEL: save(weights), _OPTIMIZER: save(remembered)}
     state = State(
         **dict(progress),
         parameters=model.parameter_count(),

@@ -58,6 +58,7 @@ class TimeBudget:
         self.seconds = seconds
         self.started = started
         self.reserved = 0.0
+        self.reserved_at = started
         self.first_step: float | None = None
 
     def total_steps(self, done: int) -> float:
@@ -75,9 +76,13 @@ class TimeBudget:
     def reserve(self, seconds: float) -> None:
         # Whatever an evaluation takes, half of the time is for training.
         self.reserved = min(seconds, self.seconds / 2)
+        self.reserved_at = time.monotonic()
 
     def has_room(self) -> bool:
-        return time.monotonic() + self.reserved < self._end()
+        now = time.monotonic()
+        # Time is for training: a tenth of it, at most, for looking how it goes.
+        seldom = now - self.reserved_at > 10 * self.reserved
+        return seldom and now + self.reserved < self._end()
 
     def _end(self) -> float:
         return self.started + self.seconds - self.reserved

@@ -12,101 +12,99 @@ one shape go through each product together, which is three times as fast for sma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, overload
+from collections.abc import Iterable
 
 import torch
 
+from attn_cli.training.optimizer import Optimizer
+
 # The quintic whose repetition moves every singular value towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 5
+# Momentum grows over a run's first steps, while gradients still turn quickly: from 1.897 to
+# 1.875 nats after 293 steps (benchmarks/LOG.md). Jordan et al., modded-nanogpt, 2024.
+FIRST_MOMENTUM = 0.85
+MOMENTUM_STEPS = 300
 
 
-class Muon(torch.optim.Optimizer):
+class Muon(Optimizer):
     """Orthogonalised momentum, for two-dimensional parameters.
 
     Args:
-        params: Matrices.
-        lr: The step size: how much a square matrix's singular values can move in one step.
-        momentum: How much of the last direction is kept; Nesterov's form.
-        weight_decay: Pull towards 0, times `lr`.
-        iterations: Newton-Schulz steps.
+        parameters: Matrices.
+        lr: The highest step size: how much a square matrix's singular values can move
+            in one step.
+        momentum: How much of the last direction is kept, after the first `MOMENTUM_STEPS`
+            steps; Nesterov's form.
+        weight_decay: Pull towards 0, times the step size.
     """
 
     def __init__(
         self,
-        params: Iterable[torch.Tensor] | Iterable[dict[str, Any]],
-        lr: float = 0.02,
+        parameters: Iterable[torch.nn.Parameter],
+        lr: float,
         *,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        iterations: int = 5,
     ) -> None:
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "weight_decay": weight_decay,
-            "iterations": iterations,
-        }
-        super().__init__(params, defaults)
-
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
+        super().__init__(parameters, lr)
+        self.momentum = momentum
+        self.weight_decay = weight_decay
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step of every matrix that has a gradient."""
-        assert closure is None, "Muon takes no closure"
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[torch.Tensor]] = {}
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape.setdefault(parameter.shape, []).append(parameter)
-            for matrices in by_shape.values():
-                self._step_together(matrices, group)
-        return None
+    def step(self, done: int, share: float) -> None:
+        grown = min(1.0, done / MOMENTUM_STEPS)
+        momentum = FIRST_MOMENTUM + grown * (self.momentum - FIRST_MOMENTUM)
+        by_shape: dict[tuple[int, ...], list[torch.nn.Parameter]] = {}
+        for matrix in self.parameters:
+            if matrix.grad is not None:
+                # A matrix and one that lies on its side go together.
+                by_shape.setdefault(tuple(sorted(matrix.shape)), []).append(matrix)
+        for matrices in by_shape.values():
+            self._step_together(matrices, momentum, self.lr * share)
 
-    def _step_together(self, matrices: list[torch.Tensor], group: dict[str, Any]) -> None:
-        """One step of N matrices of one shape (rows, columns)."""
+    def _step_together(
+        self, matrices: list[torch.nn.Parameter], momentum: float, rate: float
+    ) -> None:
+        """One step of N matrices with the same two sides."""
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        memories = [self._momentum(matrix) for matrix in matrices]
-        keep = group["momentum"]
-        torch._foreach_lerp_(memories, gradients, 1.0 - keep)
-        directions = torch._foreach_lerp(gradients, memories, keep)
-        rows, columns = matrices[0].shape
-        # A tall matrix moves each output as far as a square one would.
-        rate = group["lr"] * max(1.0, rows / columns) ** 0.5
-        updates = orthogonalise(torch.stack(directions), group["iterations"])  # (N, rows, columns)
-        torch._foreach_mul_(matrices, 1.0 - group["lr"] * group["weight_decay"])
-        torch._foreach_add_(matrices, list(updates.unbind()), alpha=-rate)
+        memories = [self._memory(matrix) for matrix in matrices]
+        torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
+        directions = torch._foreach_lerp(gradients, memories, momentum)
+        together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
+        updates = orthogonalise(together).unbind()
+        for matrix, update in zip(matrices, updates, strict=True):
+            rows, columns = matrix.shape
+            # A tall matrix moves each output as far as a square one would.
+            far = rate * max(1.0, rows / columns) ** 0.5
+            matrix.mul_(1.0 - rate * self.weight_decay)
+            matrix.add_(update.mT if rows > columns else update, alpha=-far)
 
-    def _momentum(self, matrix: torch.Tensor) -> torch.Tensor:
-        state = self.state[matrix]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(matrix)
-        momentum: torch.Tensor = state["momentum"]
-        return momentum
+    def _memory(self, matrix: torch.nn.Parameter) -> torch.Tensor:
+        if matrix not in self.state:
+            self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
+        return self.state[matrix]["momentum"]
 
 
-def orthogonalise(matrices: torch.Tensor, iterations: int = 5) -> torch.Tensor:
+def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
     """Nearly the nearest orthogonal matrix of each: singular values between 0.7 and 1.2.
 
     Args:
-        matrices: (N, rows, columns).
-        iterations: Newton-Schulz steps.
+        matrices: (N, rows, columns), where a row is no shorter than a column.
 
     Returns:
-        (N, rows, columns), in the type that came in; computed in bfloat16, which the
-        iteration forgives.
+        (N, rows, columns) in bfloat16, which the iteration forgives.
     """
     a, b, c = COEFFICIENTS
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
+    x = matrices.bfloat16()
     # The iteration converges where no singular value is above 1; their root sum square is not.
-    x = (x / (torch.linalg.matrix_norm(x, keepdim=True) + 1e-7)).bfloat16()
-    for _ in range(iterations):
+    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-7)
+    for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x.mT if tall else x).to(matrices.dtype)
+    return x
+
+
+def _lying(matrix: torch.Tensor) -> torch.Tensor:
+    """The matrix on its longer side: its rows are no shorter than its columns."""
+    return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix

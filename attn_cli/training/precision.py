@@ -35,6 +35,11 @@ class WorkingModel:
     activations are bfloat16, while the weights that learn, the optimizer's memory and
     the sum of gradients stay in fp32, so that small steps are not rounded away.
 
+    Attributes:
+        master: The model that learns.
+        model: The model that computes, to evaluate.
+        trained: The same to train; a twin of it where the blocks are compiled.
+
     Args:
         master: The model that learns, in fp32.
         precision: The format to compute in.
@@ -43,6 +48,7 @@ class WorkingModel:
     def __init__(self, master: Transformer, precision: Precision) -> None:
         self.master = master
         self.model = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
+        self.trained = self.model
         self._learned: list[torch.Tensor] = list(master.parameters())
         self._worked: list[torch.Tensor] = list(self.model.parameters())
 

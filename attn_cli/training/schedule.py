@@ -8,7 +8,10 @@ from attn_cli.config.schema import TrainConfig
 
 
 def learning_rate(step: int, total_steps: float, config: TrainConfig) -> float:
-    """Linear warm-up, then half a cosine down to `min_learning_rate` (Loshchilov & Hutter 2017).
+    """Linear warm-up, then down to `min_learning_rate`, in a straight line or half a cosine.
+
+    The cosine is that of Loshchilov & Hutter 2017; a straight line to zero is what Bergsma
+    et al. 2025, "Straight to zero", found best for language models.
 
     Args:
         step: Optimizer steps done before this one.
@@ -21,6 +24,7 @@ def learning_rate(step: int, total_steps: float, config: TrainConfig) -> float:
         return config.learning_rate * (step + 1) / (warmup + 1)
     if step >= total_steps:
         return config.min_learning_rate
-    progress = (step - warmup) / (total_steps - warmup)
-    share = 0.5 * (1.0 + math.cos(math.pi * progress))  # 1 at the start, 0 at the end
+    share = 1.0 - (step - warmup) / (total_steps - warmup)  # 1 at the top, 0 at the end
+    if config.schedule == "cosine":
+        share = 0.5 * (1.0 - math.cos(math.pi * share))
     return config.min_learning_rate + share * (config.learning_rate - config.min_learning_rate)

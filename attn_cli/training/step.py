@@ -11,16 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional as F
 
-from attn_cli.training.optimizer import set_learning_rate
+from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import WorkingModel
 
 
 def train_step(
     working: WorkingModel,
-    optimizers: Sequence[torch.optim.Optimizer],
+    optimizers: Sequence[Optimizer],
     x: torch.Tensor,
     y: torch.Tensor,
     *,
+    done: int,
     micro_batch: int,
     learning_rate_share: float,
     grad_clip: float,
@@ -32,6 +33,7 @@ def train_step(
         optimizers: They move the one that learns.
         x: Characters, (B, T) of int64.
         y: The characters that follow them, (B, T).
+        done: Steps before this one.
         micro_batch: Sequences in memory at once; divides B.
         learning_rate_share: The step size, as a share of the highest.
         grad_clip: The longest gradient applied as it is; 0 for no limit.
@@ -43,15 +45,15 @@ def train_step(
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
     for piece_x, piece_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
-        loss = mean_loss(working.model(piece_x), piece_y) / pieces
+        loss = mean_loss(working.trained(piece_x), piece_y) / pieces
         loss.backward()  # type: ignore[no-untyped-call]
         working.collect_gradients()
         total += loss.detach()
     norm = torch.nn.utils.clip_grad_norm_(working.master.parameters(), grad_clip or math.inf)
-    set_learning_rate(optimizers, learning_rate_share)
     for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.step(done, learning_rate_share)
+    for parameter in working.master.parameters():
+        parameter.grad = None
     working.refresh()
     return total, norm
 

@@ -24,11 +24,17 @@ from attn_cli.runs.metrics import StepMetrics, append_metrics
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
-from attn_cli.training.evaluation import evaluate
-from attn_cli.training.optimizer import make_optimizers
+from attn_cli.training.compilation import WORTHWHILE, CompilationError, compiled
+from attn_cli.training.evaluation import CHARS_AT_ONCE, evaluate
+from attn_cli.training.meter import Meter
+from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.step import train_step
+
+# The first steps are slower than the rest: caches are cold and kernels are being chosen.
+STEPS_TO_JUDGE_SPEED = 20
 
 
 class Observer(Protocol):
@@ -42,6 +48,9 @@ class Observer(Protocol):
 
     def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
         """The validation loss was measured; `model` is in evaluation mode."""
+
+    def noticed(self, message: str) -> None:
+        """Something that the user should know, in one line."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Trainer:
         self.precision = choose_precision(config.train.precision, device)
         self.working = WorkingModel(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train)
+        self.micro_batch = choose_micro_batch(config, device)
         self.batches = Batches(
             corpus.train, config.model.block_size, config.train.batch_size, config.train.seed
         )
@@ -100,7 +110,8 @@ class Trainer:
         self.step = 0
         self.best_step = 0
         self.best_val_loss = math.inf
-        self._meter = _Meter()
+        self._evaluations_since_best = 0
+        self._meter = Meter()
 
     def fit(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
@@ -117,11 +128,13 @@ class Trainer:
         """
         settings = self.config.train
         observer.began(self.model, self.precision, self.device.type)
+        if settings.minutes is not None:
+            self.budget.reserve(self._evaluation_guess())
         while True:
             total_steps = self.budget.total_steps(self.step)
             self._train_step(learning_rate(self.step, total_steps, settings))
-            if not self.best_step:
-                self.budget.reserve(self._evaluation_guess())
+            if self._pays_to_compile(total_steps):
+                self._compile(observer)
             stopped = stop_wanted()
             last = stopped or self.budget.spent(self.step)
 
@@ -136,6 +149,12 @@ class Trainer:
                 self._show(observer, metrics)
                 # The last evaluation will take as long again.
                 self.budget.reserve(time.monotonic() - begin)
+                if self._out_of_patience() and not last:
+                    observer.noticed(
+                        f"no better validation loss in {self._evaluations_since_best} evaluations: "
+                        f"ended at step {self.step:,}, the best was at {self.best_step:,}"
+                    )
+                    return self._result(stopped)
             elif self.step % settings.checkpoint_every == 0:
                 observer.stepped(self._log(run), total_steps)
                 self._save(run)
@@ -147,34 +166,63 @@ class Trainer:
     def _train_step(self, rate: float) -> None:
         begin = time.perf_counter()
         settings = self.config.train
-        whole = settings.batch_size
-        x, y = self.batches.batch(self.step)  # (B, T)
+        x, y = (self._moved(ids) for ids in self.batches.batch(self.step))  # (B, T)
         loss, norm = train_step(
             self.working,
             self.optimizers,
-            x.to(self.device),
-            y.to(self.device),
-            micro_batch=whole if settings.micro_batch == "auto" else settings.micro_batch,
+            x,
+            y,
+            done=self.step,
+            micro_batch=self.micro_batch,
             learning_rate_share=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
         )
         self.step += 1
         self._meter.add(loss, norm, rate, time.perf_counter() - begin)
 
-    def _evaluation_guess(self) -> float:
-        """Seconds that an evaluation takes, before one was measured.
+    def _moved(self, ids: torch.Tensor) -> torch.Tensor:
+        if self.device.type != "cuda":
+            return ids.to(self.device)
+        # From pinned memory the copy goes on beside what the device still computes.
+        return ids.pin_memory().to(self.device, non_blocking=True)
 
-        Forward is a third of a step's work; drawing the first curves takes a second or two.
-        """
-        validation_steps = len(self.corpus.validation) / self.batches.chars_per_step
-        return self._meter.fastest * validation_steps / 3 + 1.5
+    def _pays_to_compile(self, total_steps: float) -> bool:
+        """Whether to compile now; decided once, after a few steps have shown their speed."""
+        wanted = self.config.train.compile
+        if wanted == "auto" and self.step == STEPS_TO_JUDGE_SPEED and self.device.type != "mps":
+            return self._meter.fastest * (total_steps - self.step) > WORTHWHILE
+        return wanted is True and self.step == 1
+
+    def _compile(self, observer: Observer) -> None:
+        begin = time.monotonic()
+        x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
+        try:
+            self.working.trained = compiled(self.working.model, x, y)
+        except CompilationError as error:
+            observer.noticed(f"not compiled, steps are slower: {error}")
+        else:
+            observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
+
+    def _evaluation_guess(self) -> float:
+        """Seconds that an evaluation will take, from a part of it; curves and a sample included."""
+        part = self.corpus.validation[: 4 * CHARS_AT_ONCE]
+        evaluate(self.working.model, part[:CHARS_AT_ONCE])  # the first of a shape is slower
+        begin = time.monotonic()
+        evaluate(self.working.model, part)
+        return (time.monotonic() - begin) * len(self.corpus.validation) / len(part) + 1.5
 
     def _evaluate(self, run: RunFolder) -> StepMetrics:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss
         metrics = self._log(run, val_loss)
+        self._evaluations_since_best += 1
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_step = val_loss, self.step
+            self._evaluations_since_best = 0
         return metrics
+
+    def _out_of_patience(self) -> bool:
+        patience = self.config.train.patience
+        return patience is not None and self._evaluations_since_best >= patience
 
     def _show(self, observer: Observer, metrics: StepMetrics) -> None:
         self.model.eval()
@@ -208,7 +256,7 @@ class Trainer:
         checkpoint = save_checkpoint(
             run.checkpoints,
             self.model,
-            self.optimizers,
+            {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()},
             self.config,
             self.corpus.tokenizer,
             Progress(
@@ -240,42 +288,3 @@ class Trainer:
             best_step=self.best_step,
             interrupted=stopped,
         )
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What a meter says of the steps since it was read before."""
-
-    loss: float
-    norm: float
-    rate: float
-    seconds: float
-    steps: int
-
-
-class _Meter:
-    """Sums over the steps since the last line of the metrics.
-
-    Losses stay on the device until they are read, so that no step waits for them.
-    """
-
-    def __init__(self) -> None:
-        self.fastest = math.inf  # seconds of the fastest step so far
-        self._losses: list[torch.Tensor] = []
-        self._seconds = 0.0
-
-    def add(self, loss: torch.Tensor, norm: torch.Tensor, rate: float, seconds: float) -> None:
-        self._losses.append(loss)
-        self._norm, self._rate = norm, rate
-        self._seconds += seconds
-        self.fastest = min(self.fastest, seconds)
-
-    def read(self) -> _Reading:
-        """Means and sums of the steps since the last reading; starts anew."""
-        begin = time.perf_counter()
-        loss, norm = float(torch.stack(self._losses).mean()), float(self._norm)
-        # On a device that computes on its own, this is where its work is waited for.
-        seconds = self._seconds + time.perf_counter() - begin
-        reading = _Reading(loss, norm, self._rate, seconds, len(self._losses))
-        self._losses, self._seconds = [], 0.0
-        return reading

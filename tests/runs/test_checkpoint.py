@@ -44,8 +44,8 @@ def test_what_the_optimizer_remembers_is_saved(trained: Trained) -> None:
     tensors = load_file(trained.run.checkpoint("latest") / "optimizer.safetensors")
     model = read_checkpoint(trained.run.checkpoint("latest")).load_model()
     for name, parameter in model.named_parameters():
-        assert tensors[f"{name}/exp_avg"].shape == parameter.shape
-    assert torch.equal(tensors["token_embedding.weight/step"], torch.tensor(240.0))
+        assert tensors[f"{name}/mean"].shape == parameter.shape
+        assert (tensors[f"{name}/mean_square"] > 0).any()
 
 
 def test_a_flipped_bit_is_an_error_that_names_the_file(copied: RunFolder) -> None:

@@ -3,35 +3,34 @@
 import pytest
 import torch
 
-from attn_cli.training.muon import Muon, orthogonalise
+from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, orthogonalise
 
 SHAPES = [(13, 7), (7, 13), (11, 11), (13, 7)]
+LYING = [(7, 13), (11, 11)]
 
 
 def test_equals_torch_muon_over_several_steps() -> None:
     torch.manual_seed(0)
     ours = [torch.nn.Parameter(torch.randn(shape)) for shape in SHAPES]
     theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
-    optimizers = (
-        Muon(ours, lr=0.02, weight_decay=0.1),
-        torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="original"),
-    )
-    for _ in range(4):
+    muon = Muon(ours, lr=0.04, weight_decay=0.1)
+    of_torch = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="original")
+    for done in range(MOMENTUM_STEPS, MOMENTUM_STEPS + 4):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
             other.grad = mine.grad.clone()
-        for optimizer in optimizers:
-            optimizer.step()
+        muon.step(done, share=0.5)
+        of_torch.step()
     for mine, other in zip(ours, theirs, strict=True):
         # Both iterate in bfloat16, whose rounding depends on the order of sums.
         torch.testing.assert_close(mine, other, rtol=0, atol=2e-3)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", LYING)
 def test_orthogonalise_keeps_directions_and_evens_their_lengths(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(3, *shape)
-    result = orthogonalise(matrices)
+    result = orthogonalise(matrices).float()
     assert result.shape == matrices.shape
     values = torch.linalg.svdvals(result)
     assert values.min() > 0.5
@@ -45,7 +44,7 @@ def test_orthogonalise_keeps_directions_and_evens_their_lengths(shape: tuple[int
 
 def test_size_of_the_gradient_does_not_matter() -> None:
     torch.manual_seed(0)
-    gradient = torch.randn(1, 7, 5)
+    gradient = torch.randn(1, 5, 7)
     torch.testing.assert_close(
         orthogonalise(gradient), orthogonalise(1e-4 * gradient), rtol=0, atol=0.06
     )
@@ -54,5 +53,26 @@ def test_size_of_the_gradient_does_not_matter() -> None:
 def test_a_matrix_without_gradient_stays() -> None:
     parameter = torch.nn.Parameter(torch.randn(3, 4))
     before = parameter.detach().clone()
-    Muon([parameter]).step()
+    Muon([parameter], lr=0.02).step(0, share=1.0)
     assert torch.equal(parameter, before)
+
+
+def test_momentum_grows_over_the_first_steps() -> None:
+    """A first gradient, and then the opposite one: what is left of the first is the momentum."""
+    first, second = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0))
+
+    def remembered(done: int) -> torch.Tensor:
+        parameter = torch.nn.Parameter(torch.zeros(5, 7))
+        muon = Muon([parameter], lr=0.02)
+        for gradient in (first, second):
+            parameter.grad = gradient.clone()
+            muon.step(done, share=1.0)
+        return muon.state[parameter]["momentum"]
+
+    for done, kept in (
+        (0, FIRST_MOMENTUM),
+        (MOMENTUM_STEPS // 2, 0.9),
+        (10 * MOMENTUM_STEPS, 0.95),
+    ):
+        expected = (1 - kept) * (kept * first + second)
+        torch.testing.assert_close(remembered(done), expected)

@@ -69,5 +69,24 @@ def test_time_budget_gives_training_at_least_half() -> None:
     budget.reserve(1000.0)
     assert not budget.spent(1)
     assert not budget.has_room()
+
+
+def test_time_budget_spends_a_tenth_at_most_on_looking() -> None:
+    budget = TimeBudget(100.0, started=time.monotonic())
     budget.reserve(1.0)
+    assert not budget.has_room()
+    budget.reserved_at -= 11.0  # eleven seconds of training lie behind it
     assert budget.has_room()
+    budget.reserve(1.0)
+    assert not budget.has_room()
+
+
+def test_a_line_comes_down_evenly() -> None:
+    train = tiny_config(
+        "train.schedule=linear",
+        "train.warmup_steps=0",
+        "train.learning_rate=1",
+        "train.min_learning_rate=0.5",
+    ).train
+    rates = [learning_rate(step, 4, train) for step in range(6)]
+    assert rates == [1.0, 0.875, 0.75, 0.625, 0.5, 0.5]

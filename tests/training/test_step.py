@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.optimizer import make_optimizers, set_learning_rate
+from attn_cli.training.adamw import AdamW
+from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel
 from attn_cli.training.step import train_step
 from tests.conftest import tiny_config
@@ -29,11 +30,12 @@ def stepped(
     model = fresh()
     working = WorkingModel(model, precision)  # type: ignore[arg-type]
     optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
-    for _ in range(3):
+    for done in range(3):
         loss, norm = train_step(
             working,
             optimizers,
             *batch(),
+            done=done,
             micro_batch=micro_batch,
             learning_rate_share=0.5,
             grad_clip=grad_clip,
@@ -65,9 +67,15 @@ def test_the_loss_falls_and_weights_stay_fp32_in_bf16() -> None:
     optimizers = make_optimizers(model, tiny_config().train)
     losses = [
         train_step(
-            working, optimizers, *batch(), micro_batch=3, learning_rate_share=1.0, grad_clip=1.0
+            working,
+            optimizers,
+            *batch(),
+            done=done,
+            micro_batch=3,
+            learning_rate_share=1.0,
+            grad_clip=1.0,
         )[0].item()
-        for _ in range(30)
+        for done in range(30)
     ]
     assert losses[-1] < losses[0] - 0.5
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
@@ -86,30 +94,29 @@ def test_bf16_follows_fp32() -> None:
 def test_every_parameter_has_one_optimizer(optimizer: str, tied: str) -> None:
     model = fresh(f"model.tie_embeddings={tied}", "model.bias=true")
     optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
-    moved = [p for o in optimizers for group in o.param_groups for p in group["params"]]
+    moved = [parameter for optimizer in optimizers for parameter in optimizer.parameters]
     assert len(moved) == len({id(p) for p in moved}) == len(list(model.parameters()))
 
 
 def test_decay_is_for_matrices_alone() -> None:
     model = fresh("model.bias=true")
-    (adamw,) = make_optimizers(model, tiny_config("train.weight_decay=0.25").train)
-    for group in adamw.param_groups:
-        for parameter in group["params"]:
-            assert group["weight_decay"] == (0.25 if parameter.dim() == 2 else 0.0)
+    decays, stays = make_optimizers(model, tiny_config("train.weight_decay=0.25").train)
+    assert isinstance(decays, AdamW)
+    assert isinstance(stays, AdamW)
+    assert (decays.weight_decay, stays.weight_decay) == (0.25, 0.0)
+    assert {parameter.dim() for parameter in decays.parameters} == {2}
+    assert {parameter.dim() for parameter in stays.parameters} == {1}
 
 
 def test_muon_has_the_matrices_of_the_blocks_alone() -> None:
     model = fresh("model.tie_embeddings=false")
     muon, adamw = make_optimizers(model, tiny_config("train.optimizer=muon").train)
-    of_muon = {id(p) for group in muon.param_groups for p in group["params"]}
+    of_muon = {id(parameter) for parameter in muon.parameters}
     assert of_muon == {id(p) for p in model.blocks.parameters() if p.dim() == 2}
-    assert id(model.head.weight) in {id(p) for g in adamw.param_groups for p in g["params"]}
+    assert id(model.head.weight) in {id(parameter) for parameter in adamw.parameters}
 
 
-def test_one_share_sets_every_step_size() -> None:
+def test_each_optimizer_has_its_own_highest_step_size() -> None:
     highest = ("train.learning_rate=4e-3", "train.matrix_learning_rate=0.06")
     optimizers = make_optimizers(fresh(), tiny_config("train.optimizer=muon", *highest).train)
-    set_learning_rate(optimizers, 0.5)
-    set_learning_rate(optimizers, 0.25)
-    rates = [group["lr"] for optimizer in optimizers for group in optimizer.param_groups]
-    assert rates == [0.015, 0.001]
+    assert [optimizer.lr for optimizer in optimizers] == [0.06, 4e-3]

@@ -1,0 +1,62 @@
+"""AdamW (Loshchilov & Hutter 2019), by torch's fused kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch.optim.adamw import adamw
+
+from attn_cli.training.optimizer import Optimizer
+
+
+class AdamW(Optimizer):
+    """Each number moves by its mean gradient over the root of its mean squared gradient.
+
+    Args:
+        parameters: What it moves.
+        lr: The highest step size.
+        betas: How much of the two means is kept at each step.
+        weight_decay: Pull towards 0, times the step size.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        lr: float,
+        *,
+        betas: tuple[float, float],
+        weight_decay: float,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.betas = betas
+        self.weight_decay = weight_decay
+
+    @torch.no_grad()
+    def step(self, done: int, share: float) -> None:
+        moved = [parameter for parameter in self.parameters if parameter.grad is not None]
+        for parameter in moved:
+            if parameter not in self.state:
+                self.state[parameter] = {
+                    "mean": torch.zeros_like(parameter),
+                    "mean_square": torch.zeros_like(parameter),
+                }
+        memories = [self.state[parameter] for parameter in moved]
+        # The kernel adds one to each, and corrects the means by it for their start at 0.
+        steps = [torch.tensor(float(done), device=parameter.device) for parameter in moved]
+        adamw(
+            list(moved),
+            [parameter.grad for parameter in moved if parameter.grad is not None],
+            [memory["mean"] for memory in memories],
+            [memory["mean_square"] for memory in memories],
+            [],
+            steps,
+            fused=True,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=self.lr * share,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )

@@ -1,0 +1,28 @@
+"""How memory is given back to the system: during training, not at all."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+# <malloc.h>: from which size a block is mapped by itself, and how much free memory at the
+# end of the heap is handed back.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+
+
+def keep_freed_memory() -> None:
+    """Lets the next step use the memory of the last one, where the C library is glibc.
+
+    Left alone, it returns a step's activations to the system and asks for them again,
+    thousands of pages a step, each of which the system clears: 6 % of a small model's
+    step (benchmarks/LOG.md). Elsewhere nothing changes.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return  # another C library, such as musl
+    mallopt(_M_MMAP_THRESHOLD, 2**30)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

@@ -1,0 +1,29 @@
+"""How many sequences are in memory at once.
+
+The batch of a step is a matter of learning, the micro-batch one of the machine: on a
+CPU a piece whose activations stay in the caches goes through faster than a larger one.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from attn_cli.config.schema import Config
+
+# Numbers in one activation (B, T, C) of a piece; measured in benchmarks/LOG.md.
+PIECE = 2**19
+
+
+def choose_micro_batch(config: Config, device: torch.device) -> int:
+    """The number that was asked for; for `auto`, on a CPU, what fits its caches."""
+    whole = config.train.batch_size
+    if config.train.micro_batch != "auto":
+        return config.train.micro_batch
+    if device.type != "cpu":
+        return whole
+    sequence = config.model.block_size * config.model.n_embd
+    return max(size for size in _divisors(whole) if size == 1 or size * sequence <= PIECE)
+
+
+def _divisors(number: int) -> list[int]:
+    return [size for size in range(1, number + 1) if number % size == 0]

@@ -1,0 +1,36 @@
+"""Which optimizer moves which parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch.nn import Parameter
+
+from attn_cli.config.schema import TrainConfig
+from attn_cli.model.transformer import Transformer
+from attn_cli.training.adamw import AdamW
+from attn_cli.training.muon import Muon
+from attn_cli.training.optimizer import Optimizer
+
+
+def make_optimizers(model: Transformer, config: TrainConfig) -> list[Optimizer]:
+    """The optimizers that together move every parameter once.
+
+    `adamw`: AdamW for all, with weight decay on matrices only.
+    `muon`: Muon for the matrices inside the blocks; embeddings, head and norms, which
+    it is not made for, under AdamW without weight decay.
+    """
+
+    def adamw(parameters: Iterable[Parameter], weight_decay: float) -> AdamW:
+        betas = (config.beta1, config.beta2)
+        return AdamW(parameters, config.learning_rate, betas=betas, weight_decay=weight_decay)
+
+    named = dict(model.named_parameters())
+    if config.optimizer == "adamw":
+        matrices = [parameter for parameter in named.values() if parameter.dim() >= 2]
+        vectors = [parameter for parameter in named.values() if parameter.dim() < 2]
+        return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0)]
+    inner = {name: p for name, p in named.items() if name.startswith("blocks.") and p.dim() == 2}
+    outer = [parameter for name, parameter in named.items() if name not in inner]
+    muon = Muon(inner.values(), config.matrix_learning_rate, weight_decay=config.weight_decay)
+    return [muon, adamw(outer, 0.0)]
