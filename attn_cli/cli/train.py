@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attn_cli.cli.options import ConfigOption, JsonOption
-from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.terminal import notice, result_json
 from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from attn_cli.runs.folder import RunFolder
     from attn_cli.text.corpus import Corpus
     from attn_cli.training.precision import Precision
-    from attn_cli.training.trainer import TrainResult
 
 
 def train(
@@ -59,14 +57,16 @@ def train(
     """
     from attn_cli.cli.interrupt import Interrupts
     from attn_cli.cli.progress import TrainingProgress
-    from attn_cli.config.load import load_config, parse_override
+    from attn_cli.cli.train_report import report, summary, tell_of
+    from attn_cli.config.load import Override, load_config, parse_override
     from attn_cli.config.presets import DEFAULT, find_config
 
     if minutes is not None and steps is not None:
         raise InputError("--minutes and --steps exclude each other", "give one of the two")
     overrides = [parse_override(setting) for setting in settings or ()]
     overrides += _flags(text, minutes, steps, device, seed)
-    settled = load_config(find_config(config or DEFAULT), overrides)
+    source = find_config(config or DEFAULT)
+    settled = load_config(source, overrides)
 
     from attn_cli.runs.folder import create_run
     from attn_cli.text.corpus import check_length, load_corpus
@@ -77,22 +77,28 @@ def train(
         settled.data.unknown,
         settled.data.validation_fraction,
     )
-    check_length(corpus, settled.model.block_size)
 
     from attn_cli.training.allocator import keep_freed_memory
     from attn_cli.training.device import choose_device
     from attn_cli.training.precision import choose_precision
+    from attn_cli.training.sizing import choose_size
     from attn_cli.training.trainer import Trainer
 
     keep_freed_memory()
     chosen_device = choose_device(settled.train.device)
+    reasons: tuple[str, ...] = ()
+    if text and config is None and settled.train.minutes and not _names_a_size(overrides):
+        sizing = choose_size(settled, corpus, 60 * settled.train.minutes, chosen_device)
+        sized = [Override(key, value, "--minutes") for key, value in sizing.settings.items()]
+        settled, reasons = load_config(source, [*sized, *overrides]), sizing.reasons
+    check_length(corpus, settled.model.block_size)
     precision = choose_precision(settled.train.precision, chosen_device)
     run = create_run(out, corpus.name)
     settled = _resolved(settled, corpus, run, precision)
     trainer = Trainer(settled, corpus, device=chosen_device, started=context.obj)
 
     if not quiet:
-        _tell_of(corpus)
+        tell_of(corpus, reasons)
     if "-" in corpus.sources:
         run.keep_text(corpus.source.chunks())
     run.describe(settled, corpus.tokenizer)
@@ -106,9 +112,9 @@ def train(
         finally:
             progress.close()
     if as_json:
-        result_json(_as_json(run, outcome))
+        result_json(summary(run, outcome))
     else:
-        _report(run, corpus, outcome, progress.best_sample)
+        report(run, corpus, outcome, progress.best_sample)
     if interrupts.exit_code is not None:
         raise typer.Exit(interrupts.exit_code)
 
@@ -141,18 +147,9 @@ def _flags(
     return overrides
 
 
-def _tell_of(corpus: Corpus) -> None:
-    """What the text is, and what of it had to change."""
-    tokenizer = corpus.tokenizer
-    notice(
-        f"{corpus.name}: {corpus.chars:,} characters, "
-        f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
-    )
-    if corpus.source.skipped:
-        notice(f"  {corpus.source.skipped} files that look binary were left out")
-    if corpus.changed:
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
-        notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
+def _names_a_size(overrides: list[Override]) -> bool:
+    """Whether the user says how large the model is, or a part of it."""
+    return any(override.key.startswith("model.") for override in overrides)
 
 
 def _resolved(config: Config, corpus: Corpus, run: RunFolder, precision: Precision) -> Config:
@@ -183,57 +180,3 @@ def _sampler(config: Config, corpus: Corpus) -> Any:
         ).text
 
     return write_sample
-
-
-def _as_json(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
-    from attn_cli.runs.metrics import bits
-
-    return {
-        "run": str(run.path),
-        "steps": outcome.steps,
-        "chars": outcome.chars,
-        "seconds": round(outcome.seconds, 3),
-        "parameters": outcome.parameters,
-        "val_loss": outcome.val_loss,
-        "val_bits_per_char": bits(outcome.val_loss),
-        "best_step": outcome.best_step,
-        "interrupted": outcome.interrupted,
-    }
-
-
-def _report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) -> None:
-    from attn_cli.runs.metrics import bits
-    from attn_cli.text.builtin import validation_floor
-
-    if sample:
-        result(sample.strip("\n") + "\n")
-    unit = corpus.tokenizer.unit
-    result(
-        f"val loss {outcome.val_loss:.4f} nats per {unit}, "
-        f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
-    )
-    floor = validation_floor(corpus.sources, corpus.validation_fraction)
-    if floor is not None:
-        result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
-    result(
-        f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
-        f"{outcome.chars:,} {unit}s, {outcome.seconds:.0f} s"
-    )
-    result(f"run {run.path}")
-    result(f"next: {_next_command(run, corpus)}")
-
-
-def _next_command(run: RunFolder, corpus: Corpus) -> str:
-    """What to type now; it works as it stands."""
-    from attn_cli.errors import PromptError
-    from attn_cli.runs.folder import runs_root
-
-    command = "attn generate"
-    try:
-        corpus.tokenizer.encode("Hello")
-        command += ' "Hello"'
-    except PromptError:
-        pass
-    if run.path.parent != runs_root():
-        command += f" --run {shlex.quote(str(run.path))}"
-    return command

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.model.cache import LayerCache
+from attn_cli.model.dropout import dropout
 from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import NO_TRACE, NoTrace
@@ -174,7 +175,7 @@ class MultiHeadAttention(nn.Module):
         weights = scores.softmax(dim=-1)  # each row sums to 1
         trace.record("softmax weights", weights, f"B H T {seen_axis}")
 
-        mixed = F.dropout(weights, self.dropout, self.training) @ v  # (..., H, T, D)
+        mixed = dropout(weights, self.dropout, self.training) @ v  # (..., H, T, D)
         trace.record("weights @ value", mixed, "B H T D")
         return mixed, weights
 
@@ -208,7 +209,7 @@ class MultiHeadAttention(nn.Module):
             mask.masked_fill_(~self._visible(q, k, start), float("-inf"))
         q, k, v = (x.reshape(B * H, -1, D) for x in (q, k, v))  # (B·H, T|S, D)
         scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=1 / math.sqrt(D))  # (B·H, T, S)
-        weights = F.dropout(scores.softmax(dim=-1), self.dropout, self.training)
+        weights = dropout(scores.softmax(dim=-1), self.dropout, self.training)
         return torch.bmm(weights, v).view(B, H, T, D)
 
     @staticmethod

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.cache import LayerCache
+from attn_cli.model.dropout import dropout
 from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
 from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
@@ -47,13 +47,13 @@ class Block(nn.Module):
         normed = self.attention_norm(x)
         trace.record("attention norm", normed, "B T C", self.attention_norm)
         attended = self.attention(normed, cache=cache, trace=trace.within("attention"))
-        x = x + F.dropout(attended, self.dropout, self.training)
+        x = x + dropout(attended, self.dropout, self.training)
         trace.record("attention residual", x, "B T C")
 
         normed = self.feed_forward_norm(x)
         trace.record("feed-forward norm", normed, "B T C", self.feed_forward_norm)
         thought = self.feed_forward(normed, trace=trace.within("feed-forward"))
-        x = x + F.dropout(thought, self.dropout, self.training)
+        x = x + dropout(thought, self.dropout, self.training)
         trace.record("feed-forward residual", x, "B T C")
         return x
 

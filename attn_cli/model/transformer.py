@@ -9,11 +9,11 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.block import Block, make_norm
 from attn_cli.model.cache import KeyValueCache
+from attn_cli.model.dropout import dropout
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NoTrace
 
@@ -80,7 +80,7 @@ class Transformer(nn.Module):
             trace.record("position embedding", position, "T C", self.position_embedding)
             x = x + position
             trace.record("token + position", x, "B T C")
-        x = F.dropout(x, self.config.dropout, self.training)
+        x = dropout(x, self.config.dropout, self.training)
 
         for number, block in enumerate(self.blocks):
             layer = None if cache is None else cache.layers[number]

@@ -1,7 +1,7 @@
 """How many sequences are in memory at once.
 
-The batch of a step is a matter of learning, the micro-batch one of the machine: on a
-CPU a piece whose activations stay in the caches goes through faster than a larger one.
+The batch of a step is a matter of learning, the micro-batch one of the machine: larger
+pieces go through a CPU faster up to a size from which they only take more memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from attn_cli.config.schema import Config
 
 # Numbers in one activation (B, T, C) of a piece; measured in benchmarks/LOG.md.
-PIECE = 2**19
+PIECE = 2**21
 
 
 def choose_micro_batch(config: Config, device: torch.device) -> int:

@@ -192,3 +192,23 @@ def test_a_stop_is_safe_before_it_is_measured(
     checkpoint = read_checkpoint(RunFolder(tmp_path / "run").to_use())
     assert checkpoint.state.step == 13
     checkpoint.load_model()
+
+
+def test_a_run_that_only_gets_worse_ends_early_and_keeps_its_best(tmp_path: Path) -> None:
+    """Random letters: what is learned of them by heart makes the validation loss rise."""
+    letters = torch.randint(97, 123, (800,), generator=torch.Generator().manual_seed(0))
+    text = tmp_path / "random.txt"
+    text.write_bytes(bytes(letters.tolist()))
+    trained = train_in(
+        tmp_path / "run", text, "train.steps=5000", "train.eval_every=20", "train.patience=3"
+    )
+    assert trained.result.steps < 5000
+    assert trained.result.steps == trained.result.best_step + 3 * 20
+    assert not trained.result.interrupted
+    (notice,) = trained.watcher.notices
+    assert "no better validation loss in 3 evaluations" in notice
+    assert read_checkpoint(trained.run.checkpoint("best")).state.step == trained.result.best_step
+
+
+def test_without_patience_it_goes_on(trained: Trained) -> None:
+    assert trained.watcher.notices == []

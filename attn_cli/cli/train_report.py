@@ -1,0 +1,85 @@
+"""What `attn train` says of its text before, and of its result after."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.cli.terminal import notice, result
+
+if TYPE_CHECKING:
+    from attn_cli.runs.folder import RunFolder
+    from attn_cli.text.corpus import Corpus
+    from attn_cli.training.trainer import TrainResult
+
+
+def tell_of(corpus: Corpus, reasons: tuple[str, ...]) -> None:
+    """What the text is, what of it had to change, and why the model is as it is."""
+    tokenizer = corpus.tokenizer
+    notice(
+        f"{corpus.name}: {corpus.chars:,} characters, "
+        f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
+    )
+    if corpus.source.skipped:
+        notice(f"  {corpus.source.skipped} files that look binary were left out")
+    if corpus.changed:
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
+        notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
+    for reason in reasons:
+        notice(f"  {reason}")
+
+
+def summary(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
+    """The object that `--json` prints."""
+    from attn_cli.runs.metrics import bits
+
+    return {
+        "run": str(run.path),
+        "steps": outcome.steps,
+        "chars": outcome.chars,
+        "seconds": round(outcome.seconds, 3),
+        "parameters": outcome.parameters,
+        "val_loss": outcome.val_loss,
+        "val_bits_per_char": bits(outcome.val_loss),
+        "best_step": outcome.best_step,
+        "interrupted": outcome.interrupted,
+    }
+
+
+def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) -> None:
+    """A sample, the losses, and what to type now."""
+    from attn_cli.runs.metrics import bits
+    from attn_cli.text.builtin import validation_floor
+
+    if sample:
+        result(sample.strip("\n") + "\n")
+    unit = corpus.tokenizer.unit
+    result(
+        f"val loss {outcome.val_loss:.4f} nats per {unit}, "
+        f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
+    )
+    floor = validation_floor(corpus.sources, corpus.validation_fraction)
+    if floor is not None:
+        result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
+    result(
+        f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
+        f"{outcome.chars:,} {unit}s, {outcome.seconds:.0f} s"
+    )
+    result(f"run {run.path}")
+    result(f"next: {_next_command(run, corpus)}")
+
+
+def _next_command(run: RunFolder, corpus: Corpus) -> str:
+    """What to type now; it works as it stands."""
+    from attn_cli.errors import PromptError
+    from attn_cli.runs.folder import runs_root
+
+    command = "attn generate"
+    try:
+        corpus.tokenizer.encode("Hello")
+        command += ' "Hello"'
+    except PromptError:
+        pass
+    if run.path.parent != runs_root():
+        command += f" --run {shlex.quote(str(run.path))}"
+    return command

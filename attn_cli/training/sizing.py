@@ -1,0 +1,155 @@
+"""A model's size, batch and step size for a text, a time and this machine.
+
+The larger of two models learns more from each character, the smaller reads more of them
+in the same time. Which of the two wins was measured (benchmarks/sizes.py, benchmarks/LOG.md)
+and is written down here as the number of characters from which each size is worth having;
+how many can be read in the time is measured on the spot.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from attn_cli.config.schema import Config
+from attn_cli.model.transformer import Transformer
+from attn_cli.text.corpus import Corpus
+from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.parameter_groups import make_optimizers
+from attn_cli.training.precision import WorkingModel, choose_precision
+from attn_cli.training.step import train_step
+
+# Of the whole time, what is left for steps: the rest is start, evaluations and the end.
+SHARE_OF_STEPS = 0.85
+# Passes over a text after which a model begins to know it by heart.
+PASSES_BEFORE_DROPOUT = 3.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model and its recipe.
+
+    Attributes:
+        n_layer: Layers.
+        n_embd: Channels.
+        n_head: Heads.
+        block_size: Characters a sequence.
+        batch_size: Sequences a step.
+        learning_rate: AdamW's highest step size.
+        least_chars: Characters of training from which it beats the size before it.
+    """
+
+    n_layer: int
+    n_embd: int
+    n_head: int
+    block_size: int
+    batch_size: int
+    learning_rate: float
+    least_chars: int
+
+    def settings(self) -> dict[str, Any]:
+        """As keys of a configuration."""
+        return {
+            "model.block": "qwen3",
+            "model.position": "rope",
+            "model.n_layer": self.n_layer,
+            "model.n_embd": self.n_embd,
+            "model.n_head": self.n_head,
+            "model.block_size": self.block_size,
+            "model.tie_embeddings": False,
+            "train.optimizer": "muon",
+            "train.batch_size": self.batch_size,
+            "train.learning_rate": self.learning_rate,
+            "train.min_learning_rate": 0.0,
+            "train.schedule": "linear",
+            "train.warmup_steps": 10,
+            "train.weight_decay": 0.1,
+            "train.beta2": 0.95,
+        }
+
+
+SIZES = (
+    Size(2, 128, 2, 64, 8, 2e-2, least_chars=0),
+    Size(4, 192, 3, 128, 16, 1e-2, least_chars=400_000),
+    Size(6, 256, 4, 256, 16, 6e-3, least_chars=4_000_000),
+    Size(6, 384, 6, 256, 32, 4e-3, least_chars=20_000_000),
+)
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """What was chosen, and why.
+
+    Attributes:
+        settings: Keys of a configuration and their values.
+        reasons: Three lines for the user.
+    """
+
+    settings: dict[str, Any]
+    reasons: tuple[str, ...]
+
+
+def choose_size(config: Config, corpus: Corpus, seconds: float, device: torch.device) -> Sizing:
+    """The largest size that the time is long enough for.
+
+    Args:
+        config: What is not sized: number format, vocabulary, seed.
+        corpus: The text.
+        seconds: For the whole run.
+        device: Where it will be trained.
+    """
+    fitting = [size for size in SIZES if size.block_size < len(corpus.train)] or [SIZES[0]]
+    chosen, speed = fitting[0], 0.0
+    for size in fitting:
+        measured = _chars_per_second(size, config, corpus.tokenizer.vocab_size, device)
+        if size is not fitting[0] and measured * seconds * SHARE_OF_STEPS < size.least_chars:
+            break
+        chosen, speed = size, measured
+    chars = speed * seconds * SHARE_OF_STEPS
+    passes = chars / len(corpus.train)
+    dropout = 0.1 if passes > PASSES_BEFORE_DROPOUT else 0.0
+    unit = corpus.tokenizer.unit
+    return Sizing(
+        settings={**chosen.settings(), "model.dropout": dropout},
+        reasons=(
+            f"{seconds / 60:g} min: about {chars:,.0f} {unit}s at {speed:,.0f} a second here, "
+            f"{passes:.1f} times through the text",
+            f"so {chosen.n_layer} layers, {chosen.n_embd} wide, {chosen.block_size} {unit}s at "
+            f"once, {chosen.batch_size} sequences a step, step size {chosen.learning_rate:g}, "
+            f"dropout {dropout:g}",
+            "any of it can be set: --set model.n_layer=…; a --config is taken as it is",
+        ),
+    )
+
+
+def _chars_per_second(size: Size, config: Config, vocab_size: int, device: torch.device) -> float:
+    """How fast this size trains here: the faster of two steps, after one that warms up."""
+    merged = config.model_dump()
+    for key, value in size.settings().items():
+        section, name = key.split(".")
+        merged[section][name] = value
+    sized = Config.model_validate(merged)
+    with torch.random.fork_rng(devices=[]):
+        model = Transformer(sized.model, vocab_size).to(device)
+        ids = torch.randint(vocab_size, (size.batch_size, size.block_size), device=device)
+    working = WorkingModel(model, choose_precision(sized.train.precision, device))
+    optimizers = make_optimizers(model, sized.train)
+    took = []
+    for done in range(3):
+        begin = time.perf_counter()
+        loss, _ = train_step(
+            working,
+            optimizers,
+            ids,
+            ids,
+            done=done,
+            micro_batch=choose_micro_batch(sized, device),
+            learning_rate_share=0.0,
+            grad_clip=1.0,
+        )
+        loss.item()  # waits for a device that computes on its own
+        took.append(time.perf_counter() - begin)
+    return ids.numel() / min(took)

@@ -1,0 +1,77 @@
+"""Wall time of whole processes to an exact validation loss, ours and nanoGPT's in turn.
+
+For each seed: nanoGPT's recipe for a CPU, then our presets, each as a process of its own,
+from its start to its end, in which it has measured and saved its exact loss.
+
+    python benchmarks/time_to_loss.py --nanogpt CHECKOUT --text tinyshakespeare.txt --seeds 3
+    python benchmarks/time_to_loss.py --text tinyshakespeare.txt --only shakespeare --seeds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import nanogpt
+
+FP32 = ("--set", "train.precision=fp32")
+OURS: dict[str, tuple[str, ...]] = {
+    "shakespeare-10s": ("--config", "shakespeare-10s"),
+    "shakespeare-10s, fp32": ("--config", "shakespeare-10s", *FP32),
+    "shakespeare-1min": ("--config", "shakespeare-1min"),
+    "shakespeare": ("--config", "shakespeare"),
+    "best": ("--config", "best"),
+}
+
+
+def attn(text: Path, options: tuple[str, ...], seed: int) -> tuple[float, float]:
+    """Exact loss in nats and seconds of a run of ours."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [sys.executable, "-m", "attn_cli", "train", str(text), *options]
+        begin = time.monotonic()
+        out = subprocess.run(
+            [*command, "--seed", str(seed), "--out", "run", "--json", "--quiet"],
+            cwd=scratch,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        return json.loads(out)["val_loss"], time.monotonic() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
+    parser.add_argument("--text", type=Path, required=True, help="tiny Shakespeare")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", action="append", choices=OURS, help="may be repeated")
+    arguments = parser.parse_args()
+    text = arguments.text.resolve()
+    results: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for seed in range(1337, 1337 + arguments.seeds):
+        if arguments.nanogpt:
+            theirs = nanogpt.train(arguments.nanogpt.resolve(), text, seed)
+            results["nanoGPT, its CPU recipe"].append((theirs.loss, theirs.seconds))
+        for name in arguments.only or OURS:
+            results[name].append(attn(text, OURS[name], seed))
+        for name, runs in results.items():
+            print(f"{seed}  {name:24} {runs[-1][0]:.4f}  {runs[-1][1]:7.1f} s", flush=True)
+
+    print(f"\n{'':24}  loss    spread            median s")
+    for name, runs in results.items():
+        losses, seconds = zip(*runs, strict=True)
+        print(
+            f"{name:24}  {statistics.mean(losses):.4f}  {min(losses):.4f}..{max(losses):.4f}"
+            f"  {statistics.median(seconds):7.1f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

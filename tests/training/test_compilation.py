@@ -1,0 +1,57 @@
+"""Compiled blocks compute the same, and a machine without a compiler trains all the same."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from attn_cli.model.transformer import Transformer
+from attn_cli.training.compilation import compiled
+from attn_cli.training.step import mean_loss
+from tests.conftest import TINY, tiny_config
+
+
+@pytest.mark.slow  # compiling takes about 20 s
+@pytest.mark.parametrize("shape", ["gpt2", "qwen3"])
+def test_losses_and_gradients_are_the_same(
+    shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    position = "rope" if shape == "qwen3" else "learned"
+    torch.manual_seed(0)
+    model = Transformer(tiny_config(f"model.block={shape}", f"model.position={position}").model, 19)
+    ids = torch.randint(19, (3, 14))
+    x, y = ids[:, :-1], ids[:, 1:]
+    before = torch.get_rng_state()
+    twin = compiled(model, x, y)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+    results = []
+    for one in (model, twin):
+        loss = mean_loss(one(x), y)
+        loss.backward()
+        gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
+        results.append((loss.detach(), gradients))
+        model.zero_grad()
+    torch.testing.assert_close(results[0][0], results[1][0])
+    for eager, fused in zip(results[0][1], results[1][1], strict=True):
+        torch.testing.assert_close(eager, fused, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow  # a process of its own, with torch's compiler in it
+@pytest.mark.skipif(sys.platform == "win32", reason="compilers are not found by PATH there")
+def test_without_a_compiler_it_says_so_and_trains(verse_file: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), "--steps", "3"]
+    command += [f"--set={setting}" for setting in (*TINY, "train.compile=true")]
+    environment = {**os.environ, "PATH": str(tmp_path), "ATTN_CACHE": str(tmp_path / "cache")}
+    environment.pop("CXX", None)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("not compiled, steps are slower: ") == 1
+    assert "val loss" in done.stdout

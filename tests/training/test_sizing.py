@@ -1,0 +1,54 @@
+"""The more time there is, the larger the model; and it always fits the text."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from attn_cli.config.load import load_config, parse_override
+from attn_cli.config.schema import Config
+from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.training.sizing import SIZES, choose_size
+from tests.conftest import VERSE, tiny_config
+
+
+def corpus_of(folder: Path, chars: int) -> Corpus:
+    path = folder / "text.txt"
+    path.write_text((VERSE * 1000)[:chars], encoding="utf-8")
+    return load_corpus([str(path)], "printable")
+
+
+def chosen(config: Config, corpus: Corpus, seconds: float) -> dict[str, object]:
+    return choose_size(config, corpus, seconds, torch.device("cpu")).settings
+
+
+def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
+    settings = chosen(tiny_config(), corpus_of(tmp_path, 2000), 0.001)
+    assert settings["model.n_layer"] == SIZES[0].n_layer
+    assert settings["model.n_embd"] == SIZES[0].n_embd
+
+
+def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
+    settings = chosen(tiny_config(), corpus_of(tmp_path, 250), 1e7)
+    fitting = [size for size in SIZES if size.block_size < 225]
+    assert settings["model.n_embd"] == fitting[-1].n_embd
+    assert settings["model.dropout"] == 0.1  # it will be read many times
+
+
+def test_the_random_state_is_kept(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, 250)
+    before = torch.get_rng_state()
+    choose_size(tiny_config(), corpus, 1.0, torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_every_size_is_a_valid_configuration() -> None:
+    for size in SIZES:
+        overrides = [parse_override(f"{k}={json.dumps(v)}") for k, v in size.settings().items()]
+        assert load_config(None, overrides).model.n_embd == size.n_embd
+
+
+def test_sizes_grow() -> None:
+    least = [size.least_chars for size in SIZES]
+    assert least[0] == 0
+    assert least == sorted(set(least))
