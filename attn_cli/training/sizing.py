@@ -22,8 +22,9 @@ from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
 from attn_cli.training.step import train_step
 
-# Of the whole time, what is left for steps: the rest is start, evaluations and the end.
-SHARE_OF_STEPS = 0.85
+# Seconds for the start, these measurements and the end; evaluations on the way take a share.
+AROUND = 6.0
+SHARE_OF_STEPS = 0.95
 # Passes over a text after which a model begins to know it by heart.
 PASSES_BEFORE_DROPOUT = 3.0
 
@@ -68,13 +69,15 @@ class Size:
             "train.warmup_steps": 10,
             "train.weight_decay": 0.1,
             "train.beta2": 0.95,
+            "train.patience": 5,
         }
 
 
+# The last is an estimate, in proportion to its parameters; the others are measured.
 SIZES = (
     Size(2, 128, 2, 64, 8, 2e-2, least_chars=0),
-    Size(4, 192, 3, 128, 16, 1e-2, least_chars=400_000),
-    Size(6, 256, 4, 256, 16, 6e-3, least_chars=4_000_000),
+    Size(4, 192, 3, 128, 16, 1e-2, least_chars=350_000),
+    Size(6, 192, 3, 256, 16, 1e-2, least_chars=2_000_000),
     Size(6, 384, 6, 256, 32, 4e-3, least_chars=20_000_000),
 )
 
@@ -102,13 +105,14 @@ def choose_size(config: Config, corpus: Corpus, seconds: float, device: torch.de
         device: Where it will be trained.
     """
     fitting = [size for size in SIZES if size.block_size < len(corpus.train)] or [SIZES[0]]
+    for_steps = SHARE_OF_STEPS * max(seconds - AROUND, seconds / 2)
     chosen, speed = fitting[0], 0.0
     for size in fitting:
         measured = _chars_per_second(size, config, corpus.tokenizer.vocab_size, device)
-        if size is not fitting[0] and measured * seconds * SHARE_OF_STEPS < size.least_chars:
+        if size is not fitting[0] and measured * for_steps < size.least_chars:
             break
         chosen, speed = size, measured
-    chars = speed * seconds * SHARE_OF_STEPS
+    chars = speed * for_steps
     passes = chars / len(corpus.train)
     dropout = 0.1 if passes > PASSES_BEFORE_DROPOUT else 0.0
     unit = corpus.tokenizer.unit

@@ -189,9 +189,11 @@ class Trainer:
     def _pays_to_compile(self, total_steps: float) -> bool:
         """Whether to compile now; decided once, after a few steps have shown their speed."""
         wanted = self.config.train.compile
-        if wanted == "auto" and self.step == STEPS_TO_JUDGE_SPEED and self.device.type != "mps":
-            return self._meter.fastest * (total_steps - self.step) > WORTHWHILE
-        return wanted is True and self.step == 1
+        if wanted != "auto":
+            return wanted and self.step == 1
+        if self.step != STEPS_TO_JUDGE_SPEED or self.device.type == "mps":
+            return False
+        return self._meter.fastest * (total_steps - self.step) > WORTHWHILE
 
     def _compile(self, observer: Observer) -> None:
         begin = time.monotonic()
@@ -209,7 +211,7 @@ class Trainer:
         evaluate(self.working.model, part[:CHARS_AT_ONCE])  # the first of a shape is slower
         begin = time.monotonic()
         evaluate(self.working.model, part)
-        return (time.monotonic() - begin) * len(self.corpus.validation) / len(part) + 1.5
+        return (time.monotonic() - begin) * len(self.corpus.validation) / len(part) + 2.0
 
     def _evaluate(self, run: RunFolder) -> StepMetrics:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss

@@ -333,3 +333,29 @@ def test_a_terminal_sees_a_bar_and_a_pipe_does_not(verse_file: Path, tmp_path: P
     piped = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "%|" not in piped.stderr
     assert "step 20" in piped.stderr
+
+
+def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None:
+    outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "run")
+    assert outcome.code == 0
+    lines = outcome.err.splitlines()
+    assert lines[1].startswith("  0.05 min: about ")
+    assert lines[2].startswith("  so 2 layers, 128 wide, 64 characters at once")
+    assert lines[3].startswith("  any of it can be set")
+    assert "n_embd: 128" in Path("run/config.yaml").read_text()
+
+
+def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> None:
+    settings = ("--set", "train.batch_size=3", "--set", "train.learning_rate=1e-3")
+    outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "a", *settings)
+    assert outcome.code == 0
+    config = Path("a/config.yaml").read_text()
+    assert "batch_size: 3" in config
+    assert "learning_rate: 0.001" in config
+
+    # A size that the user gives a part of is the user's, and a configuration is taken as it is.
+    for options in (("--set", "model.n_layer=1"), ("--config", "lesson")):
+        outcome = attn("train", verse_file, "--minutes", "0.05", "--out", options[1][:6], *options)
+        assert outcome.code == 0
+        assert "any of it can be set" not in outcome.err
+        assert "n_layer: 1" in Path(options[1][:6], "config.yaml").read_text()
