@@ -2,6 +2,7 @@
 
     python benchmarks/throughput.py --nanogpt CHECKOUT
     python benchmarks/throughput.py --growth
+    python benchmarks/throughput.py --memory
 
 A step is forward, backward, clipping and optimizer. The share of the peak is the time that
 the step's matrix products take by themselves, at their shapes and one after the other, in
@@ -120,8 +121,16 @@ def beside_nanogpt(checkout: Path) -> None:
                 f"{speed / theirs:.1f} x, {share:.0%} of it products",
                 flush=True,
             )
+
+
+def memory() -> None:
+    """What a process needs that trains baby GPT's shape, torch itself included."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    ours = Ours(baby_gpt(0.2), "bf16", compile=False)
+    for _ in range(2):
+        ours.step()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory of all that: {peak:.2f} GiB")
+    print(f"peak memory of baby GPT's training: {peak:.2f} GiB, of it {before:.2f} before it began")
 
 
 def growth() -> None:
@@ -150,10 +159,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
     parser.add_argument("--growth", action="store_true", help="with width, length and depth")
+    parser.add_argument("--memory", action="store_true", help="the peak of training baby GPT")
     arguments = parser.parse_args()
     keep_freed_memory()
     if arguments.nanogpt:
         beside_nanogpt(arguments.nanogpt.resolve())
+    if arguments.memory:
+        memory()
     if arguments.growth:
         growth()
 

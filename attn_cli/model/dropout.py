@@ -24,7 +24,11 @@ def dropout(x: torch.Tensor, share: float, training: bool) -> torch.Tensor:
         return x
     if x.device.type != "cpu" or not 0 < dropped < 256:
         return F.dropout(x, share)
-    return x * _mask(x.detach(), dropped)
+    mask: torch.Tensor = _mask(x.detach(), dropped)
+    return x * mask
+
+
+_WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # by bytes an element
 
 
 # An operation of its own, so that compiled code calls it as it is: what the compiler
@@ -40,9 +44,7 @@ def _mask(like: torch.Tensor, dropped: int) -> torch.Tensor:
     bits of the scale through or not.
     """
     scale = torch.tensor(256 / (256 - dropped), dtype=like.dtype)
-    whole = (
-        torch.int16 if like.itemsize == 2 else torch.int32 if like.itemsize == 4 else torch.int64
-    )
+    whole = _WHOLE[like.itemsize]
     numbers = torch.empty(-(-like.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
     mask = numbers.view(torch.uint8)[: like.numel()].to(whole)
     mask.neg_().add_(dropped - 1).bitwise_right_shift_(8 * like.itemsize - 1)

@@ -11,7 +11,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -28,6 +27,7 @@ from attn_cli.training.compilation import WORTHWHILE, CompilationError, compiled
 from attn_cli.training.evaluation import CHARS_AT_ONCE, evaluate
 from attn_cli.training.meter import Meter
 from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.observer import Observer
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
 from attn_cli.training.schedule import learning_rate
@@ -35,22 +35,6 @@ from attn_cli.training.step import train_step
 
 # The first steps are slower than the rest: caches are cold and kernels are being chosen.
 STEPS_TO_JUDGE_SPEED = 20
-
-
-class Observer(Protocol):
-    """Whoever watches a run: a progress bar, a logger, a test."""
-
-    def began(self, model: Transformer, precision: str, device: str) -> None:
-        """The first step is about to be done."""
-
-    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
-        """A line was added to the metrics; `total_steps` is how many there will be."""
-
-    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
-        """The validation loss was measured; `model` is in evaluation mode."""
-
-    def noticed(self, message: str) -> None:
-        """Something that the user should know, in one line."""
 
 
 @dataclass(frozen=True)
