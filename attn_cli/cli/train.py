@@ -80,6 +80,7 @@ def train(
 
     from attn_cli.training.allocator import keep_freed_memory
     from attn_cli.training.device import choose_device
+    from attn_cli.training.micro_batch import choose_micro_batch
     from attn_cli.training.precision import choose_precision
     from attn_cli.training.sizing import choose_size
     from attn_cli.training.trainer import Trainer
@@ -87,14 +88,19 @@ def train(
     keep_freed_memory()
     chosen_device = choose_device(settled.train.device)
     reasons: tuple[str, ...] = ()
-    if text and config is None and settled.train.minutes and not _names_a_size(overrides):
-        sizing = choose_size(settled, corpus, 60 * settled.train.minutes, chosen_device)
-        sized = [Override(key, value, "--minutes") for key, value in sizing.settings.items()]
-        settled, reasons = load_config(source, [*sized, *overrides]), sizing.reasons
+    if settled.train.minutes and config is None and _leaves_size_open(overrides):
+
+        def configure(size: dict[str, Any]) -> Config:
+            sized = [Override(key, value, "--minutes") for key, value in size.items()]
+            return load_config(source, [*sized, *overrides])
+
+        sizing = choose_size(configure, corpus, 60 * settled.train.minutes, chosen_device)
+        settled, reasons = sizing.config, sizing.reasons
     check_length(corpus, settled.model.block_size)
     precision = choose_precision(settled.train.precision, chosen_device)
     run = create_run(out, corpus.name)
-    settled = _resolved(settled, corpus, run, precision)
+    micro_batch = choose_micro_batch(settled, chosen_device)
+    settled = _resolved(settled, corpus, run, precision, micro_batch)
     trainer = Trainer(settled, corpus, device=chosen_device, started=context.obj)
 
     if not quiet:
@@ -147,12 +153,15 @@ def _flags(
     return overrides
 
 
-def _names_a_size(overrides: list[Override]) -> bool:
-    """Whether the user says how large the model is, or a part of it."""
-    return any(override.key.startswith("model.") for override in overrides)
+def _leaves_size_open(overrides: list[Override]) -> bool:
+    """Whether there is a text of the user's, for which nothing of the model is said."""
+    keys = {override.key for override in overrides}
+    return "data.text" in keys and not any(key.startswith("model.") for key in keys)
 
 
-def _resolved(config: Config, corpus: Corpus, run: RunFolder, precision: Precision) -> Config:
+def _resolved(
+    config: Config, corpus: Corpus, run: RunFolder, precision: Precision, micro_batch: int
+) -> Config:
     """The configuration that trains the same again, from any folder."""
     names = list(corpus.sources)
     if "-" in names:
@@ -160,7 +169,9 @@ def _resolved(config: Config, corpus: Corpus, run: RunFolder, precision: Precisi
     return config.model_copy(
         update={
             "data": config.data.model_copy(update={"text": names}),
-            "train": config.train.model_copy(update={"precision": precision}),
+            "train": config.train.model_copy(
+                update={"precision": precision, "micro_batch": micro_batch}
+            ),
         }
     )
 

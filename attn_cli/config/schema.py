@@ -100,7 +100,7 @@ class TrainConfig(Section):
     batch_size: Count = 12
     """Sequences a step, all processes together."""
     micro_batch: Literal["auto"] | Count = "auto"
-    """Sequences in memory at once; gradients are summed up to batch_size. auto: by the cache."""
+    """Sequences in memory at once; gradients are summed up to batch_size. auto: by the machine."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw: for all; muon: orthogonalised momentum for the matrices inside the blocks."""
     learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 1e-3

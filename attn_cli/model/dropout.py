@@ -1,6 +1,6 @@
 """Dropout (Srivastava et al. 2014), by fewer random numbers where those are what it costs.
 
-torch draws one random number for each element on a CPU, one after the other: 3.1 ms for
+torch draws one random number for each element on a CPU, one after the other: 3.4 ms for
 2,048 x 256, more than the layer around it. Eight bytes of one number serve eight elements
 here, in 0.6 ms (benchmarks/LOG.md).
 """

@@ -67,8 +67,12 @@ class RunFolder:
     def describe(self, config: Config, tokenizer: Tokenizer) -> None:
         """Writes config.yaml and tokenizer.json: from here on the folder is a run."""
         self.checkpoints.mkdir()
-        write_whole(self.config, dump_config(config))
+        self.settle(config)
         write_whole(self.tokenizer, json.dumps(tokenizer.to_json(), ensure_ascii=False))
+
+    def settle(self, config: Config) -> None:
+        """Writes config.yaml, anew where the run itself decided what was left open."""
+        write_whole(self.config, dump_config(config))
 
     def keep_text(self, chunks: Iterable[str]) -> Path:
         """Keeps a text that is nowhere else, such as standard input, in the run's folder."""

@@ -1,4 +1,4 @@
-"""Where texts that can be made or fetched again are kept on this machine."""
+"""Where what can be made or fetched again is kept on this machine."""
 
 import os
 from pathlib import Path

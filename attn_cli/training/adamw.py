@@ -35,6 +35,8 @@ class AdamW(Optimizer):
     @torch.no_grad()
     def step(self, done: int, share: float) -> None:
         moved = [parameter for parameter in self.parameters if parameter.grad is not None]
+        if not moved:
+            return
         for parameter in moved:
             if parameter not in self.state:
                 self.state[parameter] = {
@@ -43,14 +45,14 @@ class AdamW(Optimizer):
                 }
         memories = [self.state[parameter] for parameter in moved]
         # The kernel adds one to each, and corrects the means by it for their start at 0.
-        steps = [torch.tensor(float(done), device=parameter.device) for parameter in moved]
+        steps = torch.full((len(moved),), float(done), device=moved[0].device).unbind()
         adamw(
             list(moved),
             [parameter.grad for parameter in moved if parameter.grad is not None],
             [memory["mean"] for memory in memories],
             [memory["mean_square"] for memory in memories],
             [],
-            steps,
+            list(steps),
             fused=True,
             amsgrad=False,
             beta1=self.betas[0],

@@ -24,5 +24,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return  # another C library, such as musl
-    mallopt(_M_MMAP_THRESHOLD, 2**30)
-    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    # Older versions refuse a threshold above 32 MiB. Setting the other one alone would fix
+    # this one at 128 KiB, and make things worse.
+    if mallopt(_M_MMAP_THRESHOLD, 2**30) or mallopt(_M_MMAP_THRESHOLD, 2**25):
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)

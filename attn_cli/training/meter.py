@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -32,22 +31,17 @@ class Meter:
     """Sums over the steps since it was read last.
 
     Losses stay on the device until they are read, so that no step waits for them.
-
-    Attributes:
-        fastest: Seconds of the fastest step so far.
     """
 
     def __init__(self) -> None:
-        self.fastest = math.inf
         self._losses: list[torch.Tensor] = []
         self._seconds = 0.0
 
     def add(self, loss: torch.Tensor, norm: torch.Tensor, rate: float, seconds: float) -> None:
-        """Counts a step that took so many seconds."""
+        """Counts a step: its mean loss, the length of its gradient, its step size, its seconds."""
         self._losses.append(loss)
         self._norm, self._rate = norm, rate
         self._seconds += seconds
-        self.fastest = min(self.fastest, seconds)
 
     def read(self) -> Reading:
         """Means and sums of the steps since the last reading; starts anew."""

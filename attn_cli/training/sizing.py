@@ -9,6 +9,7 @@ how many can be read in the time is measured on the spot.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,8 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.text.corpus import Corpus
+from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.training.compilation import WORTHWHILE_SECONDS
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
@@ -73,7 +75,8 @@ class Size:
         }
 
 
-# The last is an estimate, in proportion to its parameters; the others are measured.
+# The second and third are between two measured lengths of training, one on either side of
+# where they win or come level; the last is an estimate, in proportion to its parameters.
 SIZES = (
     Size(2, 128, 2, 64, 8, 2e-2, least_chars=0),
     Size(4, 192, 3, 128, 16, 1e-2, least_chars=350_000),
@@ -87,60 +90,68 @@ class Sizing:
     """What was chosen, and why.
 
     Attributes:
-        settings: Keys of a configuration and their values.
+        config: The configuration to train with.
         reasons: Three lines for the user.
     """
 
-    settings: dict[str, Any]
+    config: Config
     reasons: tuple[str, ...]
 
 
-def choose_size(config: Config, corpus: Corpus, seconds: float, device: torch.device) -> Sizing:
+def choose_size(
+    configure: Callable[[dict[str, Any]], Config],
+    corpus: Corpus,
+    seconds: float,
+    device: torch.device,
+) -> Sizing:
     """The largest size that the time is long enough for.
 
     Args:
-        config: What is not sized: number format, vocabulary, seed.
+        configure: Makes a configuration of the settings of a size, under all that the
+            user set.
         corpus: The text.
         seconds: For the whole run.
         device: Where it will be trained.
+
+    Raises:
+        TextError: The text is too short for the smallest size.
     """
-    fitting = [size for size in SIZES if size.block_size < len(corpus.train)] or [SIZES[0]]
+    check_length(corpus, SIZES[0].block_size)
+    fitting = [size for size in SIZES if size.block_size < len(corpus.train)]
     for_steps = SHARE_OF_STEPS * max(seconds - AROUND, seconds / 2)
     chosen, speed = fitting[0], 0.0
     for size in fitting:
-        measured = _chars_per_second(size, config, corpus.tokenizer.vocab_size, device)
+        measured = _chars_per_second(configure(size.settings()), corpus, device)
         if size is not fitting[0] and measured * for_steps < size.least_chars:
             break
         chosen, speed = size, measured
-    chars = speed * for_steps
-    passes = chars / len(corpus.train)
+    passes = speed * for_steps / len(corpus.train)
     dropout = 0.1 if passes > PASSES_BEFORE_DROPOUT else 0.0
-    unit = corpus.tokenizer.unit
+    config = configure({**chosen.settings(), "model.dropout": dropout})
+    model, train, unit = config.model, config.train, corpus.tokenizer.unit
+    before = ", before compiling" if for_steps > WORTHWHILE_SECONDS else ""
     return Sizing(
-        settings={**chosen.settings(), "model.dropout": dropout},
+        config=config,
         reasons=(
-            f"{seconds / 60:g} min: about {chars:,.0f} {unit}s at {speed:,.0f} a second here, "
-            f"{passes:.1f} times through the text",
-            f"so {chosen.n_layer} layers, {chosen.n_embd} wide, {chosen.block_size} {unit}s at "
-            f"once, {chosen.batch_size} sequences a step, step size {chosen.learning_rate:g}, "
-            f"dropout {dropout:g}",
-            "any of it can be set: --set model.n_layer=…; a --config is taken as it is",
+            f"{seconds / 60:g} min: about {speed * for_steps:,.0f} {unit}s "
+            f"at {speed:,.0f} a second here{before}, {passes:.1f} times through the text",
+            f"so {model.n_layer} layers, {model.n_embd} wide, {model.block_size} {unit}s at once, "
+            f"{train.batch_size} sequences a step, step size {train.learning_rate:g}, "
+            f"dropout {model.dropout:g}",
+            "a size of your own, by --set model.… or --config, is taken as it is",
         ),
     )
 
 
-def _chars_per_second(size: Size, config: Config, vocab_size: int, device: torch.device) -> float:
-    """How fast this size trains here: the faster of two steps, after one that warms up."""
-    merged = config.model_dump()
-    for key, value in size.settings().items():
-        section, name = key.split(".")
-        merged[section][name] = value
-    sized = Config.model_validate(merged)
+def _chars_per_second(config: Config, corpus: Corpus, device: torch.device) -> float:
+    """How fast a model trains here, uncompiled: the fastest of three steps."""
+    vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
-        model = Transformer(sized.model, vocab_size).to(device)
-        ids = torch.randint(vocab_size, (size.batch_size, size.block_size), device=device)
-    working = WorkingModel(model, choose_precision(sized.train.precision, device))
-    optimizers = make_optimizers(model, sized.train)
+        model = Transformer(config.model, vocab_size).to(device)
+        shape = (config.train.batch_size, config.model.block_size)
+        ids = torch.randint(vocab_size, shape, device=device)
+    working = WorkingModel(model, choose_precision(config.train.precision, device))
+    optimizers = make_optimizers(model, config.train)
     took = []
     for done in range(3):
         begin = time.perf_counter()
@@ -150,7 +161,7 @@ def _chars_per_second(size: Size, config: Config, vocab_size: int, device: torch
             ids,
             ids,
             done=done,
-            micro_batch=choose_micro_batch(sized, device),
+            micro_batch=choose_micro_batch(config, device),
             learning_rate_share=0.0,
             grad_clip=1.0,
         )

@@ -23,7 +23,7 @@ from attn_cli.runs.metrics import StepMetrics, append_metrics
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
-from attn_cli.training.compilation import WORTHWHILE, CompilationError, compiled
+from attn_cli.training.compilation import WORTHWHILE_SECONDS, CompilationError, compiled
 from attn_cli.training.evaluation import CHARS_AT_ONCE, evaluate
 from attn_cli.training.meter import Meter
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -96,6 +96,7 @@ class Trainer:
         self.best_val_loss = math.inf
         self._evaluations_since_best = 0
         self._meter = Meter()
+        self._fastest = math.inf  # seconds of the fastest step so far
 
     def fit(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
@@ -113,12 +114,12 @@ class Trainer:
         settings = self.config.train
         observer.began(self.model, self.precision, self.device.type)
         if settings.minutes is not None:
-            self.budget.reserve(self._evaluation_guess())
+            self.budget.reserve(self._evaluation_guess(60 * settings.minutes))
         while True:
             total_steps = self.budget.total_steps(self.step)
             self._train_step(learning_rate(self.step, total_steps, settings))
-            if self._pays_to_compile(total_steps):
-                self._compile(observer)
+            if self.step == self._step_to_compile():
+                self._settle_compiling(run, total_steps, observer)
             stopped = stop_wanted()
             last = stopped or self.budget.spent(self.step)
 
@@ -162,7 +163,11 @@ class Trainer:
             grad_clip=settings.grad_clip,
         )
         self.step += 1
-        self._meter.add(loss, norm, rate, time.perf_counter() - begin)
+        if self.step <= STEPS_TO_JUDGE_SPEED and self.device.type == "cuda":
+            torch.cuda.synchronize()  # else only the asking is timed, not the work
+        seconds = time.perf_counter() - begin
+        self._fastest = min(self._fastest, seconds)
+        self._meter.add(loss, norm, rate, seconds)
 
     def _moved(self, ids: torch.Tensor) -> torch.Tensor:
         if self.device.type != "cuda":
@@ -170,32 +175,48 @@ class Trainer:
         # From pinned memory the copy goes on beside what the device still computes.
         return ids.pin_memory().to(self.device, non_blocking=True)
 
-    def _pays_to_compile(self, total_steps: float) -> bool:
-        """Whether to compile now; decided once, after a few steps have shown their speed."""
-        wanted = self.config.train.compile
-        if wanted != "auto":
-            return wanted and self.step == 1
-        if self.step != STEPS_TO_JUDGE_SPEED or self.device.type == "mps":
-            return False
-        return self._meter.fastest * (total_steps - self.step) > WORTHWHILE
+    def _step_to_compile(self) -> int:
+        """After which step to compile or not: `auto` has to see how fast they are."""
+        return STEPS_TO_JUDGE_SPEED if self.config.train.compile == "auto" else 1
 
-    def _compile(self, observer: Observer) -> None:
+    def _settle_compiling(self, run: RunFolder, total_steps: float, observer: Observer) -> None:
+        """Compiles where it was asked for or pays; the run's configuration says what came of it."""
+        wanted = self.config.train.compile
+        if wanted == "auto":
+            left = self._fastest * (total_steps - self.step)  # seconds
+            wanted = left > WORTHWHILE_SECONDS and self.device.type != "mps"
+        if wanted:
+            wanted = self._compile(observer)
+        train = self.config.train.model_copy(update={"compile": wanted})
+        self.config = self.config.model_copy(update={"train": train})
+        run.settle(self.config)
+
+    def _compile(self, observer: Observer) -> bool:
         begin = time.monotonic()
         x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
         try:
             self.working.trained = compiled(self.working.model, x, y)
         except CompilationError as error:
             observer.noticed(f"not compiled, steps are slower: {error}")
-        else:
-            observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
+            return False
+        observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
+        return True
 
-    def _evaluation_guess(self) -> float:
-        """Seconds that an evaluation will take, from a part of it; curves and a sample included."""
-        part = self.corpus.validation[: 4 * CHARS_AT_ONCE]
-        evaluate(self.working.model, part[:CHARS_AT_ONCE])  # the first of a shape is slower
-        begin = time.monotonic()
-        evaluate(self.working.model, part)
-        return (time.monotonic() - begin) * len(self.corpus.validation) / len(part) + 2.0
+    def _evaluation_guess(self, budget: float) -> float:
+        """Seconds that an evaluation will take, curves and a sample included, from a part of it.
+
+        Args:
+            budget: Seconds of the whole run, of which this takes a small share.
+        """
+        validation = self.corpus.validation
+        for size in (CHARS_AT_ONCE, 4 * CHARS_AT_ONCE):  # the first of a shape is slower
+            part = validation[:size]
+            begin = time.monotonic()
+            evaluate(self.working.model, part)
+            seconds = (time.monotonic() - begin) * len(validation) / len(part)
+            if time.monotonic() - begin > 0.01 * budget:
+                break
+        return seconds + 2.0
 
     def _evaluate(self, run: RunFolder) -> StepMetrics:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss

@@ -336,20 +336,22 @@ def test_a_terminal_sees_a_bar_and_a_pipe_does_not(verse_file: Path, tmp_path: P
 
 
 def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None:
-    outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "run")
+    outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "run", "--device", "cpu")
     assert outcome.code == 0
     lines = outcome.err.splitlines()
     assert lines[1].startswith("  0.05 min: about ")
     assert lines[2].startswith("  so 2 layers, 128 wide, 64 characters at once")
-    assert lines[3].startswith("  any of it can be set")
+    assert lines[3].startswith("  a size of your own")
     assert "n_embd: 128" in Path("run/config.yaml").read_text()
 
 
 def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> None:
-    settings = ("--set", "train.batch_size=3", "--set", "train.learning_rate=1e-3")
+    settings = ("--set", "train.batch_size=3", "--set", "train.micro_batch=3")
+    settings += ("--set", "train.learning_rate=1e-3", "--device", "cpu")
     outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "a", *settings)
     assert outcome.code == 0
     config = Path("a/config.yaml").read_text()
+    assert "3 sequences a step, step size 0.001" in outcome.err
     assert "batch_size: 3" in config
     assert "learning_rate: 0.001" in config
 
@@ -357,5 +359,5 @@ def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> N
     for options in (("--set", "model.n_layer=1"), ("--config", "lesson")):
         outcome = attn("train", verse_file, "--minutes", "0.05", "--out", options[1][:6], *options)
         assert outcome.code == 0
-        assert "any of it can be set" not in outcome.err
+        assert "a size of your own" not in outcome.err
         assert "n_layer: 1" in Path(options[1][:6], "config.yaml").read_text()

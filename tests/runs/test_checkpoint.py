@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError, InputError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.durable import write_whole
@@ -24,7 +25,10 @@ def copied(trained: Trained, tmp_path: Path) -> RunFolder:
 
 def test_a_checkpoint_describes_itself(trained: Trained) -> None:
     checkpoint = read_checkpoint(trained.run.checkpoint("best"))
-    assert checkpoint.config == trained.config
+    # What was left open is settled by the run, in the checkpoint and in config.yaml.
+    settled = trained.config.train.model_copy(update={"compile": False})
+    assert checkpoint.config == trained.config.model_copy(update={"train": settled})
+    assert load_config(trained.run.config) == checkpoint.config
     assert checkpoint.tokenizer.vocab_size == 100
     state = checkpoint.state
     assert state.format == 1

@@ -2,14 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
+from attn_cli.errors import TextError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.sizing import SIZES, choose_size
-from tests.conftest import VERSE, tiny_config
+from tests.conftest import VERSE
 
 
 def corpus_of(folder: Path, chars: int) -> Corpus:
@@ -18,27 +21,42 @@ def corpus_of(folder: Path, chars: int) -> Corpus:
     return load_corpus([str(path)], "printable")
 
 
-def chosen(config: Config, corpus: Corpus, seconds: float) -> dict[str, object]:
-    return choose_size(config, corpus, seconds, torch.device("cpu")).settings
+def configure(size: dict[str, Any]) -> Config:
+    """A size under what a user set: here, two sequences a step."""
+    settings = {**size, "train.batch_size": 2}
+    return load_config(
+        None, [parse_override(f"{key}={json.dumps(value)}") for key, value in settings.items()]
+    )
+
+
+def chosen(corpus: Corpus, seconds: float) -> Config:
+    return choose_size(configure, corpus, seconds, torch.device("cpu")).config
 
 
 def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
-    settings = chosen(tiny_config(), corpus_of(tmp_path, 2000), 0.001)
-    assert settings["model.n_layer"] == SIZES[0].n_layer
-    assert settings["model.n_embd"] == SIZES[0].n_embd
+    config = chosen(corpus_of(tmp_path, 2000), 0.001)
+    assert config.model.n_layer == SIZES[0].n_layer
+    assert config.model.n_embd == SIZES[0].n_embd
+    assert config.train.batch_size == 2  # the user's
 
 
 def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
-    settings = chosen(tiny_config(), corpus_of(tmp_path, 250), 1e7)
+    config = chosen(corpus_of(tmp_path, 250), 1e7)
     fitting = [size for size in SIZES if size.block_size < 225]
-    assert settings["model.n_embd"] == fitting[-1].n_embd
-    assert settings["model.dropout"] == 0.1  # it will be read many times
+    assert config.model.n_embd == fitting[-1].n_embd
+    assert config.model.dropout == 0.1  # it will be read many times
+
+
+def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:
+    for chars in (1, 30):
+        with pytest.raises(TextError):
+            chosen(corpus_of(tmp_path, chars), 1.0)
 
 
 def test_the_random_state_is_kept(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, 250)
     before = torch.get_rng_state()
-    choose_size(tiny_config(), corpus, 1.0, torch.device("cpu"))
+    chosen(corpus, 1.0)
     assert torch.equal(torch.get_rng_state(), before)
 
 
