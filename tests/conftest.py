@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import settings
 
 from attn_cli.cli.main import main
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.folder import RunFolder, create_run
+from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics
-from attn_cli.text.corpus import load_corpus
-from attn_cli.training.trainer import Trainer, TrainResult
+from attn_cli.training.resuming import resumed
+from attn_cli.training.session import Session, begun
+from attn_cli.training.trainer import TrainResult
 
 # The same examples in every run of CI, so that a change is judged by itself; new ones at a desk.
 settings.register_profile("ci", derandomize=True)
@@ -77,6 +77,7 @@ class Trained:
     config: Config
     result: TrainResult
     watcher: Watcher
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,13 +109,25 @@ def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
     config = tiny_config(f"data.text={json.dumps(str(text))}", *overrides)
-    corpus = load_corpus(config.data.text, config.data.tokenizer)
-    run = create_run(folder, corpus.name)
-    run.describe(config, corpus.tokenizer)
+    with begun(config, folder, time.monotonic()) as session:
+        return _fitted(session, stop_at)
+
+
+def resume_in(folder: Path, *overrides: str, stop_at: int | None = None) -> Trained:
+    """Goes on with a run in `folder`; `stop_at` asks for a stop after that step."""
+    run = RunFolder(folder)
+    given = [parse_override(override) for override in overrides]
+    wanted = load_config(run.config, given)
+    keys = {override.key for override in given}
+    with resumed(run, wanted, keys, time.monotonic()) as session:
+        return _fitted(session, stop_at)
+
+
+def _fitted(session: Session, stop_at: int | None) -> Trained:
     watcher = Watcher()
-    trainer = Trainer(config, corpus, device=torch.device("cpu"), started=time.monotonic())
-    result = trainer.fit(run, watcher, lambda: trainer.step == stop_at)
-    return Trained(run, config, result, watcher)
+    trainer = session.trainer
+    result = trainer.fit(session.run, watcher, lambda: trainer.step == stop_at)
+    return Trained(session.run, trainer.config, result, watcher, session.notes)
 
 
 @pytest.fixture(scope="session")

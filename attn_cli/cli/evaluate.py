@@ -78,19 +78,14 @@ def evaluate(
 def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
     """The run's validation split, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
+    from attn_cli.runs.training_text import load_training_text
     from attn_cli.text.builtin import validation_floor
-    from attn_cli.text.corpus import load_corpus
 
-    data = checkpoint.config.data
-    # A run that keeps its text keeps it wherever it is moved.
-    names = [str(folder.text)] if folder.text.is_file() else data.text
-    corpus = load_corpus(names, checkpoint.tokenizer, data.unknown, data.validation_fraction)
-    if corpus.sha256 != checkpoint.state.data.sha256:
-        raise TextError(
-            f"{', '.join(names)}: the text has changed since the run was trained on it",
-            "name a text to measure on: attn evaluate FILE",
-        )
-    return corpus.validation, validation_floor(names, data.validation_fraction)
+    try:
+        corpus = load_training_text(folder, checkpoint)
+    except TextError as error:
+        raise TextError(error.message, "name a text to measure on: attn evaluate FILE") from None
+    return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
 
 
 def _text(file: str, checkpoint: Checkpoint) -> tuple[Ids, float | None]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that the run notices between two steps."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish that the run notices between two steps."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.exit_code: int | None = None
-        self._before = {
-            number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        # A terminal that closes. Under nohup it is ignored, and stays so.
+        hang_up = getattr(signal, "SIGHUP", None)
+        if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+            numbers.append(hang_up)
+        self._before = {number: signal.getsignal(number) for number in numbers}
 
     def wanted(self) -> bool:
         """Whether a signal has come."""

@@ -17,7 +17,7 @@ from attn_cli.cli.generate import generate
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.runs import runs
 from attn_cli.cli.terminal import notice, visible_controls
-from attn_cli.cli.train import train
+from attn_cli.cli.train import TrainCommand, train
 from attn_cli.errors import AttnError
 
 # As near to the user's Enter as a program gets to see; `--minutes` counts from here.
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-app.command()(train)
+app.command(cls=TrainCommand)(train)
 app.command()(generate)
 app.command("inspect-shapes")(inspect_shapes)
 app.command()(evaluate)

@@ -37,8 +37,6 @@ class TrainingProgress:
         self.run = run
         self.write_sample = write_sample
         self.quiet = quiet
-        self.best_val_loss = float("inf")
-        self.best_sample = ""
         self._val_loss: float | None = None
         self._bar: tqdm[Never] | None = None
 
@@ -55,10 +53,8 @@ class TrainingProgress:
             return
         val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
         self._bar.total = max(metrics.step, int(min(total_steps, 1e12)))
-        self._bar.set_postfix_str(
-            f"train {metrics.train_loss:.3f}{val}, {metrics.chars_per_second / 1000:.1f}k chars/s",
-            refresh=False,
-        )
+        speed = f"{metrics.chars_per_second / 1000:.1f}k chars/s"
+        self._bar.set_postfix_str(f"{_train_loss(metrics)}{val}, {speed}", refresh=False)
         self._bar.update(metrics.step - self._bar.n)
 
     def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
@@ -69,11 +65,9 @@ class TrainingProgress:
         sample = self.write_sample(model, metrics.step)
         self.run.append_sample(metrics.step, metrics.val_loss, sample)
         draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
-        if metrics.val_loss < self.best_val_loss:
-            self.best_val_loss, self.best_sample = metrics.val_loss, sample
         if not self.quiet:
             self._say(
-                f"step {metrics.step:,} · {metrics.seconds:.0f} s · train {metrics.train_loss:.3f}"
+                f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
                 f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} chars/s"
             )
             self._say(_excerpt(sample))
@@ -93,6 +87,10 @@ class TrainingProgress:
             self._bar.write(visible_controls(text), file=sys.stderr)
         else:
             notice(text)
+
+
+def _train_loss(metrics: StepMetrics) -> str:
+    return "train -" if metrics.train_loss is None else f"train {metrics.train_loss:.3f}"
 
 
 def _excerpt(sample: str) -> str:

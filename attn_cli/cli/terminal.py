@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Mapping
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
 
 def result(text: str = "") -> None:
     """A line of what the command was called for."""
-    print(harmless(text, sys.stdout))
+    print(visible_controls(text))
 
 
 def notice(text: str) -> None:
-    """A line about how it is going."""
-    print(harmless(text, sys.stderr), file=sys.stderr, flush=True)
+    """A line about how it is going; where nobody can read it any more, it is left out."""
+    with contextlib.suppress(OSError):
+        print(visible_controls(text), file=sys.stderr, flush=True)
 
 
 def result_json(value: Mapping[str, Any]) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from attn_cli.cli.options import ConfigOption, JsonOption
 from attn_cli.cli.terminal import notice, result_json
@@ -15,9 +18,22 @@ if TYPE_CHECKING:
     from attn_cli.config.load import Override
     from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
-    from attn_cli.runs.folder import RunFolder
     from attn_cli.text.corpus import Corpus
-    from attn_cli.training.precision import Precision
+    from attn_cli.training.session import Session
+
+
+class TrainCommand(TyperCommand):
+    """`attn train`, where `--resume` may stand alone: an option whose value can be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        following = [*args[1:], "-"]
+        return super().parse_args(
+            ctx,
+            [
+                "--resume=" if word == "--resume" and after.startswith("-") else word
+                for word, after in zip(args, following, strict=True)
+            ],
+        )
 
 
 def train(
@@ -48,6 +64,16 @@ def train(
         str | None, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume", metavar="[DIR]", help="Go on with a run that was stopped; the newest one."
+        ),
+    ] = None,
+    start_from: Annotated[
+        str | None,
+        typer.Option("--from", metavar="RUN", help="Begin with the weights of another run."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -55,74 +81,107 @@ def train(
 
     Without arguments: on the built-in tales, in about a minute.
     """
-    from attn_cli.cli.interrupt import Interrupts
-    from attn_cli.cli.progress import TrainingProgress
-    from attn_cli.cli.train_report import report, summary, tell_of
-    from attn_cli.config.load import Override, load_config, parse_override
-    from attn_cli.config.presets import DEFAULT, find_config
+    for one, other, given in (
+        ("--minutes", "--steps", minutes is not None and steps is not None),
+        ("--resume", "--out", resume is not None and out is not None),
+        ("--resume", "--from", resume is not None and start_from is not None),
+    ):
+        if given:
+            raise InputError(f"{one} and {other} exclude each other", "give one of the two")
+    from attn_cli.config.load import parse_override
 
-    if minutes is not None and steps is not None:
-        raise InputError("--minutes and --steps exclude each other", "give one of the two")
     overrides = [parse_override(setting) for setting in settings or ()]
     overrides += _flags(text, minutes, steps, device, seed)
+    if resume is None:
+        opened = _begun(config, overrides, out, start_from, context.obj)
+    else:
+        opened = _resumed(resume, config, overrides, context.obj)
+    _train(opened, quiet=quiet, as_json=as_json)
+
+
+def _begun(
+    config: str | None,
+    overrides: list[Override],
+    out: Path | None,
+    start_from: str | None,
+    started: float,
+) -> AbstractContextManager[Session]:
+    """A new run."""
+    from attn_cli.config.load import Override, load_config
+    from attn_cli.config.presets import DEFAULT, find_config
+
     source = find_config(config or DEFAULT)
     settled = load_config(source, overrides)
 
-    from attn_cli.runs.folder import create_run
-    from attn_cli.text.corpus import check_length, load_corpus
+    from attn_cli.training.session import begun, settings_of, start_checkpoint
 
-    corpus = load_corpus(
-        settled.data.text,
-        settled.data.tokenizer,
-        settled.data.unknown,
-        settled.data.validation_fraction,
+    def configure(chosen: dict[str, Any], origin: str) -> Config:
+        beneath = [Override(key, value, origin) for key, value in chosen.items()]
+        return load_config(source, [*beneath, *overrides])
+
+    start = None
+    if start_from is not None:
+        start = start_checkpoint(start_from)
+        settled = configure(settings_of(start), f"--from {start_from}")
+    elif settled.train.start_from:
+        start = start_checkpoint(settled.train.start_from)
+    size_open = config is None and _leaves_size_open(overrides)
+    return begun(
+        settled,
+        out,
+        started,
+        resize=partial(configure, origin="--minutes") if size_open else None,
+        start=start,
     )
 
+
+def _resumed(
+    where: str, config: str | None, overrides: list[Override], started: float
+) -> AbstractContextManager[Session]:
+    """A run that was stopped; `where` is empty for the newest one."""
+    from attn_cli.config.load import load_config
+    from attn_cli.config.presets import find_config
+    from attn_cli.runs.folder import find_run, newest_run
+
+    run = find_run(Path(where)) if where else newest_run()
+    source = run.config if config is None else find_config(config)
+    wanted = load_config(source, overrides) if source.is_file() else None
+    if wanted is None and overrides:
+        raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
+
+    from attn_cli.training.resuming import resumed
+
+    return resumed(run, wanted, {override.key for override in overrides}, started)
+
+
+def _train(opened: AbstractContextManager[Session], *, quiet: bool, as_json: bool) -> None:
+    """Trains a run to its end, or until a signal comes, and says what came of it."""
+    from attn_cli.cli.interrupt import Interrupts
+    from attn_cli.cli.progress import TrainingProgress
+    from attn_cli.cli.train_report import report, resume_command, summary, tell_of
     from attn_cli.training.allocator import keep_freed_memory
-    from attn_cli.training.device import choose_device
-    from attn_cli.training.micro_batch import choose_micro_batch
-    from attn_cli.training.precision import choose_precision
-    from attn_cli.training.sizing import choose_size
-    from attn_cli.training.trainer import Trainer
 
     keep_freed_memory()
-    chosen_device = choose_device(settled.train.device)
-    reasons: tuple[str, ...] = ()
-    if settled.train.minutes and config is None and _leaves_size_open(overrides):
-
-        def configure(size: dict[str, Any]) -> Config:
-            sized = [Override(key, value, "--minutes") for key, value in size.items()]
-            return load_config(source, [*sized, *overrides])
-
-        sizing = choose_size(configure, corpus, 60 * settled.train.minutes, chosen_device)
-        settled, reasons = sizing.config, sizing.reasons
-    check_length(corpus, settled.model.block_size)
-    precision = choose_precision(settled.train.precision, chosen_device)
-    run = create_run(out, corpus.name)
-    micro_batch = choose_micro_batch(settled, chosen_device)
-    settled = _resolved(settled, corpus, run, precision, micro_batch)
-    trainer = Trainer(settled, corpus, device=chosen_device, started=context.obj)
-
-    if not quiet:
-        tell_of(corpus, reasons)
-    if "-" in corpus.sources:
-        run.keep_text(corpus.source.chunks())
-    run.describe(settled, corpus.tokenizer)
-    progress = TrainingProgress(run, _sampler(settled, corpus), quiet=quiet)
-    with Interrupts() as interrupts:
+    with opened as session, Interrupts() as interrupts:
+        run, trainer = session.run, session.trainer
+        if not quiet:
+            tell_of(session.corpus, session.notes)
+        sampler = _sampler(trainer.config, session.corpus)
+        progress = TrainingProgress(run, sampler, quiet=quiet)
         try:
             outcome = trainer.fit(run, progress, interrupts.wanted)
         except KeyboardInterrupt:
-            notice(f"\nstopped at once; what was saved is in {run.path}")
-            raise
+            notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
+            raise typer.Exit(interrupts.exit_code or 130) from None
         finally:
             progress.close()
     if as_json:
         result_json(summary(run, outcome))
     else:
-        report(run, corpus, outcome, progress.best_sample)
-    if interrupts.exit_code is not None:
-        raise typer.Exit(interrupts.exit_code)
+        report(run, session.corpus, outcome)
+    if outcome.interrupted:
+        notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
+        raise typer.Exit(interrupts.exit_code or 130)
 
 
 def _flags(
@@ -157,23 +216,6 @@ def _leaves_size_open(overrides: list[Override]) -> bool:
     """Whether there is a text of the user's, for which nothing of the model is said."""
     keys = {override.key for override in overrides}
     return "data.text" in keys and not any(key.startswith("model.") for key in keys)
-
-
-def _resolved(
-    config: Config, corpus: Corpus, run: RunFolder, precision: Precision, micro_batch: int
-) -> Config:
-    """The configuration that trains the same again, from any folder."""
-    names = list(corpus.sources)
-    if "-" in names:
-        names = [str(run.text.resolve())]
-    return config.model_copy(
-        update={
-            "data": config.data.model_copy(update={"text": names}),
-            "train": config.train.model_copy(
-                update={"precision": precision, "micro_batch": micro_batch}
-            ),
-        }
-    )
 
 
 def _sampler(config: Config, corpus: Corpus) -> Any:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from attn_cli.training.trainer import TrainResult
 
 
-def tell_of(corpus: Corpus, reasons: tuple[str, ...]) -> None:
-    """What the text is, what of it had to change, and why the model is as it is."""
+def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
+    """What the text is, what of it had to change, and what else to know of the run."""
     tokenizer = corpus.tokenizer
     notice(
         f"{corpus.name}: {corpus.chars:,} characters, "
@@ -25,8 +25,8 @@ def tell_of(corpus: Corpus, reasons: tuple[str, ...]) -> None:
     if corpus.changed:
         shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
         notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
-    for reason in reasons:
-        notice(f"  {reason}")
+    for note in notes:
+        notice(f"  {note}")
 
 
 def summary(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
@@ -40,24 +40,28 @@ def summary(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "parameters": outcome.parameters,
         "val_loss": outcome.val_loss,
-        "val_bits_per_char": bits(outcome.val_loss),
+        "val_bits_per_char": None if outcome.val_loss is None else bits(outcome.val_loss),
         "best_step": outcome.best_step,
         "interrupted": outcome.interrupted,
     }
 
 
-def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) -> None:
+def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
     """A sample, the losses, and what to type now."""
     from attn_cli.runs.metrics import bits
     from attn_cli.text.builtin import validation_floor
 
+    sample = run.sample(outcome.best_step)
     if sample:
         result(sample.strip("\n") + "\n")
     unit = corpus.tokenizer.unit
-    result(
-        f"val loss {outcome.val_loss:.4f} nats per {unit}, "
-        f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
-    )
+    if outcome.val_loss is None:
+        result("val loss not measured yet: stopped before the first evaluation")
+    else:
+        result(
+            f"val loss {outcome.val_loss:.4f} nats per {unit}, "
+            f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
+        )
     floor = validation_floor(corpus.sources, corpus.validation_fraction)
     if floor is not None:
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
@@ -67,6 +71,11 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, sample: str) ->
     )
     result(f"run {run.path}")
     result(f"next: {_next_command(run, corpus)}")
+
+
+def resume_command(run: RunFolder) -> str:
+    """What to type to go on with a run; it works as it stands."""
+    return f"attn train --resume {shlex.quote(str(run.path))}"
 
 
 def _next_command(run: RunFolder, corpus: Corpus) -> str:

@@ -137,8 +137,10 @@ class TrainConfig(Section):
     """Evaluations in a row without a better loss that end the run; left out: none do."""
     checkpoint_every: Count = 250
     """Steps between checkpoints."""
-    keep_checkpoints: Count = 1
+    keep_checkpoints: Count = 2
     """How many of the newest checkpoints stay on disk, beside the best."""
+    start_from: str | None = None
+    """A run, or one of its checkpoints, whose weights this one begins with (attn train --from)."""
 
     @model_validator(mode="after")
     def _batch_divides(self) -> Self:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from attn_cli.errors import InputError
+from attn_cli.errors import InputError, RunError
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,16 @@ def probabilities(logits: torch.Tensor, controls: Controls) -> torch.Tensor:
 
 
 def choose(logits: torch.Tensor, controls: Controls, random: torch.Generator) -> int:
-    """One character's id, by the scores (V,) and the controls."""
+    """One character's id, by the scores (V,) and the controls.
+
+    Raises:
+        RunError: The scores are not numbers: the model's weights are broken.
+    """
+    if not bool(torch.isfinite(logits).all()):
+        raise RunError(
+            "the model's scores are not numbers: its weights are broken",
+            "use another run or checkpoint; `attn runs` lists them",
+        )
     if controls.temperature == 0.0:
         return int(logits.argmax())
     # On the CPU whatever the device, so that a seed means the same text on each.

@@ -1,25 +1,29 @@
-"""Checkpoints: weights, optimizer and state of one step, whole or absent.
+"""Checkpoints: all that a run needs to go on from one step, whole or absent.
 
 A checkpoint is a folder:
 
     step-00001000/model.safetensors      the parameters, by name
-                  optimizer.safetensors  what the optimizer remembers, `parameter/what`
-                  state.json             step, losses, config, vocabulary, data, versions
+                  optimizer.safetensors  what the optimizer remembers, `parameter/what`, and
+                                         the states of random generators, `random/which`
+                  state.json             how far it had come, config, vocabulary, text, versions
 
 It says everything that is needed to use it. Nothing in it is ever executed:
-safetensors holds numbers only, the rest is JSON.
+safetensors holds numbers only, the rest is JSON. Each file has its checksum in
+state.json, which has one of itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,15 +33,25 @@ from safetensors.torch import load, save
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
+from attn_cli.model.outline import machine_memory, outline, tensor_bytes
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.durable import sync_folder, write_whole
+from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
+FORMAT: Final = 2
 _MODEL = "model.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
 _STATE = "state.json"
+_RANDOM = "random"
+
+# The largest vocabulary, all of Unicode, takes 12 MB; what is larger is no state.
+_MOST_STATE_BYTES = 2**24
+# Of a file of tensors beside its numbers: its header, and the states of random generators.
+_HEADER_BYTES = 2**20
 
 _Count = Annotated[int, Field(ge=0)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Facts(BaseModel):
@@ -57,30 +71,65 @@ class DataFacts(_Facts):
     """What a new document begins after."""
 
 
-class Progress(_Facts):
-    """How far a run had come."""
+class SinceLine(_Facts):
+    """Steps that no line of the metrics tells of yet."""
 
-    step: _Count
+    steps: _Count = 0
+    """How many were applied."""
+    skipped: _Count = 0
+    """How many were not, because their loss or gradient was not a number."""
+    loss: _Number = 0.0
+    """Sum of the losses of those that were applied, nats per character."""
+    norm: _Number | None = None
+    """Length of the last gradient that was applied, before clipping."""
+    rate: _Number = 0.0
+    """The last step size."""
+    seconds: _Seconds = 0.0
+    """Time in steps."""
+
+
+class Progress(_Facts):
+    """How far a run has come; the defaults are its beginning."""
+
+    step: _Count = 0
     """Optimizer steps done."""
-    chars: _Count
+    chars: _Count = 0
     """Characters trained on."""
-    seconds: float
-    """Time since the start of the run."""
-    best_step: _Count
+    seconds: _Seconds = 0.0
+    """Time that the run has taken."""
+    looked: bool = True
+    """Whether what is due after the step was done: its line, its evaluation."""
+    ended: bool = False
+    """Whether nothing is left to do."""
+    best_step: _Count = 0
     """The step with the lowest validation loss; 0 before the first evaluation."""
-    best_val_loss: float | None
+    best_val_loss: _Number | None = None
     """That loss, nats per character."""
-    data: DataFacts
-    """The text."""
+    evaluations_since_best: _Count = 0
+    """How many there were without a better loss."""
+    lowest_train_loss: _Number | None = None
+    """Of all lines of the metrics, nats per character."""
+    skipped_in_a_row: _Count = 0
+    """Steps, the last one included, that could not be applied."""
+    fastest_step: _Seconds | None = None
+    """Seconds of the fastest step."""
+    since_line: SinceLine = SinceLine()
+    """What the next line of the metrics has to tell."""
+    last_line: str | None = None
+    """The last line of the metrics."""
+    samples_bytes: _Count = 0
+    """The length of samples.txt."""
 
 
 class State(Progress):
     """All of `state.json`."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = FORMAT
     """The version of this layout."""
     parameters: _Count
     """Learned numbers."""
+    data: DataFacts
+    """The text."""
     config: Config
     """The configuration of the run."""
     tokenizer: dict[str, Any]
@@ -88,7 +137,10 @@ class State(Progress):
     versions: dict[str, str]
     """What it was made with."""
     sha256: dict[str, str]
-    """Of the files beside this one."""
+    """Of the files beside this one; and of this one, without this entry, as sorted JSON."""
+
+
+Memory = Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -115,29 +167,119 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is missing or damaged, or does not fit its config.
         """
-        tensors = _read_tensors(self.folder / _MODEL, self.state)
+        # Read before the model is made: a config may claim any size, a file has one.
+        weights = self._weights
         model = Transformer(self.config.model, self.tokenizer.vocab_size)
-        parameters = dict(model.named_parameters())
-        if tensors.keys() != parameters.keys():
-            odd = sorted(tensors.keys() ^ parameters.keys())[0]
-            raise CheckpointError(f"{self.folder / _MODEL}: its config has no match for {odd}")
         with torch.no_grad():
-            for name, parameter in parameters.items():
-                if tensors[name].shape != parameter.shape:
-                    raise CheckpointError(
-                        f"{self.folder / _MODEL}: {name} is {tuple(tensors[name].shape)}, "
-                        f"but its config says {tuple(parameter.shape)}"
-                    )
-                parameter.copy_(tensors[name])
+            for name, parameter in model.named_parameters():
+                parameter.copy_(weights[name])
         return model.to(device).eval()
+
+    def load_weights(self, model: Transformer) -> None:
+        """Copies the weights into a model of the same shape.
+
+        Raises:
+            CheckpointError: The file is missing or damaged, or does not fit the model.
+        """
+        parameters = dict(model.named_parameters())
+        odd = parameters.keys() ^ self._weights.keys()
+        if odd:
+            raise CheckpointError(f"{self.folder / _MODEL}: no match in the model for {min(odd)}")
+        for name, weight in self._weights.items():
+            if parameters[name].shape != weight.shape:
+                raise CheckpointError(
+                    f"{self.folder / _MODEL}: {name} is {tuple(weight.shape)}, "
+                    f"and the model has {tuple(parameters[name].shape)}"
+                )
+        with torch.no_grad():
+            for name, weight in self._weights.items():
+                parameters[name].copy_(weight)
+
+    def load_memory(self, model: Transformer) -> Memory:
+        """What the optimizers remember of each parameter of the model, by name.
+
+        Raises:
+            CheckpointError: The file is missing or damaged, or does not fit the model.
+        """
+        memory: dict[torch.nn.Parameter, dict[str, torch.Tensor]] = {}
+        parameters = dict(model.named_parameters())
+        for key, tensor in self._remembered.items():
+            name, _, what = key.rpartition("/")
+            if name == _RANDOM:
+                continue
+            if name not in parameters or parameters[name].shape != tensor.shape:
+                raise _damaged(self.folder / _OPTIMIZER, f"{key} does not fit the model")
+            memory.setdefault(parameters[name], {})[what] = tensor
+        return memory
+
+    def random_states(self) -> dict[str, torch.Tensor]:
+        """The states of the random generators, by name.
+
+        Raises:
+            CheckpointError: The file is missing or damaged.
+        """
+        prefix = f"{_RANDOM}/"
+        return {
+            key.removeprefix(prefix): tensor
+            for key, tensor in self._remembered.items()
+            if key.startswith(prefix)
+        }
+
+    def verify(self) -> None:
+        """Reads all of it, to make sure that it is whole.
+
+        Raises:
+            CheckpointError: A file of it is missing or damaged.
+        """
+        assert self._weights is not None
+        assert self._remembered is not None
+
+    @cached_property
+    def _weights(self) -> dict[str, torch.Tensor]:
+        """By name, of the shapes that the config says."""
+        path = self.folder / _MODEL
+        shapes = {name: p.shape for name, p in self._outline.named_parameters()}
+        tensors = _read_tensors(path, self.state, tensor_bytes(self._outline))
+        if tensors.keys() != shapes.keys():
+            odd = sorted(tensors.keys() ^ shapes.keys())[0]
+            raise CheckpointError(f"{path}: its config has no match for {odd}", _DAMAGE_HINT)
+        for name, tensor in tensors.items():
+            if tensor.dtype != torch.float32:
+                raise _damaged(path, f"{name} holds {tensor.dtype}, not torch.float32")
+            if tensor.shape != shapes[name]:
+                raise CheckpointError(
+                    f"{path}: {name} is {tuple(tensor.shape)}, "
+                    f"but its config says {tuple(shapes[name])}",
+                    _DAMAGE_HINT,
+                )
+        return tensors
+
+    @cached_property
+    def _remembered(self) -> dict[str, torch.Tensor]:
+        # Two numbers for each parameter, at most.
+        return _read_tensors(self.folder / _OPTIMIZER, self.state, 2 * tensor_bytes(self._outline))
+
+    @cached_property
+    def _outline(self) -> Transformer:
+        model = outline(self.config.model, self.tokenizer.vocab_size)
+        size, memory = tensor_bytes(model), machine_memory()
+        if memory is not None and size > memory:
+            raise CheckpointError(
+                f"{self.folder}: its config says {size / 2**30:,.0f} GiB of weights, "
+                f"and this machine has {memory / 2**30:,.0f} GiB of memory",
+                _DAMAGE_HINT,
+            )
+        return model
 
 
 def save_checkpoint(
     checkpoints: Path,
     model: Transformer,
-    memory: Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]],
+    memory: Memory,
+    random: Mapping[str, torch.Tensor],
     config: Config,
     tokenizer: Tokenizer,
+    data: DataFacts,
     progress: Progress,
 ) -> Path:
     """Writes `step-XXXXXXXX/` beside, syncs it and renames it into place.
@@ -148,10 +290,15 @@ def save_checkpoint(
     Args:
         checkpoints: The run's folder of checkpoints.
         memory: What the optimizers remember of each parameter, by name.
+        random: The states of random generators, by name.
+        data: The text.
         progress: How far the run has come.
 
     Returns:
         The new folder.
+
+    Raises:
+        OSError: It cannot be written; what was there before is as it was.
     """
     # named_parameters names a tied weight once, as safetensors wants it.
     weights = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
@@ -160,11 +307,12 @@ def save_checkpoint(
         for name, parameter in model.named_parameters()
         for what, value in memory.get(parameter, {}).items()
     }
-    remembered["random/torch"] = torch.get_rng_state()
+    remembered |= {f"{_RANDOM}/{which}": state for which, state in random.items()}
     files = {_MODEL: save(weights), _OPTIMIZER: save(remembered)}
     state = State(
         **dict(progress),
         parameters=model.parameter_count(),
+        data=data,
         config=config,
         tokenizer=tokenizer.to_json(),
         versions={
@@ -172,19 +320,20 @@ def save_checkpoint(
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        sha256={name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
-    ).model_dump_json(indent=1)
+        sha256={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+    )
+    sealed = seal(state.model_dump(mode="json")).encode("utf-8", errors="surrogatepass")
 
     folder = checkpoints / f"step-{progress.step:08d}"
     if folder.exists():
-        write_whole(folder / _STATE, state)
+        write_whole(folder / _STATE, sealed)
         return folder
-    beside = checkpoints / f".{folder.name}.{os.getpid()}.tmp"
+    beside = checkpoints / f".{folder.name}.{os.getpid()}{UNFINISHED}"
     beside.mkdir()
     try:
-        for name, data in files.items():
-            write_whole(beside / name, data)
-        write_whole(beside / _STATE, state)
+        for name, content in files.items():
+            write_whole(beside / name, content)
+        write_whole(beside / _STATE, sealed)
         beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -193,41 +342,77 @@ def save_checkpoint(
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Reads all but the weights.
+    """Reads all but the tensors.
 
     Raises:
         CheckpointError: It is missing or damaged.
     """
     path = folder / _STATE
     try:
-        state = State.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            raw = file.read(_MOST_STATE_BYTES + 1)
     except FileNotFoundError:
         raise CheckpointError(f"no checkpoint at {folder}", _DAMAGE_HINT) from None
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}", _DAMAGE_HINT) from None
+    if len(raw) > _MOST_STATE_BYTES:
+        raise _damaged(path, f"it is larger than {_MOST_STATE_BYTES:,} bytes")
+    try:
+        record = json.loads(raw)
+        state = State.model_validate(record)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, wrong["loc"]))
-        what = f"{where}: {wrong['msg']}" if where else wrong["msg"]
-        hint = "it may be of another version of attn" if where == "format" else _DAMAGE_HINT
-        raise CheckpointError(f"{path} is damaged: {what}", hint) from None
+        if where == "format":
+            raise CheckpointError(
+                f"{path} is of another format than {FORMAT}",
+                "it was made by another version of attn; use that one",
+            ) from None
+        raise _damaged(path, f"{where}: {wrong['msg']}" if where else wrong["msg"]) from None
+    except RecursionError:
+        raise _damaged(path, "nested too deeply") from None
+    except ValueError as error:  # not JSON, not UTF-8, a number of thousands of digits
+        raise _damaged(path, str(error).partition("\n")[0]) from None
+    if state.sha256.get(_STATE) != _own_digest(record):
+        raise _damaged(path, "its checksum is wrong")
     tokenizer = tokenizer_from_json(state.tokenizer)
     if state.data.start_id >= tokenizer.vocab_size:
-        raise CheckpointError(f"{path} is damaged: data.start_id is no symbol", _DAMAGE_HINT)
+        raise _damaged(path, "data.start_id is no symbol")
     return Checkpoint(folder, state, tokenizer)
+
+
+def seal(record: dict[str, Any]) -> str:
+    """The text of a state.json, with the checksum of itself in it."""
+    sealed = {**record, "sha256": {**record["sha256"], _STATE: _own_digest(record)}}
+    return json.dumps(sealed, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 _DAMAGE_HINT = "use another run or checkpoint; `attn runs` lists them"
 
 
-def _read_tensors(path: Path, state: State) -> dict[str, torch.Tensor]:
+def _own_digest(record: dict[str, Any]) -> str:
+    """Of all but itself; of what the JSON says, so that its layout is free."""
+    others = {name: digest for name, digest in record["sha256"].items() if name != _STATE}
+    text = json.dumps({**record, "sha256": others}, sort_keys=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def _read_tensors(path: Path, state: State, most_bytes: int) -> dict[str, torch.Tensor]:
+    """The tensors of a file that has its checksum, and no more bytes than it can need."""
     try:
+        if path.stat().st_size > most_bytes + _HEADER_BYTES:
+            raise _damaged(path, "it is larger than its config says")
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != state.sha256.get(path.name):
-            raise CheckpointError(f"{path} is damaged: its checksum is wrong", _DAMAGE_HINT)
+            raise _damaged(path, "its checksum is wrong")
         return load(data)
     except FileNotFoundError:
         raise CheckpointError(f"{path} is missing", _DAMAGE_HINT) from None
     except (OSError, SafetensorError) as error:
-        what = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path} is damaged: {what}", _DAMAGE_HINT) from None
+        raise _damaged(path, str(error).partition("\n")[0]) from None
+    except (KeyError, ValueError, RuntimeError) as error:  # a format that torch does not have
+        raise _damaged(path, f"{type(error).__name__}: {error}".partition("\n")[0]) from None
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged: {what}", _DAMAGE_HINT)

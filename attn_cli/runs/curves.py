@@ -23,7 +23,8 @@ def draw_curves(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
         figure = Figure(figsize=(7, 4), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        axes.plot([m.chars for m in metrics], [m.train_loss for m in metrics], label="train", lw=1)
+        trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
+        axes.plot(*zip(*trained, strict=True), label="train", lw=1)
         if evaluated:
             chars, losses = zip(*evaluated, strict=True)
             axes.plot(chars, losses, label="validation", marker="o", ms=4)

@@ -1,8 +1,14 @@
-"""Files that are whole or absent, whatever happens while they are written."""
+"""Files that are whole or absent, whatever happens while they are written.
+
+What cannot be written raises an `OSError` that names the file itself, not what was
+written beside it on the way.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -11,18 +17,39 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
     Text is written as UTF-8. After a crash the old or the new content is there,
     never a part of either.
+
+    Raises:
+        OSError: It cannot be written; the old content is still there.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
+    beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
+    with _naming(path):
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def append(path: Path, text: str) -> None:
+    """Adds to the end of a file that grows, handed to the system at once.
+
+    Raises:
+        OSError: It cannot be written; a part of the text may be there.
+    """
+    with _naming(path), path.open("a", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+
+
+def sync_file(path: Path) -> None:
+    """Makes what was appended to a file durable, if it is there."""
+    if path.exists():
+        with _naming(path), path.open("rb+") as file:
             os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -34,3 +61,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+# How the names of files and folders end that are still being written.
+UNFINISHED = ".tmp"
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """A full disk does not say which file it had no room for."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None

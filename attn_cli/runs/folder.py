@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Iterator
@@ -24,10 +25,11 @@ from pathlib import Path
 from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, InputError, RunError
-from attn_cli.runs.durable import write_whole
+from attn_cli.runs.durable import UNFINISHED, append, write_whole
 from attn_cli.text.tokenizer import Tokenizer
 
-_STEP_FOLDER = re.compile(r"step-\d{8,}")
+_STEP_FOLDER = re.compile(r"step-[0-9]{8,20}")
+_LONGEST_POINTER = 100  # characters
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,35 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    @property
+    def lock(self) -> Path:
+        return self.checkpoints / ".lock"
+
+    @property
+    def lock_holder(self) -> Path:
+        return self.checkpoints / ".pid"
+
+    def require_unused(self) -> None:
+        """Makes sure that nothing is there but what a run leaves that was killed as it began.
+
+        Raises:
+            InputError: Something is.
+        """
+        names = {path.name for path in self.path.iterdir()}
+        if names == {self.checkpoints.name} and self.checkpoints.is_dir():
+            names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
+        if not names:
+            return
+        go_on = f"go on with it: attn train --resume {shlex.quote(str(self.path))}"
+        raise InputError(
+            f"output folder {self.path} is not empty",
+            f"name a new one{f', or {go_on}' if is_run(self.path) else ''}; "
+            "attn never overwrites anything",
+        )
+
     def describe(self, config: Config, tokenizer: Tokenizer) -> None:
         """Writes config.yaml and tokenizer.json: from here on the folder is a run."""
-        self.checkpoints.mkdir()
+        self.checkpoints.mkdir(exist_ok=True)
         self.settle(config)
         write_whole(self.tokenizer, json.dumps(tokenizer.to_json(), ensure_ascii=False))
 
@@ -86,7 +114,15 @@ class RunFolder:
         Raises:
             CheckpointError: There is none yet.
         """
-        return self.checkpoint("best" if (self.checkpoints / "best").exists() else "latest")
+        for which in ("best", "latest"):
+            if (self.checkpoints / which).exists():
+                return self.checkpoint(which)
+        # Killed just before the first pointer was written.
+        for folder in self.step_folders():
+            return folder
+        raise CheckpointError(
+            f"run {self.path} has no checkpoint", "train it for longer, or use another run"
+        )
 
     def checkpoint(self, which: str) -> Path:
         """The folder that `latest` or `best` names.
@@ -96,7 +132,8 @@ class RunFolder:
         """
         pointer = self.checkpoints / which
         try:
-            name = pointer.read_text(encoding="utf-8").strip()
+            with pointer.open(encoding="utf-8") as file:
+                name = file.read(_LONGEST_POINTER).strip()
         except FileNotFoundError:
             raise CheckpointError(
                 f"run {self.path} has no checkpoint", "train it for longer, or use another run"
@@ -114,6 +151,13 @@ class RunFolder:
         """Makes `latest` or `best` name a checkpoint."""
         write_whole(self.checkpoints / which, checkpoint.name + "\n")
 
+    def step_folders(self) -> list[Path]:
+        """The checkpoints that are there, whole or not, the newest first."""
+        if not self.checkpoints.is_dir():
+            return []
+        found = [path for path in self.checkpoints.iterdir() if _STEP_FOLDER.fullmatch(path.name)]
+        return sorted(found, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+
     def prune(self, keep: int) -> None:
         """Deletes all but the newest `keep` checkpoints and those that a pointer names."""
         pointed = {
@@ -121,15 +165,35 @@ class RunFolder:
             for which in ("latest", "best")
             if (self.checkpoints / which).exists()
         }
-        steps = sorted(p for p in self.checkpoints.iterdir() if _STEP_FOLDER.fullmatch(p.name))
-        for folder in steps[:-keep]:
+        for folder in self.step_folders()[keep:]:
             if folder not in pointed:
-                shutil.rmtree(folder)
+                # Gone at once: a checkpoint that is half deleted must not look like a damaged one.
+                going = folder.with_name(f".{folder.name}{UNFINISHED}")
+                folder.replace(going)
+                shutil.rmtree(going)
 
     def append_sample(self, step: int, val_loss: float, text: str) -> None:
-        """Adds what the model wrote at an evaluation to samples.txt."""
-        with self.samples.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"=== step {step} · val loss {val_loss:.4f}\n{text}\n\n")
+        """Adds what the model wrote at an evaluation to samples.txt.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        append(self.samples, f"{_sample_heading(step)}val loss {val_loss:.4f}\n{text}\n\n")
+
+    def sample(self, step: int) -> str:
+        """What the model wrote at the evaluation after a step; empty if that is not there."""
+        try:
+            text = self.samples.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return ""
+        before, heading, after = text.rpartition(_sample_heading(step))
+        if not heading or (before and not before.endswith("\n")):
+            return ""
+        return after.partition("\n")[2].split("\n\n=== step ")[0]
+
+
+def _sample_heading(step: int) -> str:
+    return f"=== step {step} · "
 
 
 def runs_root() -> Path:
@@ -150,12 +214,8 @@ def create_run(out: Path | None, name: str) -> RunFolder:
     """
     try:
         run = RunFolder(_new_folder(name) if out is None else out)
-        if run.path.is_dir() and any(run.path.iterdir()):
-            raise InputError(
-                f"output folder {run.path} is not empty",
-                "name a new one; attn never overwrites a run",
-            )
         run.path.mkdir(parents=True, exist_ok=True)
+        run.require_unused()
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"output {out} is not a folder", "name a new folder") from None
     except OSError as error:
@@ -174,15 +234,34 @@ def find_run(path: Path | None) -> RunFolder:
     """
     if path is not None:
         for candidate in (path, runs_root() / path):
-            if (candidate / "config.yaml").is_file():
+            if is_run(candidate):
                 return RunFolder(candidate)
         if path.exists():
-            raise CheckpointError(f"{path} is not a run", "a run is a folder with a config.yaml")
+            raise CheckpointError(
+                f"{path} is not a run", "a run is a folder with a config.yaml, made by attn train"
+            )
         raise CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
     for run in list_runs():
-        if (run.checkpoints / "latest").exists():
+        if run.step_folders():
             return run
     raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+
+
+def newest_run() -> RunFolder:
+    """The run that was begun or gone on with last, whether it has a checkpoint or not.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    for run in list_runs():
+        return run
+    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run: it has a configuration, or a checkpoint, which holds one."""
+    run = RunFolder(path)
+    return run.config.is_file() or bool(run.step_folders())
 
 
 def list_runs() -> Iterator[RunFolder]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
+
+from attn_cli.runs.durable import append, write_whole
 
 
 @dataclass(frozen=True)
@@ -16,21 +19,25 @@ class StepMetrics:
     Attributes:
         step: Optimizer steps done.
         chars: Characters trained on so far.
-        seconds: Time since the start of the run.
-        train_loss: Mean loss since the last line, nats per character.
+        seconds: Time that the run has taken so far.
+        train_loss: Mean loss since the last line, nats per character; None where no step
+            since then could be applied.
         lr: The step size.
-        grad_norm: Length of the gradient before clipping.
+        grad_norm: Length of the last gradient before clipping; None as for the loss.
         chars_per_second: Training speed since the last line, without evaluation and saving.
+        skipped_steps: Steps since the last line that were not applied, because their
+            loss or gradient was not a number.
         val_loss: Exact loss on the validation split, where it was evaluated.
     """
 
     step: int
     chars: int
     seconds: float
-    train_loss: float
+    train_loss: float | None
     lr: float
-    grad_norm: float
+    grad_norm: float | None
     chars_per_second: float
+    skipped_steps: int = 0
     val_loss: float | None = None
 
     @property
@@ -44,24 +51,78 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def append_metrics(path: Path, metrics: StepMetrics) -> None:
-    """Adds one line, flushed to the system at once."""
-    record = {key: _rounded(value) for key, value in asdict(metrics).items() if value is not None}
+def metrics_line(metrics: StepMetrics) -> str:
+    """One line of the file, without its newline; what was not measured is left out."""
+    record: dict[str, Any] = {
+        key: _rounded(value) for key, value in asdict(metrics).items() if value is not None
+    }
+    if not metrics.skipped_steps:
+        del record["skipped_steps"]
     if metrics.val_bits_per_char is not None:
         record["val_bits_per_char"] = _rounded(metrics.val_bits_per_char)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+    return json.dumps(record)
+
+
+def append_metrics(path: Path, line: str) -> None:
+    """Adds one line, handed to the system at once.
+
+    Raises:
+        OSError: It cannot be written; a part of the line may be there.
+    """
+    append(path, line + "\n")
 
 
 def read_metrics(path: Path) -> Iterator[StepMetrics]:
-    """The lines of a run, oldest first."""
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            record = json.loads(line)
-            record.pop("val_bits_per_char", None)
-            yield StepMetrics(**record)
+    """The lines of a run, oldest first; a line that is torn or is none is left out."""
+    for line in _lines(path):
+        metrics = _parsed(line)
+        if metrics is not None:
+            yield metrics
+
+
+def rewind_metrics(path: Path, step: int, last_line: str | None) -> None:
+    """Takes the file back to where it was when a step was saved.
+
+    Lines of later steps go, as do torn ones: a run that goes on from that step writes
+    them again.
+
+    Args:
+        step: The step that was saved.
+        last_line: The last line that there was then.
+    """
+    kept, latest = [], 0
+    for line in [*_lines(path), *([] if last_line is None else [last_line])]:
+        metrics = _parsed(line)
+        if metrics is not None and latest < metrics.step <= step:
+            kept.append(line)
+            latest = metrics.step
+    whole = "".join(f"{line}\n" for line in kept)
+    before = path.read_bytes() if path.exists() else b""
+    if before != whole.encode():
+        write_whole(path, whole)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    if path.exists():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                yield line.rstrip("\n")
+
+
+_FIELDS = frozenset(field.name for field in fields(StepMetrics))
+
+
+def _parsed(line: str) -> StepMetrics | None:
+    try:
+        record = json.loads(line)
+        numbers = {key: record.get(key) for key in _FIELDS if key in record}
+        missing = {"train_loss": None, "grad_norm": None}
+        metrics = StepMetrics(**{**missing, **numbers})
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    values = (value for value in asdict(metrics).values() if value is not None)
+    whole = all(type(value) in (int, float) for value in values)
+    return metrics if whole else None
 
 
 def _rounded(value: float) -> float:

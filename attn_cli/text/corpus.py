@@ -103,9 +103,10 @@ def load_corpus(
     unknown: UnknownPolicy = "transliterate",
     validation_fraction: float = 0.1,
     in_memory_limit: int = IN_MEMORY_LIMIT,
+    expected: tuple[str, int] | None = None,
 ) -> Corpus:
     """Reads and encodes a whole text, and splits it; see `load_text`."""
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit)
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
     return Corpus(**vars(encoded), validation_fraction=validation_fraction)
 
 
@@ -114,6 +115,7 @@ def load_text(
     tokenizer: TokenizerKind | Tokenizer,
     unknown: UnknownPolicy = "transliterate",
     in_memory_limit: int = IN_MEMORY_LIMIT,
+    expected: tuple[str, int] | None = None,
 ) -> EncodedText:
     """Reads and encodes a whole text.
 
@@ -122,9 +124,11 @@ def load_text(
         tokenizer: Which kind to make, or one that a run already has.
         unknown: What to do with characters outside the vocabulary.
         in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
+        expected: The SHA-256 and the length in characters that the text has to have.
 
     Raises:
-        TextError: the text cannot be read, is empty, or does not fit the vocabulary.
+        TextError: the text cannot be read, is empty, is not the expected one, or does
+            not fit the vocabulary.
         RunError: the ids of a large text cannot be kept on disk.
     """
     source = text if isinstance(text, Source) else open_source(text)
@@ -132,6 +136,14 @@ def load_text(
     if facts.chars == 0:
         raise TextError(
             f"the text is empty: {', '.join(source.names)}", hint="give a file that has text"
+        )
+    if expected is not None and facts.sha256 != expected[0]:
+        more = facts.chars - expected[1]
+        how = f"{abs(more):,} characters {'longer' if more > 0 else 'shorter'}"
+        raise TextError(
+            f"{', '.join(source.names)} has changed since: it is "
+            f"{how if more else 'as long as before, but not the same'}",
+            hint="bring the text back as it was, or name its copy",
         )
     if isinstance(tokenizer, Tokenizer):
         made, way_out = (

@@ -1,5 +1,6 @@
 """Ids of large texts on disk, written once and mapped into memory."""
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -22,8 +23,9 @@ def cached_ids(
 ) -> tuple[Ids, dict[str, Any]]:
     """The ids stored under `key`, mapped from disk; made from `pieces` if they are not there.
 
-    A file beside the ids holds their number and the notes. It is written last, so
-    ids without it, or of another number, are not whole and are made again.
+    A file beside the ids holds their number, their checksum and the notes. It is written
+    last, so ids without it, or of another number or checksum, are not whole and are made
+    again.
     Processes that want the same ids at the same time wait for the one that makes them.
 
     Args:
@@ -59,6 +61,9 @@ def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[Ids, dict[str, 
         number, notes = stored["number"], stored["notes"]
         if ids_path.stat().st_size != number * dtype.itemsize:
             return None
+        with ids_path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != stored["sha256"]:
+                return None
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     return np.memmap(ids_path, dtype=dtype, mode="r", shape=(number,)), notes
@@ -68,16 +73,17 @@ def _write(
     folder: Path, key: str, pieces: Iterator[Ids], notes: Callable[[], dict[str, Any]]
 ) -> None:
     partial = folder / f"{key}.partial"
-    number = 0
+    number, digest = 0, hashlib.sha256()
     try:
         with partial.open("wb") as stream:
             for piece in pieces:
                 stream.write(piece.data)
+                digest.update(piece.data)
                 number += len(piece)
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(folder / f"{key}.ids")
-        stored = {"number": number, "notes": notes()}
+        stored = {"number": number, "sha256": digest.hexdigest(), "notes": notes()}
         partial.write_text(json.dumps(stored), encoding="utf-8")
         partial.replace(folder / f"{key}.json")
     finally:

@@ -20,6 +20,8 @@ class AdamW(Optimizer):
         weight_decay: Pull towards 0, times the step size.
     """
 
+    remembers = ("mean", "mean_square")
+
     def __init__(
         self,
         parameters: Iterable[torch.nn.Parameter],
@@ -37,13 +39,7 @@ class AdamW(Optimizer):
         moved = [parameter for parameter in self.parameters if parameter.grad is not None]
         if not moved:
             return
-        for parameter in moved:
-            if parameter not in self.state:
-                self.state[parameter] = {
-                    "mean": torch.zeros_like(parameter),
-                    "mean_square": torch.zeros_like(parameter),
-                }
-        memories = [self.state[parameter] for parameter in moved]
+        memories = [self.memory(parameter) for parameter in moved]
         # The kernel adds one to each, and corrects the means by it for their start at 0.
         steps = torch.full((len(moved),), float(done), device=moved[0].device).unbind()
         adamw(

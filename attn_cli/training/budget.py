@@ -51,12 +51,15 @@ class TimeBudget:
 
     Args:
         seconds: From `started` to the end, the last evaluation and checkpoint included.
-        started: A reading of `time.monotonic()`.
+        started: A reading of `time.monotonic()`; of a run that goes on, as if it had
+            never stopped.
+        trained: Seconds that a run that goes on had taken for the steps before.
     """
 
-    def __init__(self, seconds: float, started: float) -> None:
+    def __init__(self, seconds: float, started: float, trained: float = 0.0) -> None:
         self.seconds = seconds
         self.started = started
+        self.trained = trained
         self.reserved = 0.0
         self.reserved_at = started
         self.first_step: float | None = None
@@ -66,7 +69,7 @@ class TimeBudget:
         now = time.monotonic()
         if self.first_step is None:
             self.first_step = now
-        trained = now - self.first_step
+        trained = self.trained + now - self.first_step
         left = max(0.0, self._end() - now)
         return done * (1.0 + left / trained) if done and trained > 0 else math.inf
 

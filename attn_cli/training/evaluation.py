@@ -6,6 +6,7 @@ Shapes: B batch, T time (characters), V vocabulary.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import torch
@@ -65,3 +66,21 @@ def evaluate(model: Transformer, ids: Ids) -> Evaluation:
         chars += y.numel()
     model.train(was_training)
     return Evaluation(loss=total / chars, chars=chars)
+
+
+def evaluation_seconds(model: Transformer, ids: Ids, budget: float) -> float:
+    """What an evaluation of `ids` (N,) will take, curves and a sample included, from a part of it.
+
+    Args:
+        model: What to evaluate.
+        ids: The whole text.
+        budget: Seconds of the whole run, of which this takes a small share.
+    """
+    for size in (CHARS_AT_ONCE, 4 * CHARS_AT_ONCE):  # the first of a shape is slower
+        part = ids[:size]
+        begin = time.monotonic()
+        evaluate(model, part)
+        seconds = (time.monotonic() - begin) * len(ids) / len(part)
+        if time.monotonic() - begin > 0.01 * budget:
+            break
+    return seconds + 2.0

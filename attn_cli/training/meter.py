@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
-import torch
+from attn_cli.runs.checkpoint import SinceLine
+from attn_cli.training.step import Outcome
 
 
 @dataclass(frozen=True)
@@ -13,42 +13,55 @@ class Reading:
     """What a meter says of the steps since it was read before.
 
     Attributes:
-        loss: Mean training loss, nats per character.
-        norm: Length of the last gradient, before clipping.
+        loss: Mean training loss of the steps that were applied, nats per character;
+            None where none was.
+        norm: Length of the last gradient that was applied, before clipping.
         rate: The last step size.
         seconds: Time in steps.
-        steps: How many.
+        steps: How many, applied or not.
+        skipped: How many were not applied.
     """
 
-    loss: float
-    norm: float
+    loss: float | None
+    norm: float | None
     rate: float
     seconds: float
     steps: int
+    skipped: int
 
 
 class Meter:
     """Sums over the steps since it was read last.
 
-    Losses stay on the device until they are read, so that no step waits for them.
+    Args:
+        since_line: What a run that goes on had measured since its last line.
     """
 
-    def __init__(self) -> None:
-        self._losses: list[torch.Tensor] = []
-        self._seconds = 0.0
+    def __init__(self, since_line: SinceLine) -> None:
+        self.since_line = since_line
 
-    def add(self, loss: torch.Tensor, norm: torch.Tensor, rate: float, seconds: float) -> None:
-        """Counts a step: its mean loss, the length of its gradient, its step size, its seconds."""
-        self._losses.append(loss)
-        self._norm, self._rate = norm, rate
-        self._seconds += seconds
+    def add(self, outcome: Outcome, rate: float, seconds: float) -> None:
+        """Counts a step, its step size and its seconds."""
+        since, applied = self.since_line, outcome.applied
+        self.since_line = SinceLine(
+            steps=since.steps + applied,
+            skipped=since.skipped + (not applied),
+            loss=since.loss + (outcome.loss if applied else 0.0),
+            norm=outcome.norm if applied else since.norm,
+            rate=rate,
+            seconds=since.seconds + seconds,
+        )
 
     def read(self) -> Reading:
         """Means and sums of the steps since the last reading; starts anew."""
-        begin = time.perf_counter()
-        loss, norm = float(torch.stack(self._losses).mean()), float(self._norm)
-        # On a device that computes on its own, this is where its work is waited for.
-        seconds = self._seconds + time.perf_counter() - begin
-        reading = Reading(loss, norm, self._rate, seconds, len(self._losses))
-        self._losses, self._seconds = [], 0.0
+        since = self.since_line
+        reading = Reading(
+            loss=since.loss / since.steps if since.steps else None,
+            norm=since.norm,
+            rate=since.rate,
+            seconds=since.seconds,
+            steps=since.steps + since.skipped,
+            skipped=since.skipped,
+        )
+        self.since_line = SinceLine()
         return reading

@@ -39,6 +39,8 @@ class Muon(Optimizer):
         weight_decay: Pull towards 0, times the step size.
     """
 
+    remembers = ("momentum",)
+
     def __init__(
         self,
         parameters: Iterable[torch.nn.Parameter],
@@ -68,7 +70,7 @@ class Muon(Optimizer):
     ) -> None:
         """One step of N matrices with the same two sides."""
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        memories = [self._memory(matrix) for matrix in matrices]
+        memories = [self.memory(matrix)["momentum"] for matrix in matrices]
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
         together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
@@ -79,11 +81,6 @@ class Muon(Optimizer):
             far = rate * max(1.0, rows / columns) ** 0.5
             matrix.mul_(1.0 - rate * self.weight_decay)
             matrix.add_(update.mT if rows > columns else update, alpha=-far)
-
-    def _memory(self, matrix: torch.nn.Parameter) -> torch.Tensor:
-        if matrix not in self.state:
-            self.state[matrix] = {"momentum": torch.zeros_like(matrix)}
-        return self.state[matrix]["momentum"]
 
 
 def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:

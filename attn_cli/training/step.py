@@ -7,12 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import WorkingModel
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a step.
+
+    Attributes:
+        loss: Mean loss of its batch, nats per character.
+        norm: Length of the gradient, before clipping.
+        applied: Whether the weights moved: not where one of the two is no number.
+    """
+
+    loss: float
+    norm: float
+    applied: bool
 
 
 def train_step(
@@ -25,8 +41,11 @@ def train_step(
     micro_batch: int,
     learning_rate_share: float,
     grad_clip: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> Outcome:
     """Gradients of one batch, clipped and applied.
+
+    Where the loss or the gradient is not a finite number, nothing moves: neither the
+    weights nor what the optimizers remember.
 
     Args:
         working: The model that computes, and the one that learns.
@@ -37,10 +56,6 @@ def train_step(
         micro_batch: Sequences in memory at once; divides B.
         learning_rate_share: The step size, as a share of the highest.
         grad_clip: The longest gradient applied as it is; 0 for no limit.
-
-    Returns:
-        The mean loss in nats per character and the length of the gradient before
-        clipping, both still on the device, so that nothing waits for them.
     """
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
@@ -50,12 +65,17 @@ def train_step(
         working.collect_gradients()
         total += loss.detach()
     norm = torch.nn.utils.clip_grad_norm_(working.master.parameters(), grad_clip or math.inf)
-    for optimizer in optimizers:
-        optimizer.step(done, learning_rate_share)
+    # On a GPU this waits for the device: the price of never applying a step that is broken.
+    loss, length = torch.stack((total, norm)).tolist()
+    applied = math.isfinite(loss) and math.isfinite(length)
+    if applied:
+        for optimizer in optimizers:
+            optimizer.step(done, learning_rate_share)
     for parameter in working.master.parameters():
         parameter.grad = None
-    working.refresh()
-    return total, norm
+    if applied:
+        working.refresh()
+    return Outcome(loss, length, applied)
 
 
 def mean_loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,9 @@
 The loop decides when something happens; what happens is elsewhere: the step in
 `step.py`, its size in `schedule.py`, the end in `budget.py`. Whoever watches gets
 every measurement through an `Observer`.
+
+All that decides what comes next is in a checkpoint. So a run that was stopped, after
+whatever step and in whatever way, goes on bit for bit as if it had not been.
 """
 
 from __future__ import annotations
@@ -15,22 +18,25 @@ from dataclasses import dataclass
 import torch
 
 from attn_cli.config.schema import Config
-from attn_cli.errors import RunError
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.checkpoint import DataFacts, Progress, save_checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, DataFacts, Progress, save_checkpoint
+from attn_cli.runs.durable import sync_file
 from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.metrics import StepMetrics, append_metrics
+from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
 from attn_cli.training.compilation import WORTHWHILE_SECONDS, CompilationError, compiled
-from attn_cli.training.evaluation import CHARS_AT_ONCE, evaluate
+from attn_cli.training.evaluation import evaluate, evaluation_seconds
+from attn_cli.training.failures import BrokenDownError
 from attn_cli.training.meter import Meter
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.observer import Observer
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
+from attn_cli.training.random_state import random_states, set_random_states
 from attn_cli.training.schedule import learning_rate
+from attn_cli.training.stability import Stability
 from attn_cli.training.step import train_step
 
 # The first steps are slower than the rest: caches are cold and kernels are being chosen.
@@ -44,10 +50,11 @@ class TrainResult:
     Attributes:
         steps: Optimizer steps done.
         chars: Characters trained on.
-        seconds: Time from the start to the end of the run.
+        seconds: Time that the run has taken.
         parameters: Learned numbers.
-        val_loss: The lowest exact validation loss, nats per character.
-        best_step: The step that had it.
+        val_loss: The lowest exact validation loss, nats per character; None where the
+            run was stopped before its first evaluation.
+        best_step: The step that had it; 0 where there is none.
         interrupted: Whether the run was stopped before its budget was spent.
     """
 
@@ -55,7 +62,7 @@ class TrainResult:
     chars: int
     seconds: float
     parameters: int
-    val_loss: float
+    val_loss: float | None
     best_step: int
     interrupted: bool
 
@@ -67,92 +74,107 @@ class Trainer:
         config: The run's configuration; its text is already in `corpus`.
         corpus: The text, long enough for the config's `block_size`.
         device: Where to compute.
-        started: A reading of `time.monotonic()` at the start of the run.
+        started: A reading of `time.monotonic()` when this process began.
+        weights: A checkpoint whose weights a new run begins with.
+        resumed: The checkpoint that a run goes on from.
+
+    Raises:
+        CheckpointError: A checkpoint is damaged, or does not fit the config.
     """
 
     def __init__(
-        self, config: Config, corpus: Corpus, *, device: torch.device, started: float
+        self,
+        config: Config,
+        corpus: Corpus,
+        *,
+        device: torch.device,
+        started: float,
+        weights: Checkpoint | None = None,
+        resumed: Checkpoint | None = None,
     ) -> None:
         self.config = config
         self.corpus = corpus
         self.device = device
-        self.started = started
+        before = resumed.state if resumed else Progress()
+        # As if the process had begun earlier by what the run had already taken.
+        self.started = started - before.seconds
 
         torch.manual_seed(config.train.seed)
-        self.model = Transformer(config.model, corpus.tokenizer.vocab_size).to(device)
+        self.model = Transformer(config.model, corpus.tokenizer.vocab_size)
+        for checkpoint in filter(None, (resumed or weights,)):
+            checkpoint.load_weights(self.model)
+        self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
         self.working = WorkingModel(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train)
+        if resumed:
+            for optimizer in self.optimizers:
+                optimizer.restore(resumed.load_memory(self.model))
+            set_random_states(resumed.random_states(), device)
         self.micro_batch = choose_micro_batch(config, device)
         self.batches = Batches(
             corpus.train, config.model.block_size, config.train.batch_size, config.train.seed
         )
         self.budget: Budget = StepBudget(config.train.steps)
         if config.train.minutes is not None:
-            self.budget = TimeBudget(60 * config.train.minutes, started)
+            self.budget = TimeBudget(60 * config.train.minutes, self.started, before.seconds)
 
-        self.step = 0
-        self.best_step = 0
-        self.best_val_loss = math.inf
-        self._evaluations_since_best = 0
-        self._meter = Meter()
-        self._fastest = math.inf  # seconds of the fastest step so far
+        self.step = before.step
+        self.best_step = before.best_step
+        self.best_val_loss = math.inf if before.best_val_loss is None else before.best_val_loss
+        self._evaluations_since_best = before.evaluations_since_best
+        self._looked = before.looked  # whether what is due after the last step was done
+        self._last_line = before.last_line  # of the metrics
+        self._meter = Meter(before.since_line)
+        self._stability = Stability(config.train, before.skipped_in_a_row, before.lowest_train_loss)
+        self._fastest = math.inf if before.fastest_step is None else before.fastest_step  # seconds
+        self._compiling_settled = config.train.compile is False
+        self.ended = before.ended
+        if resumed and resumed.config.train != config.train:
+            # It may have been given more to do, or less.
+            spent = self.step > 0 and self.budget.spent(self.step)
+            self.ended = self._looked and (spent or self._out_of_patience())
 
     def fit(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
     ) -> TrainResult:
-        """Trains until the budget is spent or `stop_wanted()`, and saves either way.
+        """Trains until the budget is spent, or saves and leaves when `stop_wanted()`.
 
         Args:
-            run: A new folder, which all that comes of the run goes into.
+            run: The folder which all that comes of the run goes into.
             observer: Is told of every measurement.
-            stop_wanted: Asked after each step.
+            stop_wanted: Asked between two steps, and before what is due after one.
 
         Raises:
-            RunError: The loss is no longer a number.
+            BrokenDownError: Too many steps in a row, or an evaluation, gave no number.
+            OSError: Something could not be written.
         """
         settings = self.config.train
         observer.began(self.model, self.precision, self.device.type)
-        if settings.minutes is not None:
-            self.budget.reserve(self._evaluation_guess(60 * settings.minutes))
-        while True:
-            total_steps = self.budget.total_steps(self.step)
-            self._train_step(learning_rate(self.step, total_steps, settings))
-            if self.step == self._step_to_compile():
-                self._settle_compiling(run, total_steps, observer)
-            stopped = stop_wanted()
-            last = stopped or self.budget.spent(self.step)
+        if settings.minutes is not None and not self.ended:
+            validation = self.corpus.validation
+            self.budget.reserve(
+                evaluation_seconds(self.working.model, validation, 60 * settings.minutes)
+            )
+        while not self.ended:
+            if stop_wanted():
+                self._save(run)
+                return self._result(interrupted=True)
+            if not self._looked:
+                self._look(run, observer)
+                continue
+            if not self._compiling_settled and self.step >= self._step_to_compile():
+                self._settle_compiling(run, observer, stop_wanted)
+                continue
+            self._train_step()
+        return self._result(interrupted=False)
 
-            if stopped:
-                # What is there is safe before anything else is tried.
-                self._save(run)
-            if last or (self.step % settings.eval_every == 0 and self.budget.has_room()):
-                begin = time.monotonic()
-                metrics = self._evaluate(run)
-                self._save(run)
-                observer.stepped(metrics, total_steps)
-                self._show(observer, metrics)
-                # The last evaluation will take as long again.
-                self.budget.reserve(time.monotonic() - begin)
-                if self._out_of_patience() and not last:
-                    observer.noticed(
-                        f"no better validation loss in {self._evaluations_since_best} evaluations: "
-                        f"ended at step {self.step:,}, the best was at {self.best_step:,}"
-                    )
-                    return self._result(stopped)
-            elif self.step % settings.checkpoint_every == 0:
-                observer.stepped(self._log(run), total_steps)
-                self._save(run)
-            elif self.step % settings.log_every == 0:
-                observer.stepped(self._log(run), total_steps)
-            if last:
-                return self._result(stopped)
-
-    def _train_step(self, rate: float) -> None:
+    def _train_step(self) -> None:
         begin = time.perf_counter()
         settings = self.config.train
+        rate = learning_rate(self.step, self.budget.total_steps(self.step), settings)
         x, y = (self._moved(ids) for ids in self.batches.batch(self.step))  # (B, T)
-        loss, norm = train_step(
+        outcome = train_step(
             self.working,
             self.optimizers,
             x,
@@ -163,11 +185,11 @@ class Trainer:
             grad_clip=settings.grad_clip,
         )
         self.step += 1
-        if self.step <= STEPS_TO_JUDGE_SPEED and self.device.type == "cuda":
-            torch.cuda.synchronize()  # else only the asking is timed, not the work
+        self._looked = False
         seconds = time.perf_counter() - begin
         self._fastest = min(self._fastest, seconds)
-        self._meter.add(loss, norm, rate, seconds)
+        self._meter.add(outcome, rate, seconds)
+        self._stability.stepped(outcome.applied, self.step)
 
     def _moved(self, ids: torch.Tensor) -> torch.Tensor:
         if self.device.type != "cuda":
@@ -175,123 +197,158 @@ class Trainer:
         # From pinned memory the copy goes on beside what the device still computes.
         return ids.pin_memory().to(self.device, non_blocking=True)
 
+    def _look(self, run: RunFolder, observer: Observer) -> None:
+        """Does what is due after a step: a line, an evaluation, a checkpoint."""
+        settings, budget = self.config.train, self.budget
+        last = budget.spent(self.step)
+        evaluates = last or (self.step % settings.eval_every == 0 and budget.has_room())
+        saves = evaluates or self.step % settings.checkpoint_every == 0
+        if evaluates:
+            begin = time.monotonic()
+            self._evaluate(run, observer)
+            # The last evaluation will take as long again.
+            budget.reserve(time.monotonic() - begin)
+            self.ended = last or self._out_of_patience()
+            if self.ended and not last:
+                observer.noticed(
+                    f"no better validation loss in {self._evaluations_since_best} evaluations: "
+                    f"ended at step {self.step:,}, the best was at {self.best_step:,}"
+                )
+        elif saves or self.step % settings.log_every == 0:
+            self._log(run, observer)
+        self._looked = True
+        if saves:
+            self._save(run)
+
     def _step_to_compile(self) -> int:
         """After which step to compile or not: `auto` has to see how fast they are."""
         return STEPS_TO_JUDGE_SPEED if self.config.train.compile == "auto" else 1
 
-    def _settle_compiling(self, run: RunFolder, total_steps: float, observer: Observer) -> None:
+    def _settle_compiling(
+        self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
+    ) -> None:
         """Compiles where it was asked for or pays; the run's configuration says what came of it."""
         wanted = self.config.train.compile
         if wanted == "auto":
+            total_steps = self.budget.total_steps(self.step)
             left = self._fastest * (total_steps - self.step)  # seconds
             wanted = left > WORTHWHILE_SECONDS and self.device.type != "mps"
         if wanted:
-            wanted = self._compile(observer)
-        train = self.config.train.model_copy(update={"compile": wanted})
-        self.config = self.config.model_copy(update={"train": train})
-        run.settle(self.config)
-
-    def _compile(self, observer: Observer) -> bool:
-        begin = time.monotonic()
-        x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
-        try:
-            self.working.trained = compiled(self.working.model, x, y)
-        except CompilationError as error:
-            observer.noticed(f"not compiled, steps are slower: {error}")
-            return False
-        observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
-        return True
-
-    def _evaluation_guess(self, budget: float) -> float:
-        """Seconds that an evaluation will take, curves and a sample included, from a part of it.
-
-        Args:
-            budget: Seconds of the whole run, of which this takes a small share.
-        """
-        validation = self.corpus.validation
-        for size in (CHARS_AT_ONCE, 4 * CHARS_AT_ONCE):  # the first of a shape is slower
-            part = validation[:size]
             begin = time.monotonic()
-            evaluate(self.working.model, part)
-            seconds = (time.monotonic() - begin) * len(validation) / len(part)
-            if time.monotonic() - begin > 0.01 * budget:
-                break
-        return seconds + 2.0
+            x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
+            try:
+                self.working.trained = compiled(self.working.model, x, y)
+                observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
+            except CompilationError as error:
+                if stop_wanted():
+                    return  # The interrupt reaches the compiler's own processes, too.
+                observer.noticed(f"not compiled, steps are slower: {error}")
+                wanted = False
+        self._compiling_settled = True
+        if wanted != self.config.train.compile:
+            train = self.config.train.model_copy(update={"compile": wanted})
+            self.config = self.config.model_copy(update={"train": train})
+            run.settle(self.config)
 
-    def _evaluate(self, run: RunFolder) -> StepMetrics:
+    def _evaluate(self, run: RunFolder, observer: Observer) -> None:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss
-        metrics = self._log(run, val_loss)
+        if not math.isfinite(val_loss):
+            raise BrokenDownError(
+                f"training broke down: the validation loss is {val_loss} at step {self.step:,}"
+            )
         self._evaluations_since_best += 1
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_step = val_loss, self.step
             self._evaluations_since_best = 0
-        return metrics
+        metrics = self._log(run, observer, val_loss)
+        self.model.eval()
+        observer.evaluated(metrics, self.model)
+        self.model.train()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.train.patience
         return patience is not None and self._evaluations_since_best >= patience
 
-    def _show(self, observer: Observer, metrics: StepMetrics) -> None:
-        self.model.eval()
-        observer.evaluated(metrics, self.model)
-        self.model.train()
-
-    def _log(self, run: RunFolder, val_loss: float | None = None) -> StepMetrics:
-        """Adds a line to the metrics, unless something in it is no longer a number."""
+    def _log(
+        self, run: RunFolder, observer: Observer, val_loss: float | None = None
+    ) -> StepMetrics:
+        """Adds a line to the metrics, and tells of what is wrong in it."""
         reading = self._meter.read()
-        for loss in (reading.loss, val_loss):
-            if loss is not None and not math.isfinite(loss):
-                raise RunError(
-                    f"the loss is {loss} at step {self.step}",
-                    f"try a lower train.learning_rate than {self.config.train.learning_rate:g}; "
-                    f"what was saved before is in {run.path}",
-                )
+        chars_a_step = self.batches.chars_per_step
         metrics = StepMetrics(
             step=self.step,
-            chars=self.step * self.batches.chars_per_step,
+            chars=self.step * chars_a_step,
             seconds=time.monotonic() - self.started,
             train_loss=reading.loss,
             lr=reading.rate,
             grad_norm=reading.norm,
-            chars_per_second=reading.steps * self.batches.chars_per_step / reading.seconds,
+            chars_per_second=reading.steps * chars_a_step / max(reading.seconds, 1e-9),
+            skipped_steps=reading.skipped,
             val_loss=val_loss,
         )
-        append_metrics(run.metrics, metrics)
+        self._last_line = metrics_line(metrics)
+        append_metrics(run.metrics, self._last_line)
+        observer.stepped(metrics, self.budget.total_steps(self.step))
+        if reading.skipped:
+            observer.noticed(
+                f"{reading.skipped} of the {reading.steps} steps up to {self.step:,} were not "
+                "applied: their loss or gradient was not a number"
+            )
+        if reading.loss is not None:
+            exploded = self._stability.explosion(reading.loss, self.step)
+            if exploded:
+                observer.noticed(exploded)
         return metrics
 
     def _save(self, run: RunFolder) -> None:
+        # What the checkpoint counts on is on the disk before it.
+        sync_file(run.metrics)
+        sync_file(run.samples)
         checkpoint = save_checkpoint(
             run.checkpoints,
             self.model,
             {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()},
+            random_states(self.device),
             self.config,
             self.corpus.tokenizer,
-            Progress(
-                step=self.step,
-                chars=self.step * self.batches.chars_per_step,
-                seconds=time.monotonic() - self.started,
-                best_step=self.best_step,
-                best_val_loss=self.best_val_loss if self.best_step else None,
-                data=DataFacts(
-                    name=self.corpus.name,
-                    chars=self.corpus.chars,
-                    sha256=self.corpus.sha256,
-                    start_id=self.corpus.start_id,
-                ),
+            DataFacts(
+                name=self.corpus.name,
+                chars=self.corpus.chars,
+                sha256=self.corpus.sha256,
+                start_id=self.corpus.start_id,
             ),
+            self._progress(run),
         )
         run.point("latest", checkpoint)
         if self.step == self.best_step:
             run.point("best", checkpoint)
         run.prune(self.config.train.keep_checkpoints)
 
-    def _result(self, stopped: bool) -> TrainResult:
+    def _progress(self, run: RunFolder) -> Progress:
+        return Progress(
+            step=self.step,
+            chars=self.step * self.batches.chars_per_step,
+            seconds=time.monotonic() - self.started,
+            looked=self._looked,
+            ended=self.ended,
+            best_step=self.best_step,
+            best_val_loss=self.best_val_loss if self.best_step else None,
+            evaluations_since_best=self._evaluations_since_best,
+            lowest_train_loss=self._stability.lowest_loss,
+            skipped_in_a_row=self._stability.skipped_in_a_row,
+            fastest_step=self._fastest if math.isfinite(self._fastest) else None,
+            since_line=self._meter.since_line,
+            last_line=self._last_line,
+            samples_bytes=run.samples.stat().st_size if run.samples.exists() else 0,
+        )
+
+    def _result(self, *, interrupted: bool) -> TrainResult:
         return TrainResult(
             steps=self.step,
             chars=self.step * self.batches.chars_per_step,
             seconds=time.monotonic() - self.started,
             parameters=self.model.parameter_count(),
-            val_loss=self.best_val_loss,
+            val_loss=self.best_val_loss if self.best_step else None,
             best_step=self.best_step,
-            interrupted=stopped,
+            interrupted=interrupted,
         )

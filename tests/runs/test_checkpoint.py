@@ -1,8 +1,10 @@
 """What is saved is read back; what is damaged is said to be."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.checkpoint import read_checkpoint, seal
 from attn_cli.runs.durable import write_whole
 from attn_cli.runs.folder import RunFolder, create_run, find_run, list_runs
 from tests.conftest import Trained
@@ -26,16 +28,19 @@ def copied(trained: Trained, tmp_path: Path) -> RunFolder:
 def test_a_checkpoint_describes_itself(trained: Trained) -> None:
     checkpoint = read_checkpoint(trained.run.checkpoint("best"))
     # What was left open is settled by the run, in the checkpoint and in config.yaml.
-    settled = trained.config.train.model_copy(update={"compile": False})
-    assert checkpoint.config == trained.config.model_copy(update={"train": settled})
-    assert load_config(trained.run.config) == checkpoint.config
+    assert checkpoint.config.train.compile is False
+    assert checkpoint.config.train.micro_batch == 8
+    assert load_config(trained.run.config) == checkpoint.config == trained.config
     assert checkpoint.tokenizer.vocab_size == 100
     state = checkpoint.state
-    assert state.format == 1
+    assert state.format == 2
+    assert state.ended
     assert state.parameters == trained.result.parameters
     assert state.data.name == "verse"
     assert set(state.versions) == {"attn", "torch", "python"}
-    assert set(state.sha256) == {"model.safetensors", "optimizer.safetensors"}
+    assert set(state.sha256) == {
+        "model.safetensors", "optimizer.safetensors", "state.json",
+    }  # fmt: skip
 
 
 def test_tied_weights_are_saved_once(trained: Trained) -> None:
@@ -75,45 +80,75 @@ def test_missing_weights(copied: RunFolder) -> None:
         read_checkpoint(copied.checkpoint("best")).load_model()
 
 
-def rewrite_weights(folder: Path, tensors: dict[str, torch.Tensor]) -> None:
-    """Other weights, with a checksum that agrees with them."""
-    import hashlib
+def rewrite_state(folder: Path, **changes: Any) -> None:
+    """Another state, with a checksum that agrees with it, as only intent can make it."""
+    path = folder / "state.json"
+    path.write_text(seal(json.loads(path.read_text()) | changes))
 
-    save_file(tensors, folder / "model.safetensors")
-    state = json.loads((folder / "state.json").read_text())
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    state["sha256"]["model.safetensors"] = digest
-    (folder / "state.json").write_text(json.dumps(state))
+
+def rewrite_tensors(folder: Path, name: str, tensors: dict[str, torch.Tensor]) -> None:
+    """Other numbers, with a checksum that agrees with them."""
+    save_file(tensors, folder / name)
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    known = json.loads((folder / "state.json").read_text())["sha256"]
+    rewrite_state(folder, sha256=known | {name: digest})
 
 
 def test_weights_that_disagree_with_the_config(copied: RunFolder) -> None:
     folder = copied.checkpoint("best")
     tensors = load_file(folder / "model.safetensors")
     name = "blocks.0.attention.query.weight"
-    rewrite_weights(folder, tensors | {name: torch.zeros(3, 3)})
+    rewrite_tensors(folder, "model.safetensors", tensors | {name: torch.zeros(3, 3)})
     with pytest.raises(CheckpointError, match=rf"{name} is \(3, 3\), but its config says"):
         read_checkpoint(folder).load_model()
-    rewrite_weights(folder, {key: value for key, value in tensors.items() if key != name})
+    rewrite_tensors(
+        folder, "model.safetensors", {key: value for key, value in tensors.items() if key != name}
+    )
     with pytest.raises(CheckpointError, match=f"no match for {name}"):
         read_checkpoint(folder).load_model()
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "config": {"x": 1}}', "[" * 9999],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"format": 2}',
+        '{"format": 2, "config": {"x": 1}}',
+        "[" * 9999,
+        "9" * 9999,
+        "\ud800",
+        '{"format": 2, "sha256": 3}',
+    ],
 )
 def test_broken_state(copied: RunFolder, text: str) -> None:
-    (copied.checkpoint("best") / "state.json").write_text(text)
+    state = copied.checkpoint("best") / "state.json"
+    state.write_bytes(text.encode("utf-8", errors="surrogatepass"))
     with pytest.raises(CheckpointError, match="damaged"):
         read_checkpoint(copied.checkpoint("best"))
 
 
 def test_a_checkpoint_of_another_format(copied: RunFolder) -> None:
-    path = copied.checkpoint("best") / "state.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
-    with pytest.raises(CheckpointError, match="format: Input should be 1") as caught:
+    rewrite_state(copied.checkpoint("best"), format=99)
+    with pytest.raises(CheckpointError, match="of another format than 2") as caught:
         read_checkpoint(copied.checkpoint("best"))
-    assert caught.value.hint == "it may be of another version of attn"
+    assert caught.value.hint is not None
+    assert "another version of attn" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [('"step": 240', '"step": 241'), ("verse", "worse"), ("0.01", "0.02")]
+)
+def test_any_change_of_the_state_is_noticed(copied: RunFolder, before: str, after: str) -> None:
+    path = copied.checkpoint("best") / "state.json"
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1))
+    with pytest.raises(CheckpointError, match=r"state\.json is damaged: its checksum is wrong"):
+        read_checkpoint(copied.checkpoint("best"))
 
 
 @pytest.mark.parametrize(
@@ -126,12 +161,11 @@ def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: st
 
 
 def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
-    path = copied.checkpoint("best") / "state.json"
-    state = json.loads(path.read_text())
-    state["data"]["start_id"] = 100
-    path.write_text(json.dumps(state))
+    folder = copied.checkpoint("best")
+    data = json.loads((folder / "state.json").read_text())["data"]
+    rewrite_state(folder, data=data | {"start_id": 100})
     with pytest.raises(CheckpointError, match="start_id is no symbol"):
-        read_checkpoint(copied.checkpoint("best"))
+        read_checkpoint(folder)
 
 
 def test_before_the_first_evaluation_the_latest_is_used(copied: RunFolder) -> None:

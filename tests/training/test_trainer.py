@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from attn_cli.errors import RunError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
@@ -111,10 +112,10 @@ def test_a_stop_saves_and_says_so(verse_file: Path, tmp_path: Path) -> None:
     stopped = train_in(tmp_path / "run", verse_file, "train.steps=500", stop_at=13)
     assert stopped.result.interrupted
     assert stopped.result.steps == 13
-    checkpoint = read_checkpoint(stopped.run.checkpoint("latest"))
-    assert checkpoint.state.step == 13
-    assert checkpoint.state.best_step == 13
-    assert stopped.watcher.evaluations[-1].step == 13
+    assert stopped.result.val_loss is None
+    assert stopped.watcher.evaluations == []
+    state = read_checkpoint(stopped.run.to_use()).state
+    assert (state.step, state.best_step, state.ended) == (13, 0, False)
 
 
 def test_time_ends_the_run_and_the_step_size_with_it(verse_file: Path, tmp_path: Path) -> None:
@@ -139,23 +140,67 @@ def test_only_the_best_and_the_newest_checkpoints_stay(verse_file: Path, tmp_pat
     assert len(folders) <= 3
 
 
-def test_a_loss_that_is_no_number_ends_the_run(verse_file: Path, tmp_path: Path) -> None:
-    from attn_cli.errors import RunError
-
-    with pytest.raises(RunError, match="the loss is nan") as caught:
-        train_in(
-            tmp_path / "run", verse_file, "train.steps=60", "train.learning_rate=100",
-            "train.grad_clip=0", "train.warmup_steps=0", "train.weight_decay=100",
-        )  # fmt: skip
+def test_a_run_that_breaks_down_ends_and_says_what_to_try(verse_file: Path, tmp_path: Path) -> None:
+    """Steps so large that the loss is soon no number."""
+    wild = ("train.learning_rate=100", "train.grad_clip=0", "train.warmup_steps=0",
+            "train.weight_decay=100", "train.log_every=1", "train.checkpoint_every=2")  # fmt: skip
+    with pytest.raises(RunError, match=r"broke down: .* for 10 steps in a row") as caught:
+        train_in(tmp_path / "run", verse_file, "train.steps=200", *wild)
+    run = RunFolder(tmp_path / "run")
     assert caught.value.hint is not None
-    assert "lower train.learning_rate" in caught.value.hint
+    assert f"attn train --resume {run.path} --set train.learning_rate=33" in caught.value.hint
+    lines = list(read_metrics(run.metrics))
+    skipped = [line.step for line in lines if line.skipped_steps]
+    # Nothing of what cannot be a number is written down as one.
+    assert all((line.train_loss is None) == bool(line.skipped_steps) for line in lines)
+    assert "NaN" not in run.metrics.read_text()
+    # What is kept was good: its weights are numbers, and no broken step was applied to them.
+    checkpoint = read_checkpoint(run.checkpoint("latest"))
+    assert checkpoint.state.step >= skipped[0] - 2
+    for parameter in checkpoint.load_model().parameters():
+        assert parameter.isfinite().all()
+
+
+def test_a_single_broken_step_is_left_out_and_told(
+    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attn_cli.training import trainer
+
+    whole_step = trainer.train_step
+
+    def broken_once(working, *arguments, done, **options):  # type: ignore[no-untyped-def]
+        weight = working.model.final_norm.weight
+        sound = weight.detach().clone()
+        if done == 15:
+            weight.data.fill_(float("nan"))
+        outcome = whole_step(working, *arguments, done=done, **options)
+        if done == 15:
+            weight.data.copy_(sound)
+        return outcome
+
+    monkeypatch.setattr(trainer, "train_step", broken_once)
+    trained = train_in(tmp_path / "run", verse_file, "train.steps=80")
+    assert [line.step for line in trained.watcher.lines if line.skipped_steps] == [20]
+    (notice,) = trained.watcher.notices
+    assert notice.startswith("1 of the 10 steps up to 20 were not applied")
+    assert trained.result.val_loss is not None
+    assert trained.result.val_loss < 3.0
+
+
+def test_a_loss_that_explodes_is_told_once(verse_file: Path, tmp_path: Path) -> None:
+    trained = train_in(
+        tmp_path / "run", verse_file, "train.steps=60", "train.learning_rate=3",
+        "train.warmup_steps=40", "train.log_every=5",
+    )  # fmt: skip
+    told = [notice for notice in trained.watcher.notices if "explodes" in notice]
+    assert len(told) == 1
+    assert "--set train.learning_rate=1" in told[0]
 
 
 def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
     verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The weights break between two lines of the log, so that only the evaluation sees it."""
-    from attn_cli.errors import RunError
     from attn_cli.training import trainer
 
     whole_step = trainer.train_step
@@ -170,28 +215,11 @@ def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
 
     breaking.calls = 0
     monkeypatch.setattr(trainer, "train_step", breaking)
-    with pytest.raises(RunError, match="the loss is nan at step 80"):
+    with pytest.raises(RunError, match="the validation loss is nan at step 80"):
         train_in(tmp_path / "run", verse_file, "train.steps=100")
     run = RunFolder(tmp_path / "run")
     assert read_checkpoint(run.checkpoint("latest")).state.step == 60
     assert "NaN" not in run.metrics.read_text()
-
-
-def test_a_stop_is_safe_before_it_is_measured(
-    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A second Ctrl-C during the last evaluation loses nothing."""
-    from attn_cli.training import trainer
-
-    def interrupted(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(trainer, "evaluate", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        train_in(tmp_path / "run", verse_file, "train.steps=100", stop_at=13)
-    checkpoint = read_checkpoint(RunFolder(tmp_path / "run").to_use())
-    assert checkpoint.state.step == 13
-    checkpoint.load_model()
 
 
 def test_a_run_that_only_gets_worse_ends_early_and_keeps_its_best(tmp_path: Path) -> None:

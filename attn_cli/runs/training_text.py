@@ -1,0 +1,38 @@
+"""The text that a run was trained on, found again and known to be the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attn_cli.errors import TextError
+from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.folder import RunFolder
+from attn_cli.text.corpus import Corpus, load_corpus
+
+
+def load_training_text(
+    run: RunFolder, checkpoint: Checkpoint, names: Sequence[str] | None = None
+) -> Corpus:
+    """Reads the text of a run as the run read it.
+
+    Args:
+        run: A run that keeps its own text keeps it wherever it is moved.
+        checkpoint: Says what the text was.
+        names: Where the text is now; None for where it was.
+
+    Raises:
+        TextError: It is not there, or it is not the same any more.
+    """
+    data, known = checkpoint.config.data, checkpoint.state.data
+    if names is None:
+        names = [str(run.text)] if run.text.is_file() else data.text
+    try:
+        return load_corpus(
+            names,
+            checkpoint.tokenizer,
+            data.unknown,
+            data.validation_fraction,
+            expected=(known.sha256, known.chars),
+        )
+    except TextError as error:
+        raise TextError(f"the text of {run.path}: {error.message}", error.hint) from None

@@ -1,0 +1,115 @@
+"""What to tell of a run that fails: the disk, the memory, or the training itself."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from attn_cli.config.schema import Config, TrainConfig
+from attn_cli.errors import RunError
+from attn_cli.model.outline import machine_memory, outline, tensor_bytes
+from attn_cli.runs.folder import RunFolder
+
+
+class BrokenDownError(RunError):
+    """Training gives no numbers any more."""
+
+
+@contextmanager
+def explained(run: RunFolder, config: Config) -> Iterator[None]:
+    """Within it, what fails says what was lost (nothing that was saved) and what to do.
+
+    Args:
+        run: Where the run goes.
+        config: What it trains.
+
+    Raises:
+        RunError: In place of the errors of the system and of torch.
+    """
+    go_on = f"attn train --resume {shlex.quote(str(run.path))}"
+    try:
+        yield
+    except BrokenDownError as error:
+        advice = smaller_steps(config.train)
+        hint = f"begin again with smaller steps: {advice}"
+        if run.step_folders():
+            hint = f"go on from the last good checkpoint with smaller steps: {go_on} {advice}"
+        raise RunError(error.message, hint) from None
+    except BrokenPipeError:
+        raise  # Whoever read the output has seen enough.
+    except OSError as error:
+        raise RunError(
+            f"cannot write {error.filename or run.path}: {error.strerror or error}",
+            f"what was saved before is whole; when that is mended: {go_on}",
+        ) from error
+    except (RuntimeError, MemoryError) as error:
+        asked = asked_memory(error)
+        if asked is None:
+            raise
+        raise out_of_memory(config, asked) from error
+
+
+def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
+    """Refuses a model that can never be trained in this machine's memory.
+
+    By the least that it takes: a system may promise memory that it does not have, and
+    end the process when it is used.
+
+    Raises:
+        RunError: It needs more than there is.
+    """
+    model = outline(config.model, vocab_size)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    # Each parameter has a gradient and what the optimizer remembers: a number or more.
+    learned = tensor_bytes(model) + 8 * parameters
+    # Each layer keeps at least its input for the backward pass, in two bytes or more.
+    characters = micro_batch * config.model.block_size
+    kept = 2 * characters * (config.model.n_layer * config.model.n_embd + vocab_size)
+    memory = machine_memory()
+    if memory is not None and learned + kept > memory:
+        raise out_of_memory(config, _gib(learned + kept), f"; this machine has {_gib(memory)}")
+
+
+def smaller_steps(settings: TrainConfig) -> str:
+    """Options of `attn train` that make steps a third as large."""
+    keys = ["learning_rate"]
+    if settings.optimizer == "muon":
+        keys.append("matrix_learning_rate")
+    rates = {key: getattr(settings, key) / 3 for key in keys}
+    # The lowest step size may not be above the highest.
+    if settings.min_learning_rate > rates["learning_rate"]:
+        rates["min_learning_rate"] = rates["learning_rate"]
+    return " ".join(f"--set train.{key}={rate:.2g}" for key, rate in rates.items())
+
+
+def out_of_memory(config: Config, asked: str, more: str = "") -> RunError:
+    """What was asked for, and what to lower."""
+    model, train = config.model, config.train
+    return RunError(
+        f"out of memory: {asked} asked for{more}",
+        f"lower train.micro_batch (now {train.micro_batch}; it divides train.batch_size, "
+        f"{train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
+        f"({model.n_embd}) or model.n_layer ({model.n_layer})",
+    )
+
+
+def asked_memory(error: BaseException) -> str | None:
+    """How much memory was asked for, where that is what failed; else None.
+
+    torch has a class of its own for a GPU's memory; a CPU's is told by its text alone.
+    """
+    text = str(error)
+    if found := re.search(r"allocate (\d+) bytes", text):
+        return _gib(int(found[1]))
+    if found := re.search(r"allocate ([\d.]+ [KMGT]iB)", text):
+        return f"{found[1]} more"
+    short = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return "more than there is" if short or "not enough memory" in text else None
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"

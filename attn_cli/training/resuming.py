@@ -1,0 +1,177 @@
+"""A run that was stopped, taken up where it was: `attn train --resume`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from attn_cli.config.differences import Difference, adopted, differences
+from attn_cli.config.schema import Config
+from attn_cli.errors import CheckpointError, ConfigError
+from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.lock import locked
+from attn_cli.runs.recovery import newest_whole, rewind
+from attn_cli.runs.training_text import load_training_text
+from attn_cli.text.corpus import check_length, load_corpus
+from attn_cli.training.device import choose_device
+from attn_cli.training.failures import explained
+from attn_cli.training.schedule import learning_rate
+from attn_cli.training.session import Session, decided, reading_from, start_checkpoint
+from attn_cli.training.trainer import Trainer
+
+
+@contextmanager
+def resumed(
+    run: RunFolder, wanted: Config | None, overridden: Collection[str], started: float
+) -> Iterator[Session]:
+    """A run that was stopped, back at its newest whole checkpoint.
+
+    One that was stopped before its first checkpoint begins anew, in its own folder.
+
+    Args:
+        run: Its folder.
+        wanted: The configuration that it is to go on with; None for the checkpoint's own.
+        overridden: The keys of it that were given on the command line.
+        started: A reading of `time.monotonic()` when this process began.
+
+    Raises:
+        AttnError: It cannot go on, or not with this configuration.
+    """
+    with locked(run):
+        found = newest_whole(run)
+        notes = [f"set aside: {damage}" for damage in found.damaged]
+        if found.checkpoint is None:
+            with explained(run, wanted or Config()):
+                yield _from_the_beginning(run, wanted, started)
+            return
+        checkpoint = found.checkpoint
+        was = checkpoint.config
+        changes = _changes(run, was, wanted or was, overridden)
+        _require_same_vocabulary(run, checkpoint)
+        text = None if wanted is None or "data.text" not in overridden else wanted.data.text
+        corpus = load_training_text(run, checkpoint, text)
+        config = reading_from(adopted(was, changes), list(corpus.sources))
+        with explained(run, config):
+            device = choose_device(config.train.device)
+            trainer = Trainer(config, corpus, device=device, started=started, resumed=checkpoint)
+            rewind(run, checkpoint)
+            run.describe(config, checkpoint.tokenizer)
+            if trainer.ended:
+                notes.append(_end(checkpoint, changes))
+            else:
+                notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
+            notes += [f"  {change}" for change in changes]
+            notes += _schedule(checkpoint, config, changes)
+            notes += _other_versions(checkpoint)
+            yield Session(run, corpus, trainer, tuple(notes))
+
+
+def _from_the_beginning(run: RunFolder, config: Config | None, started: float) -> Session:
+    if config is None:
+        raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
+    data = config.data
+    start = start_checkpoint(config.train.start_from) if config.train.start_from else None
+    tokenizer = start.tokenizer if start else data.tokenizer
+    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    check_length(corpus, config.model.block_size)
+    device = choose_device(config.train.device)
+    config = decided(config, corpus, device)
+    trainer = Trainer(config, corpus, device=device, started=started, weights=start)
+    rewind(run, None)
+    run.describe(config, corpus.tokenizer)
+    note = f"{run.path} was stopped before its first checkpoint: it begins anew"
+    return Session(run, corpus, trainer, (note,))
+
+
+def _changes(
+    run: RunFolder, was: Config, wanted: Config, overridden: Collection[str]
+) -> list[Difference]:
+    """What the run goes on with that it did not have.
+
+    Raises:
+        ConfigError: Something of it would make another run.
+    """
+    changes = [
+        difference
+        for difference in differences(was, wanted)
+        # Whether to compile is written into config.yaml when the run has decided it.
+        if difference.key != "train.compile" or difference.key in overridden
+    ]
+    fixed = [str(change) for change in changes if change.fixed]
+    if fixed:
+        raise ConfigError(
+            f"{run.path} cannot go on with other settings than it began with: {', '.join(fixed)}",
+            "leave them as they were, or train a new run; --from begins one with these weights",
+        )
+    return changes
+
+
+def _require_same_vocabulary(run: RunFolder, checkpoint: Checkpoint) -> None:
+    """tokenizer.json is for readers; but one that says something else was not made here."""
+    try:
+        written = json.loads(run.tokenizer.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # It is written anew from the checkpoint, which has its own.
+    known = checkpoint.tokenizer.to_json()
+    if written == known:
+        return
+    what = "another kind of vocabulary"
+    if isinstance(written, dict) and written.get("kind") == known["kind"]:
+        what = _first_difference(written.get("symbols"), known.get("symbols", []))
+    raise CheckpointError(
+        f"{run.tokenizer} and the checkpoint differ: {what}",
+        "delete tokenizer.json: it is written anew from the checkpoint",
+    )
+
+
+def _first_difference(written: object, known: list[str]) -> str:
+    if not isinstance(written, list) or len(written) != len(known):
+        number = len(written) if isinstance(written, list) else 0
+        return f"{number:,} symbols there, {len(known):,} in the checkpoint"
+    pairs = enumerate(zip(written, known, strict=True))
+    place, (there, here) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+    return f"symbol {place} is {there!r:.40} there and {here!r} in the checkpoint"
+
+
+def _end(checkpoint: Checkpoint, changes: list[Difference]) -> str:
+    state = checkpoint.state
+    train = checkpoint.config.train
+    more = f"--set train.steps={2 * state.step}"
+    if train.minutes is not None:
+        more = f"--set train.minutes={2 * train.minutes:g}"
+    return f"it has ended, at step {state.step:,}; to train it for longer: --resume with {more}"
+
+
+def _schedule(checkpoint: Checkpoint, config: Config, changes: list[Difference]) -> Iterator[str]:
+    """What a changed end does to the step size."""
+    keys = {change.key for change in changes}
+    if not keys & {"train.steps", "train.minutes", "train.schedule", "train.warmup_steps"}:
+        return
+    before, after, step = checkpoint.config.train, config.train, checkpoint.state.step
+    if after.minutes is not None:
+        yield (
+            f"  the step size now comes down over {after.minutes:g} minutes in all, "
+            f"{checkpoint.state.seconds / 60:.2g} of them over"
+        )
+    elif before.minutes is None:
+        yield (
+            f"  the step size now comes down over {after.steps:,} steps: it goes on at "
+            f"{learning_rate(step, after.steps, after):.2g} instead of "
+            f"{learning_rate(step, before.steps, before):.2g}, so this run is no longer "
+            f"the one that {before.steps:,} steps make"
+        )
+    else:
+        yield f"  the step size now comes down over {after.steps:,} steps"
+
+
+def _other_versions(checkpoint: Checkpoint) -> Iterator[str]:
+    made_with = checkpoint.state.versions.get("torch")
+    if made_with != torch.__version__:
+        yield (
+            f"  it was trained with torch {made_with} and goes on with {torch.__version__}: "
+            "last digits may differ"
+        )

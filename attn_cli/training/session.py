@@ -1,0 +1,140 @@
+"""A run about to be trained: its text read, its decisions made, its folder held.
+
+`begun` makes a new run, `resumed` (in resuming.py) takes up one that was stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attn_cli.config.schema import Config
+from attn_cli.errors import ConfigError
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.folder import RunFolder, create_run, find_run
+from attn_cli.runs.lock import locked
+from attn_cli.text.corpus import Corpus, check_length, load_corpus
+from attn_cli.training.device import choose_device
+from attn_cli.training.failures import check_memory, explained
+from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.precision import choose_precision
+from attn_cli.training.sizing import choose_size
+from attn_cli.training.trainer import Trainer
+
+# Makes a configuration of some settings, by dotted key, under all that the user set.
+Configure = Callable[[dict[str, Any]], Config]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run about to be trained.
+
+    Attributes:
+        run: Its folder, held by this process.
+        corpus: Its text.
+        trainer: Does the work.
+        notes: What the user should know before, a line each.
+    """
+
+    run: RunFolder
+    corpus: Corpus
+    trainer: Trainer
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def begun(
+    config: Config,
+    out: Path | None,
+    started: float,
+    *,
+    resize: Configure | None = None,
+    start: Checkpoint | None = None,
+) -> Iterator[Session]:
+    """A new run, whose folder is made last, when all that can be refused was not.
+
+    Args:
+        config: What to train.
+        out: The run's folder; None for a new one.
+        started: A reading of `time.monotonic()` when this process began.
+        resize: Where the size of the model is left open to the time that there is.
+        start: Whose weights and vocabulary to begin with.
+
+    Raises:
+        AttnError: Something of it cannot be used.
+    """
+    data = config.data
+    if start and data.tokenizer != start.tokenizer.kind:
+        raise ConfigError(
+            f"data.tokenizer is {data.tokenizer}, and {start.folder} has {start.tokenizer.kind}",
+            "leave data.tokenizer as it is there: a model keeps its vocabulary",
+        )
+    tokenizer = start.tokenizer if start else data.tokenizer
+    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    device = choose_device(config.train.device)
+    notes: list[str] = []
+    if start:
+        notes.append(f"begins with the weights of {start.folder}")
+    if resize and config.train.minutes and not start:
+        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device)
+        config = sizing.config
+        notes.extend(sizing.reasons)
+    check_length(corpus, config.model.block_size)
+    config = decided(config, corpus, device)
+    if out is not None and RunFolder(out).lock.exists():
+        # Says which process holds it, rather than that it is not empty.
+        with locked(RunFolder(out)):
+            pass
+    run = create_run(out, corpus.name)
+    with explained(run, config), locked(run):
+        run.require_unused()
+        if "-" in corpus.sources:
+            config = reading_from(config, [str(run.keep_text(corpus.source.chunks()).resolve())])
+        trainer = Trainer(config, corpus, device=device, started=started, weights=start)
+        run.describe(config, corpus.tokenizer)
+        yield Session(run, corpus, trainer, tuple(notes))
+
+
+def decided(config: Config, corpus: Corpus, device: torch.device) -> Config:
+    """The configuration with what it leaves to this machine decided, to train the same again.
+
+    Raises:
+        RunError: It needs more memory than there is.
+    """
+    micro_batch = choose_micro_batch(config, device)
+    check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
+    precision = choose_precision(config.train.precision, device)
+    settled = {"precision": precision, "micro_batch": micro_batch}
+    train = config.train.model_copy(update=settled)
+    return reading_from(config.model_copy(update={"train": train}), list(corpus.sources))
+
+
+def reading_from(config: Config, names: list[str]) -> Config:
+    """The configuration with its text named so that it is found from any folder."""
+    return config.model_copy(update={"data": config.data.model_copy(update={"text": names})})
+
+
+def start_checkpoint(name: str) -> Checkpoint:
+    """The checkpoint that `train.start_from` names: itself, or the one to use of a run.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    path = Path(name).expanduser()
+    folder = path if (path / "state.json").is_file() else find_run(path).to_use()
+    return read_checkpoint(folder.resolve())
+
+
+def settings_of(start: Checkpoint) -> dict[str, Any]:
+    """What a configuration has to say to go with a checkpoint: its model and vocabulary."""
+    model = {f"model.{key}": value for key, value in start.config.model.model_dump().items()}
+    return {
+        **model,
+        "data.tokenizer": start.tokenizer.kind,
+        "train.start_from": str(start.folder),
+    }

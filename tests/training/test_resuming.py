@@ -1,0 +1,321 @@
+"""A run that was stopped goes on bit for bit as if it had not been."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from attn_cli.errors import CheckpointError, ConfigError, InputError, TextError
+from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.lock import locked
+from tests.conftest import Trained, resume_in, train_in
+from tests.runs.test_checkpoint import rewrite_tensors
+
+# An epoch of the verse is 18 steps: these runs cross three ends of one.
+STEPS = ("train.steps=60", "train.eval_every=20", "train.checkpoint_every=10", "train.log_every=4")
+
+KINDS = {
+    "gpt2, adamw, dropout": ("model.dropout=0.2", "model.bias=true"),
+    "gpt2, muon, accumulation": ("train.optimizer=muon", "train.micro_batch=2"),
+    "qwen3, muon, dropout": (
+        "model.block=qwen3", "model.position=rope", "train.optimizer=muon", "model.dropout=0.1",
+    ),
+    "qwen3, adamw, bf16, accumulation, dropout": (
+        "model.block=qwen3", "train.precision=bf16", "train.micro_batch=4", "model.dropout=0.1",
+        "train.patience=3",
+    ),
+}  # fmt: skip
+
+
+def lines(run: RunFolder) -> list[dict[str, Any]]:
+    """The metrics without what depends on the clock."""
+    records = [json.loads(line) for line in run.metrics.read_text().splitlines()]
+    return [
+        {key: value for key, value in record.items() if key not in ("seconds", "chars_per_second")}
+        for record in records
+    ]
+
+
+def assert_same_end(one: RunFolder, other: RunFolder) -> None:
+    """The same weights, optimizer, random states and metrics, bit for bit."""
+    assert one.checkpoint("latest").name == other.checkpoint("latest").name
+    for name in ("model.safetensors", "optimizer.safetensors"):
+        for which in ("latest", "best"):
+            mine, theirs = one.checkpoint(which) / name, other.checkpoint(which) / name
+            assert mine.read_bytes() == theirs.read_bytes()
+    assert lines(one) == lines(other)
+    state, known = (read_checkpoint(run.checkpoint("latest")).state for run in (one, other))
+    assert (state.best_step, state.best_val_loss) == (known.best_step, known.best_val_loss)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def never_stopped(
+    request: pytest.FixtureRequest, verse_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    folder = tmp_path_factory.mktemp("never") / "run"
+    return train_in(folder, verse_file, *STEPS, *KINDS[request.param])
+
+
+def again(trained: Trained) -> tuple[str, ...]:
+    """What makes the same run once more."""
+    config = trained.config.model_dump()
+    keys = ("block", "position", "dropout", "bias")
+    return (
+        *STEPS,
+        *(f"model.{key}={json.dumps(config['model'][key])}" for key in keys),
+        *(
+            f"train.{key}={json.dumps(config['train'][key])}"
+            for key in ("optimizer", "micro_batch", "precision", "patience")
+        ),
+    )
+
+
+@pytest.mark.parametrize("stop", [1, 13, 18, 20, 24, 59, 60])
+def test_stopped_at_any_step(
+    never_stopped: Trained, verse_file: Path, tmp_path: Path, stop: int
+) -> None:
+    """Right away, between two lines, at an epoch's end, where an evaluation is due, at the end."""
+    stopped = train_in(tmp_path / "run", verse_file, *again(never_stopped), stop_at=stop)
+    assert stopped.result.interrupted
+    assert stopped.result.steps == stop
+    rest = resume_in(tmp_path / "run")
+    assert not rest.result.interrupted
+    assert rest.result.val_loss == never_stopped.result.val_loss
+    assert_same_end(rest.run, never_stopped.run)
+
+
+def test_stopped_again_and_again(never_stopped: Trained, verse_file: Path, tmp_path: Path) -> None:
+    train_in(tmp_path / "run", verse_file, *again(never_stopped), stop_at=7)
+    for stop in (8, 21, 40):
+        assert resume_in(tmp_path / "run", stop_at=stop).result.steps == stop
+    assert_same_end(resume_in(tmp_path / "run").run, never_stopped.run)
+
+
+@pytest.fixture
+def stopped(verse_file: Path, tmp_path: Path) -> Trained:
+    """A run of 60 steps that was stopped after 33."""
+    shutil.copy(verse_file, tmp_path / "verse.txt")
+    return train_in(
+        tmp_path / "run", tmp_path / "verse.txt", *STEPS, "model.dropout=0.1", stop_at=33
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same run, never stopped."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    return train_in(folder, verse_file, *STEPS, "model.dropout=0.1")
+
+
+def test_lines_after_the_checkpoint_and_torn_ones_are_written_again(
+    stopped: Trained, whole: Trained
+) -> None:
+    """As a kill leaves them: later lines are there, the last one in part."""
+    metrics = stopped.run.metrics
+    with metrics.open("a") as file:
+        file.write(metrics.read_text().splitlines()[-1].replace('"step": 32', '"step": 36') + "\n")
+        file.write('{"step": 40, "train_lo')
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+
+
+def test_a_last_line_that_was_cut_is_brought_back(stopped: Trained, whole: Trained) -> None:
+    text = stopped.run.metrics.read_text()
+    stopped.run.metrics.write_text(text[:-30])
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+
+
+def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(
+    stopped: Trained, whole: Trained
+) -> None:
+    weights = stopped.run.checkpoint("latest") / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[len(data) // 2] ^= 16
+    weights.write_bytes(data)
+    rest = resume_in(stopped.run.path)
+    damage, begun = rest.notes[:2]
+    assert "step-00000033/model.safetensors is damaged: its checksum is wrong" in damage
+    assert "goes on after step 30" in begun
+    assert (stopped.run.checkpoints / "step-00000033.damaged").is_dir()
+    assert_same_end(rest.run, whole.run)
+
+
+def test_half_of_a_checkpoint_and_a_lost_pointer(stopped: Trained, whole: Trained) -> None:
+    """As a kill leaves them between two system calls."""
+    checkpoints = stopped.run.checkpoints
+    shutil.copytree(checkpoints / "step-00000033", checkpoints / ".step-00000034.77.tmp")
+    (checkpoints / ".latest.77.tmp").write_text("step-0000")
+    (checkpoints / "latest").unlink()
+    rest = resume_in(stopped.run.path)
+    assert_same_end(rest.run, whole.run)
+    assert not list(checkpoints.glob(".*.tmp"))
+
+
+def test_no_whole_checkpoint_is_an_error_that_names_the_file(stopped: Trained) -> None:
+    for folder in stopped.run.step_folders():
+        (folder / "optimizer.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"no checkpoint .* whole: .*optimizer\.safetensors"):
+        resume_in(stopped.run.path)
+
+
+def test_stopped_before_its_first_checkpoint(stopped: Trained, whole: Trained) -> None:
+    """As a kill in the first seconds leaves it: some lines, no checkpoint."""
+    shutil.rmtree(stopped.run.checkpoints)
+    rest = resume_in(stopped.run.path)
+    assert "begins anew" in rest.notes[0]
+    assert_same_end(rest.run, whole.run)
+
+
+def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole: Trained, tmp_path: Path) -> None:
+    shutil.copytree(whole.run.path, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    before = run.metrics.read_bytes()
+    rest = resume_in(run.path)
+    assert "has ended, at step 60" in rest.notes[0]
+    assert rest.result.steps == 60
+    assert rest.result.val_loss == whole.result.val_loss
+    assert not rest.result.interrupted
+    assert run.metrics.read_bytes() == before
+
+
+def test_more_steps_extend_a_run_and_say_what_that_does(whole: Trained, tmp_path: Path) -> None:
+    shutil.copytree(whole.run.path, tmp_path / "run")
+    longer = resume_in(tmp_path / "run", "train.steps=90")
+    assert longer.result.steps == 90
+    steps = [line["step"] for line in lines(longer.run)]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 90
+    told = "\n".join(longer.notes)
+    assert "train.steps 60 -> 90" in told
+    assert "comes down over 90 steps" in told
+    # Stopped right after, it is the longer run that goes on.
+    assert "has ended, at step 90" in resume_in(tmp_path / "run").notes[0]
+
+
+def test_a_smaller_step_size_is_taken_over_and_told(stopped: Trained) -> None:
+    rest = resume_in(stopped.run.path, "train.learning_rate=1e-3")
+    assert "  train.learning_rate 0.01 -> 0.001" in rest.notes
+    assert lines(rest.run)[-8]["lr"] < 1e-3
+    assert read_checkpoint(rest.run.checkpoint("latest")).config.train.learning_rate == 1e-3
+
+
+def test_an_edited_config_is_taken_over_and_told(stopped: Trained) -> None:
+    config = stopped.run.config
+    config.write_text(config.read_text().replace("grad_clip: 1.0", "grad_clip: 0.5"))
+    assert "  train.grad_clip 1 -> 0.5" in resume_in(stopped.run.path).notes
+
+
+@pytest.mark.parametrize(
+    ("setting", "difference"),
+    [
+        ("model.n_layer=3", "model.n_layer 2 -> 3"),
+        ("train.seed=7", "train.seed 1337 -> 7"),
+        ("train.optimizer=muon", "train.optimizer adamw -> muon"),
+        ("train.batch_size=16", "train.batch_size 8 -> 16"),
+        ("data.tokenizer=corpus", "data.tokenizer printable -> corpus"),
+        ("data.validation_fraction=0.2", "data.validation_fraction 0.1 -> 0.2"),
+    ],
+)
+def test_what_would_be_another_run_is_refused(
+    stopped: Trained, whole: Trained, setting: str, difference: str
+) -> None:
+    with pytest.raises(ConfigError, match="cannot go on with other settings") as caught:
+        resume_in(stopped.run.path, setting)
+    assert difference in caught.value.message
+    # Nothing has happened to the run.
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text + "more", "4 characters longer"),
+        (lambda text: text[:-9], "9 characters shorter"),
+        (lambda text: text.replace("fox", "cat"), "as long as before, but not the same"),
+    ],
+)
+def test_a_changed_text_is_refused(
+    stopped: Trained, whole: Trained, tmp_path: Path, change: Any, told: str
+) -> None:
+    text = tmp_path / "verse.txt"
+    before = text.read_text()
+    text.write_text(change(before))
+    with pytest.raises(TextError, match="has changed since") as caught:
+        resume_in(stopped.run.path)
+    assert told in caught.value.message
+    text.write_text(before)
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+
+
+def test_a_text_that_was_moved(stopped: Trained, whole: Trained, tmp_path: Path) -> None:
+    (tmp_path / "verse.txt").rename(tmp_path / "elsewhere.txt")
+    with pytest.raises(TextError, match=r"the text of .*verse\.txt"):
+        resume_in(stopped.run.path)
+    rest = resume_in(stopped.run.path, f"data.text={json.dumps(str(tmp_path / 'elsewhere.txt'))}")
+    assert_same_end(rest.run, whole.run)
+
+
+def test_another_vocabulary_is_refused(stopped: Trained) -> None:
+    written = json.loads(stopped.run.tokenizer.read_text())
+    written["symbols"][17] = "é"
+    stopped.run.tokenizer.write_text(json.dumps(written))
+    with pytest.raises(CheckpointError, match="symbol 17 is 'é' there and 'h' in the checkpoint"):
+        resume_in(stopped.run.path)
+    stopped.run.tokenizer.unlink()
+    resume_in(stopped.run.path, stop_at=34)
+    assert json.loads(stopped.run.tokenizer.read_text())["symbols"][17] == "h"
+
+
+def test_a_second_process_is_refused_with_the_number_of_the_first(stopped: Trained) -> None:
+    import os
+
+    with locked(stopped.run), pytest.raises(InputError, match=f"process {os.getpid()} is training"):
+        resume_in(stopped.run.path)
+    assert resume_in(stopped.run.path, stop_at=34).result.steps == 34
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.txt", "checkpoints"])
+def test_a_run_does_not_write_through_a_link(stopped: Trained, tmp_path: Path, name: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    path = stopped.run.path / name
+    if path.exists():
+        shutil.move(path, elsewhere)
+    else:
+        elsewhere.write_text("mine")
+    path.symlink_to(elsewhere)
+    with pytest.raises(CheckpointError, match="is a link out of the run's folder"):
+        resume_in(stopped.run.path)
+
+
+def test_an_optimizer_that_remembers_something_else(stopped: Trained) -> None:
+    folder = stopped.run.checkpoint("latest")
+    tensors = load_file(folder / "optimizer.safetensors")
+    odd = {key.replace("/mean_square", "/momentum"): value for key, value in tensors.items()}
+    rewrite_tensors(folder, "optimizer.safetensors", odd)
+    with pytest.raises(CheckpointError, match="remembers mean, momentum of a parameter"):
+        resume_in(stopped.run.path)
+
+
+def test_a_random_state_that_is_none(stopped: Trained) -> None:
+    folder = stopped.run.checkpoint("latest")
+    tensors = load_file(folder / "optimizer.safetensors")
+    rewrite_tensors(
+        folder, "optimizer.safetensors", tensors | {"random/torch": tensors["random/torch"][:9]}
+    )
+    with pytest.raises(CheckpointError, match="random state is damaged"):
+        resume_in(stopped.run.path)
+
+
+def test_time_goes_on_where_it_was(verse_file: Path, tmp_path: Path) -> None:
+    """Of 0.05 minutes, those before the stop are over."""
+    run = train_in(
+        tmp_path / "run", verse_file, "train.minutes=0.05", "train.eval_every=1000000", stop_at=20
+    )
+    before = run.result.seconds
+    rest = resume_in(tmp_path / "run")
+    assert before < rest.result.seconds < 3.0 + 2.0
+    assert not rest.result.interrupted
+    assert rest.result.steps > 20
