@@ -18,6 +18,8 @@ class AttnError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        # What users gave may be in it: a file's name can have a newline.
+        message = message.replace("\n", "\\n")
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -30,7 +30,9 @@ def configs(
 
         result_json(load_config(find_config(name)).model_dump())
     elif name is not None:
-        result(find_config(name).read_text(encoding="utf-8").rstrip())
+        from attn_cli.config.load import read_text
+
+        result(read_text(find_config(name)).rstrip())
     elif explain:
         _explain(as_json)
     elif as_json:

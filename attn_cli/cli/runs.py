@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.options import JsonOption
-from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.terminal import console, notice, result_json, visible_controls
 
 if TYPE_CHECKING:
     from attn_cli.runs.folder import RunFolder
@@ -35,14 +35,17 @@ def runs(as_json: JsonOption = False) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for run in described:
         if "problem" in run:
-            table.add_row(run["run"], run["problem"], "", "", "", _age(run["age_seconds"]))
+            problem = visible_controls(run["problem"])
+            table.add_row(
+                visible_controls(run["run"]), problem, "", "", "", _age(run["age_seconds"])
+            )
             continue
         loss = run["val_loss"]
         table.add_row(
-            run["run"],
-            run["data"],
+            visible_controls(run["run"]),
+            visible_controls(run["data"]),
             f"{run['parameters']:,}",
-            f"{run['steps']:,}",
+            f"{run['steps']:,}{'' if run['ended'] else ' so far'}",
             "-" if loss is None else f"{loss:.4f}",
             _age(run["age_seconds"]),
         )
@@ -63,6 +66,7 @@ def _describe(run: RunFolder) -> dict[str, Any]:
             "data": state.data.name,
             "parameters": state.parameters,
             "steps": state.step,
+            "ended": state.ended,
             "val_loss": state.best_val_loss,
         }
     except CheckpointError as error:

@@ -17,7 +17,7 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 
 # A configuration is a page of text, two levels deep; what is beyond that is something else.
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 MAX_DEPTH = 20
 
 
@@ -91,8 +91,12 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(), sort_keys=False, allow_unicode=True)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values of a file, and where each dotted key stands in it (`file:line`)."""
+def read_text(path: Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+        ConfigError: It cannot be read, is not UTF-8, or is too large to be one.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -103,8 +107,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes, so not a configuration")
+    return text
 
-    node = _compose(text, str(path))
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of a file, and where each dotted key stands in it (`file:line`)."""
+    node = _compose(read_text(path), str(path))
     if node is None:
         return {}, {}
     if not isinstance(node, yaml.MappingNode):
@@ -145,7 +153,8 @@ def _construct(node: yaml.Node, origin: str) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
-        raise ConfigError(f"{where}: {getattr(error, 'problem', None) or error}") from None
+        what = getattr(error, "problem", None) or str(error).partition(";")[0]
+        raise ConfigError(f"{where}: {what}") from None
     finally:
         loader.dispose()
 
@@ -224,7 +233,10 @@ def _problem(problem: ErrorDetails) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more digits than this out
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -17,6 +17,11 @@ def outline(config: ModelConfig, vocab_size: int) -> Transformer:
         return Transformer(config, vocab_size)
 
 
+def shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
+    """The shapes of a model's parameters, by name; a tied one counts once."""
+    return {name: parameter.shape for name, parameter in model.named_parameters()}
+
+
 def tensor_bytes(model: torch.nn.Module) -> int:
     """Bytes of a model's parameters and buffers."""
     tensors = [*model.parameters(), *model.buffers()]

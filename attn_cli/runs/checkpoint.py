@@ -33,7 +33,7 @@ from safetensors.torch import load, save
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
-from attn_cli.model.outline import machine_memory, outline, tensor_bytes
+from attn_cli.model.outline import machine_memory, outline, shapes, tensor_bytes
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
@@ -168,11 +168,9 @@ class Checkpoint:
             CheckpointError: The file is missing or damaged, or does not fit its config.
         """
         # Read before the model is made: a config may claim any size, a file has one.
-        weights = self._weights
+        assert self._weights is not None
         model = Transformer(self.config.model, self.tokenizer.vocab_size)
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(weights[name])
+        self.load_weights(model)
         return model.to(device).eval()
 
     def load_weights(self, model: Transformer) -> None:
@@ -181,19 +179,11 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is missing or damaged, or does not fit the model.
         """
-        parameters = dict(model.named_parameters())
-        odd = parameters.keys() ^ self._weights.keys()
-        if odd:
-            raise CheckpointError(f"{self.folder / _MODEL}: no match in the model for {min(odd)}")
-        for name, weight in self._weights.items():
-            if parameters[name].shape != weight.shape:
-                raise CheckpointError(
-                    f"{self.folder / _MODEL}: {name} is {tuple(weight.shape)}, "
-                    f"and the model has {tuple(parameters[name].shape)}"
-                )
+        if shapes(model) != shapes(self._outline):
+            raise CheckpointError(f"{self.folder / _MODEL}: it is of another model")
         with torch.no_grad():
-            for name, weight in self._weights.items():
-                parameters[name].copy_(weight)
+            for name, parameter in model.named_parameters():
+                parameter.copy_(self._weights[name])
 
     def load_memory(self, model: Transformer) -> Memory:
         """What the optimizers remember of each parameter of the model, by name.
@@ -238,18 +228,18 @@ class Checkpoint:
     def _weights(self) -> dict[str, torch.Tensor]:
         """By name, of the shapes that the config says."""
         path = self.folder / _MODEL
-        shapes = {name: p.shape for name, p in self._outline.named_parameters()}
+        expected = shapes(self._outline)
         tensors = _read_tensors(path, self.state, tensor_bytes(self._outline))
-        if tensors.keys() != shapes.keys():
-            odd = sorted(tensors.keys() ^ shapes.keys())[0]
+        if tensors.keys() != expected.keys():
+            odd = sorted(tensors.keys() ^ expected.keys())[0]
             raise CheckpointError(f"{path}: its config has no match for {odd}", _DAMAGE_HINT)
         for name, tensor in tensors.items():
             if tensor.dtype != torch.float32:
                 raise _damaged(path, f"{name} holds {tensor.dtype}, not torch.float32")
-            if tensor.shape != shapes[name]:
+            if tensor.shape != expected[name]:
                 raise CheckpointError(
                     f"{path}: {name} is {tuple(tensor.shape)}, "
-                    f"but its config says {tuple(shapes[name])}",
+                    f"but its config says {tuple(expected[name])}",
                     _DAMAGE_HINT,
                 )
         return tensors

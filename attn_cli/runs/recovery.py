@@ -86,6 +86,29 @@ def rewind(run: RunFolder, to: Checkpoint | None) -> None:
         (run.checkpoints / "best").unlink(missing_ok=True)
 
 
+def set_aside_from(run: RunFolder, step: int) -> None:
+    """Sets aside the checkpoints of a step and after it, whose weights turned out to be broken.
+
+    Args:
+        run: Held by this process.
+        step: The first that is not to be gone on from.
+
+    Raises:
+        OSError: The folder cannot be written to.
+    """
+    sound = []
+    for folder in run.step_folders():
+        if int(folder.name.removeprefix("step-")) < step:
+            sound.append(folder)
+        else:
+            _set_aside(folder)
+    for which in ("latest", "best"):
+        if (run.checkpoints / which).exists() and run.checkpoint(which) not in sound:
+            (run.checkpoints / which).unlink()
+    if sound:
+        run.point("latest", sound[0])
+
+
 def _require_own(run: RunFolder) -> None:
     """A stranger's run could lead what is written into it elsewhere."""
     home = run.path.resolve()

@@ -13,10 +13,20 @@ from attn_cli.config.schema import Config, TrainConfig
 from attn_cli.errors import RunError
 from attn_cli.model.outline import machine_memory, outline, tensor_bytes
 from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.recovery import set_aside_from
 
 
 class BrokenDownError(RunError):
-    """Training gives no numbers any more."""
+    """Training gives no numbers any more.
+
+    Args:
+        message: What is wrong, in one line.
+        last_applied: The last step that moved the weights: those after it are broken.
+    """
+
+    def __init__(self, message: str, last_applied: int) -> None:
+        super().__init__(message)
+        self.last_applied = last_applied
 
 
 @contextmanager
@@ -34,6 +44,7 @@ def explained(run: RunFolder, config: Config) -> Iterator[None]:
     try:
         yield
     except BrokenDownError as error:
+        set_aside_from(run, error.last_applied)
         advice = smaller_steps(config.train)
         hint = f"begin again with smaller steps: {advice}"
         if run.step_folders():

@@ -13,8 +13,10 @@ from typing import Any
 
 import torch
 
+from attn_cli.config.differences import differences
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
+from attn_cli.model.outline import outline, shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.folder import RunFolder, create_run, find_run
 from attn_cli.runs.lock import locked
@@ -79,6 +81,7 @@ def begun(
     device = choose_device(config.train.device)
     notes: list[str] = []
     if start:
+        _require_same_shapes(config, start)
         notes.append(f"begins with the weights of {start.folder}")
     if resize and config.train.minutes and not start:
         sizing = choose_size(resize, corpus, 60 * config.train.minutes, device)
@@ -98,6 +101,17 @@ def begun(
         trainer = Trainer(config, corpus, device=device, started=started, weights=start)
         run.describe(config, corpus.tokenizer)
         yield Session(run, corpus, trainer, tuple(notes))
+
+
+def _require_same_shapes(config: Config, start: Checkpoint) -> None:
+    vocab_size = start.tokenizer.vocab_size
+    own, others = (outline(each.model, vocab_size) for each in (config, start.config))
+    if shapes(own) != shapes(others):
+        differing = [str(d) for d in differences(start.config, config) if d.key[:6] == "model."]
+        raise ConfigError(
+            f"the weights of {start.folder} do not fit another model: {', '.join(differing)}",
+            "leave the model as it is there; only its dropout is free",
+        )
 
 
 def decided(config: Config, corpus: Corpus, device: torch.device) -> Config:

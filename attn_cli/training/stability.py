@@ -38,7 +38,8 @@ class Stability:
         if self.skipped_in_a_row >= MOST_SKIPPED:
             raise BrokenDownError(
                 f"training broke down: at step {step:,} the loss or the gradient was not a number "
-                f"for {MOST_SKIPPED} steps in a row, none of which was applied"
+                f"for {MOST_SKIPPED} steps in a row, none of which was applied",
+                last_applied=step - MOST_SKIPPED,
             )
 
     def explosion(self, loss: float, step: int) -> str | None:

@@ -134,6 +134,8 @@ class Trainer:
             # It may have been given more to do, or less.
             spent = self.step > 0 and self.budget.spent(self.step)
             self.ended = self._looked and (spent or self._out_of_patience())
+        if self.ended:
+            self.started = time.monotonic() - before.seconds  # It takes no more time.
 
     def fit(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
@@ -162,11 +164,10 @@ class Trainer:
                 return self._result(interrupted=True)
             if not self._looked:
                 self._look(run, observer)
-                continue
-            if not self._compiling_settled and self.step >= self._step_to_compile():
+            elif not self._compiling_settled and self.step >= self._step_to_compile():
                 self._settle_compiling(run, observer, stop_wanted)
-                continue
-            self._train_step()
+            else:
+                self._train_step()
         return self._result(interrupted=False)
 
     def _train_step(self) -> None:
@@ -202,7 +203,7 @@ class Trainer:
         settings, budget = self.config.train, self.budget
         last = budget.spent(self.step)
         evaluates = last or (self.step % settings.eval_every == 0 and budget.has_room())
-        saves = evaluates or self.step % settings.checkpoint_every == 0
+        due = evaluates or self.step % settings.checkpoint_every == 0
         if evaluates:
             begin = time.monotonic()
             self._evaluate(run, observer)
@@ -214,10 +215,11 @@ class Trainer:
                     f"no better validation loss in {self._evaluations_since_best} evaluations: "
                     f"ended at step {self.step:,}, the best was at {self.best_step:,}"
                 )
-        elif saves or self.step % settings.log_every == 0:
+        elif due or self.step % settings.log_every == 0:
             self._log(run, observer)
         self._looked = True
-        if saves:
+        # Weights with which the loss is no number are not worth a checkpoint.
+        if self.ended or (due and not self._stability.skipped_in_a_row):
             self._save(run)
 
     def _step_to_compile(self) -> int:
@@ -254,7 +256,8 @@ class Trainer:
         val_loss = evaluate(self.working.model, self.corpus.validation).loss
         if not math.isfinite(val_loss):
             raise BrokenDownError(
-                f"training broke down: the validation loss is {val_loss} at step {self.step:,}"
+                f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
+                last_applied=self.step - self._stability.skipped_in_a_row,
             )
         self._evaluations_since_best += 1
         if val_loss < self.best_val_loss:
