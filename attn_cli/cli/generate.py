@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from attn_cli.runs.checkpoint import Checkpoint
     from attn_cli.text.tokenizer import Tokenizer
 
+MOST_PROMPT = 10_000_000  # characters; what a pipe sends may have no end
+
 
 def generate(
     prompt: Annotated[
@@ -140,9 +142,18 @@ def _write(
 
 def _read_prompt() -> str:
     """Standard input, by the rules for every text; the newline that ends it is not part of it."""
+    from attn_cli.errors import PromptError
     from attn_cli.text.decoding import decode_stream
 
-    return "".join(decode_stream(sys.stdin.buffer, "standard input")).removesuffix("\n")
+    prompt = ""
+    for piece in decode_stream(sys.stdin.buffer, "standard input"):
+        prompt += piece
+        if len(prompt) > MOST_PROMPT:
+            raise PromptError(
+                f"the prompt on standard input has more than {MOST_PROMPT:,} characters",
+                "give its end: a model sees no more than its block_size at once",
+            )
+    return prompt.removesuffix("\n")
 
 
 def _separate(number: int, count: int, seed: int) -> None:

@@ -28,14 +28,21 @@ class TrainingProgress:
     Args:
         run: Where samples.txt goes.
         write_sample: Lets a model write, given the step.
+        first_step: Steps done before.
         quiet: Whether to draw nothing.
     """
 
     def __init__(
-        self, run: RunFolder, write_sample: Callable[[Transformer, int], str], *, quiet: bool
+        self,
+        run: RunFolder,
+        write_sample: Callable[[Transformer, int], str],
+        *,
+        first_step: int,
+        quiet: bool,
     ) -> None:
         self.run = run
         self.write_sample = write_sample
+        self.first_step = first_step
         self.quiet = quiet
         self._val_loss: float | None = None
         self._bar: tqdm[Never] | None = None
@@ -45,7 +52,13 @@ class TrainingProgress:
             return
         notice(f"{model.parameter_count():,} parameters, {precision} on {device}; {self.run.path}")
         if sys.stderr.isatty():
-            self._bar = tqdm(total=0, bar_format=_BAR, dynamic_ncols=True, file=sys.stderr)
+            self._bar = tqdm(
+                total=0,
+                initial=self.first_step,  # so that what is left is judged by this process's speed
+                bar_format=_BAR,
+                dynamic_ncols=True,
+                file=sys.stderr,
+            )
 
     def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
         self._val_loss = metrics.val_loss or self._val_loss

@@ -145,6 +145,7 @@ def _resumed(
 
     run = find_run(Path(where)) if where else newest_run()
     source = run.config if config is None else find_config(config)
+    # A checkpoint has the configuration, too: a run without its config.yaml can go on as it was.
     wanted = load_config(source, overrides) if source.is_file() else None
     if wanted is None and overrides:
         raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
@@ -167,7 +168,7 @@ def _train(opened: AbstractContextManager[Session], *, quiet: bool, as_json: boo
         if not quiet:
             tell_of(session.corpus, session.notes)
         sampler = _sampler(trainer.config, session.corpus)
-        progress = TrainingProgress(run, sampler, quiet=quiet)
+        progress = TrainingProgress(run, sampler, first_step=trainer.step, quiet=quiet)
         try:
             outcome = trainer.fit(run, progress, interrupts.wanted)
         except KeyboardInterrupt:

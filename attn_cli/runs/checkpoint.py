@@ -45,7 +45,7 @@ _STATE = "state.json"
 _RANDOM = "random"
 
 # The largest vocabulary, all of Unicode, takes 12 MB; what is larger is no state.
-_MOST_STATE_BYTES = 2**24
+MOST_STATE_BYTES = 2**24
 # Of a file of tensors beside its numbers: its header, and the states of random generators.
 _HEADER_BYTES = 2**20
 
@@ -340,13 +340,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     path = folder / _STATE
     try:
         with path.open("rb") as file:
-            raw = file.read(_MOST_STATE_BYTES + 1)
+            raw = file.read(MOST_STATE_BYTES + 1)
     except FileNotFoundError:
         raise CheckpointError(f"no checkpoint at {folder}", _DAMAGE_HINT) from None
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror}", _DAMAGE_HINT) from None
-    if len(raw) > _MOST_STATE_BYTES:
-        raise _damaged(path, f"it is larger than {_MOST_STATE_BYTES:,} bytes")
+    if len(raw) > MOST_STATE_BYTES:
+        raise _damaged(path, f"it is larger than {MOST_STATE_BYTES:,} bytes")
     try:
         record = json.loads(raw)
         state = State.model_validate(record)

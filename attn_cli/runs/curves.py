@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,5 +35,8 @@ def draw_curves(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        with warnings.catch_warnings():
+            # A name in an alphabet that its font lacks is text in the file all the same.
+            warnings.simplefilter("ignore", UserWarning)
+            figure.savefig(buffer, format="svg", metadata={"Date": None})
     write_whole(path, buffer.getvalue())

@@ -30,6 +30,7 @@ from attn_cli.text.tokenizer import Tokenizer
 
 _STEP_FOLDER = re.compile(r"step-[0-9]{8,20}")
 _LONGEST_POINTER = 100  # characters
+_LAST_SAMPLES = 2**22  # bytes
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,7 @@ class RunFolder:
         Raises:
             InputError: Something is.
         """
-        names = {path.name for path in self.path.iterdir()}
-        if names == {self.checkpoints.name} and self.checkpoints.is_dir():
-            names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
-        if not names:
+        if self._is_blank():
             return
         go_on = f"go on with it: attn train --resume {shlex.quote(str(self.path))}"
         raise InputError(
@@ -91,6 +89,24 @@ class RunFolder:
             f"name a new one{f', or {go_on}' if is_run(self.path) else ''}; "
             "attn never overwrites anything",
         )
+
+    def discard_if_blank(self, *, whole: bool) -> None:
+        """Removes what was made for a run that could not begin.
+
+        Args:
+            whole: Whether the folder itself goes, too: not where the user named it.
+        """
+        if not self._is_blank():
+            return
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        if whole:
+            self.path.rmdir()
+
+    def _is_blank(self) -> bool:
+        names = {path.name for path in self.path.iterdir()}
+        if names == {self.checkpoints.name} and self.checkpoints.is_dir():
+            names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
+        return not names
 
     def describe(self, config: Config, tokenizer: Tokenizer) -> None:
         """Writes config.yaml and tokenizer.json: from here on the folder is a run."""
@@ -106,6 +122,8 @@ class RunFolder:
         """Keeps a text that is nowhere else, such as standard input, in the run's folder."""
         with self.text.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
         return self.text
 
     def to_use(self) -> Path:
@@ -183,8 +201,11 @@ class RunFolder:
     def sample(self, step: int) -> str:
         """What the model wrote at the evaluation after a step; empty if that is not there."""
         try:
-            text = self.samples.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            with self.samples.open("rb") as file:
+                # It is near the end; the file may have grown over days.
+                file.seek(max(0, self.samples.stat().st_size - _LAST_SAMPLES))
+                text = file.read().decode("utf-8", errors="replace")
+        except OSError:
             return ""
         before, heading, after = text.rpartition(_sample_heading(step))
         if not heading or (before and not before.endswith("\n")):

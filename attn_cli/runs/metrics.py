@@ -96,19 +96,21 @@ def rewind_metrics(path: Path, step: int, last_line: str | None) -> None:
         if metrics is not None and latest < metrics.step <= step:
             kept.append(line)
             latest = metrics.step
-    whole = "".join(f"{line}\n" for line in kept)
-    before = path.read_bytes() if path.exists() else b""
-    if before != whole.encode():
+    whole = "".join(f"{line}\n" for line in kept).encode()
+    size = path.stat().st_size if path.exists() else 0
+    if size != len(whole) or (size and path.read_bytes() != whole):
         write_whole(path, whole)
 
 
 def _lines(path: Path) -> Iterator[str]:
+    """The lines of the file; one too long to be of metrics comes in pieces, which are none."""
     if path.exists():
         with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                yield line.rstrip("\n")
+            while line := file.readline(_LONGEST_LINE):
+                yield line.removesuffix("\n")
 
 
+_LONGEST_LINE = 10_000  # characters
 _FIELDS = frozenset(field.name for field in fields(StepMetrics))
 
 

@@ -11,7 +11,7 @@ import torch
 from attn_cli.config.differences import Difference, adopted, differences
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError
-from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.checkpoint import MOST_STATE_BYTES, Checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
 from attn_cli.runs.recovery import newest_whole, rewind
@@ -113,7 +113,8 @@ def _changes(
 def _require_same_vocabulary(run: RunFolder, checkpoint: Checkpoint) -> None:
     """tokenizer.json is for readers; but one that says something else was not made here."""
     try:
-        written = json.loads(run.tokenizer.read_text(encoding="utf-8"))
+        with run.tokenizer.open(encoding="utf-8") as file:
+            written = json.loads(file.read(MOST_STATE_BYTES))
     except (OSError, ValueError, RecursionError):
         return  # It is written anew from the checkpoint, which has its own.
     known = checkpoint.tokenizer.to_json()

@@ -94,13 +94,18 @@ def begun(
         with locked(RunFolder(out)):
             pass
     run = create_run(out, corpus.name)
-    with explained(run, config), locked(run):
-        run.require_unused()
-        if "-" in corpus.sources:
-            config = reading_from(config, [str(run.keep_text(corpus.source.chunks()).resolve())])
-        trainer = Trainer(config, corpus, device=device, started=started, weights=start)
-        run.describe(config, corpus.tokenizer)
-        yield Session(run, corpus, trainer, tuple(notes))
+    try:
+        with explained(run, config), locked(run):
+            run.require_unused()
+            if "-" in corpus.sources:
+                text = run.keep_text(corpus.source.chunks())
+                config = reading_from(config, [str(text.resolve())])
+            trainer = Trainer(config, corpus, device=device, started=started, weights=start)
+            run.describe(config, corpus.tokenizer)
+            yield Session(run, corpus, trainer, tuple(notes))
+    except BaseException:
+        run.discard_if_blank(whole=out is None)
+        raise
 
 
 def _require_same_shapes(config: Config, start: Checkpoint) -> None:

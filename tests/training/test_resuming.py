@@ -319,3 +319,33 @@ def test_time_goes_on_where_it_was(verse_file: Path, tmp_path: Path) -> None:
     assert before < rest.result.seconds < 3.0 + 2.0
     assert not rest.result.interrupted
     assert rest.result.steps > 20
+
+
+@pytest.mark.slow
+def test_a_compiled_run_goes_on_compiled(verse_file: Path, tmp_path: Path) -> None:
+    """Compiled steps round otherwise than others: those of before and after have to agree."""
+    recipe = (*STEPS, "train.compile=true", "model.dropout=0.1", "model.block=qwen3")
+    whole = train_in(tmp_path / "whole", verse_file, *recipe)
+    if not any("compiled in" in notice for notice in whole.watcher.notices):
+        pytest.skip("there is no compiler here")
+    train_in(tmp_path / "run", verse_file, *recipe, stop_at=7)
+    rest = resume_in(tmp_path / "run")
+    assert any("compiled in" in notice for notice in rest.watcher.notices)
+    assert_same_end(rest.run, whole.run)
+
+
+def test_a_run_decides_to_compile_where_one_that_never_stopped_does(
+    verse_file: Path, tmp_path: Path
+) -> None:
+    """`auto` judges by the fastest of 20 steps, those before a stop among them."""
+    train_in(tmp_path / "run", verse_file, *STEPS, stop_at=19)
+    run = RunFolder(tmp_path / "run")
+    state = read_checkpoint(run.checkpoint("latest")).state
+    assert state.config.train.compile == "auto"
+    assert state.fastest_step is not None
+    assert (
+        read_checkpoint(
+            resume_in(run.path, stop_at=21).run.checkpoint("latest")
+        ).config.train.compile
+        is False
+    )

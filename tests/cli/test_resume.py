@@ -1,0 +1,194 @@
+"""`attn train --resume` and `--from` as a user calls them."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import VERSE, Outcome
+
+Attn = Callable[..., Outcome]
+
+RECIPE = ("--config", "lesson", "--steps", "40", "--set", "sample.max_new_chars=30",
+          "--set", "model.dropout=0.1", "--set", "train.eval_every=10",
+          "--set", "train.checkpoint_every=5", "--set", "train.keep_checkpoints=99",
+          "--set", "train.log_every=1")  # fmt: skip
+
+
+@pytest.fixture
+def killed(attn: Attn, tmp_path: Path, verse_file: Path) -> Path:
+    """A run as it is after a kill: done up to step 29, saved up to step 25."""
+    trained = attn("train", verse_file, *RECIPE, "--out", "runs/whole", "--quiet")
+    assert trained.code == 0, trained.err
+    run = tmp_path / "runs" / "killed"
+    shutil.copytree(tmp_path / "runs" / "whole", run)
+    for step in (30, 35, 40):
+        shutil.rmtree(run / "checkpoints" / f"step-{step:08d}")
+    (run / "checkpoints" / "latest").write_text("step-00000025\n")
+    (run / "config.yaml").touch()  # the newest run
+    lines = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_text("".join(lines[:29]))
+    return run
+
+
+def test_what_a_run_leaves_is_the_same_after_a_kill(
+    attn: Attn, tmp_path: Path, killed: Path
+) -> None:
+    outcome = attn("train", "--resume")  # the newest run
+    assert outcome.code == 0, outcome.err
+    assert "goes on after step 25 from runs/killed/checkpoints/step-00000025" in outcome.err
+    whole = tmp_path / "runs" / "whole"
+    assert (killed / "samples.txt").read_text() == (whole / "samples.txt").read_text()
+    assert (killed / "config.yaml").read_text() == (whole / "config.yaml").read_text()
+    steps = [json.loads(line)["step"] for line in (killed / "metrics.jsonl").open()]
+    assert steps == list(range(1, 41))
+    for pointer in ("latest", "best"):
+        assert (killed / "checkpoints" / pointer).read_text() == (
+            whole / "checkpoints" / pointer
+        ).read_text()
+    # It ends as every run does: with the sample of its best step, wherever that was written.
+    sample = (whole / "samples.txt").read_text().split("=== step 40 ")[1].split("\n", 1)[1]
+    assert outcome.out.startswith(sample.strip("\n")[:10])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--resume", "runs/killed"),
+        ("--resume=killed",),
+        ("--resume", "--quiet"),
+        ("--quiet", "--resume"),
+    ],
+)
+def test_ways_to_name_the_run(attn: Attn, killed: Path, words: tuple[str, ...]) -> None:
+    outcome = attn("train", *words, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["run"] == "runs/killed"
+    assert outcome.json["steps"] == 40
+    assert not outcome.json["interrupted"]
+
+
+def test_a_run_that_has_ended_says_so(attn: Attn, killed: Path) -> None:
+    outcome = attn("train", "--resume", "runs/whole")
+    assert outcome.code == 0
+    assert "it has ended, at step 40" in outcome.err
+    assert "--set train.steps=80" in outcome.err
+    assert "val loss" in outcome.out
+
+
+def test_the_same_command_with_resume_goes_on(attn: Attn, killed: Path, verse_file: Path) -> None:
+    """The whole command line again: what it says is what the run has."""
+    outcome = attn("train", verse_file, *RECIPE, "--resume", "runs/killed", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["steps"] == 40
+
+
+def test_runs_tells_which_are_not_done(attn: Attn, killed: Path) -> None:
+    listed = attn("runs").out
+    assert "25 so far" in listed
+    assert attn("train", "--resume", "runs/killed").code == 0
+    assert "so far" not in attn("runs").out
+
+
+def test_without_a_configuration_the_checkpoint_has_one(attn: Attn, killed: Path) -> None:
+    (killed / "config.yaml").unlink()
+    assert attn("train", "--resume", "runs/killed", "--json").json["steps"] == 40
+    assert (killed / "config.yaml").is_file()
+
+
+def test_from_begins_with_the_weights_of_another_run(
+    attn: Attn, tmp_path: Path, killed: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text(VERSE.upper() * 40)
+    outcome = attn("train", "mine.txt", "--from", "runs/whole", "--steps", "2", "--out", "tuned",
+                   "--set", "train.learning_rate=1e-30", "--set", "train.min_learning_rate=0",
+                   "--set", "train.matrix_learning_rate=1e-30")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    whole = tmp_path / "runs" / "whole"
+    best = whole / "checkpoints" / (whole / "checkpoints" / "best").read_text().strip()
+    assert f"begins with the weights of {best}" in outcome.err
+    config = yaml.safe_load((tmp_path / "tuned" / "config.yaml").read_text())
+    assert config["train"]["start_from"] == str(best)
+    assert config["model"]["n_embd"] == 16
+    assert config["train"]["seed"] == 1337
+    # With steps of no size, it is still the model that it came from.
+    known = attn("evaluate", "mine.txt", "--run", "runs/whole", "--json").json["loss"]
+    own = attn("evaluate", "mine.txt", "--run", "tuned", "--json").json["loss"]
+    assert own == pytest.approx(known, abs=2e-3)
+    # The saved configuration trains the same again.
+    again = attn("train", "--config", "tuned/config.yaml", "--json").json
+    assert again["val_loss"] == attn("train", "--resume", "tuned", "--json").json["val_loss"]
+
+
+def test_from_keeps_the_vocabulary(attn: Attn, tmp_path: Path, verse_file: Path) -> None:
+    corpus = ("--set", "data.tokenizer=corpus")
+    assert attn("train", verse_file, *RECIPE, *corpus, "--steps", "3", "--out", "small").code == 0
+    (tmp_path / "other.txt").write_text("0123456789 " * 99)
+    outcome = attn("train", "other.txt", "--from", "small", "--steps", "1")
+    assert outcome.code == 2
+    assert "outside the corpus vocabulary" in outcome.err
+    assert "its vocabulary is fixed" in outcome.err
+    (tmp_path / "near.txt").write_text(VERSE.replace("moon", "mön") * 40)
+    near = attn("train", "near.txt", "--from", "small", "--steps", "1")
+    assert near.code == 0, near.err
+    assert "40 characters outside the vocabulary were changed" in near.err
+
+
+def test_a_run_on_standard_input_goes_on_without_it(attn: Attn, tmp_path: Path) -> None:
+    """The run keeps the text, wherever it is moved."""
+    stopped = ("--config", "lesson", "--steps", "5", "--out", "piped")
+    assert attn("train", "-", *stopped, stdin=(VERSE * 20).encode()).code == 0
+    (tmp_path / "piped").rename(tmp_path / "moved")
+    outcome = attn("train", "--resume", "moved", "--steps", "8", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["steps"] == 8
+
+
+def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text(VERSE * 20)
+    huge = ("--set", "model.n_embd=65520", "--set", "model.n_layer=1000")
+    outcome = attn("train", "mine.txt", "--config", "lesson", *huge)
+    assert outcome.code == 1
+    assert "out of memory" in outcome.err
+    assert "model.n_embd (65520)" in outcome.err
+    assert not list(tmp_path.glob("runs/*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--resume", "runs/killed", "--out", "x"), ("--resume and --out exclude",)),
+        (("--resume", "runs/killed", "--from", "x"), ("--resume and --from exclude",)),
+        (("--resume", "nowhere"), ("no run nowhere", "attn runs")),
+        (("--resume", "runs"), ("runs is not a run",)),
+        (("--resume", "runs/killed", "--seed", "5"), ("train.seed 1337 -> 5", "--from")),
+        (("--resume", "runs/killed", "tales"), ("tales has changed since",)),
+        (("--from", "nowhere"), ("no run nowhere",)),
+        (("--from", "runs/whole", "--set", "model.n_embd=32"), ("model.n_embd 16 -> 32",)),
+        (("--from", "runs/whole", "--set", "data.tokenizer=bytes"), ("keeps its vocabulary",)),
+        (("--out", "runs/killed"), ("is not empty", "attn train --resume runs/killed")),
+    ],
+    ids=lambda value: "",
+)
+def test_wrong_input(
+    attn: Attn, killed: Path, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in killed.rglob("*.*"))
+    outcome = attn("train", *arguments)
+    assert outcome.code == 2, outcome.err
+    assert len(outcome.err.strip().splitlines()) <= 2
+    for word in words:
+        assert word in outcome.err
+    after = sorted((path, path.stat().st_mtime_ns) for path in killed.rglob("*.*"))
+    assert [entry for entry in after if entry[0].name[0] != "."] == [
+        entry for entry in before if entry[0].name[0] != "."
+    ]
+
+
+def test_no_run_to_go_on_with(attn: Attn) -> None:
+    outcome = attn("train", "--resume")
+    assert outcome.code == 2
+    assert "make one with: attn train" in outcome.err
