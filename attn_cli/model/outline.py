@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.transformer import Transformer
 
 
-def outline(config: ModelConfig, vocab_size: int) -> Transformer:
-    """The model on torch's `meta` device, where tensors have shapes and take no memory."""
-    with torch.device("meta"):
-        return Transformer(config, vocab_size)
+def outline(config: ModelConfig, vocab_size: int) -> dict[str, torch.Size]:
+    """The shapes of a model's parameters, by name; a tied one counts once.
 
-
-def shapes(model: torch.nn.Module) -> dict[str, torch.Size]:
-    """The shapes of a model's parameters, by name; a tied one counts once."""
+    From the model itself, made on torch's `meta` device, where tensors take no memory.
+    """
+    if config.position in ("sinusoidal", "rope"):
+        # Their tables are computed, which is slow there, and no parameters.
+        config = config.model_copy(update={"position": "none"})
+    with torch.device("meta"), _NothingDrawn():
+        model = Transformer(config, vocab_size)
     return {name: parameter.shape for name, parameter in model.named_parameters()}
 
 
-def tensor_bytes(model: torch.nn.Module) -> int:
-    """Bytes of a model's parameters and buffers."""
-    tensors = [*model.parameters(), *model.buffers()]
-    return sum(tensor.numel() * tensor.itemsize for tensor in tensors)
+def parameter_count(shapes: dict[str, torch.Size]) -> int:
+    """Learned numbers of a model of these shapes."""
+    return sum(shape.numel() for shape in shapes.values())
+
+
+def needed_bytes(config: ModelConfig, vocab_size: int) -> int:
+    """Bytes that the weights of a model take, and the tables of its positions."""
+    widths = {"sinusoidal": config.n_embd, "rope": config.n_embd // config.n_head}
+    # An angle in 8 bytes for two channels, and the sine and the cosine of it in 4 each.
+    tables = 12 * config.block_size * widths.get(config.position, 0)
+    return 4 * parameter_count(outline(config, vocab_size)) + tables
 
 
 def machine_memory() -> int | None:
@@ -42,3 +53,18 @@ def machine_memory() -> int | None:
         return min(found, int(limit))
     except (OSError, ValueError):  # no container; a container without a limit says "max"
         return found
+
+
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves out what fills tensors with random numbers.
+
+    For that, torch would import its compiler on the `meta` device: a second of every start.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        given = kwargs or {}
+        if function in (torch.Tensor.normal_, torch.nn.init.normal_):
+            return args[0] if args else given["tensor"]
+        return function(*args, **given)

@@ -33,7 +33,7 @@ from safetensors.torch import load, save
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
-from attn_cli.model.outline import machine_memory, outline, shapes, tensor_bytes
+from attn_cli.model.outline import machine_memory, needed_bytes, outline, parameter_count
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
@@ -179,7 +179,7 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is missing or damaged, or does not fit the model.
         """
-        if shapes(model) != shapes(self._outline):
+        if {name: p.shape for name, p in model.named_parameters()} != self._shapes:
             raise CheckpointError(f"{self.folder / _MODEL}: it is of another model")
         with torch.no_grad():
             for name, parameter in model.named_parameters():
@@ -228,8 +228,8 @@ class Checkpoint:
     def _weights(self) -> dict[str, torch.Tensor]:
         """By name, of the shapes that the config says."""
         path = self.folder / _MODEL
-        expected = shapes(self._outline)
-        tensors = _read_tensors(path, self.state, tensor_bytes(self._outline))
+        expected = self._shapes
+        tensors = _read_tensors(path, self.state, 4 * parameter_count(expected))
         if tensors.keys() != expected.keys():
             odd = sorted(tensors.keys() ^ expected.keys())[0]
             raise CheckpointError(f"{path}: its config has no match for {odd}", _DAMAGE_HINT)
@@ -247,19 +247,21 @@ class Checkpoint:
     @cached_property
     def _remembered(self) -> dict[str, torch.Tensor]:
         # Two numbers for each parameter, at most.
-        return _read_tensors(self.folder / _OPTIMIZER, self.state, 2 * tensor_bytes(self._outline))
+        most = 2 * 4 * parameter_count(self._shapes)
+        return _read_tensors(self.folder / _OPTIMIZER, self.state, most)
 
     @cached_property
-    def _outline(self) -> Transformer:
-        model = outline(self.config.model, self.tokenizer.vocab_size)
-        size, memory = tensor_bytes(model), machine_memory()
+    def _shapes(self) -> dict[str, torch.Size]:
+        """Of the parameters that the config says, which has to fit into this machine."""
+        model, vocab_size = self.config.model, self.tokenizer.vocab_size
+        size, memory = needed_bytes(model, vocab_size), machine_memory()
         if memory is not None and size > memory:
             raise CheckpointError(
                 f"{self.folder}: its config says {size / 2**30:,.0f} GiB of weights, "
                 f"and this machine has {memory / 2**30:,.0f} GiB of memory",
                 _DAMAGE_HINT,
             )
-        return model
+        return outline(model, vocab_size)
 
 
 def save_checkpoint(

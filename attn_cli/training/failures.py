@@ -11,7 +11,7 @@ import torch
 
 from attn_cli.config.schema import Config, TrainConfig
 from attn_cli.errors import RunError
-from attn_cli.model.outline import machine_memory, outline, tensor_bytes
+from attn_cli.model.outline import machine_memory, needed_bytes, outline, parameter_count
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
 
@@ -73,10 +73,9 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
     Raises:
         RunError: It needs more than there is.
     """
-    model = outline(config.model, vocab_size)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
     # Each parameter has a gradient and what the optimizer remembers: a number or more.
-    learned = tensor_bytes(model) + 8 * parameters
+    learned = 8 * parameter_count(outline(config.model, vocab_size))
+    learned += needed_bytes(config.model, vocab_size)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
     characters = micro_batch * config.model.block_size
     kept = 2 * characters * (config.model.n_layer * config.model.n_embd + vocab_size)

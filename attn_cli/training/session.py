@@ -16,7 +16,7 @@ import torch
 from attn_cli.config.differences import differences
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
-from attn_cli.model.outline import outline, shapes
+from attn_cli.model.outline import outline
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.folder import RunFolder, create_run, find_run
 from attn_cli.runs.lock import locked
@@ -111,7 +111,7 @@ def begun(
 def _require_same_shapes(config: Config, start: Checkpoint) -> None:
     vocab_size = start.tokenizer.vocab_size
     own, others = (outline(each.model, vocab_size) for each in (config, start.config))
-    if shapes(own) != shapes(others):
+    if own != others:
         differing = [str(d) for d in differences(start.config, config) if d.key[:6] == "model."]
         raise ConfigError(
             f"the weights of {start.folder} do not fit another model: {', '.join(differing)}",

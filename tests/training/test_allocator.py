@@ -1,7 +1,6 @@
 """Memory that was freed is used again without asking the system for it."""
 
 import platform
-import resource
 import subprocess
 import sys
 
@@ -24,6 +23,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is told so")
 def test_pages_are_not_asked_for_again() -> None:
+    import resource  # POSIX has it
+
     command = [sys.executable, "-c", SCRIPT]
     asked = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     # Without it, all 50 blocks of 4 MB are asked for again, in most processes; with it, one
