@@ -31,7 +31,7 @@ def evaluate(
     The text is the run's own validation split, unless a file is named.
     """
     from attn_cli.runs.checkpoint import read_checkpoint
-    from attn_cli.runs.folder import find_run
+    from attn_cli.runs.finding import find_run
 
     folder = find_run(run)
     checkpoint = read_checkpoint(folder.to_use())

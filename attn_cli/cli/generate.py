@@ -50,7 +50,7 @@ def generate(
     """Write text, with the newest run's best checkpoint."""
     from attn_cli.errors import InputError
     from attn_cli.runs.checkpoint import read_checkpoint
-    from attn_cli.runs.folder import find_run
+    from attn_cli.runs.finding import find_run
 
     folder = find_run(run)
     checkpoint = read_checkpoint(folder.to_use())

@@ -75,7 +75,7 @@ def _model(run: Path | None, config: str | None) -> tuple[Transformer, Tokenizer
     """The model of a run or of a configuration, its vocabulary, and where it came from."""
     from attn_cli.errors import CheckpointError
     from attn_cli.runs.checkpoint import read_checkpoint
-    from attn_cli.runs.folder import find_run
+    from attn_cli.runs.finding import find_run
 
     if config is None:
         try:

@@ -94,6 +94,9 @@ def _report(error: Exception) -> int:
     elif isinstance(error, OSError):
         what = f" {error.filename}" if error.filename else ""
         message, code = f"attn: the system refused{what}: {error.strerror or error}", 1
+    elif (asked := _asked_memory(error)) is not None:
+        message, code = f"attn: out of memory: {asked} asked for", 1
+        hint = "use a smaller model, a shorter text or fewer samples"
     else:
         first_line = str(error).partition("\n")[0]
         message, code = f"attn: unexpected {type(error).__name__}: {first_line}", 1
@@ -102,3 +105,12 @@ def _report(error: Exception) -> int:
     if hint:
         notice(visible_controls(f"  {hint}"))
     return code
+
+
+def _asked_memory(error: Exception) -> str | None:
+    """How much memory was asked for in vain, where that is the error."""
+    if "torch" not in sys.modules:
+        return None
+    from attn_cli.model.memory import asked_memory
+
+    return asked_memory(error)

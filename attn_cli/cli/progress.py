@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import textwrap
 from collections.abc import Callable
@@ -77,7 +78,12 @@ class TrainingProgress:
         assert metrics.val_loss is not None
         sample = self.write_sample(model, metrics.step)
         self.run.append_sample(metrics.step, metrics.val_loss, sample)
-        draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
+        try:
+            draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
+        except OSError:
+            raise
+        except Exception as error:  # of a library that draws; no reason to end a run
+            self.noticed(f"loss.svg was not drawn: {type(error).__name__}: {error}")
         if not self.quiet:
             self._say(
                 f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
@@ -97,7 +103,8 @@ class TrainingProgress:
     def _say(self, text: str) -> None:
         """A line above the bar."""
         if self._bar is not None:
-            self._bar.write(visible_controls(text), file=sys.stderr)
+            with contextlib.suppress(OSError):  # a terminal that was closed
+                self._bar.write(visible_controls(text), file=sys.stderr)
         else:
             notice(text)
 

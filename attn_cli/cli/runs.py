@@ -17,7 +17,7 @@ def runs(as_json: JsonOption = False) -> None:
 
     The runs under runs/, or under $ATTN_RUNS.
     """
-    from attn_cli.runs.folder import list_runs, runs_root
+    from attn_cli.runs.finding import list_runs, runs_root
 
     described = [_describe(run) for run in list_runs()]
     if as_json:

@@ -81,7 +81,7 @@ def resume_command(run: RunFolder) -> str:
 def _next_command(run: RunFolder, corpus: Corpus) -> str:
     """What to type now; it works as it stands."""
     from attn_cli.errors import PromptError
-    from attn_cli.runs.folder import runs_root
+    from attn_cli.runs.finding import runs_root
 
     command = "attn generate"
     try:

@@ -50,7 +50,9 @@ def window_start(length: int, block_size: int) -> int:
 
 
 @torch.inference_mode()
-def next_logits(model: Transformer, ids: list[int]) -> Iterator[torch.Tensor]:
+def next_logits(
+    model: Transformer, ids: list[int], longest: int | None = None
+) -> Iterator[torch.Tensor]:
     """The scores (V,) of the character after `ids`; again and again, as `ids` grows.
 
     The caller appends one id to the list between two scores.
@@ -58,9 +60,10 @@ def next_logits(model: Transformer, ids: list[int]) -> Iterator[torch.Tensor]:
     Args:
         model: In evaluation mode.
         ids: The text so far; at least one id.
+        longest: How long it will get, where that is known.
     """
     device = model.token_embedding.weight.device
-    cache = model.new_cache()
+    cache = model.new_cache(longest=longest)
     start, read = 0, 0  # the window begins at `start`; the cache holds ids[start:read]
     while True:
         wanted = window_start(len(ids), model.config.block_size)
@@ -93,7 +96,8 @@ def write(
     """
     random = torch.Generator().manual_seed(seed)
     ids = list(prompt)
-    for _, logits in zip(range(max_new), next_logits(model, ids), strict=False):
+    scores = next_logits(model, ids, longest=len(ids) + max_new)
+    for _, logits in zip(range(max_new), scores, strict=False):
         chosen = choose(logits, controls, random)
         if chosen == stop:
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,30 +27,6 @@ def outline(config: ModelConfig, vocab_size: int) -> dict[str, torch.Size]:
 def parameter_count(shapes: dict[str, torch.Size]) -> int:
     """Learned numbers of a model of these shapes."""
     return sum(shape.numel() for shape in shapes.values())
-
-
-def needed_bytes(config: ModelConfig, vocab_size: int) -> int:
-    """Bytes that the weights of a model take, and the tables of its positions."""
-    widths = {"sinusoidal": config.n_embd, "rope": config.n_embd // config.n_head}
-    # An angle in 8 bytes for two channels, and the sine and the cosine of it in 4 each.
-    tables = 12 * config.block_size * widths.get(config.position, 0)
-    return 4 * parameter_count(outline(config, vocab_size)) + tables
-
-
-def machine_memory() -> int | None:
-    """Bytes of memory that this process can ever have; None where the system does not say.
-
-    That of the machine, or of the container that the process runs in.
-    """
-    try:
-        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows; an unusual system
-        return None
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")
-        return min(found, int(limit))
-    except (OSError, ValueError):  # no container; a container without a limit says "max"
-        return found
 
 
 class _NothingDrawn(TorchFunctionMode):

@@ -92,15 +92,16 @@ class Transformer(nn.Module):
         trace.record("logits", logits, "B T V", self.head)
         return logits
 
-    def new_cache(self, batch: int = 1) -> KeyValueCache:
-        """An empty cache for texts of up to `block_size` characters."""
+    def new_cache(self, batch: int = 1, longest: int | None = None) -> KeyValueCache:
+        """An empty cache for `batch` texts of up to `longest` characters, or `block_size`."""
+        capacity = self.config.block_size
         weight = self.token_embedding.weight
         return KeyValueCache(
             self.config.n_layer,
             batch,
             self.config.n_head,
             self.config.n_embd // self.config.n_head,
-            self.config.block_size,
+            capacity if longest is None else min(longest, capacity),
             device=weight.device,
             dtype=weight.dtype,
         )

@@ -31,7 +31,7 @@ def draw_curves(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
             axes.plot(chars, losses, label="validation", marker="o", ms=4)
         axes.set(xlabel="characters", ylabel="loss, nats per character")
         # A run's name is text, even where it looks like mathematics.
-        axes.set_title(title, parse_math=False)
+        axes.set_title(title.encode(errors="replace").decode(), parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend()
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The folder of a run, and how runs are found.
+"""The folder of a run.
 
 runs/NAME/config.yaml       resolved; trains the same again
           tokenizer.json
@@ -11,25 +11,24 @@ runs/NAME/config.yaml       resolved; trains the same again
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
 import shlex
 import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
-from attn_cli.errors import CheckpointError, InputError, RunError
+from attn_cli.errors import CheckpointError, InputError
 from attn_cli.runs.durable import UNFINISHED, append, write_whole
+from attn_cli.runs.reading import read_bounded
 from attn_cli.text.tokenizer import Tokenizer
 
-_STEP_FOLDER = re.compile(r"step-[0-9]{8,20}")
-_LONGEST_POINTER = 100  # characters
+_STEP_FOLDER = re.compile(r"step-[0-9]{8,15}")
+_LONGEST_POINTER = 100  # bytes
 _LAST_SAMPLES = 2**22  # bytes
 
 
@@ -103,6 +102,8 @@ class RunFolder:
             self.path.rmdir()
 
     def _is_blank(self) -> bool:
+        if not self.path.is_dir():
+            return False
         names = {path.name for path in self.path.iterdir()}
         if names == {self.checkpoints.name} and self.checkpoints.is_dir():
             names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
@@ -150,8 +151,7 @@ class RunFolder:
         """
         pointer = self.checkpoints / which
         try:
-            with pointer.open(encoding="utf-8") as file:
-                name = file.read(_LONGEST_POINTER).strip()
+            name = read_bounded(pointer, _LONGEST_POINTER).decode("utf-8").strip()
         except FileNotFoundError:
             raise CheckpointError(
                 f"run {self.path} has no checkpoint", "train it for longer, or use another run"
@@ -174,7 +174,7 @@ class RunFolder:
         if not self.checkpoints.is_dir():
             return []
         found = [path for path in self.checkpoints.iterdir() if _STEP_FOLDER.fullmatch(path.name)]
-        return sorted(found, key=lambda path: int(path.name.removeprefix("step-")), reverse=True)
+        return sorted(found, key=step_of, reverse=True)
 
     def prune(self, keep: int) -> None:
         """Deletes all but the newest `keep` checkpoints and those that a pointer names."""
@@ -200,6 +200,8 @@ class RunFolder:
 
     def sample(self, step: int) -> str:
         """What the model wrote at the evaluation after a step; empty if that is not there."""
+        if not self.samples.is_file():
+            return ""
         try:
             with self.samples.open("rb") as file:
                 # It is near the end; the file may have grown over days.
@@ -217,92 +219,17 @@ def _sample_heading(step: int) -> str:
     return f"=== step {step} · "
 
 
-def runs_root() -> Path:
-    """`$ATTN_RUNS`, or `runs/` in the working directory."""
-    return Path(os.environ.get("ATTN_RUNS") or "runs")
+def step_name(step: int) -> str:
+    """The name of the folder of a step's checkpoint."""
+    return f"step-{step:08d}"
 
 
-def create_run(out: Path | None, name: str) -> RunFolder:
-    """Makes the folder of a new run, still empty.
-
-    Args:
-        out: The folder; None for a new one under `runs_root()`, named after text and time.
-        name: Short name of the text.
-
-    Raises:
-        InputError: `out` exists and is not empty; nothing is ever overwritten.
-        RunError: The folder cannot be made.
-    """
-    try:
-        run = RunFolder(_new_folder(name) if out is None else out)
-        run.path.mkdir(parents=True, exist_ok=True)
-        run.require_unused()
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(f"output {out} is not a folder", "name a new folder") from None
-    except OSError as error:
-        raise RunError(
-            f"cannot write to {out or runs_root()}: {error.strerror}",
-            "name another folder with --out",
-        ) from None
-    return run
-
-
-def find_run(path: Path | None) -> RunFolder:
-    """The run that `--run` names, by folder or by name; the newest one with a checkpoint.
-
-    Raises:
-        CheckpointError: There is none; the hint says what to type to make one.
-    """
-    if path is not None:
-        for candidate in (path, runs_root() / path):
-            if is_run(candidate):
-                return RunFolder(candidate)
-        if path.exists():
-            raise CheckpointError(
-                f"{path} is not a run", "a run is a folder with a config.yaml, made by attn train"
-            )
-        raise CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
-    for run in list_runs():
-        if run.step_folders():
-            return run
-    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
-
-
-def newest_run() -> RunFolder:
-    """The run that was begun or gone on with last, whether it has a checkpoint or not.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    for run in list_runs():
-        return run
-    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+def step_of(folder: Path) -> int:
+    """The step that a checkpoint's folder is named after; -1 where it is named otherwise."""
+    return int(folder.name[5:]) if _STEP_FOLDER.fullmatch(folder.name) else -1
 
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run: it has a configuration, or a checkpoint, which holds one."""
     run = RunFolder(path)
     return run.config.is_file() or bool(run.step_folders())
-
-
-def list_runs() -> Iterator[RunFolder]:
-    """All runs under `runs_root()`, the newest first."""
-    root = runs_root()
-    found = list(root.glob("*/config.yaml")) if root.is_dir() else []
-    for config in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        yield RunFolder(config.parent)
-
-
-def _new_folder(name: str) -> Path:
-    """A folder that was not there a moment ago, and is no other process's."""
-    first = runs_root() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for number in itertools.count(2):
-        path = first if number == 2 else first.with_name(f"{first.name}-{number - 1}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            if not path.is_dir():
-                raise
-        else:
-            return path
-    raise AssertionError("counting does not end")

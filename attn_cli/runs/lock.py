@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,8 @@ def locked(run: RunFolder) -> Iterator[None]:
         yield
     finally:
         # The lock's own file stays: were it removed, two processes could each hold one.
-        run.lock_holder.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that has become read-only meanwhile
+            run.lock_holder.unlink(missing_ok=True)
         lock.release()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -80,20 +81,20 @@ def read_metrics(path: Path) -> Iterator[StepMetrics]:
             yield metrics
 
 
-def rewind_metrics(path: Path, step: int, last_line: str | None) -> None:
-    """Takes the file back to where it was when a step was saved.
+def rewind_metrics(path: Path, last_line: str | None) -> None:
+    """Takes the file back to where it was when a checkpoint was saved.
 
-    Lines of later steps go, as do torn ones: a run that goes on from that step writes
-    them again.
+    Later lines go, as do torn ones: a run that goes on from there writes them again.
 
     Args:
-        step: The step that was saved.
-        last_line: The last line that there was then.
+        path: The file.
+        last_line: The last line that there was then; None where there was none.
     """
+    last = None if last_line is None else _parsed(last_line)
     kept, latest = [], 0
-    for line in [*_lines(path), *([] if last_line is None else [last_line])]:
+    for line in itertools.chain(_lines(path), [] if last_line is None else [last_line]):
         metrics = _parsed(line)
-        if metrics is not None and latest < metrics.step <= step:
+        if last and metrics and latest < metrics.step <= last.step:
             kept.append(line)
             latest = metrics.step
     whole = "".join(f"{line}\n" for line in kept).encode()
@@ -104,7 +105,7 @@ def rewind_metrics(path: Path, step: int, last_line: str | None) -> None:
 
 def _lines(path: Path) -> Iterator[str]:
     """The lines of the file; one too long to be of metrics comes in pieces, which are none."""
-    if path.exists():
+    if path.is_file():
         with path.open(encoding="utf-8", errors="replace") as file:
             while line := file.readline(_LONGEST_LINE):
                 yield line.removesuffix("\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.durable import UNFINISHED
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.folder import RunFolder, step_name, step_of
 from attn_cli.runs.metrics import rewind_metrics
 
 
@@ -62,10 +62,8 @@ def rewind(run: RunFolder, to: Checkpoint | None) -> None:
         to: The checkpoint; None for the beginning of the run.
 
     Raises:
-        CheckpointError: A part of the run lies outside its folder.
         OSError: The folder cannot be written to.
     """
-    _require_own(run)
     for folder in (run.path, run.checkpoints):
         for leftover in folder.glob(f".*{UNFINISHED}"):
             _remove(leftover)
@@ -74,12 +72,12 @@ def rewind(run: RunFolder, to: Checkpoint | None) -> None:
         if to is not None and folder.name == to.folder.name:
             break
         _set_aside(folder)
-    rewind_metrics(run.metrics, state.step if state else 0, state.last_line if state else None)
+    rewind_metrics(run.metrics, state.last_line if state else None)
     _cut(run.samples, state.samples_bytes if state else 0)
     if to is None or state is None:
         return
     run.point("latest", to.folder)
-    best = to.folder.with_name(f"step-{state.best_step:08d}")
+    best = to.folder.with_name(step_name(state.best_step))
     if state.best_step and best.is_dir():
         run.point("best", best)
     else:
@@ -98,7 +96,7 @@ def set_aside_from(run: RunFolder, step: int) -> None:
     """
     sound = []
     for folder in run.step_folders():
-        if int(folder.name.removeprefix("step-")) < step:
+        if step_of(folder) < step:
             sound.append(folder)
         else:
             _set_aside(folder)
@@ -109,8 +107,12 @@ def set_aside_from(run: RunFolder, step: int) -> None:
         run.point("latest", sound[0])
 
 
-def _require_own(run: RunFolder) -> None:
-    """A stranger's run could lead what is written into it elsewhere."""
+def require_own(run: RunFolder) -> None:
+    """Makes sure that what is written into a run stays there: a stranger's could lead elsewhere.
+
+    Raises:
+        CheckpointError: A part of the run lies outside its folder.
+    """
     home = run.path.resolve()
     files = (run.checkpoints, run.config, run.metrics, run.samples, run.curves)
     for path in (*files, *run.step_folders()):

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import copy
 import os
+import time
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 
 from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.folders import cache_folder
+from attn_cli.training.precision import WorkingModel
 from attn_cli.training.step import mean_loss
 
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
@@ -22,8 +26,73 @@ from attn_cli.training.step import mean_loss
 WORTHWHILE_SECONDS = 120.0
 
 
+# The first steps are slower than the rest: caches are cold and kernels are being chosen.
+STEPS_TO_JUDGE_SPEED = 20
+
+
 class CompilationError(AttnError):
     """The model could not be compiled here."""
+
+
+class Compiling:
+    """Whether a run's blocks are compiled: decided once, by what there is still to do.
+
+    Args:
+        wanted: Of the configuration; `auto` where the run has not decided it yet.
+        fastest: Seconds of the fastest step before; None where there was none.
+    """
+
+    def __init__(self, wanted: Literal["auto"] | bool, fastest: float | None) -> None:
+        self.wanted = wanted
+        self.fastest = fastest
+        self.settled = wanted is False
+
+    def stepped(self, seconds: float) -> None:
+        """Counts a step."""
+        self.fastest = seconds if self.fastest is None else min(self.fastest, seconds)
+
+    def due(self, step: int) -> bool:
+        """Whether it is to be decided after a step.
+
+        `auto` has to see how fast steps are; and a run that was told to compile does it at
+        the same step, so that the configuration that `auto` leaves trains the same again.
+        """
+        return not self.settled and step >= STEPS_TO_JUDGE_SPEED
+
+    def settle(
+        self,
+        working: WorkingModel,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        steps_left: float,
+        tell: Callable[[str], None],
+        stop_wanted: Callable[[], bool],
+    ) -> None:
+        """Compiles where it was asked for or pays; `wanted` says what came of it.
+
+        Args:
+            working: What to compile.
+            x: Characters of the shape that training has, (B, T).
+            y: Those that follow them.
+            steps_left: How many the run will still do.
+            tell: Is told in a line what came of it.
+            stop_wanted: Whether the run is to be stopped: then nothing is decided.
+        """
+        wanted = self.wanted
+        if wanted == "auto":
+            left = (self.fastest or 0.0) * steps_left  # seconds
+            wanted = left > WORTHWHILE_SECONDS and x.device.type != "mps"
+        if wanted:
+            begin = time.monotonic()
+            try:
+                working.trained = compiled(working.model, x, y)
+                tell(f"compiled in {time.monotonic() - begin:.0f} s")
+            except CompilationError as error:
+                if stop_wanted():
+                    return  # The interrupt reaches the compiler's own processes, too.
+                tell(f"not compiled, steps are slower: {error}")
+                wanted = False
+        self.wanted, self.settled = wanted, True
 
 
 def compiled(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transformer:

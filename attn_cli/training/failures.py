@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
 from attn_cli.config.schema import Config, TrainConfig
 from attn_cli.errors import RunError
-from attn_cli.model.outline import machine_memory, needed_bytes, outline, parameter_count
+from attn_cli.model.memory import asked_memory, gibibytes, machine_memory, needed_bytes
+from attn_cli.model.outline import outline, parameter_count
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
 
@@ -21,7 +19,7 @@ class BrokenDownError(RunError):
 
     Args:
         message: What is wrong, in one line.
-        last_applied: The last step that moved the weights: those after it are broken.
+        last_applied: The last step that moved the weights, and may have broken them.
     """
 
     def __init__(self, message: str, last_applied: int) -> None:
@@ -77,11 +75,16 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
     learned = 8 * parameter_count(outline(config.model, vocab_size))
     learned += needed_bytes(config.model, vocab_size)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
-    characters = micro_batch * config.model.block_size
-    kept = 2 * characters * (config.model.n_layer * config.model.n_embd + vocab_size)
+    block_size = config.model.block_size
+    kept = config.model.n_layer * config.model.n_embd + vocab_size
+    kept *= 2 * micro_batch * block_size
+    # The characters of a step and those that follow them, as whole numbers of eight bytes.
+    kept += 16 * config.train.batch_size * block_size
     memory = machine_memory()
     if memory is not None and learned + kept > memory:
-        raise out_of_memory(config, _gib(learned + kept), f"; this machine has {_gib(memory)}")
+        raise out_of_memory(
+            config, gibibytes(learned + kept), f"; this machine has {gibibytes(memory)}"
+        )
 
 
 def smaller_steps(settings: TrainConfig) -> str:
@@ -101,25 +104,7 @@ def out_of_memory(config: Config, asked: str, more: str = "") -> RunError:
     model, train = config.model, config.train
     return RunError(
         f"out of memory: {asked} asked for{more}",
-        f"lower train.micro_batch (now {train.micro_batch}; it divides train.batch_size, "
-        f"{train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
+        f"lower train.micro_batch (now {train.micro_batch}), train.batch_size "
+        f"({train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
         f"({model.n_embd}) or model.n_layer ({model.n_layer})",
     )
-
-
-def asked_memory(error: BaseException) -> str | None:
-    """How much memory was asked for, where that is what failed; else None.
-
-    torch has a class of its own for a GPU's memory; a CPU's is told by its text alone.
-    """
-    text = str(error)
-    if found := re.search(r"allocate (\d+) bytes", text):
-        return _gib(int(found[1]))
-    if found := re.search(r"allocate ([\d.]+ [KMGT]iB)", text):
-        return f"{found[1]} more"
-    short = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return "more than there is" if short or "not enough memory" in text else None
-
-
-def _gib(size: int) -> str:
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attn_cli.runs.checkpoint import SinceLine
+from attn_cli.runs.state import SinceLine
 from attn_cli.training.step import Outcome
 
 

@@ -22,8 +22,5 @@ def choose_micro_batch(config: Config, device: torch.device) -> int:
     if device.type != "cpu":
         return whole
     sequence = config.model.block_size * config.model.n_embd
-    return max(size for size in _divisors(whole) if size == 1 or size * sequence <= PIECE)
-
-
-def _divisors(number: int) -> list[int]:
-    return [size for size in range(1, number + 1) if number % size == 0]
+    fitting = min(whole, max(1, PIECE // sequence))
+    return next(size for size in range(fitting, 0, -1) if whole % size == 0)

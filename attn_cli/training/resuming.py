@@ -11,16 +11,18 @@ import torch
 from attn_cli.config.differences import Difference, adopted, differences
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError
-from attn_cli.runs.checkpoint import MOST_STATE_BYTES, Checkpoint
+from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
-from attn_cli.runs.recovery import newest_whole, rewind
+from attn_cli.runs.reading import read_bounded
+from attn_cli.runs.recovery import newest_whole, require_own, rewind
+from attn_cli.runs.state import MOST_STATE_BYTES
 from attn_cli.runs.training_text import load_training_text
-from attn_cli.text.corpus import check_length, load_corpus
+from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device
 from attn_cli.training.failures import explained
 from attn_cli.training.schedule import learning_rate
-from attn_cli.training.session import Session, decided, reading_from, start_checkpoint
+from attn_cli.training.session import Session, decided, read_corpus, reading_from, start_checkpoint
 from attn_cli.training.trainer import Trainer
 
 
@@ -41,42 +43,45 @@ def resumed(
     Raises:
         AttnError: It cannot go on, or not with this configuration.
     """
-    with locked(run):
+    require_own(run)
+    with explained(run, wanted or Config()), locked(run):
         found = newest_whole(run)
-        notes = [f"set aside: {damage}" for damage in found.damaged]
         if found.checkpoint is None:
-            with explained(run, wanted or Config()):
-                yield _from_the_beginning(run, wanted, started)
+            yield _from_the_beginning(run, wanted, started)
             return
         checkpoint = found.checkpoint
         was = checkpoint.config
         changes = _changes(run, was, wanted or was, overridden)
+        _require_more_to_do(checkpoint, changes)
         _require_same_vocabulary(run, checkpoint)
-        text = None if wanted is None or "data.text" not in overridden else wanted.data.text
+        elsewhere = wanted is not None and wanted.data.text != was.data.text
+        text = wanted.data.text if wanted and elsewhere else None
         corpus = load_training_text(run, checkpoint, text)
         config = reading_from(adopted(was, changes), list(corpus.sources))
         with explained(run, config):
             device = choose_device(config.train.device)
+            config = decided(config, corpus, device)
             trainer = Trainer(config, corpus, device=device, started=started, resumed=checkpoint)
             rewind(run, checkpoint)
             run.describe(config, checkpoint.tokenizer)
+            notes = [f"set aside: {damage}" for damage in found.damaged]
             if trainer.ended:
-                notes.append(_end(checkpoint, changes))
+                notes.append(_end(checkpoint))
             else:
                 notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
             notes += [f"  {change}" for change in changes]
             notes += _schedule(checkpoint, config, changes)
-            notes += _other_versions(checkpoint)
+            notes += _elsewhere(checkpoint, device)
             yield Session(run, corpus, trainer, tuple(notes))
 
 
 def _from_the_beginning(run: RunFolder, config: Config | None, started: float) -> Session:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
-    data = config.data
     start = start_checkpoint(config.train.start_from) if config.train.start_from else None
-    tokenizer = start.tokenizer if start else data.tokenizer
-    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    if run.text.is_file():
+        config = reading_from(config, [str(run.text.resolve())])
+    corpus = read_corpus(config, start)
     check_length(corpus, config.model.block_size)
     device = choose_device(config.train.device)
     config = decided(config, corpus, device)
@@ -110,11 +115,26 @@ def _changes(
     return changes
 
 
+def _require_more_to_do(checkpoint: Checkpoint, changes: list[Difference]) -> None:
+    """A run cannot be given less to do than it has done."""
+    state = checkpoint.state
+    for change in changes:
+        if change.key == "train.steps" and change.now <= state.step:
+            raise ConfigError(
+                f"train.steps {change.now}: the run has done {state.step:,} already",
+                "give it more to do, or leave it as it is",
+            )
+        if change.key == "train.minutes" and change.now and 60 * change.now <= state.seconds:
+            raise ConfigError(
+                f"train.minutes {change.now:g}: the run has taken {state.seconds / 60:.2g} already",
+                "give it more time, or leave it as it is",
+            )
+
+
 def _require_same_vocabulary(run: RunFolder, checkpoint: Checkpoint) -> None:
     """tokenizer.json is for readers; but one that says something else was not made here."""
     try:
-        with run.tokenizer.open(encoding="utf-8") as file:
-            written = json.loads(file.read(MOST_STATE_BYTES))
+        written = json.loads(read_bounded(run.tokenizer, MOST_STATE_BYTES))
     except (OSError, ValueError, RecursionError):
         return  # It is written anew from the checkpoint, which has its own.
     known = checkpoint.tokenizer.to_json()
@@ -138,13 +158,15 @@ def _first_difference(written: object, known: list[str]) -> str:
     return f"symbol {place} is {there!r:.40} there and {here!r} in the checkpoint"
 
 
-def _end(checkpoint: Checkpoint, changes: list[Difference]) -> str:
-    state = checkpoint.state
-    train = checkpoint.config.train
-    more = f"--set train.steps={2 * state.step}"
-    if train.minutes is not None:
-        more = f"--set train.minutes={2 * train.minutes:g}"
-    return f"it has ended, at step {state.step:,}; to train it for longer: --resume with {more}"
+def _end(checkpoint: Checkpoint) -> str:
+    state, train = checkpoint.state, checkpoint.config.train
+    if train.patience is not None and state.evaluations_since_best >= train.patience:
+        more = f"train.patience={2 * train.patience}"
+    elif train.minutes is not None:
+        more = f"train.minutes={2 * train.minutes:g}"
+    else:
+        more = f"train.steps={2 * train.steps}"
+    return f"it has ended, at step {state.step:,}; to train it for longer: --resume --set {more}"
 
 
 def _schedule(checkpoint: Checkpoint, config: Config, changes: list[Difference]) -> Iterator[str]:
@@ -169,10 +191,9 @@ def _schedule(checkpoint: Checkpoint, config: Config, changes: list[Difference])
         yield f"  the step size now comes down over {after.steps:,} steps"
 
 
-def _other_versions(checkpoint: Checkpoint) -> Iterator[str]:
-    made_with = checkpoint.state.versions.get("torch")
-    if made_with != torch.__version__:
-        yield (
-            f"  it was trained with torch {made_with} and goes on with {torch.__version__}: "
-            "last digits may differ"
-        )
+def _elsewhere(checkpoint: Checkpoint, device: torch.device) -> Iterator[str]:
+    """What makes it another machine than the run was trained on before."""
+    versions = checkpoint.state.versions
+    for what, here in (("torch", torch.__version__), ("device", device.type)):
+        if versions.get(what) != here:
+            yield f"  {what} was {versions.get(what)} and is {here}: last digits may differ"

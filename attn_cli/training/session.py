@@ -18,7 +18,8 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 from attn_cli.model.outline import outline
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.folder import RunFolder, create_run, find_run
+from attn_cli.runs.finding import create_run, find_run
+from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.training.device import choose_device
@@ -70,18 +71,10 @@ def begun(
     Raises:
         AttnError: Something of it cannot be used.
     """
-    data = config.data
-    if start and data.tokenizer != start.tokenizer.kind:
-        raise ConfigError(
-            f"data.tokenizer is {data.tokenizer}, and {start.folder} has {start.tokenizer.kind}",
-            "leave data.tokenizer as it is there: a model keeps its vocabulary",
-        )
-    tokenizer = start.tokenizer if start else data.tokenizer
-    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    corpus = read_corpus(config, start)
     device = choose_device(config.train.device)
     notes: list[str] = []
     if start:
-        _require_same_shapes(config, start)
         notes.append(f"begins with the weights of {start.folder}")
     if resize and config.train.minutes and not start:
         sizing = choose_size(resize, corpus, 60 * config.train.minutes, device)
@@ -94,18 +87,36 @@ def begun(
         with locked(RunFolder(out)):
             pass
     run = create_run(out, corpus.name)
-    try:
-        with explained(run, config), locked(run):
-            run.require_unused()
+    with explained(run, config), locked(run):
+        run.require_unused()
+        try:
             if "-" in corpus.sources:
                 text = run.keep_text(corpus.source.chunks())
                 config = reading_from(config, [str(text.resolve())])
             trainer = Trainer(config, corpus, device=device, started=started, weights=start)
             run.describe(config, corpus.tokenizer)
-            yield Session(run, corpus, trainer, tuple(notes))
-    except BaseException:
-        run.discard_if_blank(whole=out is None)
-        raise
+        except BaseException:
+            run.discard_if_blank(whole=out is None)
+            raise
+        yield Session(run, corpus, trainer, tuple(notes))
+
+
+def read_corpus(config: Config, start: Checkpoint | None) -> Corpus:
+    """The text of a new run, in the vocabulary of the checkpoint whose weights it begins with.
+
+    Raises:
+        AttnError: The text cannot be used; model or vocabulary are not the checkpoint's.
+    """
+    data = config.data
+    if start is None:
+        return load_corpus(data.text, data.tokenizer, data.unknown, data.validation_fraction)
+    _require_same_shapes(config, start)
+    if data.tokenizer != start.tokenizer.kind:
+        raise ConfigError(
+            f"data.tokenizer is {data.tokenizer}, and {start.folder} has {start.tokenizer.kind}",
+            "leave data.tokenizer as it is there: a model keeps its vocabulary",
+        )
+    return load_corpus(data.text, start.tokenizer, data.unknown, data.validation_fraction)
 
 
 def _require_same_shapes(config: Config, start: Checkpoint) -> None:

@@ -19,14 +19,15 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.checkpoint import Checkpoint, DataFacts, Progress, save_checkpoint
-from attn_cli.runs.durable import sync_file
+from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
+from attn_cli.runs.durable import sync_file, sync_folder
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
+from attn_cli.runs.state import DataFacts, Progress
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
-from attn_cli.training.compilation import WORTHWHILE_SECONDS, CompilationError, compiled
+from attn_cli.training.compilation import Compiling
 from attn_cli.training.evaluation import evaluate, evaluation_seconds
 from attn_cli.training.failures import BrokenDownError
 from attn_cli.training.meter import Meter
@@ -38,9 +39,6 @@ from attn_cli.training.random_state import random_states, set_random_states
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.stability import Stability
 from attn_cli.training.step import train_step
-
-# The first steps are slower than the rest: caches are cold and kernels are being chosen.
-STEPS_TO_JUDGE_SPEED = 20
 
 
 @dataclass(frozen=True)
@@ -101,15 +99,17 @@ class Trainer:
 
         torch.manual_seed(config.train.seed)
         self.model = Transformer(config.model, corpus.tokenizer.vocab_size)
-        for checkpoint in filter(None, (resumed or weights,)):
-            checkpoint.load_weights(self.model)
+        source = resumed or weights
+        if source:
+            source.load_weights(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
         self.working = WorkingModel(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train)
         if resumed:
+            memory = resumed.load_memory(self.model)
             for optimizer in self.optimizers:
-                optimizer.restore(resumed.load_memory(self.model))
+                optimizer.restore(memory)
             set_random_states(resumed.random_states(), device)
         self.micro_batch = choose_micro_batch(config, device)
         self.batches = Batches(
@@ -127,13 +127,11 @@ class Trainer:
         self._last_line = before.last_line  # of the metrics
         self._meter = Meter(before.since_line)
         self._stability = Stability(config.train, before.skipped_in_a_row, before.lowest_train_loss)
-        self._fastest = math.inf if before.fastest_step is None else before.fastest_step  # seconds
-        self._compiling_settled = config.train.compile is False
+        self._compiling = Compiling(config.train.compile, before.fastest_step)
         self.ended = before.ended
-        if resumed and resumed.config.train != config.train:
-            # It may have been given more to do, or less.
-            spent = self.step > 0 and self.budget.spent(self.step)
-            self.ended = self._looked and (spent or self._out_of_patience())
+        if self.ended and resumed and resumed.config.train != config.train:
+            # It may have been given more to do.
+            self.ended = self.budget.spent(self.step) or self._out_of_patience()
         if self.ended:
             self.started = time.monotonic() - before.seconds  # It takes no more time.
 
@@ -164,7 +162,7 @@ class Trainer:
                 return self._result(interrupted=True)
             if not self._looked:
                 self._look(run, observer)
-            elif not self._compiling_settled and self.step >= self._step_to_compile():
+            elif self._compiling.due(self.step):
                 self._settle_compiling(run, observer, stop_wanted)
             else:
                 self._train_step()
@@ -188,7 +186,7 @@ class Trainer:
         self.step += 1
         self._looked = False
         seconds = time.perf_counter() - begin
-        self._fastest = min(self._fastest, seconds)
+        self._compiling.stepped(seconds)
         self._meter.add(outcome, rate, seconds)
         self._stability.stepped(outcome.applied, self.step)
 
@@ -219,36 +217,19 @@ class Trainer:
             self._log(run, observer)
         self._looked = True
         # Weights with which the loss is no number are not worth a checkpoint.
-        if self.ended or (due and not self._stability.skipped_in_a_row):
+        sound = not self._stability.skipped_in_a_row or self.step == self.best_step
+        if self.ended or (due and sound):
             self._save(run)
-
-    def _step_to_compile(self) -> int:
-        """After which step to compile or not: `auto` has to see how fast they are."""
-        return STEPS_TO_JUDGE_SPEED if self.config.train.compile == "auto" else 1
 
     def _settle_compiling(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
     ) -> None:
         """Compiles where it was asked for or pays; the run's configuration says what came of it."""
-        wanted = self.config.train.compile
-        if wanted == "auto":
-            total_steps = self.budget.total_steps(self.step)
-            left = self._fastest * (total_steps - self.step)  # seconds
-            wanted = left > WORTHWHILE_SECONDS and self.device.type != "mps"
-        if wanted:
-            begin = time.monotonic()
-            x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
-            try:
-                self.working.trained = compiled(self.working.model, x, y)
-                observer.noticed(f"compiled in {time.monotonic() - begin:.0f} s")
-            except CompilationError as error:
-                if stop_wanted():
-                    return  # The interrupt reaches the compiler's own processes, too.
-                observer.noticed(f"not compiled, steps are slower: {error}")
-                wanted = False
-        self._compiling_settled = True
-        if wanted != self.config.train.compile:
-            train = self.config.train.model_copy(update={"compile": wanted})
+        x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
+        steps_left = self.budget.total_steps(self.step) - self.step
+        self._compiling.settle(self.working, x, y, steps_left, observer.noticed, stop_wanted)
+        if self._compiling.wanted != self.config.train.compile:
+            train = self.config.train.model_copy(update={"compile": self._compiling.wanted})
             self.config = self.config.model_copy(update={"train": train})
             run.settle(self.config)
 
@@ -307,6 +288,7 @@ class Trainer:
         # What the checkpoint counts on is on the disk before it.
         sync_file(run.metrics)
         sync_file(run.samples)
+        sync_folder(run.path)
         checkpoint = save_checkpoint(
             run.checkpoints,
             self.model,
@@ -323,9 +305,11 @@ class Trainer:
             self._progress(run),
         )
         run.point("latest", checkpoint)
-        if self.step == self.best_step:
+        if self.best_step and self.step == self.best_step:
             run.point("best", checkpoint)
-        run.prune(self.config.train.keep_checkpoints)
+        # While no step can be applied, an older checkpoint may be the last good one.
+        if not self._stability.skipped_in_a_row:
+            run.prune(self.config.train.keep_checkpoints)
 
     def _progress(self, run: RunFolder) -> Progress:
         return Progress(
@@ -339,7 +323,7 @@ class Trainer:
             evaluations_since_best=self._evaluations_since_best,
             lowest_train_loss=self._stability.lowest_loss,
             skipped_in_a_row=self._stability.skipped_in_a_row,
-            fastest_step=self._fastest if math.isfinite(self._fastest) else None,
+            fastest_step=self._compiling.fastest,
             since_line=self._meter.since_line,
             last_line=self._last_line,
             samples_bytes=run.samples.stat().st_size if run.samples.exists() else 0,

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from attn_cli.runs.checkpoint import seal
+from attn_cli.runs.state import seal
 from tests.conftest import Outcome, Trained
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
@@ -74,6 +74,24 @@ def sparse(path: Path) -> None:
 def test_huge_files_of_a_checkpoint(attn: Attn, best: Path, name: str) -> None:
     sparse(best / name)
     refused(attn("generate", "The"), "is damaged")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes and devices by name")
+@pytest.mark.parametrize("name", ["state.json", "model.safetensors", "../best", "../latest"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_files_that_have_no_end(attn: Attn, run: Path, best: Path, name: str, kind: str) -> None:
+    (best / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(best / name)
+    else:
+        (best / name).symlink_to("/dev/zero")
+    if name == "../latest":
+        (run / "checkpoints" / "best").unlink()
+    refused(attn("generate", "The"), best.name if "/" not in name else name[3:])
+    if name == "state.json":
+        (run / "tokenizer.json").unlink()
+        os.mkfifo(run / "tokenizer.json")
+        assert attn("train", "--resume").code in (0, 2)
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "mine.yaml"])
@@ -199,6 +217,37 @@ def test_escape_sequences_stay_off_the_terminal(
         outcome = attn(*arguments)
         assert outcome.code in (0, 2), outcome.err
         assert not set(outcome.out + outcome.err) & set("\x1b\x07\u202e\x9b"), arguments
+
+
+def test_a_window_that_would_take_more_memory_than_the_prompt_needs(
+    attn: Attn, tmp_path: Path, verse_file: Path
+) -> None:
+    """A small file can say a window of a million characters; its cache is as long as the text."""
+    sizes = ("model.n_layer=60", "model.position=none", "model.block_size=16")
+    settings = [word for key in sizes for word in ("--set", key)]
+    trained = attn("train", verse_file, "--config", "lesson", "--steps", "1", *settings)
+    assert trained.code == 0, trained.err
+    (folder,) = tmp_path.glob("runs/*/checkpoints/step-*")
+    config = json.loads((folder / "state.json").read_text())["config"]
+    rewrite_state(folder, config=config | {"model": config["model"] | {"block_size": 2**20}})
+    assert attn("generate", "The", "--max-new-chars", "3").code == 0
+
+
+@pytest.mark.parametrize("change", [{"step": 2**70}, {"best_step": 10**300}, {"step": 41}])
+def test_steps_that_cannot_be(attn: Attn, run: Path, change: dict[str, int]) -> None:
+    latest = run / "checkpoints" / (run / "checkpoints" / "latest").read_text().strip()
+    rewrite_state(latest, **change)
+    for folder in (run / "checkpoints").glob("step-*"):
+        if folder != latest:
+            shutil.rmtree(folder)
+    refused(attn("train", "--resume", run), "state.json is damaged")
+
+
+def test_a_name_that_is_not_utf8(attn: Attn, verse_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"t\xffu")
+    outcome = attn("train", verse_file, "--config", "lesson", "--steps", "2", "--out", out)
+    assert outcome.code == 0, outcome.err
+    assert (out / "loss.svg").is_file()
 
 
 def test_a_prompt_without_end(attn: Attn, run: Path) -> None:

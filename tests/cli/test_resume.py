@@ -147,6 +147,14 @@ def test_a_run_on_standard_input_goes_on_without_it(attn: Attn, tmp_path: Path) 
     assert outcome.json["steps"] == 8
 
 
+def test_a_moved_run_on_standard_input_begins_anew(attn: Attn, tmp_path: Path) -> None:
+    stopped = ("--config", "lesson", "--steps", "5", "--out", "piped")
+    assert attn("train", "-", *stopped, stdin=(VERSE * 20).encode()).code == 0
+    shutil.rmtree(tmp_path / "piped" / "checkpoints")  # killed before its first checkpoint
+    (tmp_path / "piped").rename(tmp_path / "moved")
+    assert attn("train", "--resume", "moved", "--json").json["steps"] == 5
+
+
 def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text(VERSE * 20)
     huge = ("--set", "model.n_embd=65520", "--set", "model.n_layer=1000")

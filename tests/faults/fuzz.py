@@ -11,6 +11,7 @@ import hashlib
 import json
 import random
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import torch
 from attn_cli.config.load import dump_config, load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import AttnError
-from attn_cli.runs.checkpoint import read_checkpoint, seal
+from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.state import seal
 from attn_cli.text.tokenizer import tokenizer_from_json
+from attn_cli.training.resuming import resumed
 from tests.faults.harness import Trial, attn, settings, write_verse
 
 NASTY = (
@@ -120,31 +123,31 @@ def tokenizers(folder: Path, number: int, seed: int = 10) -> Iterator[tuple[str,
 
 
 def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str, Trial]]:
-    """The three files of a checkpoint."""
+    """The three files of a checkpoint and the pointers, to generate with and to go on from."""
     torch.set_num_threads(1)
     chance = random.Random(seed)
-    run = RunFolder(folder / "run")
+    sound = RunFolder(folder / "run")
     options = settings("train.steps=4", "model.n_layer=1", "model.n_embd=6", "model.n_head=1")
     text = write_verse(folder)
-    attn("train", text, *options, "--out", run.path, "--quiet", folder=folder)
-    sound = run.checkpoint("latest")
-    # In memory, where it can be: each trial writes a file.
+    attn("train", text, *options, "--out", sound.path, "--quiet", folder=folder)
+    files = {path.name: path.read_bytes() for path in sound.checkpoint("latest").iterdir()}
+    # In memory, where it can be: each trial writes files.
     home = Path("/dev/shm") if Path("/dev/shm").is_dir() else folder
-    place = home / f"attn-fuzz-{seed}" / sound.name
-    shutil.rmtree(place.parent, ignore_errors=True)
-    shutil.copytree(sound, place)
-    files = {path.name: path.read_bytes() for path in sound.iterdir()}
-    pointer = RunFolder(place.parent)
-    pointer.checkpoints.mkdir()
+    run = RunFolder(home / f"attn-fuzz-{seed}")
+    place = run.checkpoints / sound.checkpoint("latest").name
     try:
         for trial in range(number):
+            if trial % 8 == 0:
+                # A run that went on has set aside what was damaged, and written anew.
+                shutil.rmtree(run.path, ignore_errors=True)
+                shutil.copytree(sound.path, run.path)
             for name, data in files.items():
                 (place / name).write_bytes(data)
             how = trial % 8
-            if how < 4:
-                _mutate_state(place, files["state.json"], chance, resealed=how % 2 == 0)
-            elif how < 7:
-                name = ("model.safetensors", "optimizer.safetensors")[trial % 2]
+            if how in (0, 1, 2, 7):
+                _mutate_state(place, files["state.json"], chance, resealed=how != 0)
+            elif how in (3, 4, 5):
+                name = ("model.safetensors", "optimizer.safetensors")[how % 2]
                 broken = mutated_bytes(files[name], chance)
                 (place / name).write_bytes(broken)
                 if chance.random() < 0.7:
@@ -152,20 +155,23 @@ def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str
                     record["sha256"][name] = hashlib.sha256(broken).hexdigest()
                     (place / "state.json").write_text(seal(record))
             else:
-                text_of_pointer = mutated("step-00000004\n", chance)
-                pointed = text_of_pointer.encode("utf-8", errors="surrogatepass")
-                (pointer.checkpoints / "best").write_bytes(pointed)
+                pointed = mutated("step-00000004\n", chance)
+                pointer = run.checkpoints / "best"
+                pointer.write_bytes(pointed.encode("utf-8", errors="surrogatepass"))
 
             def use(how: int = how) -> Any:
+                if how == 6:
+                    return read_checkpoint(run.to_use())
                 if how == 7:
-                    return read_checkpoint(pointer.to_use())
+                    with resumed(run, None, (), time.monotonic()) as session:
+                        return session.trainer.step
                 checkpoint = read_checkpoint(place)
                 model = checkpoint.load_model()
                 return checkpoint.load_memory(model), checkpoint.random_states()
 
             yield "fuzz: checkpoints", _refused_or_read(use, f"trial {trial} of seed {seed}")
     finally:
-        shutil.rmtree(place.parent, ignore_errors=True)
+        shutil.rmtree(run.path, ignore_errors=True)
 
 
 def _mutate_state(place: Path, sound: bytes, chance: random.Random, *, resealed: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,8 @@ def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial
             pending = []
             if process.returncode == 0:
                 break
+            if process.returncode == 130:  # the signal before the kill was quick enough
+                continue
             name = "kill -9 while saving" if aimed else "kill -9 at a random moment"
             if process.returncode != -9:
                 yield name, Trial(f"ended with {process.returncode} when resumed")
@@ -78,7 +81,10 @@ def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial
 
 
 def _kill_at_random(process, run: RunFolder, chance: random.Random) -> bool:  # type: ignore[no-untyped-def]
-    """Kills a process after a random time; whether it was in the middle of saving."""
+    """Kills a process after a random time; whether it was in the middle of saving.
+
+    Some are told to stop a moment before: what they save then is in the middle of things.
+    """
 
     def saving() -> bool:
         return any(run.checkpoints.glob(f".step-*{UNFINISHED}"))
@@ -86,6 +92,9 @@ def _kill_at_random(process, run: RunFolder, chance: random.Random) -> bool:  # 
     time.sleep(chance.uniform(0.5, 5.0))
     if chance.random() < 0.5 and wait_until(saving, process):
         time.sleep(chance.uniform(0.0, 0.01))
+    if process.poll() is None and chance.random() < 0.25:
+        process.send_signal(signal.SIGINT)
+        time.sleep(chance.uniform(0.0, 0.05))
     if process.poll() is not None:
         return False
     kill(process)

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from attn_cli.config.schema import ModelConfig
-from attn_cli.model.outline import machine_memory, needed_bytes, outline, parameter_count
+from attn_cli.model.memory import machine_memory, needed_bytes
+from attn_cli.model.outline import outline, parameter_count
 from attn_cli.model.transformer import Transformer
 
 CONFIGS = [

@@ -12,9 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.checkpoint import read_checkpoint, seal
+from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.durable import write_whole
-from attn_cli.runs.folder import RunFolder, create_run, find_run, list_runs
+from attn_cli.runs.finding import create_run, find_run, list_runs
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.state import seal
 from tests.conftest import Trained
 
 
@@ -37,7 +39,7 @@ def test_a_checkpoint_describes_itself(trained: Trained) -> None:
     assert state.ended
     assert state.parameters == trained.result.parameters
     assert state.data.name == "verse"
-    assert set(state.versions) == {"attn", "torch", "python"}
+    assert set(state.versions) == {"attn", "torch", "python", "device"}
     assert set(state.sha256) == {
         "model.safetensors", "optimizer.safetensors", "state.json",
     }  # fmt: skip

@@ -51,7 +51,7 @@ def test_losses_and_gradients_are_the_same(
 @pytest.mark.slow  # a process of its own, with torch's compiler in it
 @pytest.mark.skipif(sys.platform == "win32", reason="compilers are not found by PATH there")
 def test_without_a_compiler_it_says_so_and_trains(verse_file: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), "--steps", "3"]
+    command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), "--steps", "22"]
     command += [f"--set={setting}" for setting in (*TINY, "train.compile=true")]
     environment = {**os.environ, "PATH": str(tmp_path), "ATTN_CACHE": str(tmp_path / "cache")}
     environment.pop("CXX", None)

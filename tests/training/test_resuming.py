@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
-from attn_cli.errors import CheckpointError, ConfigError, InputError, TextError
+from attn_cli.errors import CheckpointError, ConfigError, InputError, RunError, TextError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
+from attn_cli.training.step import Outcome
 from tests.conftest import Trained, resume_in, train_in
 from tests.runs.test_checkpoint import rewrite_tensors
 
@@ -181,6 +183,82 @@ def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole: Trained, tmp_pat
     assert run.metrics.read_bytes() == before
 
 
+def test_a_line_that_was_written_after_the_stop_is_not_there_twice(
+    stopped: Trained, whole: Trained
+) -> None:
+    """Stopped where a line was due, gone on with, and killed before the next checkpoint."""
+    resume_in(stopped.run.path, stop_at=36)
+    state = read_checkpoint(stopped.run.checkpoint("latest")).state
+    assert (state.step, state.looked) == (36, False)
+    before = {path.name for path in stopped.run.step_folders()}
+    resume_in(stopped.run.path, stop_at=38)
+    for folder in stopped.run.step_folders():
+        if folder.name not in before:
+            shutil.rmtree(folder)
+    assert [line["step"] for line in lines(stopped.run)][-2:] == [32, 36]
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+
+
+@pytest.mark.parametrize("setting", ["train.steps=33", "train.steps=5", "train.minutes=1e-9"])
+def test_less_than_was_done_is_refused(stopped: Trained, setting: str) -> None:
+    with pytest.raises(ConfigError, match="already"):
+        resume_in(stopped.run.path, setting, *(["train.steps=60"] if "min" in setting else []))
+
+
+def test_a_run_that_ran_out_of_patience_says_how_to_go_on(tmp_path: Path) -> None:
+    letters = torch.randint(97, 123, (800,), generator=torch.Generator().manual_seed(0))
+    (tmp_path / "random.txt").write_bytes(bytes(letters.tolist()))
+    recipe = ("train.steps=900", "train.eval_every=20", "train.patience=2")
+    ended = train_in(tmp_path / "run", tmp_path / "random.txt", *recipe)
+    assert ended.result.steps < 900
+    assert "--set train.patience=4" in resume_in(tmp_path / "run").notes[0]
+    longer = resume_in(tmp_path / "run", "train.patience=4")
+    assert longer.result.steps > ended.result.steps
+
+
+def test_a_stop_while_steps_are_skipped_keeps_the_last_good_checkpoint(
+    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attn_cli.training import trainer
+
+    whole_step = trainer.train_step
+
+    def broken(working, *arguments, done, **options):  # type: ignore[no-untyped-def]
+        outcome = whole_step(working, *arguments, done=done, **options)
+        return outcome if done < 14 else Outcome(float("nan"), outcome.norm, applied=False)
+
+    monkeypatch.setattr(trainer, "train_step", broken)
+    recipe = (*STEPS, "train.keep_checkpoints=1", "train.eval_every=50")
+    run = train_in(tmp_path / "run", verse_file, *recipe, stop_at=17).run
+    assert {folder.name for folder in run.step_folders()} == {"step-00000010", "step-00000017"}
+    with pytest.raises(RunError, match="broke down") as caught:
+        resume_in(run.path)
+    assert "last good checkpoint" in (caught.value.hint or "")
+    assert run.checkpoint("latest").name == "step-00000010"
+
+
+def test_a_stop_before_the_first_step(verse_file: Path, tmp_path: Path) -> None:
+    run = train_in(tmp_path / "run", verse_file, *STEPS, stop_at=0).run
+    assert not (run.checkpoints / "best").exists()
+    assert resume_in(run.path).result.steps == 60
+
+
+def test_saved_again_on_another_device_it_is_still_whole(
+    stopped: Trained, whole: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped where a checkpoint was due, and gone on with where there is one generator more."""
+    from attn_cli.training import trainer
+
+    resume_in(stopped.run.path, stop_at=40)
+    monkeypatch.setattr(
+        trainer,
+        "random_states",
+        lambda device: {"torch": torch.get_rng_state(), "other": torch.zeros(3)},
+    )
+    resume_in(stopped.run.path, stop_at=41)
+    read_checkpoint(stopped.run.checkpoints / "step-00000040").verify()
+
+
 def test_more_steps_extend_a_run_and_say_what_that_does(whole: Trained, tmp_path: Path) -> None:
     shutil.copytree(whole.run.path, tmp_path / "run")
     longer = resume_in(tmp_path / "run", "train.steps=90")
@@ -250,6 +328,21 @@ def test_a_changed_text_is_refused(
     assert_same_end(resume_in(stopped.run.path).run, whole.run)
 
 
+def test_a_text_of_an_edited_config_is_the_one_that_counts(
+    stopped: Trained, whole: Trained, tmp_path: Path
+) -> None:
+    config, text = stopped.run.config, tmp_path / "verse.txt"
+    shutil.copy(text, tmp_path / "copy.txt")
+    (tmp_path / "other.txt").write_text("quite another text " * 99)
+    before = config.read_text()
+    config.write_text(before.replace("verse.txt", "other.txt"))
+    with pytest.raises(TextError, match=r"other\.txt has changed since"):
+        resume_in(stopped.run.path)
+    config.write_text(before.replace("verse.txt", "copy.txt"))
+    assert_same_end(resume_in(stopped.run.path).run, whole.run)
+    assert "copy.txt" in config.read_text()
+
+
 def test_a_text_that_was_moved(stopped: Trained, whole: Trained, tmp_path: Path) -> None:
     (tmp_path / "verse.txt").rename(tmp_path / "elsewhere.txt")
     with pytest.raises(TextError, match=r"the text of .*verse\.txt"):
@@ -288,6 +381,15 @@ def test_a_run_does_not_write_through_a_link(stopped: Trained, tmp_path: Path, n
     path.symlink_to(elsewhere)
     with pytest.raises(CheckpointError, match="is a link out of the run's folder"):
         resume_in(stopped.run.path)
+
+
+def test_nothing_is_made_outside_of_a_run(stopped: Trained, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    shutil.rmtree(stopped.run.checkpoints)
+    stopped.run.checkpoints.symlink_to(tmp_path / "outside")
+    with pytest.raises(CheckpointError, match="is a link out of the run's folder"):
+        resume_in(stopped.run.path)
+    assert list((tmp_path / "outside").iterdir()) == []
 
 
 def test_an_optimizer_that_remembers_something_else(stopped: Trained) -> None:
@@ -329,6 +431,7 @@ def test_a_compiled_run_goes_on_compiled(verse_file: Path, tmp_path: Path) -> No
     if not any("compiled in" in notice for notice in whole.watcher.notices):
         pytest.skip("there is no compiler here")
     train_in(tmp_path / "run", verse_file, *recipe, stop_at=7)
+    resume_in(tmp_path / "run", stop_at=31)
     rest = resume_in(tmp_path / "run")
     assert any("compiled in" in notice for notice in rest.watcher.notices)
     assert_same_end(rest.run, whole.run)

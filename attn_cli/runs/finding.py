@@ -1,0 +1,97 @@
+"""How runs are found by what a user names, and where new ones go."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from attn_cli.errors import CheckpointError, InputError, RunError
+from attn_cli.runs.folder import RunFolder, is_run
+
+
+def runs_root() -> Path:
+    """`$ATTN_RUNS`, or `runs/` in the working directory."""
+    return Path(os.environ.get("ATTN_RUNS") or "runs")
+
+
+def create_run(out: Path | None, name: str) -> RunFolder:
+    """Makes the folder of a new run, still empty.
+
+    Args:
+        out: The folder; None for a new one under `runs_root()`, named after text and time.
+        name: Short name of the text.
+
+    Raises:
+        InputError: `out` exists and is not empty; nothing is ever overwritten.
+        RunError: The folder cannot be made.
+    """
+    try:
+        run = RunFolder(_new_folder(name) if out is None else out)
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.require_unused()
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"output {out} is not a folder", "name a new folder") from None
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {out or runs_root()}: {error.strerror}",
+            "name another folder with --out",
+        ) from None
+    return run
+
+
+def find_run(path: Path | None) -> RunFolder:
+    """The run that `--run` names, by folder or by name; the newest one with a checkpoint.
+
+    Raises:
+        CheckpointError: There is none; the hint says what to type to make one.
+    """
+    if path is not None:
+        for candidate in (path, runs_root() / path):
+            if is_run(candidate):
+                return RunFolder(candidate)
+        if path.exists():
+            raise CheckpointError(
+                f"{path} is not a run", "a run is a folder with a config.yaml, made by attn train"
+            )
+        raise CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
+    for run in list_runs():
+        if run.step_folders():
+            return run
+    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+
+
+def newest_run() -> RunFolder:
+    """The run that was begun or gone on with last, whether it has a checkpoint or not.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    for run in list_runs():
+        return run
+    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+
+
+def list_runs() -> Iterator[RunFolder]:
+    """All runs under `runs_root()`, the newest first."""
+    root = runs_root()
+    found = list(root.glob("*/config.yaml")) if root.is_dir() else []
+    for config in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        yield RunFolder(config.parent)
+
+
+def _new_folder(name: str) -> Path:
+    """A folder that was not there a moment ago, and is no other process's."""
+    first = runs_root() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in itertools.count(2):
+        path = first if number == 2 else first.with_name(f"{first.name}-{number - 1}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            if not path.is_dir():
+                raise
+        else:
+            return path
+    raise AssertionError("counting does not end")
