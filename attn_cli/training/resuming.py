@@ -52,12 +52,13 @@ def resumed(
         checkpoint = found.checkpoint
         was = checkpoint.config
         changes = _changes(run, was, wanted or was, overridden)
-        _require_more_to_do(checkpoint, changes)
+        config = adopted(was, changes)
+        _require_more_to_do(checkpoint, config)
         _require_same_vocabulary(run, checkpoint)
         elsewhere = wanted is not None and wanted.data.text != was.data.text
         text = wanted.data.text if wanted and elsewhere else None
         corpus = load_training_text(run, checkpoint, text)
-        config = reading_from(adopted(was, changes), list(corpus.sources))
+        config = reading_from(config, list(corpus.sources))
         with explained(run, config):
             device = choose_device(config.train.device)
             config = decided(config, corpus, device)
@@ -115,20 +116,21 @@ def _changes(
     return changes
 
 
-def _require_more_to_do(checkpoint: Checkpoint, changes: list[Difference]) -> None:
+def _require_more_to_do(checkpoint: Checkpoint, config: Config) -> None:
     """A run cannot be given less to do than it has done."""
-    state = checkpoint.state
-    for change in changes:
-        if change.key == "train.steps" and change.now <= state.step:
-            raise ConfigError(
-                f"train.steps {change.now}: the run has done {state.step:,} already",
-                "give it more to do, or leave it as it is",
-            )
-        if change.key == "train.minutes" and change.now and 60 * change.now <= state.seconds:
-            raise ConfigError(
-                f"train.minutes {change.now:g}: the run has taken {state.seconds / 60:.2g} already",
-                "give it more time, or leave it as it is",
-            )
+    state, before, after = checkpoint.state, checkpoint.config.train, config.train
+    if (after.steps, after.minutes) == (before.steps, before.minutes):
+        return
+    if after.minutes is None and after.steps <= state.step:
+        raise ConfigError(
+            f"train.steps {after.steps:,}: the run has done {state.step:,} already",
+            "give it more to do, or leave it as it is",
+        )
+    if after.minutes is not None and 60 * after.minutes <= state.seconds:
+        raise ConfigError(
+            f"train.minutes {after.minutes:g}: the run has taken {state.seconds / 60:.2g} already",
+            "give it more time, or leave it as it is",
+        )
 
 
 def _require_same_vocabulary(run: RunFolder, checkpoint: Checkpoint) -> None:
