@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attn_cli.text.ids_cache import require_whole
 from attn_cli.text.tokenizer import Ids
 
 
@@ -35,6 +36,7 @@ class Batches:
         self.block_size = block_size
         self.batch_size = batch_size
         self.seed = seed
+        self._ids = ids
         # A view: row i holds the T inputs that start at i, and the target of the last.
         self._rows = sliding_window_view(np.asarray(ids), block_size + 1)
         # One less than would fit, so that windows can start anywhere in the first T
@@ -52,7 +54,11 @@ class Batches:
         """The inputs and targets of a step, both int64 of shape (B, T).
 
         Targets are the inputs shifted by one: `y[:, :-1] == x[:, 1:]`.
+
+        Raises:
+            RunError: A text that is mapped from disk was cut short there.
         """
+        require_whole(self._ids)
         first = step * self.batch_size
         sequences = np.arange(first, first + self.batch_size, dtype=np.int64)
         epochs, places = np.divmod(sequences, self.windows_per_epoch)
@@ -94,6 +100,7 @@ def windows(ids: Ids, block_size: int, batch_size: int) -> Iterator[tuple[Tensor
     if whole:
         rows = sliding_window_view(text, block_size + 1)[::block_size]  # (whole, T + 1)
         for first in range(0, whole, batch_size):
+            require_whole(ids)
             yield _inputs_and_targets(rows[first : first + batch_size])
     rest = text[whole * block_size :]
     if len(rest) > 1:

@@ -54,6 +54,30 @@ def cached_ids(
     return found
 
 
+def require_whole(ids: Ids) -> None:
+    """Makes sure that ids which are mapped from disk are still there.
+
+    The system ends a process that reads where a mapped file is no more, without a word.
+
+    Raises:
+        RunError: Their file was cut short.
+    """
+    if not isinstance(ids, np.memmap) or ids.filename is None:
+        return
+    path, mapped = Path(ids.filename), ids
+    while isinstance(mapped.base, np.memmap):
+        mapped = mapped.base  # a part does not know where in the file it begins
+    try:
+        whole = path.stat().st_size >= mapped.offset + mapped.nbytes
+    except OSError:  # removed or replaced: what is mapped stays as it was
+        return
+    if not whole:
+        raise RunError(
+            f"the ids of the text in {path} were cut short while they were read",
+            hint="start again, or go on with --resume: they are made again",
+        )
+
+
 def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[Ids, dict[str, Any]] | None:
     ids_path, notes_path = folder / f"{key}.ids", folder / f"{key}.json"
     try:

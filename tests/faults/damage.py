@@ -143,9 +143,9 @@ def cut_cache(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
         assert wait_until(lambda run=run: latest_step(run) >= 3, process), wait(process).err
         os.truncate(ids, 4096)
         ended = wait(process)
-        # The system ends a process that reads where a mapped file is no more.
+        # Cut between the look at its size and the reading, the system ends the process itself.
         killed = ended.code == -signal.SIGBUS
-        problem = "" if killed else f"ended with {ended.code}: {ended.err[-200:]}"
+        problem = "" if killed else ended.promised(1, "cut short while they were read")
         rest = attn("train", "--resume", run.path, "--steps", str(latest_step(run) + 40), "--quiet",
                     folder=folder)  # fmt: skip
         lost = rest.promised(0)

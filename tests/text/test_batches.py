@@ -1,9 +1,13 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attn_cli.errors import RunError
 from attn_cli.text.batches import Batches, windows
 
 sizes = given(
@@ -138,3 +142,17 @@ def test_ids_mapped_from_disk(tmp_path_factory: pytest.TempPathFactory, dtype: s
         assert torch.equal(here.batch(step)[1], there.batch(step)[1])
     for (x, _), (mapped_x, _) in zip(windows(ids, 13, 5), windows(mapped, 13, 5), strict=True):
         assert torch.equal(x, mapped_x)
+
+
+def test_a_mapped_text_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
+    """Read on, it would end the process."""
+    path = tmp_path / "text.ids"
+    np.arange(200, dtype=np.uint8).tofile(path)
+    ids = np.memmap(path, dtype=np.uint8, mode="r")
+    train, validation = Batches(ids[:180], 8, 4, seed=0), ids[180:]
+    train.batch(0)
+    os.truncate(path, 50)
+    with pytest.raises(RunError, match=r"text\.ids were cut short while they were read"):
+        train.batch(1)
+    with pytest.raises(RunError, match="cut short"):
+        next(windows(validation, 8, 4))
