@@ -39,8 +39,12 @@ class Interrupts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the signals back; but who has asked for the end has it, and gets it undisturbed."""
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self.wanted() else handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.wanted():

@@ -171,6 +171,7 @@ def _train(opened: AbstractContextManager[Session], *, quiet: bool, as_json: boo
         progress = TrainingProgress(run, sampler, first_step=trainer.step, quiet=quiet)
         try:
             outcome = trainer.fit(run, progress, interrupts.wanted)
+            interrupts.close()
         except KeyboardInterrupt:
             notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
             raise typer.Exit(interrupts.exit_code or 130) from None

@@ -44,9 +44,19 @@ FAULTS: tuple[tuple[Fault, int, int], ...] = (
 )
 
 
-def try_all(folder: Path, *, full: bool) -> list[Tally]:
-    """All trials, two faults at a time; tallies of one name are added up."""
-    wanted = [(fault, number[full]) for fault, *number in FAULTS if number[full]]
+def try_all(folder: Path, *, full: bool, only: str = "") -> list[Tally]:
+    """All trials, two faults at a time; tallies of one name are added up.
+
+    Args:
+        folder: An empty one.
+        full: Whether in full form.
+        only: The one function whose faults to try; empty for all.
+    """
+    wanted = [
+        (fault, number[full])
+        for fault, *number in FAULTS
+        if number[full] and only in ("", getattr(fault, "func", fault).__name__)
+    ]
     with ThreadPoolExecutor(max_workers=2) as pool:
         running = [
             pool.submit(tally, fault, fresh(folder / str(place)), number)
@@ -78,13 +88,14 @@ def table(tallies: list[Tally]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--full", action="store_true", help="every fault in its full form")
-    full = parser.parse_args().full
+    parser.add_argument("--only", default="", metavar="NAME", help="one of them, such as signals")
+    given = parser.parse_args()
     if os.name != "posix":
         print("the faults are signals and file systems of POSIX", file=sys.stderr)
         return 2
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        tallies = try_all(Path(folder), full=full)
+        tallies = try_all(Path(folder), full=given.full, only=given.only)
     print(table(tallies))
     print(f"{time.monotonic() - begin:.0f} s", file=sys.stderr)
     return int(any(each.survived < each.tried or each.lost for each in tallies))

@@ -77,10 +77,16 @@ def two_processes(folder: Path, number: int, seed: int = 3) -> Iterator[tuple[st
 def _running(folder: Path, text: Path, options: list[str], chance: random.Random):  # type: ignore[no-untyped-def]
     """A run that is somewhere between its first checkpoint and its end."""
     run = RunFolder(fresh(folder / "run"))
-    process = start("train", text, *options, "--out", run.path, "--quiet", folder=folder)
+    process = start("train", text, *options, "--out", run.path, "--quiet", folder=folder,
+                    before=_as_from_a_terminal)  # fmt: skip
     wanted = chance.randrange(1, STEPS - 30)
     assert wait_until(lambda: latest_step(run) >= wanted, process), wait(process).err
     return run, process
+
+
+def _as_from_a_terminal() -> None:
+    """What starts these trials may have been told to ignore a hang-up, as `nohup` does."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _gone_on(run: RunFolder, whole: RunFolder, problem: str, folder: Path) -> Trial:
