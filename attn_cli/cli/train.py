@@ -26,14 +26,16 @@ class TrainCommand(TyperCommand):
     """`attn train`, where `--resume` may stand alone: an option whose value can be left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        following = [*args[1:], "-"]
-        return super().parse_args(
-            ctx,
-            [
-                "--resume=" if word == "--resume" and after.startswith("-") else word
-                for word, after in zip(args, following, strict=True)
-            ],
-        )
+        return super().parse_args(ctx, with_bare_resume(args))
+
+
+def with_bare_resume(args: list[str]) -> list[str]:
+    """The arguments, where a `--resume` that no value follows has an empty one."""
+    following = [*args[1:], "-"]
+    return [
+        "--resume=" if word == "--resume" and after.startswith("-") else word
+        for word, after in zip(args, following, strict=False)
+    ]
 
 
 def train(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from attn_cli.cli.train import with_bare_resume
 from tests.conftest import VERSE, Outcome
 
 Attn = Callable[..., Outcome]
@@ -69,6 +70,19 @@ def test_ways_to_name_the_run(attn: Attn, killed: Path, words: tuple[str, ...]) 
     assert outcome.json["run"] == "runs/killed"
     assert outcome.json["steps"] == 40
     assert not outcome.json["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("words", "read"),
+    [
+        ([], []),
+        (["--resume"], ["--resume="]),
+        (["--resume", "--json"], ["--resume=", "--json"]),
+        (["a.txt", "--resume", "runs/x"], ["a.txt", "--resume", "runs/x"]),
+    ],
+)
+def test_resume_may_stand_alone(words: list[str], read: list[str]) -> None:
+    assert with_bare_resume(words) == read
 
 
 def test_a_run_that_has_ended_says_so(attn: Attn, killed: Path) -> None:
