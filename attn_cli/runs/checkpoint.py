@@ -30,7 +30,7 @@ from safetensors.torch import load, save
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
-from attn_cli.model.memory import machine_memory, needed_bytes
+from attn_cli.model.memory import gibibytes, machine_memory, needed_bytes
 from attn_cli.model.outline import outline, parameter_count
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
@@ -83,7 +83,7 @@ class Checkpoint:
             CheckpointError: The file is missing or damaged, or does not fit its config.
         """
         # Read before the model is made: a config may claim any size, a file has one.
-        assert self._weights is not None
+        _ = self._weights
         model = Transformer(self.config.model, self.tokenizer.vocab_size)
         self.load_weights(model)
         return model.to(device).eval()
@@ -136,8 +136,7 @@ class Checkpoint:
         Raises:
             CheckpointError: A file of it is missing or damaged.
         """
-        assert self._weights is not None
-        assert self._remembered is not None
+        _ = self._weights, self._remembered
 
     @cached_property
     def _weights(self) -> dict[str, torch.Tensor]:
@@ -172,8 +171,8 @@ class Checkpoint:
         size, memory = needed_bytes(model, vocab_size), machine_memory()
         if memory is not None and size > memory:
             raise CheckpointError(
-                f"{self.folder}: its config says {size / 2**30:,.0f} GiB of weights, "
-                f"and this machine has {memory / 2**30:,.0f} GiB of memory",
+                f"{self.folder}: its config says {gibibytes(size)} of weights, "
+                f"and this machine has {gibibytes(memory)} of memory",
                 DAMAGE_HINT,
             )
         return outline(model, vocab_size)
