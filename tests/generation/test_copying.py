@@ -1,0 +1,78 @@
+"""The longest copy from the training text, against trying every substring."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attn_cli.generation.copying import Copy, longest_copies, longest_copy
+
+# Few characters, so that long copies, and several of the same length, are common.
+short_text = st.text("ab\né", max_size=24)
+
+
+def by_trying(text: str, training: str) -> Copy:
+    """The definition: of all substrings that are in the training text, the longest, then first."""
+    length, start = max(
+        (
+            (end - start, -start)
+            for start in range(len(text))
+            for end in range(start + 1, len(text) + 1)
+            if text[start:end] in training
+        ),
+        default=(0, 0),
+    )
+    copy = text[-start : -start + length]
+    return Copy(length, -start, training.find(copy), copy)
+
+
+@given(st.lists(short_text, max_size=5), st.text("abc\né", max_size=60))
+def test_it_is_the_longest_and_the_first(texts: list[str], training: str) -> None:
+    assert longest_copies(texts, training) == [by_trying(text, training) for text in texts]
+
+
+def test_a_copy_is_told_with_both_its_places() -> None:
+    copy = longest_copy("An old owl met the cat.", "The owl met the fox. The owl met the crow.")
+    assert copy == Copy(length=14, start=6, source=24, text=" owl met the c")
+
+
+def test_a_copy_does_not_go_on_from_one_text_into_the_next() -> None:
+    lengths = [copy.length for copy in longest_copies(["the fo", "x met"], "the fox met")]
+    assert lengths == [6, 5]
+
+
+@pytest.mark.parametrize(("text", "training"), [("", ""), ("", "abc"), ("abc", ""), ("abc", "xyz")])
+def test_nothing_in_common(text: str, training: str) -> None:
+    assert longest_copy(text, training) == Copy(0, 0, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "training", "expected"),
+    [
+        ("a" * 10_000, "a" * 300_000, (10_000, 0, 0)),
+        ("a" * 10_000, ("a" * 5_000 + "b") * 60, (5_000, 0, 0)),
+        ("ab" * 5_000, "b" + "ab" * 150_000, (10_000, 0, 1)),
+        ("z" * 10_000, "a" * 300_000, (0, 0, 0)),
+    ],
+    ids=["one character", "one character in runs", "two characters", "nothing"],
+)
+def test_no_text_is_a_bad_case(text: str, training: str, expected: tuple[int, int, int]) -> None:
+    """Each takes a tenth of a second; what compares place by place takes minutes."""
+    begin = time.process_time()
+    copy = longest_copy(text, training)
+    assert time.process_time() - begin < 5
+    assert (copy.length, copy.start, copy.source) == expected
+
+
+def test_it_needs_no_torch() -> None:
+    program = (
+        "import sys, attn_cli.generation.copying\n"
+        "print([m for m in ('torch', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
