@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from attn_cli.model.transformer import Transformer
@@ -43,29 +46,54 @@ class Evaluation:
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
 
-@torch.no_grad()
-def evaluate(model: Transformer, ids: Ids) -> Evaluation:
-    """Predicts each character of `ids` (N,) but the first.
+class CharacterLosses:
+    """The loss of each character of `ids` (N,) but the first, and what they come to together.
 
-    The text is cut into consecutive windows of `block_size`; what is left at the
-    end is a shorter window of its own. The model's mode and the random state are
-    as before afterwards.
+    The text is cut into consecutive windows of `block_size`; what is left at the end is
+    a shorter window of its own. A window's characters are predicted from those before
+    them in that window alone, so that the first ones have little to go by.
+
+    Iterating computes the losses, in nats, in the order of the text, many at a time:
+    arrays that together have the shape (N - 1,). The model's mode and the random state
+    are as before afterwards.
     """
-    device = model.token_embedding.weight.device
-    block_size = model.config.block_size
-    batch_size = max(1, CHARS_AT_ONCE // block_size)
-    was_training = model.training
-    model.eval()
-    total, chars = 0.0, 0
-    for x, y in windows(ids, block_size, batch_size):
-        logits = model(x.to(device))  # (B, T, V)
-        losses = F.cross_entropy(
-            logits.float().flatten(0, 1), y.to(device).flatten(), reduction="sum"
-        )
-        total += losses.item()
-        chars += y.numel()
-    model.train(was_training)
-    return Evaluation(loss=total / chars, chars=chars)
+
+    def __init__(self, model: Transformer, ids: Ids) -> None:
+        self._model = model
+        self._ids = ids
+        self._total, self._chars = 0.0, 0
+
+    @torch.no_grad()
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        model, block_size = self._model, self._model.config.block_size
+        device = model.token_embedding.weight.device
+        was_training = model.training
+        model.eval()
+        self._total, self._chars = 0.0, 0
+        try:
+            for x, y in windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
+                logits = model(x.to(device))  # (B, T, V)
+                targets = y.to(device).flatten()  # (B * T,)
+                losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
+                array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
+                self._total += float(array.sum(dtype=np.float64))
+                self._chars += len(array)
+                yield array
+        finally:
+            model.train(was_training)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Of the characters whose losses were computed."""
+        return Evaluation(loss=self._total / self._chars, chars=self._chars)
+
+
+def evaluate(model: Transformer, ids: Ids) -> Evaluation:
+    """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does."""
+    losses = CharacterLosses(model, ids)
+    for _ in losses:
+        pass
+    return losses.evaluation
 
 
 def evaluation_seconds(model: Transformer, ids: Ids, budget: float) -> float:
