@@ -13,7 +13,7 @@ import codecs
 import re
 import string
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -27,6 +27,17 @@ TokenizerKind = Literal["printable", "corpus", "bytes"]
 UnknownPolicy = Literal["transliterate", "error", "drop", "replace"]
 
 Ids = NDArray[Any]
+
+# A character of UTF-8 (RFC 3629, section 4), or else one byte.
+_UTF8_CHARACTER = re.compile(
+    rb"""[\x00-\x7f]
+    | [\xc2-\xdf] [\x80-\xbf]
+    | (?: \xe0 [\xa0-\xbf] | \xed [\x80-\x9f] | [\xe1-\xec\xee\xef] [\x80-\xbf] ) [\x80-\xbf]
+    | (?: \xf0 [\x90-\xbf] | \xf4 [\x80-\x8f] | [\xf1-\xf3] [\x80-\xbf] ) [\x80-\xbf]{2}
+    | [\x80-\xff]
+    """,
+    re.VERBOSE,
+)
 
 UNICODE_SIZE = 0x110000  # 1,114,112 code points
 EXAMPLES = 5  # how many distinct characters a notice or an error names
@@ -166,6 +177,10 @@ class Tokenizer(ABC):
         """A decoder that takes one id at a time."""
 
     @abstractmethod
+    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+        """Each character of `ids`, of shape (T,), and how many of them it is written with."""
+
+    @abstractmethod
     def to_json(self) -> dict[str, Any]:
         """What `tokenizer_from_json` makes an equal tokenizer of."""
 
@@ -215,6 +230,9 @@ class CharacterTokenizer(Tokenizer):
     def decoder(self) -> Decoder:
         return Decoder(self.symbols)
 
+    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+        return ((self.symbols[token], 1) for token in ids)
+
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "symbols": list(self.symbols)}
 
@@ -251,6 +269,11 @@ class ByteTokenizer(Tokenizer):
 
     def decoder(self) -> Decoder:
         return ByteDecoder()
+
+    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+        """As above; a byte that is part of no character comes by itself, as "\\xe9"."""
+        for match in _UTF8_CHARACTER.finditer(np.asarray(ids, dtype=np.uint8).tobytes()):
+            yield match[0].decode("utf-8", errors="backslashreplace"), len(match[0])
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind}

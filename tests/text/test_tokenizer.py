@@ -54,6 +54,24 @@ def test_corpus_round_trip(text: str) -> None:
     assert tokenizer.decode(ids.tolist()) == text
 
 
+@pytest.mark.parametrize("tokenizer", ALL, ids=by_kind)
+def test_characters_and_how_many_ids_each_is_written_with(tokenizer: Tokenizer) -> None:
+    text = "añ中\U0001f600\n" if tokenizer.kind != "printable" else "a \n\f"
+    sizes = [len(tokenizer.encode(character)) for character in text]
+    assert list(tokenizer.characters(tokenizer.encode(text))) == list(zip(text, sizes, strict=True))
+
+
+@given(
+    st.lists(st.sampled_from([*b"a\x80\x8f\x90\x9f\xa0\xbf\xc0\xc3\xe0\xe2\xed\xf0\xf1\xf4\xf5"]))
+)
+def test_bytes_that_are_no_character_come_one_by_one(some: list[int]) -> None:
+    characters = list(bytes_tokenizer().characters(np.array(some, dtype=np.uint8)))
+    # Python's own decoder says which bytes are a character.
+    assert "".join(text for text, _ in characters) == bytes(some).decode(errors="backslashreplace")
+    for text, size in characters:
+        assert size == (1 if text.startswith("\\x") else len(text.encode()))
+
+
 @given(any_text)
 def test_bytes_round_trip(text: str) -> None:
     tokenizer = bytes_tokenizer()
