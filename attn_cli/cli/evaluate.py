@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,11 +25,20 @@ def evaluate(
         ),
     ] = None,
     run: RunOption = None,
+    per_char: Annotated[
+        bool,
+        typer.Option(
+            "--per-char",
+            help="Show the surprise of each character in bits: as colours on a terminal, "
+            "elsewhere or with NO_COLOR as a table.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, exactly.
 
-    The text is the run's own validation split, unless a file is named.
+    The text is the run's own validation split, unless a file is named. It is cut into windows
+    of block_size characters: the first of a window are predicted with little before them.
     """
     from attn_cli.runs.checkpoint import read_checkpoint
     from attn_cli.runs.finding import find_run
@@ -42,15 +52,31 @@ def evaluate(
         ids, floor = _text(file, checkpoint)
 
     from attn_cli.training.device import choose_device
+    from attn_cli.training.evaluation import CharacterLosses
     from attn_cli.training.evaluation import evaluate as measure
     from attn_cli.training.precision import WorkingModel, choose_precision
 
     device = choose_device("auto")
     # In the format it was trained in, so that the figure is the one that training reported.
     precision = choose_precision(checkpoint.config.train.precision, device)
-    working = WorkingModel(checkpoint.load_model(device), precision)
-    evaluation = measure(working.model, ids)
-    step, unit = checkpoint.state.step, checkpoint.tokenizer.unit
+    model = WorkingModel(checkpoint.load_model(device), precision).model
+    step, tokenizer = checkpoint.state.step, checkpoint.tokenizer
+    unit, lists = tokenizer.unit, None
+    summary: Callable[[str], None] = result
+    if per_char:
+        from attn_cli.cli.surprise import as_lists, can_colour, write_coloured, write_table
+
+        losses = CharacterLosses(model, ids)
+        if as_json:
+            lists = as_lists(tokenizer, ids, losses)
+        elif can_colour():
+            write_coloured(tokenizer, ids, losses)
+        else:
+            write_table(tokenizer, ids, losses)
+            summary = notice  # a program reads the table, and nothing after it
+        evaluation = losses.evaluation
+    else:
+        evaluation = measure(model, ids)
     if as_json:
         finite = math.isfinite(evaluation.perplexity)
         result_json(
@@ -64,15 +90,16 @@ def evaluate(
                 "perplexity": evaluation.perplexity if finite else None,
                 "chars": evaluation.chars,
                 **({} if floor is None else {"floor_bits_per_char": floor}),
+                **({} if lists is None else {"per_char": lists}),
             }
         )
         return
-    result(f"{folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
-    result(f"loss        {evaluation.loss:.4f} nats per {unit}")
-    result(f"            {evaluation.bits_per_char:.4f} bits per {unit}")
+    summary(f"{folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
+    summary(f"loss        {evaluation.loss:.4f} nats per {unit}")
+    summary(f"            {evaluation.bits_per_char:.4f} bits per {unit}")
     if floor is not None:
-        result(f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat")
-    result(f"perplexity  {evaluation.perplexity:.3f}")
+        summary(f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat")
+    summary(f"perplexity  {evaluation.perplexity:.3f}")
 
 
 def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:

@@ -1,0 +1,123 @@
+"""The surprise of each character, in bits: colours for people, a table and lists for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.cli.terminal import console, visible_controls
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from attn_cli.text.tokenizer import Ids, Tokenizer
+
+    # What `CharacterLosses` gives: nats, of all characters but the first.
+    Losses = Iterable[NDArray[np.float32]]
+
+# From how many bits on, and the background; they stay apart where a terminal has 16 colours only.
+LEVELS = (
+    (1, "black on color(229)"),
+    (2, "black on color(220)"),
+    (4, "black on color(208)"),
+    (8, "black on color(196)"),
+)
+AT_ONCE = 512  # characters that are drawn together
+
+
+def can_colour() -> bool:
+    """Whether standard output is a terminal with colours, and the user wants them."""
+    there = console()
+    return sys.stdout.isatty() and there.color_system is not None and not there.no_color
+
+
+def write_coloured(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
+    """The text, each character on the colour of its surprise, and a legend."""
+    from rich.segment import Segment, Segments
+
+    out = console()
+    pieces = chain.from_iterable(
+        _drawn(character, bits) for character, bits in _surprises(tokenizer, ids, losses)
+    )
+    last = ""
+    while some := list(islice(pieces, AT_ONCE)):
+        segments = [
+            Segment("".join(text for text, _ in run), out.get_style(style) if style else None)
+            for style, run in groupby(some, key=lambda piece: piece[1])
+        ]
+        out.print(Segments(segments), soft_wrap=True)
+        last = some[-1][0]
+    legend = [Segment("\n" if last == "\n" else "\n\n"), Segment("surprise    below 1 ")]
+    for number, (least, style) in enumerate(LEVELS, 1):
+        most = f"to {LEVELS[number][0]}" if number < len(LEVELS) else "or more"
+        legend += [Segment(f" {least} {most} ", out.get_style(style)), Segment(" ")]
+    legend.append(Segment("bits\n"))
+    out.print(Segments(legend), soft_wrap=True)
+
+
+def write_table(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
+    """A line for each predicted character or byte: its position from 0, itself, its bits."""
+    fields = [_field(symbol) for symbol in tokenizer.symbols]
+    print("position\tcharacter\tbits")
+    for position, (token, bits) in enumerate(zip(ids[1:], _bits(losses), strict=True), 1):
+        print(f"{position}\t{fields[token]}\t{bits:.4f}")
+    sys.stdout.flush()  # so that what comes on standard error comes after it
+
+
+def as_lists(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> dict[str, list[Any]]:
+    """Two lists of the same length, the predicted characters or bytes and their bits."""
+    return {
+        "characters": [tokenizer.symbols[token] for token in ids[1:]],
+        "bits": [round(bits, 4) for bits in _bits(losses)],
+    }
+
+
+def _bits(losses: Losses) -> Iterator[float]:
+    for some in losses:
+        # The loss of what was certain is -0.0.
+        yield from (some / math.log(2) + 0.0).tolist()
+
+
+def _surprises(
+    tokenizer: Tokenizer, ids: Ids, losses: Losses
+) -> Iterator[tuple[str, float | None]]:
+    """Each character and its bits, those of its bytes together; None of the first character."""
+    bits = _bits(losses)
+    predicted = False
+    for character, size in tokenizer.characters(ids):
+        if predicted:
+            yield character, sum(islice(bits, size))
+        else:
+            # Its first byte is predicted from nothing, and so it is not predicted as a whole.
+            sum(islice(bits, size - 1))
+            yield character, None
+            predicted = True
+
+
+def _drawn(character: str, bits: float | None) -> Iterator[tuple[str, str | None]]:
+    """What to show for a character, in pieces of a text and its style."""
+    shown = visible_controls(character)
+    style = None
+    for least, colours in LEVELS:
+        if bits is not None and bits >= least:
+            style = colours
+    if style and shown in "\n\t":
+        # What has no width has no colour: a blank stands before it.
+        yield " ", style
+        style = None
+    yield shown, style
+
+
+def _field(symbol: str) -> str:
+    """A symbol as in a JSON string: no tab, newline or quote, whatever reads the table.
+
+    A byte that is no character by itself stays as it is, "\\xe9".
+    """
+    if len(symbol) > 1 or (symbol.isprintable() and symbol not in '"\\'):
+        return symbol
+    return json.dumps(symbol)[1:-1]
