@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import secrets
 import sys
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,23 +16,37 @@ from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.terminal import harmless, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.generation.engine import Sample
-    from attn_cli.generation.sampling import Controls
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.generation.copying import Copy
+    from attn_cli.generation.writer import Sample, Wishes, Writer, Writing
     from attn_cli.runs.checkpoint import Checkpoint
-    from attn_cli.text.tokenizer import Tokenizer
+    from attn_cli.runs.folder import RunFolder
 
 MOST_PROMPT = 10_000_000  # characters; what a pipe sends may have no end
+MOST_COPY = 200  # characters of a copy that are shown
 
 
 def generate(
     prompt: Annotated[
-        str, typer.Argument(metavar="[PROMPT]", help="Text to continue; - reads standard input.")
-    ] = "",
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT]...",
+            help="Text to continue; several are written side by side; - reads standard input.",
+        ),
+    ] = None,
     run: RunOption = None,
     max_new_chars: Annotated[
         int | None, typer.Option("--max-new-chars", help="The most characters to write.")
     ] = None,
+    num_samples: Annotated[
+        int, typer.Option("--num-samples", help="How many texts to write of each prompt.")
+    ] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Same seed, same text; sample k has seed + k - 1.")
+    ] = None,
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Play: type prompts, change controls; /help."),
+    ] = False,
     temperature: Annotated[
         float | None,
         typer.Option(
@@ -43,8 +60,56 @@ def generate(
         float | None,
         typer.Option("--top-p", help="Choose among the likeliest that together have this share."),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Same seed, same text.")] = None,
-    num_samples: Annotated[int, typer.Option("--num-samples", help="How many texts to write.")] = 1,
+    min_p: Annotated[
+        float | None,
+        typer.Option("--min-p", help="Choose among those this share as likely as the likeliest."),
+    ] = None,
+    typical_p: Annotated[
+        float | None,
+        typer.Option(
+            "--typical-p", help="Choose among the least unusual that together have this share."
+        ),
+    ] = None,
+    repetition_penalty: Annotated[
+        float,
+        typer.Option(
+            "--repetition-penalty", help="Above 1: less of the characters written lately."
+        ),
+    ] = 1.0,
+    repetition_window: Annotated[
+        int, typer.Option("--repetition-window", help="How many characters count as lately.")
+    ] = 64,
+    beams: Annotated[
+        int,
+        typer.Option("--beams", help="Search the likeliest text, with this many in sight."),
+    ] = 1,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option("--stop", help="End before this string; may be given several times."),
+    ] = None,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="End where the model ends the document.")
+    ] = False,
+    allow: Annotated[
+        str | None, typer.Option("--allow", metavar="CHARS", help="Write these characters only.")
+    ] = None,
+    forbid: Annotated[
+        str | None, typer.Option("--forbid", metavar="CHARS", help="Write none of these.")
+    ] = None,
+    regex: Annotated[
+        str | None,
+        typer.Option(
+            "--regex", metavar="PATTERN", help="Write what this pattern matches as a whole."
+        ),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show what else might have come at each character."),
+    ] = False,
+    check_copy: Annotated[
+        bool,
+        typer.Option("--check-copy", help="Tell the longest run that stands in the training text."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write text, with the newest run's best checkpoint."""
@@ -54,90 +119,208 @@ def generate(
 
     folder = find_run(run)
     checkpoint = read_checkpoint(folder.to_use())
-    # The run's own taste, where the command line does not say.
-    taste = checkpoint.config.sample
-    max_new = taste.max_new_chars if max_new_chars is None else max_new_chars
-    for name, number in (("--max-new-chars", max_new), ("--num-samples", num_samples)):
-        if number < 1:
-            raise InputError(f"{name} {number} is below 1")
+    if num_samples < 1:
+        raise InputError(f"--num-samples {num_samples} is below 1")
     if seed is not None and not 0 <= seed < 2**63:
         raise InputError(f"--seed {seed} is not from 0 to 2^63 - 1")
 
-    from attn_cli.generation.engine import prompt_ids
     from attn_cli.generation.sampling import Controls
+    from attn_cli.generation.writer import Wishes, Writer
 
+    # The run's own taste, where the command line does not say.
+    taste = checkpoint.config.sample
+    if beams > 1 and (temperature, top_k, top_p, min_p, typical_p, seed) != (None,) * 6:
+        raise InputError(
+            "--beams searches the likeliest text, and draws nothing",
+            "leave out --temperature, --top-k, --top-p, --min-p, --typical-p and --seed",
+        )
     controls = Controls(
         taste.temperature if temperature is None else temperature,
         taste.top_k if top_k is None else top_k,
         taste.top_p if top_p is None else top_p,
+        min_p,
+        typical_p,
+        repetition_penalty,
+        repetition_window,
     )
-    if prompt == "-":
-        prompt = _read_prompt()
-    ids = prompt_ids(checkpoint.tokenizer, prompt, checkpoint.state.data.start_id)
-    _tell_of_long_prompt(len(ids), checkpoint)
-
+    wishes = Wishes(
+        taste.max_new_chars if max_new_chars is None else max_new_chars,
+        controls,
+        tuple(stop or ()),
+        until_end,
+        allow,
+        forbid,
+        regex,
+        beams,
+        explain,
+    )
+    writer = Writer(
+        checkpoint.config.model,
+        checkpoint.weights,
+        checkpoint.tokenizer,
+        checkpoint.state.data.start_id,
+    )
+    if interactive:
+        _play(writer, wishes, prompt, seed, folder, as_json)
+        return
+    prompts = [_read_prompt() if each == "-" else each for each in prompt or [""]]
+    for each in prompts:
+        _tell_of_long_prompt(each, writer)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
-    model = checkpoint.load_model()
+    requests = [(each, first_seed + number) for each in prompts for number in range(num_samples)]
+    teller = _Teller(len(requests), explain=explain, silent=as_json)
     begin = time.perf_counter()
-    samples = []
-    for number in range(num_samples):
-        if num_samples > 1 and not as_json:
-            _separate(number, num_samples, first_seed + number)
-        samples.append(
-            _write(
-                model,
-                checkpoint.tokenizer,
-                prompt,
-                ids,
-                max_new,
-                controls,
-                first_seed + number,
-                stream=not as_json,
-            )
-        )
+    if beams > 1:
+        samples = [
+            sample
+            for each in prompts
+            for sample in teller.told(writer.likeliest(each, wishes)[:num_samples])
+        ]
+    else:
+        samples = list(_drawn(writer, requests, wishes, teller))
     seconds = time.perf_counter() - begin
     speed = sum(len(sample.text) for sample in samples) / seconds
+    copies = _copies(folder, checkpoint, samples) if check_copy else []
     if as_json:
         result_json(
             {
                 "run": str(folder.path),
                 "step": checkpoint.state.step,
-                "samples": [vars(sample) for sample in samples],
+                "unit": checkpoint.tokenizer.unit,
+                "samples": [
+                    _record(sample, copy) for sample, copy in itertools.zip_longest(samples, copies)
+                ],
                 "chars_per_second": round(speed, 1),
             }
         )
-    elif sys.stderr.isatty():
-        notice(f"({folder.path}, seed {first_seed}, {speed:,.0f} characters a second)")
+        return
+    for number, copy in enumerate(copies):
+        _tell_of_copy(copy, f"{number + 1} of {len(copies)}: " if len(copies) > 1 else "")
+    if sys.stderr.isatty():
+        drawn = "" if beams > 1 else f", seed {first_seed}"
+        notice(f"({folder.path}{drawn}, {speed:,.0f} characters a second)")
 
 
-def _write(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    prompt: str,
-    ids: list[int],
-    max_new: int,
-    controls: Controls,
-    seed: int,
-    *,
-    stream: bool,
-) -> Sample:
-    """One sample; with `stream`, each character goes to standard output as it is chosen."""
-    from attn_cli.generation.engine import Sample, write
+def _drawn(
+    writer: Writer, requests: Sequence[tuple[str, int]], wishes: Wishes, teller: _Teller
+) -> Iterator[Sample]:
+    """Samples of prompts with their seeds, in as few batches as fit into memory."""
+    longest = max(len(prompt) for prompt, _ in requests) + wishes.max_new
+    at_once = writer.batch_size(longest)
+    for first in range(0, len(requests), at_once):
+        prompts, seeds = zip(*requests[first : first + at_once], strict=True)
+        writings, steps = writer.begin(prompts, seeds, wishes, log_probs=teller.silent)
+        # The first is told as it comes; the others have come when it is its turn.
+        for writing in writings:
+            teller.tell(writing, steps)
+        yield from (writing.sample() for writing in writings)
 
-    def show(text: str) -> None:
-        if stream:
+
+class _Teller:
+    """Writes samples to standard output, as they come, unless that is for JSON alone.
+
+    Args:
+        count: How many there are.
+        explain: Whether to show a line for each character instead of the text as it comes.
+        silent: Whether to write nothing.
+    """
+
+    def __init__(self, count: int, *, explain: bool, silent: bool) -> None:
+        self.silent = silent
+        self._count = count
+        self._explain = explain
+        self._number = 0
+        # Nobody watches a pipe, and each flush is a call of the system.
+        self._flush = sys.stdout.isatty()
+
+    def tell(self, writing: Writing, steps: Iterator[None]) -> None:
+        """A text and its prompt, while the steps write it."""
+        streaming = not self.silent and not self._explain
+        if streaming:
+            self._separate(f"seed {writing.seed}")
+            self._show(writing.prompt)
+        while not writing.over:
+            next(steps)
+            if streaming:
+                self._show(writing.news())
+        if streaming:
+            self._show(writing.news() + "\n")
+        elif not self.silent:
+            self._separate(f"seed {writing.seed}")
+            from attn_cli.cli.explanation import explanation
+
+            for line in explanation(writing):
+                self._show(line + "\n")
+
+    def told(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """The same samples, after writing them."""
+        for sample in samples if not self.silent else ():
+            self._separate("by beam search")
+            self._show(f"{sample.prompt}{sample.text}\n")
+        return samples
+
+    def _separate(self, how: str) -> None:
+        """A line before each sample, for people; a form feed between two, for programs."""
+        self._number += 1
+        if self._count > 1:
+            notice(f"--- {self._number} of {self._count} ({how})")
+            if self._number > 1 and not sys.stdout.isatty():
+                sys.stdout.write("\f")
+
+    def _show(self, text: str) -> None:
+        if text:
             sys.stdout.write(harmless(text, sys.stdout))
-            sys.stdout.flush()
+            if self._flush:
+                sys.stdout.flush()
 
-    show(prompt)
-    decode = tokenizer.decoder()
-    pieces = []
-    for token in write(model, ids, max_new, controls, seed):
-        pieces.append(decode(token))
-        show(pieces[-1])
-    pieces.append(decode.flush())
-    show(pieces[-1] + "\n")
-    return Sample(prompt, "".join(pieces), seed, "length")
+
+def _record(sample: Sample, copy: Copy | None) -> dict[str, Any]:
+    """A sample as JSON has it; what was not asked for is left out."""
+    record = dataclasses.asdict(sample)
+    if not sample.alternatives:
+        del record["alternatives"]
+    if copy is not None:
+        record["copy"] = dataclasses.asdict(copy)
+    return record
+
+
+def _copies(folder: RunFolder, checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[Copy]:
+    from attn_cli.generation.copying import longest_copies
+    from attn_cli.runs.training_text import load_training_text
+
+    corpus = load_training_text(folder, checkpoint)
+    training = checkpoint.tokenizer.decode(corpus.train)
+    return longest_copies([sample.text for sample in samples], training)
+
+
+def _tell_of_copy(copy: Copy, which: str) -> None:
+    if not copy.length:
+        notice(f"{which}nothing of it stands in the training text")
+        return
+    shown = copy.text if copy.length <= MOST_COPY else copy.text[:MOST_COPY] + "..."
+    notice(
+        f"{which}longest copy: {copy.length:,} characters, "
+        f"in the training text at {copy.source:,}: {shown!r}"
+    )
+
+
+def _play(
+    writer: Writer,
+    wishes: Wishes,
+    prompt: Sequence[str] | None,
+    seed: int | None,
+    folder: RunFolder,
+    as_json: bool,
+) -> None:
+    from attn_cli.cli.play import Play
+    from attn_cli.errors import InputError
+
+    if as_json or wishes.beams > 1 or wishes.explain:
+        raise InputError(
+            "--interactive is for people: it has no --json, --beams or --explain",
+            "leave them out",
+        )
+    Play(writer, wishes, seed, folder.path).run(" ".join(prompt or ()))
 
 
 def _read_prompt() -> str:
@@ -156,21 +339,12 @@ def _read_prompt() -> str:
     return prompt.removesuffix("\n")
 
 
-def _separate(number: int, count: int, seed: int) -> None:
-    """A line before each sample, for people; a form feed between two, for programs."""
-    notice(f"--- {number + 1} of {count} (seed {seed})")
-    if number and not sys.stdout.isatty():
-        sys.stdout.write("\f")
-
-
-def _tell_of_long_prompt(length: int, checkpoint: Checkpoint) -> None:
+def _tell_of_long_prompt(prompt: str, writer: Writer) -> None:
     """A prompt that does not fit is continued from its end, and the user should know."""
-    from attn_cli.generation.engine import window_start
-
-    block_size = checkpoint.config.model.block_size
-    start = window_start(length, block_size)
-    if start:
+    hidden = writer.hidden_characters(prompt)
+    if hidden:
+        length, block_size = len(prompt), writer.decoder.config.block_size
         notice(
             f"the prompt has {length:,} characters and the model sees at most {block_size:,} "
-            f"at once: it continues from the last {length - start:,}"
+            f"at once: it continues from the last {length - hidden:,}"
         )

@@ -109,8 +109,6 @@ def _report(error: Exception) -> int:
 
 def _asked_memory(error: Exception) -> str | None:
     """How much memory was asked for in vain, where that is the error."""
-    if "torch" not in sys.modules:
-        return None
     from attn_cli.model.memory import asked_memory
 
     return asked_memory(error)

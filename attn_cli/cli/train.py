@@ -223,17 +223,15 @@ def _leaves_size_open(overrides: list[Override]) -> bool:
 
 
 def _sampler(config: Config, corpus: Corpus) -> Any:
-    from attn_cli.generation.engine import write_document
     from attn_cli.generation.sampling import Controls
+    from attn_cli.generation.writer import Writer
 
     sample = config.sample
     controls = Controls(sample.temperature, sample.top_k, sample.top_p)
 
     def write_sample(model: Transformer, step: int) -> str:
+        writer = Writer(config.model, model.named_arrays(), corpus.tokenizer, corpus.start_id)
         # The seed is the run's and the step's, so that a sample can be had again.
-        seed = config.train.seed + step
-        return write_document(
-            model, corpus.tokenizer, corpus.start_id, controls, seed, sample.max_new_chars
-        ).text
+        return writer.document(config.train.seed + step, sample.max_new_chars, controls)
 
     return write_sample

@@ -1,132 +1,149 @@
-"""Writes text after a prompt, one character at a time, with a key/value cache.
+"""Writes texts on, one character of each a step, all of them in one batch.
 
-Attention sees at most `block_size` characters. When these are full, the engine
-forgets the older half and reads the newer half again from position 0; so every
-kind of position stays right, a character costs one step of the model, and each
-half block costs one reading of half a block.
+What a text becomes depends on its own prompt and seed alone, not on those beside it.
+
+Shapes: B texts, V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
-import torch
+import numpy as np
 
-from attn_cli.generation.sampling import Controls, choose
-from attn_cli.model.transformer import Transformer
-from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.generation.decoder import Decoder
+from attn_cli.generation.reader import Reader
+from attn_cli.generation.rules import FinishReason, Rules
+from attn_cli.generation.sampling import (
+    Controls,
+    Floats,
+    RandomStreams,
+    choose,
+    log_probabilities,
+    penalised,
+    probabilities,
+    require_numbers,
+)
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A text that a model wrote.
+class Detail:
+    """How a character came about.
 
     Attributes:
-        prompt: What it was given.
-        text: What it wrote after that.
-        seed: What its choices were drawn from.
-        finish_reason: `length`: as many characters as asked for; `end`: the document ended.
+        log_prob: The model's own log-probability of it, before all controls; natural.
+        odds: How likely it was after the controls.
+        alternatives: The likeliest ids and their odds after the controls, likeliest first.
     """
 
-    prompt: str
-    text: str
-    seed: int
-    finish_reason: Literal["length", "end"]
+    log_prob: float
+    odds: float
+    alternatives: tuple[tuple[int, float], ...] = ()
 
 
-def window_start(length: int, block_size: int) -> int:
-    """Where the window begins that the model sees of a text of `length` characters.
+@dataclass
+class Text:
+    """A text that is being written.
 
-    The window grows to `block_size`; the next character then finds the newer half
-    of it, and so on: it depends on the length alone, not on how the text came about.
+    Attributes:
+        prompt: The ids that it begins with; at least one.
+        seed: What its choices are drawn from.
+        ids: What was written after the prompt.
+        details: One for each of `ids`, where they are asked for.
+        finish_reason: None while it is being written. `length`: as many ids as asked for;
+            `end`: the document ended; `stop`: a stop came; `match`: the pattern is complete.
     """
-    if length <= block_size:
-        return 0
-    # A window that is full moves on by what it forgets.
-    forgotten = max(1, block_size // 2)
-    return -(-(length - block_size) // forgotten) * forgotten
 
-
-@torch.inference_mode()
-def next_logits(
-    model: Transformer, ids: list[int], longest: int | None = None
-) -> Iterator[torch.Tensor]:
-    """The scores (V,) of the character after `ids`; again and again, as `ids` grows.
-
-    The caller appends one id to the list between two scores.
-
-    Args:
-        model: In evaluation mode.
-        ids: The text so far; at least one id.
-        longest: How long it will get, where that is known.
-    """
-    device = model.token_embedding.weight.device
-    cache = model.new_cache(longest=longest)
-    start, read = 0, 0  # the window begins at `start`; the cache holds ids[start:read]
-    while True:
-        wanted = window_start(len(ids), model.config.block_size)
-        if wanted != start:
-            cache.clear()
-            start = read = wanted
-        unread = torch.tensor([ids[read:]], device=device)  # (1, T)
-        read = len(ids)
-        yield model(unread, cache=cache)[0, -1]
+    prompt: Sequence[int]
+    seed: int = 0
+    ids: list[int] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
+    finish_reason: FinishReason | None = None
 
 
 def write(
-    model: Transformer,
-    prompt: Sequence[int],
-    max_new: int,
+    decoder: Decoder,
+    texts: Sequence[Text],
     controls: Controls,
-    seed: int,
+    rules: Rules,
     *,
-    stop: int | None = None,
-) -> Iterator[int]:
-    """Ids that continue a prompt, each as soon as it is chosen.
+    alternatives: int | None = None,
+) -> Iterator[None]:
+    """Writes texts on; yields after each step, when each unfinished text has one id more.
 
     Args:
-        model: In evaluation mode.
-        prompt: At least one id, of any length.
-        max_new: The most ids to write.
+        decoder: The model.
+        texts: What to write on, none of it begun; they grow in place.
         controls: How freely to choose.
-        seed: Same seed, same text.
-        stop: An id that ends the text, and is not part of it.
-    """
-    random = torch.Generator().manual_seed(seed)
-    ids = list(prompt)
-    scores = next_logits(model, ids, longest=len(ids) + max_new)
-    for _, logits in zip(range(max_new), scores, strict=False):
-        chosen = choose(logits, controls, random)
-        if chosen == stop:
-            return
-        ids.append(chosen)
-        yield chosen
-
-
-def prompt_ids(tokenizer: Tokenizer, prompt: str, start_id: int) -> list[int]:
-    """The ids of a prompt; where it is empty, what a document begins after.
+        rules: What may come, and when a text is over.
+        alternatives: How many other ids to tell of each; None for no details at all.
 
     Raises:
-        PromptError: The prompt has characters that the vocabulary does not.
+        RunError: The model's scores are not numbers.
     """
-    ids: list[int] = tokenizer.encode(prompt, unknown="error").tolist()
-    return ids or [start_id]
+    live = list(texts)
+    whole = [list(text.prompt) for text in live]  # prompt and continuation
+    states = [0] * len(live)
+    reader = Reader(decoder, len(live), max(map(len, whole)) + rules.max_new)
+    random = RandomStreams([text.seed for text in live])
+    for written in range(rules.max_new):
+        logits = reader.scores(whole)
+        odds = probabilities(controlled(logits, whole, controls, rules, states, written), controls)
+        # A greedy choice draws no number: its odds are 1 and 0.
+        chosen = choose(odds, random.numbers()).tolist()
+        if alternatives is not None:
+            for text, detail in zip(
+                live, _details(logits, odds, chosen, alternatives), strict=True
+            ):
+                text.details.append(detail)
+        for row, (text, id_) in enumerate(zip(live, chosen, strict=True)):
+            text.ids.append(id_)
+            whole[row].append(id_)
+            states[row] = rules.after(states[row], id_)
+            text.finish_reason = rules.finish(text.ids, states[row])
+            del text.details[len(text.ids) :]
+        yield
+        kept = [row for row, text in enumerate(live) if text.finish_reason is None]
+        if not kept:
+            return
+        if len(kept) < len(live):
+            live, whole = [live[row] for row in kept], [whole[row] for row in kept]
+            states = [states[row] for row in kept]
+            reader.select(kept)
+            random.select(kept)
 
 
-def write_document(
-    model: Transformer,
-    tokenizer: Tokenizer,
-    start_id: int,
+def controlled(
+    logits: Floats,
+    whole: Sequence[Sequence[int]],
     controls: Controls,
-    seed: int,
-    max_new: int,
-) -> Sample:
-    """One document: from what it begins after to the next separator, or to `max_new`."""
-    separator = tokenizer.separator_id
-    # A vocabulary without a form feed has no end of documents, only of lines.
-    stop = separator if tokenizer.symbols[separator] == "\f" else None
-    ids = list(write(model, [start_id], max_new, controls, seed, stop=stop))
-    reason: Literal["length", "end"] = "length" if len(ids) == max_new else "end"
-    return Sample("", tokenizer.decode(ids), seed, reason)
+    rules: Rules,
+    states: Sequence[int],
+    written: int,
+) -> Floats:
+    """The scores (B, V) after what looks back at each text: the penalty, and the rules.
+
+    Raises:
+        RunError: The model's scores are not numbers.
+    """
+    require_numbers(logits)
+    if controls.repetition_penalty != 1.0:
+        lately = [ids[-controls.repetition_window :] for ids in whole]
+        logits = penalised(logits, lately, controls.repetition_penalty)
+    masks = [mask for state in states if (mask := rules.allowed(state, written)) is not None]
+    return np.where(np.stack(masks), logits, -np.inf) if masks else logits
+
+
+def _details(
+    logits: Floats, odds: Floats, chosen: Sequence[int], alternatives: int
+) -> Iterator[Detail]:
+    rows = np.arange(len(chosen))
+    log_probs = log_probabilities(logits)[rows, chosen].tolist()
+    likeliest = (-odds).argsort(axis=-1, kind="stable")[:, :alternatives]
+    others = np.take_along_axis(odds, likeliest, axis=-1)
+    for log_prob, own, ids, shares in zip(
+        log_probs, odds[rows, chosen].tolist(), likeliest.tolist(), others.tolist(), strict=True
+    ):
+        pairs = zip(ids, shares, strict=True)
+        yield Detail(log_prob, own, tuple((id_, share) for id_, share in pairs if share > 0))

@@ -1,26 +1,41 @@
 """How the next character is chosen from the model's scores.
 
-Shapes: V vocabulary.
+Shapes: B texts, V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from attn_cli.errors import InputError, RunError
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class Controls:
     """How freely to choose.
 
+    They work in this order, each on what those before it left: the repetition penalty on the
+    scores, temperature, top-k, top-p, min-p, typical-p.
+
     Attributes:
         temperature: Divides the scores; 0 always takes the likeliest, 1 the model's own odds.
         top_k: Choose among this many likeliest characters.
         top_p: Choose among the fewest characters that together are at least this likely
             (Holtzman et al. 2020).
+        min_p: Choose among the characters at least this share as likely as the likeliest
+            (Nguyen et al. 2024).
+        typical_p: Choose among the fewest characters that together are at least this likely,
+            beginning with those whose surprise is nearest to the mean (Meister et al. 2023).
+        repetition_penalty: Divides the scores above 0 of what was written lately, and
+            multiplies those below (Keskar et al. 2019, section 4.1); 1 does nothing.
+        repetition_window: How many of the last characters count as lately.
 
     Raises:
         InputError: One of them is out of its range.
@@ -29,6 +44,10 @@ class Controls:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    repetition_penalty: float = 1.0
+    repetition_window: int = 64
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.temperature < float("inf"):
@@ -38,53 +57,152 @@ class Controls:
             )
         if self.top_k is not None and self.top_k < 1:
             raise InputError(f"top-k {self.top_k} is below 1", "leave it out for no limit")
-        if self.top_p is not None and not 0.0 < self.top_p <= 1.0:
+        for name, share in (
+            ("top-p", self.top_p),
+            ("min-p", self.min_p),
+            ("typical-p", self.typical_p),
+        ):
+            if share is not None and not 0.0 < share <= 1.0:
+                raise InputError(
+                    f"{name} {share:g} is not above 0 and at most 1", "leave it out for no limit"
+                )
+        if not 0.0 < self.repetition_penalty < float("inf"):
             raise InputError(
-                f"top-p {self.top_p:g} is not above 0 and at most 1", "leave it out for no limit"
+                f"repetition penalty {self.repetition_penalty:g} is out of range",
+                "1 does nothing, 1.2 discourages what was written lately, below 1 encourages it",
             )
+        if self.repetition_window < 1:
+            raise InputError(f"repetition window {self.repetition_window} is below 1")
+
+    @property
+    def penalises(self) -> bool:
+        """Whether what was written lately matters."""
+        return self.repetition_penalty != 1.0
 
 
-def probabilities(logits: torch.Tensor, controls: Controls) -> torch.Tensor:
-    """The odds (..., V) of each next character after the controls.
+def penalised(logits: Floats, lately: Sequence[Sequence[int]], penalty: float) -> Floats:
+    """The scores (B, V) after the repetition penalty on each text's last ids."""
+    logits = logits.copy()
+    for row, ids in zip(logits, lately, strict=True):
+        if ids:
+            scores = row[list(ids)]
+            row[list(ids)] = np.where(scores > 0, scores / penalty, scores * penalty)
+    return logits
 
-    Temperature comes first, then top-k, then top-p among what is left.
 
-    Args:
-        logits: Scores, (..., V).
+def probabilities(logits: Floats, controls: Controls) -> Floats:
+    """The odds of each next character after the controls but the penalty, (..., V) -> (..., V).
+
+    A score of -inf is a character that may not come; one at least has to be finite.
     """
-    logits = logits.float()
+    logits = logits.astype(np.float64)
     if controls.temperature == 0.0:
-        likeliest = logits.argmax(dim=-1, keepdim=True)
-        return torch.zeros_like(logits).scatter_(-1, likeliest, 1.0)
+        return _likeliest(logits)
     # Only differences count; taking the largest off first keeps a tiny temperature finite.
-    logits = (logits - logits.amax(dim=-1, keepdim=True)) / controls.temperature
+    logits -= logits.max(axis=-1, keepdims=True)
+    if controls.temperature != 1.0:
+        logits /= controls.temperature
     if controls.top_k is not None and controls.top_k < logits.shape[-1]:
-        kept = logits.topk(controls.top_k, dim=-1)
-        logits = torch.full_like(logits, float("-inf")).scatter_(-1, kept.indices, kept.values)
-    odds = logits.softmax(dim=-1)
+        logits = _top_k(logits, controls.top_k)
+    odds = np.exp(logits, out=logits)
+    odds /= odds.sum(axis=-1, keepdims=True)
     if controls.top_p is not None and controls.top_p < 1.0:
-        ordered, order = odds.sort(dim=-1, descending=True)
-        # What is before a character decides, so that the likeliest is always kept.
-        before = ordered.cumsum(dim=-1) - ordered
-        ordered = ordered.masked_fill(before >= controls.top_p, 0.0)
-        odds = torch.zeros_like(odds).scatter_(-1, order, ordered)
-        odds = odds / odds.sum(dim=-1, keepdim=True)
+        odds = _fewest(odds, -odds, controls.top_p)
+    if controls.min_p is not None:
+        least = controls.min_p * odds.max(axis=-1, keepdims=True)
+        odds = _renormalised(np.where(odds < least, 0.0, odds))
+    if controls.typical_p is not None and controls.typical_p < 1.0:
+        surprise = -np.log(odds, out=np.full_like(odds, -np.inf), where=odds > 0)
+        mean = np.where(odds > 0, odds * surprise, 0.0).sum(axis=-1, keepdims=True)
+        odds = _fewest(odds, np.abs(surprise - mean), controls.typical_p)
     return odds
 
 
-def choose(logits: torch.Tensor, controls: Controls, random: torch.Generator) -> int:
-    """One character's id, by the scores (V,) and the controls.
+def choose(odds: Floats, numbers: Floats) -> NDArray[np.intp]:
+    """One id for each row of odds (B, V), by a number (B,) from 0 up to 1 each."""
+    reached = odds.cumsum(axis=-1)
+    # A number below 1 times the sum is below the sum: the last possible id is never passed.
+    wanted = numbers * reached[:, -1]
+    chosen: NDArray[np.intp] = (reached > wanted[:, None]).argmax(axis=-1)
+    return chosen
+
+
+def log_probabilities(logits: Floats) -> Floats:
+    """The model's own log-probabilities, before all controls; natural, (..., V) -> (..., V)."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    result: Floats = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    return result
+
+
+def require_numbers(logits: Floats) -> None:
+    """Refuses scores that are none.
 
     Raises:
-        RunError: The scores are not numbers: the model's weights are broken.
+        RunError: One is not finite: the model's weights are broken.
     """
-    if not bool(torch.isfinite(logits).all()):
+    if not np.isfinite(logits).all():
         raise RunError(
             "the model's scores are not numbers: its weights are broken",
             "use another run or checkpoint; `attn runs` lists them",
         )
-    if controls.temperature == 0.0:
-        return int(logits.argmax())
-    # On the CPU whatever the device, so that a seed means the same text on each.
-    odds = probabilities(logits.cpu(), controls)
-    return int(torch.multinomial(odds, 1, generator=random))
+
+
+class RandomStreams:
+    """A random stream for each text, which depends on its seed alone.
+
+    Args:
+        seeds: One for each of B texts.
+    """
+
+    AHEAD = 256  # numbers drawn from a stream at once
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self._streams = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+        self._numbers = np.empty((len(seeds), 0))
+        self._used = 0
+
+    def numbers(self) -> Floats:
+        """The next number of each stream, from 0 up to 1, (B,)."""
+        if self._used == self._numbers.shape[1]:
+            self._numbers = np.stack([stream.random(self.AHEAD) for stream in self._streams])
+            self._used = 0
+        self._used += 1
+        numbers: Floats = self._numbers[:, self._used - 1]
+        return numbers
+
+    def select(self, rows: Sequence[int]) -> None:
+        """Keeps the streams of these rows, in this order."""
+        self._streams = [self._streams[row] for row in rows]
+        self._numbers = self._numbers[list(rows)]
+
+
+def _likeliest(logits: Floats) -> Floats:
+    odds = np.zeros_like(logits)
+    np.put_along_axis(odds, logits.argmax(axis=-1, keepdims=True), 1.0, axis=-1)
+    return odds
+
+
+def _top_k(logits: Floats, k: int) -> Floats:
+    """The k highest scores; -inf in place of the others."""
+    kept = np.argpartition(logits, -k, axis=-1)[..., -k:]
+    result = np.full_like(logits, -np.inf)
+    np.put_along_axis(result, kept, np.take_along_axis(logits, kept, axis=-1), axis=-1)
+    return result
+
+
+def _fewest(odds: Floats, order: Floats, share: float) -> Floats:
+    """The first characters by `order` that together have this share of the odds."""
+    ranked = order.argsort(axis=-1, kind="stable")
+    ordered = np.take_along_axis(odds, ranked, axis=-1)
+    # What is before a character decides, so that the first is always kept.
+    before = ordered.cumsum(axis=-1) - ordered
+    ordered[before >= share] = 0.0
+    result = np.empty_like(odds)
+    np.put_along_axis(result, ranked, ordered, axis=-1)
+    return _renormalised(result)
+
+
+def _renormalised(odds: Floats) -> Floats:
+    result: Floats = odds / odds.sum(axis=-1, keepdims=True)
+    return result

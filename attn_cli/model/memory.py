@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
-
-import torch
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.outline import outline, parameter_count
@@ -46,7 +45,11 @@ def asked_memory(error: BaseException) -> str | None:
         return gibibytes(int(found[1]))
     if found := re.search(r"allocate ([\d.]+ [KMGT]iB)", text):
         return f"{found[1]} more"
-    short = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    # A class of torch, which need not be there for memory to run out.
+    torch = sys.modules.get("torch")
+    short = isinstance(error, MemoryError) or (
+        torch is not None and isinstance(error, torch.OutOfMemoryError)
+    )
     return "more than there is" if short or "not enough memory" in text else None
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from attn_cli.config.schema import ModelConfig
@@ -105,6 +107,13 @@ class Transformer(nn.Module):
             device=weight.device,
             dtype=weight.dtype,
         )
+
+    def named_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The learned numbers by name, as a checkpoint has them; a tied one once."""
+        return {
+            name: parameter.detach().float().cpu().numpy()
+            for name, parameter in self.named_parameters()
+        }
 
     def parameter_count(self) -> int:
         """Learned numbers; shared ones count once."""

@@ -19,10 +19,11 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
+from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.durable import sync_file, sync_folder
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
+from attn_cli.runs.saving import save_checkpoint
 from attn_cli.runs.state import DataFacts, Progress
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus

@@ -1,0 +1,163 @@
+"""A checkpoint's weights, laid out for writing: what is always the same is done once here.
+
+Query, key and value are one matrix, and so are SwiGLU's gate and up. A norm's gain and bias
+are part of the matrix behind it, 1 / sqrt(D) is part of the query. Whatever is added to the
+stream before a LayerNorm has its mean taken off, so that the stream has none to take off,
+and every norm is x / sqrt(mean(x²) + eps).
+
+Shapes: C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.config.schema import ModelConfig
+
+Floats = NDArray[np.float32]
+Named = Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """x @ matrix + bias."""
+
+    matrix: Floats  # (in, out)
+    bias: Floats | None  # (out,)
+
+    def __call__(self, x: Floats) -> Floats:
+        """(N, in) -> (N, out)."""
+        y: Floats = x @ self.matrix
+        if self.bias is not None:
+            y += self.bias
+        return y
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """One block."""
+
+    query_key_value: Linear  # C -> 3 C
+    query_key_gain: Floats | None  # (2, 1, D), of the norms a head of qwen3
+    projection: Linear  # C -> C
+    up: Linear  # C -> F; gate and up of qwen3, C -> 2 F
+    down: Linear  # F -> C
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The whole model."""
+
+    token: Floats  # (V, C)
+    position: Floats | None  # (block_size, C), where positions are added
+    turns: NDArray[np.complex64] | None  # (block_size, D / 2), where they are turns
+    layers: tuple[LayerWeights, ...]
+    head: Linear  # C -> V
+    eps: float  # of the norms over C
+
+
+def laid_out(config: ModelConfig, named: Named) -> Weights:
+    """From the parameters by name, as a checkpoint has them."""
+    token = named["token_embedding.weight"]
+    head = token if config.tie_embeddings else named["head.weight"]
+    centred = config.block == "gpt2"
+    position = turns = None
+    if config.position == "learned":
+        position = named["position_embedding.weight"]
+    elif config.position == "sinusoidal":
+        angles = _angles(config.block_size, config.n_embd, 10_000.0)
+        position = np.stack((np.sin(angles), np.cos(angles)), axis=-1, dtype=np.float32)
+        position = position.reshape(config.block_size, config.n_embd)
+    elif config.position == "rope":
+        angles = _angles(config.block_size, config.n_embd // config.n_head, config.rope_theta)
+        turns = np.exp(1j * angles).astype(np.complex64)
+    if centred:
+        token = _centred(token)
+        position = None if position is None else _centred(position)
+    return Weights(
+        token,
+        position,
+        turns,
+        tuple(_layer(config, named, f"blocks.{number}") for number in range(config.n_layer)),
+        _joined([head], [], _norm(named, "final_norm")),
+        eps=1e-5 if centred else 1e-6,
+    )
+
+
+def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
+    D, shrink = config.n_embd // config.n_head, 1 / math.sqrt(config.n_embd // config.n_head)
+    order = np.arange(D)
+    if config.position == "rope":
+        # Channel i turns with channel i + D / 2. Side by side they are one complex number;
+        # q · k does not mind the order, as long as it is the same in both.
+        order = order.reshape(2, D // 2).T.reshape(D)
+    by_head = (np.arange(config.n_head)[:, None] * D + order).reshape(-1)
+
+    def parts(*names: str) -> tuple[list[Floats], list[Floats]]:
+        of = [f"{block}.{name}" for name in names]
+        biases = [named[f"{name}.bias"] for name in of] if config.bias else []
+        return [named[f"{name}.weight"] for name in of], biases
+
+    qkv, qkv_bias = parts("attention.query", "attention.key", "attention.value")
+    qkv[:2] = [part[by_head] for part in qkv[:2]]
+    qkv_bias[:2] = [part[by_head] for part in qkv_bias[:2]]
+    gain = None
+    if config.block == "qwen3":
+        gains, _ = parts("attention.query_norm", "attention.key_norm")
+        gain = np.stack([gains[0] * shrink, gains[1]])[:, None, order].astype(np.float32)
+    else:
+        qkv[:1], qkv_bias[:1] = [qkv[0] * shrink], [part * shrink for part in qkv_bias[:1]]
+    ups = ("gate", "up") if config.block == "qwen3" else ("up",)
+    up, up_bias = parts(*(f"feed_forward.{name}" for name in ups))
+    added = [_joined(*parts(name)) for name in ("attention.projection", "feed_forward.down")]
+    if config.block == "gpt2":
+        added = [_centred_linear(linear) for linear in added]
+    return LayerWeights(
+        _joined(qkv, qkv_bias, _norm(named, f"{block}.attention_norm")),
+        gain,
+        added[0],
+        _joined(up, up_bias, _norm(named, f"{block}.feed_forward_norm")),
+        added[1],
+    )
+
+
+def _norm(named: Named, name: str) -> tuple[Floats, Floats | None]:
+    return named[f"{name}.weight"], named.get(f"{name}.bias")
+
+
+def _joined(
+    matrices: Sequence[Floats],
+    biases: Sequence[Floats],
+    norm: tuple[Floats, Floats | None] | None = None,
+) -> Linear:
+    """Several (out, in) matrices as one, behind a norm's gain and bias where there is one."""
+    matrix = np.concatenate(matrices).T  # (in, out)
+    bias = np.concatenate(biases) if biases else None
+    if norm is not None:
+        gain, shift = norm
+        if shift is not None:
+            bias = shift @ matrix + (0 if bias is None else bias)
+        matrix = gain[:, None] * matrix
+    return Linear(np.ascontiguousarray(matrix), bias)
+
+
+def _centred(rows: Floats) -> Floats:
+    """What is added to the stream, (..., C), each row without its mean."""
+    centred: Floats = rows - rows.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def _centred_linear(linear: Linear) -> Linear:
+    bias = None if linear.bias is None else _centred(linear.bias)
+    return Linear(_centred(linear.matrix), bias)
+
+
+def _angles(length: int, channels: int, base: float) -> NDArray[np.float64]:
+    """Position times frequency, (length, channels / 2), in radians."""
+    frequency = base ** (-np.arange(0, channels, 2) / channels)
+    return np.outer(np.arange(length), frequency)

@@ -1,0 +1,274 @@
+"""From prompts to texts in characters: what `attn generate` and a run's samples are made by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import InputError, PromptError
+from attn_cli.generation.automaton import Automaton, anything, pattern, usable_ids
+from attn_cli.generation.beam import search
+from attn_cli.generation.decoder import Decoder
+from attn_cli.generation.engine import Text, write
+from attn_cli.generation.reader import window_start
+from attn_cli.generation.rules import FinishReason, Rules
+from attn_cli.generation.sampling import Controls
+from attn_cli.generation.weights import Named
+from attn_cli.text.tokenizer import Tokenizer
+
+# Bytes of keys and values that one batch may take; more samples become several batches.
+BATCH_BYTES = 2**30
+ALTERNATIVES = 5  # how many `explain` tells of
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How to write, in a user's terms.
+
+    Attributes:
+        max_new: The most characters to write.
+        controls: How freely to choose.
+        stops: Strings that end the text, and are not part of it.
+        until_end: Whether the end of a document ends the text.
+        allow: The only characters to write; None for all.
+        forbid: Characters not to write.
+        regex: What the whole continuation has to match.
+        beams: How many continuations beam search keeps in sight; 1 draws instead.
+        explain: Whether to tell what else might have come.
+    """
+
+    max_new: int
+    controls: Controls = field(default_factory=Controls)
+    stops: tuple[str, ...] = ()
+    until_end: bool = False
+    allow: str | None = None
+    forbid: str | None = None
+    regex: str | None = None
+    beams: int = 1
+    explain: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_new < 1:
+            raise InputError(f"--max-new-chars {self.max_new} is below 1")
+        if self.beams < 1:
+            raise InputError(f"--beams {self.beams} is below 1")
+        if self.beams > 1 and self.explain:
+            raise InputError(
+                "--explain tells of choices, and --beams makes none", "leave one of them out"
+            )
+        if "" in self.stops:
+            raise InputError("--stop '' would end every text before it begins")
+        if self.regex is not None and self.stops:
+            raise InputError(
+                "--stop would cut a text short that --regex has to match as a whole",
+                "leave one of them out",
+            )
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A character that might have come, and its odds after the controls."""
+
+    char: str
+    odds: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A text that a model wrote.
+
+    Attributes:
+        prompt: What it was given.
+        text: What it wrote after that.
+        seed: What its choices were drawn from; None where nothing was drawn.
+        finish_reason: Why it ended; see `Text`.
+        log_probs: The model's own log-probability (natural, before all controls) of each
+            character that it wrote; of each byte with a vocabulary of bytes.
+        alternatives: What else might have come in place of each, where that was asked for.
+    """
+
+    prompt: str
+    text: str
+    seed: int | None
+    finish_reason: FinishReason
+    log_probs: tuple[float, ...] = ()
+    alternatives: tuple[tuple[Alternative, ...], ...] = ()
+
+
+class Writing:
+    """A text on its way, to be told as it comes."""
+
+    def __init__(self, prompt: str, text: Text, rules: Rules, tokenizer: Tokenizer) -> None:
+        self.prompt = prompt
+        self._text = text
+        self._rules = rules
+        self._tokenizer = tokenizer
+        self._decode = tokenizer.decoder()
+        self._told = 0
+
+    @property
+    def seed(self) -> int:
+        """What its choices are drawn from."""
+        return self._text.seed
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return self._text.finish_reason is not None
+
+    def news(self) -> str:
+        """The characters that have come since the last call, and will stay."""
+        text, begin = self._text, self._told
+        self._told = len(text.ids)
+        if not self.over:
+            # The last ones may turn out to be a stop.
+            self._told -= self._rules.held(text.ids)
+        pieces = "".join(map(self._decode, text.ids[begin : self._told]))
+        return pieces + self._decode.flush() if self.over else pieces
+
+    def explained(self) -> Iterator[tuple[str, float, tuple[Alternative, ...]]]:
+        """Of each character: itself, its odds after the controls, and the likeliest ones."""
+        symbols = self._tokenizer.symbols
+        for id_, detail in zip(self._text.ids, self._text.details, strict=True):
+            others = (Alternative(symbols[other], odds) for other, odds in detail.alternatives)
+            yield symbols[id_], detail.odds, tuple(others)
+
+    def sample(self, *, drawn: bool = True) -> Sample:
+        """All of it, when it is over."""
+        text = self._text
+        assert text.finish_reason is not None
+        explains = any(detail.alternatives for detail in text.details)
+        return Sample(
+            self.prompt,
+            self._tokenizer.decode(text.ids),
+            text.seed if drawn else None,
+            text.finish_reason,
+            tuple(detail.log_prob for detail in text.details),
+            tuple(others for _, _, others in self.explained()) if explains else (),
+        )
+
+
+class Writer:
+    """A model and its vocabulary.
+
+    Args:
+        config: The `model` section of the run.
+        named: Its parameters by name, as a checkpoint has them.
+        tokenizer: Its vocabulary.
+        start_id: What a document begins after; an empty prompt is this.
+    """
+
+    def __init__(
+        self, config: ModelConfig, named: Named, tokenizer: Tokenizer, start_id: int
+    ) -> None:
+        self.decoder = Decoder(config, named)
+        self.tokenizer = tokenizer
+        self.start_id = start_id
+
+    def rules(self, wishes: Wishes) -> Rules:
+        """The wishes in ids.
+
+        Raises:
+            InputError: They cannot be fulfilled with this vocabulary.
+        """
+        tokenizer, document = self.tokenizer, self._end_of_documents()
+        if wishes.until_end and document is None:
+            raise InputError(
+                "--until-end: the text that this model learned from has no documents",
+                "their separator is the form feed; --stop ends a text at any string",
+            )
+        # Where a pattern may end, the model decides whether it does, by the end of a document.
+        ends = document if wishes.until_end or wishes.regex is not None else None
+        automaton: Automaton | None = None
+        if (wishes.allow, wishes.forbid, wishes.regex) != (None, None, None):
+            usable = usable_ids(tokenizer, wishes.allow, wishes.forbid, ends)
+            automaton = anything(usable)
+            if wishes.regex is not None:
+                automaton = pattern(wishes.regex, tokenizer, usable)
+                if automaton.shortest > wishes.max_new:
+                    raise InputError(
+                        f"--regex {wishes.regex!r} needs {automaton.shortest:,} characters at "
+                        f"least, and --max-new-chars is {wishes.max_new:,}"
+                    )
+        stops = tuple(tuple(self._encoded(stop, "--stop ")) for stop in wishes.stops)
+        return Rules(wishes.max_new, ends, stops, automaton)
+
+    def hidden_characters(self, prompt: str) -> int:
+        """How many characters of a prompt the model does not see, from its beginning."""
+        length = len(self._encoded(prompt))
+        return window_start(length, self.decoder.config.block_size)
+
+    def begin(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        wishes: Wishes,
+        *,
+        log_probs: bool = False,
+    ) -> tuple[list[Writing], Iterator[None]]:
+        """Texts that continue prompts, and the steps that write them.
+
+        Each of the steps adds a character to every text that is not over.
+
+        Args:
+            prompts: One for each text.
+            seeds: One for each text.
+            wishes: How to write them.
+            log_probs: Whether to keep each character's log-probability.
+
+        Raises:
+            InputError: A prompt or a wish does not fit the vocabulary.
+        """
+        rules = self.rules(wishes)
+        texts = [
+            Text(self._encoded(prompt) or [self.start_id], seed)
+            for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
+        writings = [
+            Writing(prompt, text, rules, self.tokenizer)
+            for prompt, text in zip(prompts, texts, strict=True)
+        ]
+        alternatives = ALTERNATIVES if wishes.explain else 0 if log_probs else None
+        return writings, write(
+            self.decoder, texts, wishes.controls, rules, alternatives=alternatives
+        )
+
+    def batch_size(self, longest: int) -> int:
+        """How many texts of up to `longest` characters are written at once."""
+        config = self.decoder.config
+        kept = min(longest, config.block_size)
+        bytes_each = 2 * 4 * config.n_layer * config.n_embd * kept
+        return max(1, BATCH_BYTES // bytes_each)
+
+    def likeliest(self, prompt: str, wishes: Wishes) -> list[Sample]:
+        """The likeliest continuations that beam search finds, best first.
+
+        Raises:
+            InputError: The prompt or a wish does not fit the vocabulary.
+        """
+        rules, ids = self.rules(wishes), self._encoded(prompt) or [self.start_id]
+        found = search(self.decoder, ids, wishes.beams, wishes.controls, rules)
+        return [Writing(prompt, text, rules, self.tokenizer).sample(drawn=False) for text in found]
+
+    def document(self, seed: int, max_new: int, controls: Controls) -> str:
+        """One document from its beginning, as a run writes it while it trains."""
+        wishes = Wishes(max_new, controls, until_end=self._end_of_documents() is not None)
+        (writing,), steps = self.begin([""], [seed], wishes)
+        for _ in steps:
+            pass
+        return writing.sample().text
+
+    def _encoded(self, text: str, option: str = "") -> list[int]:
+        try:
+            ids: list[int] = self.tokenizer.encode(text, unknown="error").tolist()
+        except PromptError as error:
+            named = f"{option}{text!r}: " if option else ""
+            raise PromptError(f"{named}{error.message}", error.hint) from None
+        return ids
+
+    def _end_of_documents(self) -> int | None:
+        """The id that ends a document, where the model has learned from several."""
+        separator = self.tokenizer.separator_id
+        is_form_feed = self.tokenizer.symbols[separator] == "\f"
+        return separator if is_form_feed and self.start_id == separator else None
