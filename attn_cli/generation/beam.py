@@ -79,7 +79,7 @@ def search(
                 details = [Detail(each, math.exp(each)) for each in beam.log_probs[: len(ids)]]
                 text = Text(prompt, 0, ids, details, reason)
                 over.append((beam.total / len(beam.ids), text))
-        if not beams or (len(over) >= width and rules.max_new > written + 1):
+        if not beams or len(over) >= width:
             break
         reader.select(parents)
     over.sort(key=lambda each: each[0], reverse=True)

@@ -112,8 +112,9 @@ def probabilities(logits: Floats, controls: Controls) -> Floats:
         least = controls.min_p * odds.max(axis=-1, keepdims=True)
         odds = _renormalised(np.where(odds < least, 0.0, odds))
     if controls.typical_p is not None and controls.typical_p < 1.0:
-        surprise = -np.log(odds, out=np.full_like(odds, -np.inf), where=odds > 0)
-        mean = np.where(odds > 0, odds * surprise, 0.0).sum(axis=-1, keepdims=True)
+        # What cannot come adds nothing to the mean, and has no odds to be kept.
+        surprise = -np.log(odds, out=np.zeros_like(odds), where=odds > 0)
+        mean = (odds * surprise).sum(axis=-1, keepdims=True)
         odds = _fewest(odds, np.abs(surprise - mean), controls.typical_p)
     return odds
 

@@ -197,12 +197,12 @@ def test_a_defect_is_a_line_and_a_traceback_only_on_request(
     attn: Attn, monkeypatch: pytest.MonkeyPatch, trained: Trained
 ) -> None:
     """Stands for any error that nobody foresaw."""
-    import attn_cli.generation.engine as engine
+    import attn_cli.generation.writer as writer
 
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("something\nunforeseen")
 
-    monkeypatch.setattr(engine, "write", broken)
+    monkeypatch.setattr(writer, "write", broken)
     outcome = attn("generate", "x", "--run", trained.run.path)
     assert outcome.code == 1
     assert outcome.err.startswith("attn: unexpected RuntimeError: something\n  ")

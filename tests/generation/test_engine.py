@@ -1,93 +1,93 @@
-"""What the engine writes is what the model says, beyond the window too."""
+"""A text depends on its prompt and its seed alone."""
 
+import numpy as np
 import pytest
 import torch
 
-from attn_cli.generation.engine import next_logits, window_start, write, write_document
+from attn_cli.errors import RunError
+from attn_cli.generation.engine import Text, write
+from attn_cli.generation.rules import Rules
 from attn_cli.generation.sampling import Controls
 from attn_cli.model.transformer import Transformer
-from attn_cli.text.tokenizer import printable_tokenizer
-from tests.conftest import tiny_config
+from tests.generation.conftest import decoder_of
 
 
-def make(position: str, block_size: int = 9) -> Transformer:
-    torch.manual_seed(0)
-    settings = (f"model.position={position}", f"model.block_size={block_size}")
-    model = Transformer(tiny_config(*settings).model, 100)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4)
-    return model.eval()
+def written(
+    model: Transformer,
+    texts: list[Text],
+    rules: Rules,
+    controls: Controls = Controls(),  # noqa: B008 - it cannot change
+    alternatives: int | None = None,
+) -> list[list[int]]:
+    for _ in write(decoder_of(model), texts, controls, rules, alternatives=alternatives):
+        pass
+    return [text.ids for text in texts]
 
 
-@pytest.mark.parametrize("position", ["learned", "rope", "sinusoidal", "none"])
-@pytest.mark.parametrize("prompt_length", [1, 8, 9, 10, 40])
-def test_logits_equal_those_of_a_whole_pass_over_the_window(
-    position: str, prompt_length: int
-) -> None:
-    model = make(position)
-    ids = list(range(prompt_length))
-    for _, logits in zip(range(30), next_logits(model, ids), strict=False):
-        window = ids[window_start(len(ids), 9) :]
-        with torch.no_grad():
-            expected = model(torch.tensor([window]))[0, -1]
-        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
-        ids.append(int(logits.argmax()))
+@pytest.mark.parametrize("count", [2, 7, 64])
+def test_a_sample_is_the_same_in_a_batch_of_any_size(model: Transformer, count: int) -> None:
+    together = written(model, [Text([7], seed) for seed in range(count)], Rules(25))
+    for seed in (0, count // 2, count - 1):
+        assert written(model, [Text([7], seed)], Rules(25)) == [together[seed]]
+    assert len({tuple(ids) for ids in together}) > count // 2
 
 
-@pytest.mark.parametrize("block_size", [1, 2, 3, 64, 65])
-def test_window_fits_and_never_moves_back(block_size: int) -> None:
-    starts = [window_start(length, block_size) for length in range(1, 4 * block_size + 3)]
-    assert starts == sorted(starts)
-    for length, start in enumerate(starts, start=1):
-        assert 1 <= length - start <= block_size
-        assert length > block_size or start == 0
-        # At least half of what can be seen is seen.
-        assert length <= block_size or length - start > (block_size - 1) // 2
+def test_prompts_of_unequal_length_give_the_same_as_alone(model: Transformer) -> None:
+    prompts = [[3], [1, 2, 3, 4, 5, 6], list(range(15)), [4, 4]]
+    together = written(model, [Text(p, 5) for p in prompts], Rules(25))
+    assert together == [written(model, [Text(p, 5)], Rules(25))[0] for p in prompts]
 
 
-def test_same_seed_same_text_and_another_seed_another() -> None:
-    model = make("learned")
-    controls = Controls(temperature=1.0)
-    first, again, other = (list(write(model, [7], 50, controls, seed)) for seed in (1, 1, 2))
-    assert first == again
-    assert first != other
+def test_texts_that_end_leave_the_others_as_they_were(one_model: Transformer) -> None:
+    whole = written(one_model, [Text([7], seed) for seed in range(9)], Rules(25))
+    end = whole[0][10]
+    texts = [Text([7], seed) for seed in range(9)]
+    for ids, text, before in zip(
+        written(one_model, texts, Rules(25, document=end)), texts, whole, strict=True
+    ):
+        expected = before[: before.index(end)] if end in before else before
+        assert ids == expected
+        assert text.finish_reason == ("end" if end in before else "length")
 
 
-def test_how_a_text_came_about_does_not_matter() -> None:
+def test_how_a_text_came_about_does_not_matter(one_model: Transformer) -> None:
     """Writing on from what was written gives what one go would have given."""
-    model = make("learned")
     greedy = Controls(temperature=0.0)
-    once = list(write(model, [1, 2, 3], 40, greedy, 0))
-    half = list(write(model, [1, 2, 3], 20, greedy, 0))
-    assert half + list(write(model, [1, 2, 3, *half], 20, greedy, 0)) == once
+    (once,) = written(one_model, [Text([1, 2, 3])], Rules(40), greedy)
+    (half,) = written(one_model, [Text([1, 2, 3])], Rules(20), greedy)
+    (rest,) = written(one_model, [Text([1, 2, 3, *half])], Rules(20), greedy)
+    assert half + rest == once
 
 
-def test_writing_leaves_the_global_random_state_alone() -> None:
-    model = make("learned")
-    before = torch.get_rng_state()
-    list(write(model, [1], 5, Controls(), 3))
+def test_writing_leaves_the_global_random_states_alone(one_model: Transformer) -> None:
+    before, numpys = torch.get_rng_state(), np.random.get_state()[1].copy()
+    written(one_model, [Text([1], 3)], Rules(5))
     assert torch.equal(torch.get_rng_state(), before)
+    assert (np.random.get_state()[1] == numpys).all()
 
 
-def test_a_document_ends_at_the_separator() -> None:
-    """A model of which the head always prefers one symbol."""
-    tokenizer = printable_tokenizer()
-    model = make("none")
-    favourite = tokenizer.separator_id
+def test_details_are_the_models_own_log_probabilities(one_model: Transformer) -> None:
+    controls = Controls(temperature=0.5, top_k=3)
+    text = Text([1, 2], 4)
+    (ids,) = written(one_model, [text], Rules(8), controls, alternatives=2)
     with torch.no_grad():
-        model.head.weight = torch.nn.Parameter(torch.zeros_like(model.head.weight))
-    sample = write_document(model, tokenizer, 7, Controls(temperature=0.0), 0, 10)
-    assert (sample.text, sample.finish_reason) == ("0" * 10, "length")
+        logits = one_model(torch.tensor([[1, 2, *ids[:-1]]]))[0, 1:]
+    expected = logits.log_softmax(-1)[range(8), ids]
+    torch.testing.assert_close(
+        torch.tensor([d.log_prob for d in text.details]), expected, rtol=1e-3, atol=1e-3
+    )
+    for detail, row, id_ in zip(text.details, logits, ids, strict=True):
+        kept = torch.softmax(row.topk(3).values / 0.5, -1)
+        assert [odds for _, odds in detail.alternatives] == pytest.approx(
+            kept[:2].tolist(), rel=1e-3
+        )
+        assert detail.odds == pytest.approx(
+            kept[row.topk(3).indices.tolist().index(id_)].item(), rel=1e-3
+        )
 
-    class Favouring(torch.nn.Linear):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return (
-                torch.nn.functional.one_hot(torch.tensor(favourite), 100)
-                .float()
-                .expand(*x.shape[:-1], 100)
-            )
 
-    model.head = Favouring(24, 100)
-    sample = write_document(model, tokenizer, 7, Controls(temperature=0.0), 0, 10)
-    assert (sample.text, sample.finish_reason) == ("", "end")
+def test_broken_weights_are_told(one_model: Transformer) -> None:
+    with torch.no_grad():
+        one_model.blocks[0].feed_forward.up.weight[0, 0] = float("nan")
+    with pytest.raises(RunError, match="weights are broken"):
+        written(one_model, [Text([1])], Rules(5))

@@ -1,45 +1,103 @@
-"""The odds after temperature, top-k and top-p, against their definitions."""
+"""The odds after each control, against their definitions."""
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.errors import InputError
-from attn_cli.generation.sampling import Controls, choose, probabilities
+from attn_cli.errors import InputError, RunError
+from attn_cli.generation.sampling import (
+    Controls,
+    RandomStreams,
+    choose,
+    log_probabilities,
+    penalised,
+    probabilities,
+    require_numbers,
+)
 
-LOGITS = torch.tensor([2.0, 1.0, 0.5, -1.0, -3.0])
+LOGITS = np.array([2.0, 1.0, 0.5, -1.0, -3.0], dtype=np.float32)
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    powers = np.exp(np.asarray(scores, dtype=np.float64))
+    return powers / powers.sum()
+
+
+PLAIN = softmax(LOGITS)  # 0.61, 0.22, 0.14, 0.03, 0.004
+
+
+def kept_alone(*kept: int) -> np.ndarray:
+    """The plain odds of these alone, made to add up to 1 again."""
+    odds = np.zeros(5)
+    odds[list(kept)] = PLAIN[list(kept)]
+    return odds / odds.sum()
 
 
 def test_temperature_divides_the_scores() -> None:
-    expected = torch.softmax(LOGITS / 0.7, dim=-1)
-    torch.testing.assert_close(probabilities(LOGITS, Controls(0.7)), expected)
+    np.testing.assert_allclose(probabilities(LOGITS, Controls(0.7)), softmax(LOGITS / 0.7))
 
 
 def test_temperature_zero_is_greedy() -> None:
     assert probabilities(LOGITS, Controls(0.0)).tolist() == [1, 0, 0, 0, 0]
-    assert choose(LOGITS, Controls(0.0), torch.Generator()) == 0
 
 
 @pytest.mark.parametrize("temperature", [1e-30, 1e-6, 1e6])
 def test_extreme_temperatures_stay_finite(temperature: float) -> None:
     odds = probabilities(LOGITS, Controls(temperature))
-    assert odds.sum().item() == pytest.approx(1.0)
+    assert odds.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 99])
 def test_top_k_keeps_the_k_likeliest(k: int) -> None:
-    odds = probabilities(LOGITS, Controls(top_k=k))
-    kept = min(k, 5)
-    expected = torch.cat((torch.softmax(LOGITS[:kept], -1), torch.zeros(5 - kept)))
-    torch.testing.assert_close(odds, expected)
+    np.testing.assert_allclose(
+        probabilities(LOGITS, Controls(top_k=k)), kept_alone(*range(min(k, 5)))
+    )
 
 
-def test_top_p_keeps_the_fewest_that_reach_the_share() -> None:
-    plain = torch.softmax(LOGITS, -1)  # 0.61, 0.22, 0.14, 0.03, 0.004
-    odds = probabilities(LOGITS, Controls(top_p=0.7))
-    torch.testing.assert_close(odds[:2], plain[:2] / plain[:2].sum())
-    assert odds[2:].tolist() == [0, 0, 0]
+@pytest.mark.parametrize(("share", "kept"), [(0.1, 1), (0.7, 2), (0.9, 3), (0.99, 4), (1.0, 5)])
+def test_top_p_keeps_the_fewest_that_reach_the_share(share: float, kept: int) -> None:
+    np.testing.assert_allclose(
+        probabilities(LOGITS, Controls(top_p=share)), kept_alone(*range(kept))
+    )
+
+
+@pytest.mark.parametrize(("share", "kept"), [(1.0, 1), (0.3, 2), (0.2, 3), (0.04, 4), (1e-9, 5)])
+def test_min_p_keeps_what_has_that_share_of_the_likeliest(share: float, kept: int) -> None:
+    np.testing.assert_allclose(
+        probabilities(LOGITS, Controls(min_p=share)), kept_alone(*range(kept))
+    )
+
+
+def test_typical_p_begins_with_the_most_average_surprise() -> None:
+    """Surprises: 0.50, 1.50, 2.00, 3.50, 5.50 nats; their mean, the entropy, 1.02."""
+    entropy = -(PLAIN * np.log(PLAIN)).sum()
+    nearest = np.abs(-np.log(PLAIN) - entropy).argsort()
+    assert nearest.tolist() == [1, 0, 2, 3, 4]
+    for share, kept in ((0.1, (1,)), (0.5, (1, 0)), (0.9, (1, 0, 2))):
+        np.testing.assert_allclose(
+            probabilities(LOGITS, Controls(typical_p=share)), kept_alone(*kept)
+        )
+
+
+def test_the_penalty_lowers_what_was_written_lately_once_each() -> None:
+    logits = np.stack([LOGITS, LOGITS])
+    scores = penalised(logits, [[0, 3, 0], []], 2.0)
+    assert scores[0].tolist() == [1.0, 1.0, 0.5, -2.0, -3.0]
+    assert scores[1].tolist() == LOGITS.tolist()
+    assert logits[0].tolist() == LOGITS.tolist()
+
+
+def test_impossible_characters_stay_impossible() -> None:
+    logits = LOGITS.copy()
+    logits[0] = -np.inf
+    for controls in (
+        Controls(), Controls(0.0), Controls(0.3), Controls(top_k=5), Controls(top_p=0.99),
+        Controls(min_p=0.001), Controls(typical_p=0.99),
+    ):  # fmt: skip
+        odds = probabilities(logits, controls)
+        assert odds[0] == 0
+        assert odds.sum() == pytest.approx(1.0)
 
 
 @given(
@@ -47,25 +105,57 @@ def test_top_p_keeps_the_fewest_that_reach_the_share() -> None:
     st.floats(0.05, 5),
     st.integers(1, 40),
     st.floats(0.01, 1),
+    st.floats(0.01, 1),
+    st.floats(0.01, 1),
 )
-def test_odds_are_odds(scores: list[float], temperature: float, k: int, p: float) -> None:
-    logits = torch.tensor(scores)
-    odds = probabilities(logits, Controls(temperature, k, p))
-    assert odds.sum().item() == pytest.approx(1.0, abs=1e-4)
+def test_odds_are_odds(
+    scores: list[float], temperature: float, k: int, p: float, least: float, typical: float
+) -> None:
+    logits = np.array([scores, scores[::-1]])
+    odds = probabilities(logits, Controls(temperature, k, p, least, typical))
+    np.testing.assert_allclose(odds.sum(axis=-1), 1.0)
     assert (odds >= 0).all()
-    # One of those that are likeliest, up to rounding.
-    assert odds[logits >= logits.max() - 1e-3].max() > 0
-    assert int((odds > 0).sum()) <= k
+    assert ((odds > 0).sum(axis=-1) <= k).all()
+    # A row's odds do not depend on the rows beside it.
+    np.testing.assert_array_equal(
+        odds[:1], probabilities(logits[:1], Controls(temperature, k, p, least, typical))
+    )
 
 
 def test_choices_follow_the_odds() -> None:
-    random = torch.Generator().manual_seed(0)
-    odds = probabilities(LOGITS, Controls(top_k=3))
-    counts = torch.zeros(5)
-    for _ in range(4000):
-        counts[choose(LOGITS, Controls(top_k=3), random)] += 1
+    odds = probabilities(LOGITS[None], Controls(top_k=3))
+    random = RandomStreams([0])
+    chosen = [int(choose(odds, random.numbers())[0]) for _ in range(4000)]
     # Four standard deviations of a share at 4,000 draws are at most 0.032.
-    torch.testing.assert_close(counts / 4000, odds, atol=0.032, rtol=0)
+    shares = np.bincount(chosen, minlength=5) / 4000
+    np.testing.assert_allclose(shares, odds[0], atol=0.032)
+
+
+@pytest.mark.parametrize("number", [0.0, 0.5, np.nextafter(1.0, 0.0)])
+def test_only_possible_characters_are_chosen(number: float) -> None:
+    odds = np.array([[0.0, 0.3, 0.0, 0.7, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0]]) * 0.9999999
+    first, second = choose(odds, np.full(2, number)).tolist()
+    assert odds[0, first] > 0
+    assert second == 2
+
+
+def test_a_stream_depends_on_its_seed_alone() -> None:
+    alone, among = RandomStreams([5]), RandomStreams([4, 5, 6])
+    for step in range(600):
+        if step == 300:
+            among.select([1, 2])
+        row = 1 if step < 300 else 0
+        assert alone.numbers()[0] == among.numbers()[row]
+
+
+def test_log_probabilities() -> None:
+    np.testing.assert_allclose(log_probabilities(LOGITS), np.log(PLAIN))
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_are_refused(broken: float) -> None:
+    with pytest.raises(RunError, match="not numbers"):
+        require_numbers(np.array([1.0, broken]))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +168,11 @@ def test_choices_follow_the_odds() -> None:
         {"top_p": 0.0},
         {"top_p": 1.01},
         {"top_p": float("nan")},
+        {"min_p": 0.0},
+        {"typical_p": 1.5},
+        {"repetition_penalty": 0.0},
+        {"repetition_penalty": float("inf")},
+        {"repetition_window": 0},
     ],
 )
 def test_out_of_range_is_an_input_error(wrong: dict[str, float]) -> None:

@@ -1,0 +1,56 @@
+"""Tiny models of every kind, with weights large enough that a mistake shows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.generation.decoder import Decoder
+from attn_cli.model.transformer import Transformer
+
+VOCAB = 19
+BLOCK = 11
+
+
+def make_model(config: ModelConfig, vocab_size: int = VOCAB) -> Transformer:
+    """A model with random weights, none of them zero or one."""
+    torch.manual_seed(0)
+    model = Transformer(config, vocab_size).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            centre = 1.0 if name.endswith("norm.weight") else 0.0
+            parameter.copy_(centre + 0.3 * torch.randn_like(parameter))
+    return model
+
+
+def decoder_of(model: Transformer) -> Decoder:
+    return Decoder(model.config, model.named_arrays())
+
+
+def kinds() -> list[ModelConfig]:
+    """Both blocks, all positions, with and without biases and tied embeddings."""
+    return [
+        ModelConfig(n_layer=2, n_head=3, n_embd=42, n_inner=23, block_size=BLOCK, block=block,
+                    position=position, bias=bias, tie_embeddings=tied)
+        for block in ("gpt2", "qwen3")
+        for position in ("learned", "sinusoidal", "rope", "none")
+        for bias in (True, False)
+        for tied in (True, False)
+        if not (block == "qwen3" and bias)
+    ]  # fmt: skip
+
+
+@pytest.fixture(
+    params=kinds(),
+    ids=lambda c: f"{c.block}-{c.position}{'-bias' * c.bias}{'-tied' * c.tie_embeddings}",
+)
+def model(request: pytest.FixtureRequest) -> Transformer:
+    """One of every kind."""
+    return make_model(request.param)
+
+
+@pytest.fixture
+def one_model() -> Transformer:
+    """One that stands for all where the kind does not matter."""
+    return make_model(ModelConfig(n_layer=2, n_head=3, n_embd=42, block_size=BLOCK))

@@ -1,0 +1,61 @@
+"""Beam search against every continuation there is."""
+
+import itertools
+
+import pytest
+import torch
+
+from attn_cli.generation.beam import search
+from attn_cli.generation.engine import Text, write
+from attn_cli.generation.rules import Rules
+from attn_cli.generation.sampling import Controls
+from attn_cli.model.transformer import Transformer
+from tests.generation.conftest import VOCAB, decoder_of
+
+PROMPT = [3, 1]
+
+
+def log_prob(model: Transformer, ids: list[int]) -> float:
+    with torch.no_grad():
+        logits = model(torch.tensor([[*PROMPT, *ids[:-1]]]))[0, len(PROMPT) - 1 :]
+    return logits.log_softmax(-1)[range(len(ids)), ids].sum().item()
+
+
+def test_as_wide_as_the_vocabulary_it_finds_the_likeliest(one_model: Transformer) -> None:
+    every = [list(pair) for pair in itertools.product(range(VOCAB), repeat=2)]
+    best = max(every, key=lambda ids: log_prob(one_model, ids))
+    found = search(decoder_of(one_model), PROMPT, VOCAB, Controls(), Rules(2))
+    assert found[0].ids == best
+    assert sum(d.log_prob for d in found[0].details) == pytest.approx(
+        log_prob(one_model, best), abs=1e-3
+    )
+
+
+def test_one_beam_is_greedy(one_model: Transformer) -> None:
+    text = Text(PROMPT)
+    for _ in write(decoder_of(one_model), [text], Controls(temperature=0.0), Rules(25)):
+        pass
+    (found,) = search(decoder_of(one_model), PROMPT, 1, Controls(), Rules(25))
+    assert found.ids == text.ids
+    assert found.finish_reason == "length"
+
+
+def test_more_beams_are_ordered_and_no_worse_than_greedy(model: Transformer) -> None:
+    decoder = decoder_of(model)
+    (greedy,) = search(decoder, PROMPT, 1, Controls(), Rules(6))
+    found = search(decoder, PROMPT, 40, Controls(), Rules(6))
+    totals = [log_prob(model, text.ids) for text in found]
+    assert totals == sorted(totals, reverse=True) or totals == pytest.approx(
+        sorted(totals, reverse=True), abs=1e-3
+    )
+    assert totals[0] >= log_prob(model, greedy.ids) - 1e-3
+    assert len({tuple(text.ids) for text in found}) == 40
+
+
+def test_ends_count_as_a_character_and_are_left_out(one_model: Transformer) -> None:
+    (greedy,) = search(decoder_of(one_model), PROMPT, 1, Controls(), Rules(5))
+    end = greedy.ids[-1]
+    rules = Rules(5, document=end)
+    found = search(decoder_of(one_model), PROMPT, 1, Controls(), rules)
+    assert found[0].finish_reason == "end"
+    assert found[0].ids == greedy.ids[: greedy.ids.index(end)]
