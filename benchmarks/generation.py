@@ -61,25 +61,27 @@ class Ours:
     """Our own engine."""
 
     def __init__(self, model: Transformer) -> None:
+        from attn_cli.generation.decoder import Decoder
         from attn_cli.generation.sampling import Controls
 
-        self.model = model
+        self.decoder = Decoder(model.config, model.named_arrays())
         self.controls = Controls(temperature=0.8)
 
     def seconds(self, prompts: list[list[int]], chars: int) -> float:
-        from attn_cli.generation.engine import write
+        from attn_cli.generation.engine import Text, write
+        from attn_cli.generation.rules import Rules
 
         begin = time.perf_counter()
-        # One after the other: the engine has no batches yet.
-        for seed, prompt in enumerate(prompts):
-            for _ in write(self.model, prompt, chars, self.controls, seed):
-                pass
+        texts = [Text(prompt, seed) for seed, prompt in enumerate(prompts)]
+        for _ in write(self.decoder, texts, self.controls, Rules(chars)):
+            pass
         return time.perf_counter() - begin
 
     def log_probabilities(self, prompt: list[int]) -> list[float]:
-        from attn_cli.generation.engine import next_logits
+        from attn_cli.generation.reader import Reader
+        from attn_cli.generation.sampling import log_probabilities
 
-        found: list[float] = next(next_logits(self.model, prompt)).log_softmax(-1).tolist()
+        found: list[float] = log_probabilities(Reader(self.decoder, 1).scores([prompt])[0]).tolist()
         return found
 
 

@@ -87,7 +87,7 @@ class Decoder:
         """
         for begin in range(0, ids.shape[1], READ_AT_ONCE):
             stream = self._stream(ids[:, begin : begin + READ_AT_ONCE], cache)
-        return self.weights.head(normed(stream[:, -1], self.weights.eps))
+        return self.weights.head(unit(stream[:, -1], self.weights.eps))
 
     def _stream(self, ids: Integers, cache: Cache) -> Floats:
         """The stream after the last block, (B, T, C)."""
@@ -99,11 +99,11 @@ class Decoder:
         x = x.reshape(-1, x.shape[-1])  # (N, C)
         turns = None
         if weights.turns is not None:
-            turns = weights.turns[place.positions][:, :, None, None]  # (B | 1, T, 1, 1, D / 2)
+            turns = weights.turns[place.positions][:, None]  # (1 | B, 1, T, D / 2)
         for layer, keys, values in zip(weights.layers, cache.keys, cache.values, strict=True):
-            h = normed(x, weights.eps)
+            h = unit(x, weights.eps)
             x += layer.projection(self._mixed(layer, h, place, turns, keys, values))
-            wide = layer.up(normed(x, weights.eps))
+            wide = layer.up(unit(x, weights.eps))
             x += layer.down(swiglu(wide) if self.config.block == "qwen3" else gelu(wide))
         cache.lengths += ids.shape[1]
         return x.reshape(*ids.shape, -1)
@@ -119,14 +119,15 @@ class Decoder:
     ) -> Floats:
         """Attention up to the mix of values, (N, C) -> (N, C); appends to keys and values."""
         B, H, T = keys.shape[0], keys.shape[1], place.T
-        qkv = layer.query_key_value(x).reshape(B, T, 3, H, -1)
-        qk, v = qkv[:, :, :2], qkv[:, :, 2].swapaxes(1, 2)  # (B, T, 2, H, D), (B, H, T, D)
+        qkv = layer.query_key_value(x).reshape(B, T, 3, H, -1).transpose(2, 0, 3, 1, 4)
+        qk, v = qkv[:2], qkv[2]  # (2, B, H, T, D), (B, H, T, D)
         if layer.query_key_gain is not None:
-            qk = normed(qk, 1e-6) * layer.query_key_gain
+            qk = unit(qk, layer.query_key_eps)
+            qk *= layer.query_key_gain
         if turns is not None:
-            qk = (np.ascontiguousarray(qk).view(np.complex64) * turns).view(np.float32)
-        q, k = qk[:, :, 0].swapaxes(1, 2), qk[:, :, 1].swapaxes(1, 2)  # (B, H, T, D)
-        keys, values = place.append(k, keys), place.append(v, values)  # (B, H, S, D)
+            qk = (qk.view(np.complex64) * turns).view(np.float32)
+        q = qk[0]  # (B, H, T, D)
+        keys, values = place.append(qk[1], keys), place.append(v, values)  # (B, H, S, D)
 
         scores = q @ keys.swapaxes(2, 3)  # (B, H, T, S)
         if place.hidden is not None:
@@ -170,9 +171,12 @@ class _Place:
         return buffer[:, :, : self._stop]
 
 
-def normed(x: Floats, eps: float) -> Floats:
-    """x / sqrt(mean(x²) + eps) over the last axis."""
-    result: Floats = x / np.sqrt(np.vecdot(x, x)[..., None] / x.shape[-1] + eps)
+def unit(x: Floats, eps: float) -> Floats:
+    """x / sqrt(sum(x²) + eps) over the last axis: a norm, but for its gain."""
+    length = np.vecdot(x, x)
+    length += eps
+    np.sqrt(length, out=length)
+    result: Floats = x / length[..., None]
     return result
 
 

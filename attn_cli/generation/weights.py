@@ -2,8 +2,9 @@
 
 Query, key and value are one matrix, and so are SwiGLU's gate and up. A norm's gain and bias
 are part of the matrix behind it, 1 / sqrt(D) is part of the query. Whatever is added to the
-stream before a LayerNorm has its mean taken off, so that the stream has none to take off,
-and every norm is x / sqrt(mean(x²) + eps).
+stream before a LayerNorm has its mean taken off, so that the stream has none to take off.
+The mean square's 1 / C goes into the gain as sqrt(C), which leaves x / sqrt(sum(x²) + C eps)
+of every norm.
 
 Shapes: C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
 """
@@ -43,7 +44,8 @@ class LayerWeights:
     """One block."""
 
     query_key_value: Linear  # C -> 3 C
-    query_key_gain: Floats | None  # (2, 1, D), of the norms a head of qwen3
+    query_key_gain: Floats | None  # (2, 1, 1, 1, D), of the norms a head of qwen3
+    query_key_eps: float  # of these
     projection: Linear  # C -> C
     up: Linear  # C -> F; gate and up of qwen3, C -> 2 F
     down: Linear  # F -> C
@@ -58,7 +60,7 @@ class Weights:
     turns: NDArray[np.complex64] | None  # (block_size, D / 2), where they are turns
     layers: tuple[LayerWeights, ...]
     head: Linear  # C -> V
-    eps: float  # of the norms over C
+    eps: float  # of the norms over C, times C
 
 
 def laid_out(config: ModelConfig, named: Named) -> Weights:
@@ -85,7 +87,7 @@ def laid_out(config: ModelConfig, named: Named) -> Weights:
         turns,
         tuple(_layer(config, named, f"blocks.{number}") for number in range(config.n_layer)),
         _joined([head], [], _norm(named, "final_norm")),
-        eps=1e-5 if centred else 1e-6,
+        eps=config.n_embd * (1e-5 if centred else 1e-6),
     )
 
 
@@ -109,7 +111,8 @@ def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
     gain = None
     if config.block == "qwen3":
         gains, _ = parts("attention.query_norm", "attention.key_norm")
-        gain = np.stack([gains[0] * shrink, gains[1]])[:, None, order].astype(np.float32)
+        gain = np.stack([gains[0] * shrink, gains[1]])[:, None, None, None, order]
+        gain *= np.float32(math.sqrt(D))
     else:
         qkv[:1], qkv_bias[:1] = [qkv[0] * shrink], [part * shrink for part in qkv_bias[:1]]
     ups = ("gate", "up") if config.block == "qwen3" else ("up",)
@@ -120,6 +123,7 @@ def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
     return LayerWeights(
         _joined(qkv, qkv_bias, _norm(named, f"{block}.attention_norm")),
         gain,
+        D * 1e-6,
         added[0],
         _joined(up, up_bias, _norm(named, f"{block}.feed_forward_norm")),
         added[1],
@@ -142,7 +146,7 @@ def _joined(
         gain, shift = norm
         if shift is not None:
             bias = shift @ matrix + (0 if bias is None else bias)
-        matrix = gain[:, None] * matrix
+        matrix = np.float32(math.sqrt(len(gain))) * gain[:, None] * matrix
     return Linear(np.ascontiguousarray(matrix), bias)
 
 

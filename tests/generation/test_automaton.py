@@ -44,19 +44,16 @@ def test_whatever_is_drawn_matches_whatever_the_length(expression: str) -> None:
         assert len(text) <= length
 
 
-@given(
-    st.sampled_from(PATTERNS), st.text(st.sampled_from("abcdefHELOY hello019.\nxy_"), max_size=9)
-)
+@given(st.sampled_from(PATTERNS), st.text(st.sampled_from("abcdefhloHELOY 019.\n_"), max_size=9))
 def test_a_text_is_allowed_exactly_if_it_matches(expression: str, text: str) -> None:
     automaton = pattern(expression, PRINTABLE, ALL)
     state, possible = 0, True
-    for position, character in enumerate(text):
+    for character in text:
         id_ = string.printable.index(character)
         if not automaton.allowed(state, 10**6)[id_]:
             possible = False
             break
         state = automaton.after(state, id_)
-        assert len(text) - position > 0
     accepted = possible and automaton.may_end(state)
     assert accepted == bool(re.fullmatch(expression, text))
 

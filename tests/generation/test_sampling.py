@@ -111,15 +111,13 @@ def test_impossible_characters_stay_impossible() -> None:
 def test_odds_are_odds(
     scores: list[float], temperature: float, k: int, p: float, least: float, typical: float
 ) -> None:
-    logits = np.array([scores, scores[::-1]])
-    odds = probabilities(logits, Controls(temperature, k, p, least, typical))
+    logits, controls = np.array([scores, scores[::-1]]), Controls(temperature, k, p, least, typical)
+    odds = probabilities(logits, controls)
     np.testing.assert_allclose(odds.sum(axis=-1), 1.0)
     assert (odds >= 0).all()
     assert ((odds > 0).sum(axis=-1) <= k).all()
     # A row's odds do not depend on the rows beside it.
-    np.testing.assert_array_equal(
-        odds[:1], probabilities(logits[:1], Controls(temperature, k, p, least, typical))
-    )
+    np.testing.assert_array_equal(odds[:1], probabilities(logits[:1], controls))
 
 
 def test_choices_follow_the_odds() -> None:
