@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attn_cli.cli.options import JsonOption, RunOption
-from attn_cli.cli.terminal import harmless, notice, result_json
+from attn_cli.cli.samples import Teller, sample_record, tell_of_copies
+from attn_cli.cli.terminal import notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy
-    from attn_cli.generation.writer import Sample, Wishes, Writer, Writing
+    from attn_cli.generation.writer import Sample, Wishes, Writer
     from attn_cli.runs.checkpoint import Checkpoint
     from attn_cli.runs.folder import RunFolder
 
 MOST_PROMPT = 10_000_000  # characters; what a pipe sends may have no end
-MOST_COPY = 200  # characters of a copy that are shown
 
 
 def generate(
@@ -127,13 +126,18 @@ def generate(
     from attn_cli.generation.sampling import Controls
     from attn_cli.generation.writer import Wishes, Writer
 
-    # The run's own taste, where the command line does not say.
-    taste = checkpoint.config.sample
+    if num_samples > beams > 1:
+        raise InputError(
+            f"--beams {beams} finds {beams} texts, and --num-samples is {num_samples}",
+            "give as many beams at least",
+        )
     if beams > 1 and (temperature, top_k, top_p, min_p, typical_p, seed) != (None,) * 6:
         raise InputError(
             "--beams searches the likeliest text, and draws nothing",
             "leave out --temperature, --top-k, --top-p, --min-p, --typical-p and --seed",
         )
+    # The run's own taste, where the command line does not say.
+    taste = checkpoint.config.sample
     controls = Controls(
         taste.temperature if temperature is None else temperature,
         taste.top_k if top_k is None else top_k,
@@ -167,8 +171,7 @@ def generate(
     for each in prompts:
         _tell_of_long_prompt(each, writer)
     first_seed = secrets.randbelow(2**31) if seed is None else seed
-    requests = [(each, first_seed + number) for each in prompts for number in range(num_samples)]
-    teller = _Teller(len(requests), explain=explain, silent=as_json)
+    teller = Teller(len(prompts) * num_samples, explain=explain, silent=as_json)
     begin = time.perf_counter()
     if beams > 1:
         samples = [
@@ -177,111 +180,42 @@ def generate(
             for sample in teller.told(writer.likeliest(each, wishes)[:num_samples])
         ]
     else:
-        samples = list(_drawn(writer, requests, wishes, teller))
+        seeds = range(first_seed, first_seed + num_samples)
+        samples = list(_drawn(writer, prompts, seeds, wishes, teller))
     seconds = time.perf_counter() - begin
     speed = sum(len(sample.text) for sample in samples) / seconds
     copies = _copies(folder, checkpoint, samples) if check_copy else []
     if as_json:
+        records = itertools.starmap(sample_record, itertools.zip_longest(samples, copies))
         result_json(
             {
                 "run": str(folder.path),
                 "step": checkpoint.state.step,
                 "unit": checkpoint.tokenizer.unit,
-                "samples": [
-                    _record(sample, copy) for sample, copy in itertools.zip_longest(samples, copies)
-                ],
+                "samples": list(records),
                 "chars_per_second": round(speed, 1),
             }
         )
         return
-    for number, copy in enumerate(copies):
-        _tell_of_copy(copy, f"{number + 1} of {len(copies)}: " if len(copies) > 1 else "")
+    tell_of_copies(copies)
     if sys.stderr.isatty():
         drawn = "" if beams > 1 else f", seed {first_seed}"
         notice(f"({folder.path}{drawn}, {speed:,.0f} characters a second)")
 
 
 def _drawn(
-    writer: Writer, requests: Sequence[tuple[str, int]], wishes: Wishes, teller: _Teller
+    writer: Writer, prompts: Sequence[str], seeds: Iterable[int], wishes: Wishes, teller: Teller
 ) -> Iterator[Sample]:
-    """Samples of prompts with their seeds, in as few batches as fit into memory."""
-    longest = max(len(prompt) for prompt, _ in requests) + wishes.max_new
-    at_once = writer.batch_size(longest)
-    for first in range(0, len(requests), at_once):
-        prompts, seeds = zip(*requests[first : first + at_once], strict=True)
-        writings, steps = writer.begin(prompts, seeds, wishes, log_probs=teller.silent)
-        # The first is told as it comes; the others have come when it is its turn.
+    """A sample of each prompt with each seed, in as few batches as fit into memory."""
+    requests = ((prompt, seed) for prompt in prompts for seed in seeds)
+    at_once = writer.batch_size(max(map(len, prompts)) + wishes.max_new)
+    while batch := list(itertools.islice(requests, at_once)):
+        its_prompts, its_seeds = zip(*batch, strict=True)
+        writings, steps = writer.begin(its_prompts, its_seeds, wishes, log_probs=teller.silent)
+        # The first is told as it comes; the others have come when it is their turn.
         for writing in writings:
             teller.tell(writing, steps)
         yield from (writing.sample() for writing in writings)
-
-
-class _Teller:
-    """Writes samples to standard output, as they come, unless that is for JSON alone.
-
-    Args:
-        count: How many there are.
-        explain: Whether to show a line for each character instead of the text as it comes.
-        silent: Whether to write nothing.
-    """
-
-    def __init__(self, count: int, *, explain: bool, silent: bool) -> None:
-        self.silent = silent
-        self._count = count
-        self._explain = explain
-        self._number = 0
-        # Nobody watches a pipe, and each flush is a call of the system.
-        self._flush = sys.stdout.isatty()
-
-    def tell(self, writing: Writing, steps: Iterator[None]) -> None:
-        """A text and its prompt, while the steps write it."""
-        streaming = not self.silent and not self._explain
-        if streaming:
-            self._separate(f"seed {writing.seed}")
-            self._show(writing.prompt)
-        while not writing.over:
-            next(steps)
-            if streaming:
-                self._show(writing.news())
-        if streaming:
-            self._show(writing.news() + "\n")
-        elif not self.silent:
-            self._separate(f"seed {writing.seed}")
-            from attn_cli.cli.explanation import explanation
-
-            for line in explanation(writing):
-                self._show(line + "\n")
-
-    def told(self, samples: Sequence[Sample]) -> Sequence[Sample]:
-        """The same samples, after writing them."""
-        for sample in samples if not self.silent else ():
-            self._separate("by beam search")
-            self._show(f"{sample.prompt}{sample.text}\n")
-        return samples
-
-    def _separate(self, how: str) -> None:
-        """A line before each sample, for people; a form feed between two, for programs."""
-        self._number += 1
-        if self._count > 1:
-            notice(f"--- {self._number} of {self._count} ({how})")
-            if self._number > 1 and not sys.stdout.isatty():
-                sys.stdout.write("\f")
-
-    def _show(self, text: str) -> None:
-        if text:
-            sys.stdout.write(harmless(text, sys.stdout))
-            if self._flush:
-                sys.stdout.flush()
-
-
-def _record(sample: Sample, copy: Copy | None) -> dict[str, Any]:
-    """A sample as JSON has it; what was not asked for is left out."""
-    record = dataclasses.asdict(sample)
-    if not sample.alternatives:
-        del record["alternatives"]
-    if copy is not None:
-        record["copy"] = dataclasses.asdict(copy)
-    return record
 
 
 def _copies(folder: RunFolder, checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[Copy]:
@@ -291,17 +225,6 @@ def _copies(folder: RunFolder, checkpoint: Checkpoint, samples: Sequence[Sample]
     corpus = load_training_text(folder, checkpoint)
     training = checkpoint.tokenizer.decode(corpus.train)
     return longest_copies([sample.text for sample in samples], training)
-
-
-def _tell_of_copy(copy: Copy, which: str) -> None:
-    if not copy.length:
-        notice(f"{which}nothing of it stands in the training text")
-        return
-    shown = copy.text if copy.length <= MOST_COPY else copy.text[:MOST_COPY] + "..."
-    notice(
-        f"{which}longest copy: {copy.length:,} characters, "
-        f"in the training text at {copy.source:,}: {shown!r}"
-    )
 
 
 def _play(
@@ -341,10 +264,9 @@ def _read_prompt() -> str:
 
 def _tell_of_long_prompt(prompt: str, writer: Writer) -> None:
     """A prompt that does not fit is continued from its end, and the user should know."""
-    hidden = writer.hidden_characters(prompt)
-    if hidden:
-        length, block_size = len(prompt), writer.decoder.config.block_size
+    length, seen = writer.seen(prompt)
+    if seen < length:
         notice(
-            f"the prompt has {length:,} characters and the model sees at most {block_size:,} "
-            f"at once: it continues from the last {length - hidden:,}"
+            f"the prompt has {length:,} {writer.tokenizer.unit}s and the model sees at most "
+            f"{writer.decoder.config.block_size:,} at once: it continues from the last {seen:,}"
         )

@@ -74,7 +74,6 @@ class Decoder:
             capacity = min(longest, capacity)
         return Cache(config.n_layer, batch, config.n_head, capacity, config.n_embd // config.n_head)
 
-    @np.errstate(over="ignore")  # exp of a large number is infinite, and what is divided by it 0
     def read(self, ids: Integers, cache: Cache) -> Floats:
         """Reads on, and scores what comes next.
 
@@ -91,7 +90,7 @@ class Decoder:
 
     def _stream(self, ids: Integers, cache: Cache) -> Floats:
         """The stream after the last block, (B, T, C)."""
-        weights = self.weights
+        weights, gated = self.weights, self.config.block == "qwen3"
         place = _Place(cache.lengths, ids.shape[1])
         x = weights.token[ids]  # (B, T, C)
         if weights.position is not None:
@@ -104,7 +103,7 @@ class Decoder:
             h = unit(x, weights.eps)
             x += layer.projection(self._mixed(layer, h, place, turns, keys, values))
             wide = layer.up(unit(x, weights.eps))
-            x += layer.down(swiglu(wide) if self.config.block == "qwen3" else gelu(wide))
+            x += layer.down(twice_swiglu(wide) if gated else twice_gelu(wide))
         cache.lengths += ids.shape[1]
         return x.reshape(*ids.shape, -1)
 
@@ -173,6 +172,8 @@ class _Place:
 
 def unit(x: Floats, eps: float) -> Floats:
     """x / sqrt(sum(x²) + eps) over the last axis: a norm, but for its gain."""
+    if x.ndim == 2 and len(x) == 1:  # one text: Python's numbers cost less than arrays of one
+        return x * (1.0 / math.sqrt(x[0].dot(x[0]) + eps))
     length = np.vecdot(x, x)
     length += eps
     np.sqrt(length, out=length)
@@ -180,24 +181,25 @@ def unit(x: Floats, eps: float) -> Floats:
     return result
 
 
-def gelu(x: Floats) -> Floats:
-    """GELU in its tanh form, written as x · sigmoid(2 sqrt(2 / pi) (x + 0.044715 x³))."""
-    slope = -2 * math.sqrt(2 / math.pi)
+def twice_gelu(x: Floats) -> Floats:
+    """x · (1 + tanh(sqrt(2 / pi) (x + 0.044715 x³)))."""
+    slope = math.sqrt(2 / math.pi)
     y = x * x
     y *= slope * 0.044715
     y += slope
     y *= x
-    np.exp(y, out=y)
+    np.tanh(y, out=y)
     y += 1
-    np.divide(x, y, out=y)
+    y *= x
     return y
 
 
-def swiglu(x: Floats) -> Floats:
-    """silu(gate) · up; gate and up are the two halves of the last axis, (..., 2 F) -> (..., F)."""
+def twice_swiglu(x: Floats) -> Floats:
+    """gate · (1 + tanh(gate / 2)) · up, the two being halves of the last axis, 2 F -> F."""
     gate, up = x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
-    y = np.exp(-gate)
+    y = gate * 0.5
+    np.tanh(y, out=y)
     y += 1
-    np.divide(gate, y, out=y)
+    y *= gate
     y *= up
     return y

@@ -4,7 +4,8 @@ Query, key and value are one matrix, and so are SwiGLU's gate and up. A norm's g
 are part of the matrix behind it, 1 / sqrt(D) is part of the query. Whatever is added to the
 stream before a LayerNorm has its mean taken off, so that the stream has none to take off.
 The mean square's 1 / C goes into the gain as sqrt(C), which leaves x / sqrt(sum(x²) + C eps)
-of every norm.
+of every norm. The half of GELU and of SwiGLU in their forms by tanh goes into the matrix
+behind them.
 
 Shapes: C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
 """
@@ -33,7 +34,7 @@ class Linear:
 
     def __call__(self, x: Floats) -> Floats:
         """(N, in) -> (N, out)."""
-        y: Floats = x @ self.matrix
+        y: Floats = x.dot(self.matrix)  # less ceremony than @, for a row
         if self.bias is not None:
             y += self.bias
         return y
@@ -117,7 +118,8 @@ def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
         qkv[:1], qkv_bias[:1] = [qkv[0] * shrink], [part * shrink for part in qkv_bias[:1]]
     ups = ("gate", "up") if config.block == "qwen3" else ("up",)
     up, up_bias = parts(*(f"feed_forward.{name}" for name in ups))
-    added = [_joined(*parts(name)) for name in ("attention.projection", "feed_forward.down")]
+    down, down_bias = parts("feed_forward.down")
+    added = [_joined(*parts("attention.projection")), _joined([0.5 * down[0]], down_bias)]
     if config.block == "gpt2":
         added = [_centred_linear(linear) for linear in added]
     return LayerWeights(

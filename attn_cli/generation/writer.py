@@ -18,7 +18,7 @@ from attn_cli.generation.weights import Named
 from attn_cli.text.tokenizer import Tokenizer
 
 # Bytes of keys and values that one batch may take; more samples become several batches.
-BATCH_BYTES = 2**30
+BATCH_BYTES = 2**29
 ALTERNATIVES = 5  # how many `explain` tells of
 
 
@@ -194,10 +194,10 @@ class Writer:
         stops = tuple(tuple(self._encoded(stop, "--stop ")) for stop in wishes.stops)
         return Rules(wishes.max_new, ends, stops, automaton)
 
-    def hidden_characters(self, prompt: str) -> int:
-        """How many characters of a prompt the model does not see, from its beginning."""
+    def seen(self, prompt: str) -> tuple[int, int]:
+        """How long a prompt is, and how much of its end the model sees; in ids."""
         length = len(self._encoded(prompt))
-        return window_start(length, self.decoder.config.block_size)
+        return length, length - window_start(length, self.decoder.config.block_size)
 
     def begin(
         self,

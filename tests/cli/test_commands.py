@@ -84,67 +84,6 @@ def test_train_tells_what_it_changed_in_a_text(attn: Attn, tmp_path: Path) -> No
     assert "'é' as 'e'" in outcome.err
 
 
-def test_generate_continues_the_prompt(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--max-new-chars", "30")
-    outcome = attn("generate", "The fox", *at, "--temperature", "0")
-    assert outcome.out.startswith("The fox met the ")
-    assert len(outcome.out) == len("The fox") + 30 + len("\n")
-
-
-def test_generate_json(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--json", "--max-new-chars", "50", "--temperature", "1")
-    result = attn("generate", "The", *at, "--seed", "3", "--num-samples", "2").json
-    assert result["run"] == str(trained.run.path)
-    assert result["chars_per_second"] > 0
-    first, second = result["samples"]
-    assert (first["prompt"], first["seed"], first["finish_reason"]) == ("The", 3, "length")
-    assert len(first["text"]) == 50
-    assert first["text"] != second["text"]
-    # Any sample can be had again by its own seed.
-    again = attn("generate", "The", *at, "--seed", str(second["seed"])).json
-    assert again["samples"][0]["text"] == second["text"]
-
-
-def test_generate_reads_a_prompt_from_standard_input(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--max-new-chars", "5", "--temperature", "0")
-    assert attn("generate", "-", *at, stdin=b"The owl").out == attn("generate", "The owl", *at).out
-
-
-def test_generate_beyond_the_window(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--max-new-chars", "60", "--temperature", "0")
-    outcome = attn("generate", VERSE.strip(), *at)
-    assert outcome.out.startswith(VERSE.strip())
-    assert "sees at most 16 at once" in outcome.err
-    short = attn("generate", "The fox", *at)
-    assert "sees at most" not in short.err
-
-
-def test_generate_without_a_prompt_begins_a_document(attn: Attn, trained: Trained) -> None:
-    outcome = attn("generate", "--run", trained.run.path, "--max-new-chars", "8", "--json").json
-    assert outcome["samples"][0]["prompt"] == ""
-    assert len(outcome["samples"][0]["text"]) == 8
-
-
-def test_several_samples_are_told_apart(attn: Attn, trained: Trained) -> None:
-    """By a line for people on standard error, and by a form feed for programs."""
-    at = ("--run", trained.run.path, "--num-samples", "2", "--seed", "8")
-    outcome = attn("generate", "The", *at)
-    assert "--- 1 of 2 (seed 8)" in outcome.err
-    assert "--- 2 of 2 (seed 9)" in outcome.err
-    samples = outcome.out.split("\f")
-    assert [sample[:3] for sample in samples] == ["The", "The"]
-
-
-def test_a_prompt_from_a_pipe_is_read_by_the_rules_for_texts(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--json", "--max-new-chars", "1")
-    written_on_windows = "\ufeffThe fox\r\nmet\r\n".encode()
-    sample = attn("generate", "-", *at, stdin=written_on_windows).json["samples"][0]
-    assert sample["prompt"] == "The fox\nmet"
-    broken = attn("generate", "-", *at, stdin=b"The \xff")
-    assert broken.code == 2
-    assert "UTF-8" in broken.err
-
-
 def test_a_bytes_model_writes_whole_characters(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("Ça déjà été écrit à Zürich. " * 60, encoding="utf-8")
     trained = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=bytes")

@@ -1,0 +1,335 @@
+"""`attn generate` as a user calls it."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.training_text import load_training_text
+from tests.conftest import VERSE, Outcome, Trained, train_in
+
+Attn = Callable[..., Outcome]
+
+
+@pytest.fixture
+def write(attn: Attn, trained: Trained) -> Callable[..., Any]:
+    """Calls `attn generate ... --json` with the shared run; returns the samples."""
+
+    def call(*arguments: str) -> list[dict[str, Any]]:
+        outcome = attn("generate", *arguments, "--run", trained.run.path, "--json")
+        assert outcome.code == 0, outcome.err
+        samples: list[dict[str, Any]] = outcome.json["samples"]
+        return samples
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A run whose text has many documents."""
+    folder = tmp_path_factory.mktemp("documents")
+    text = folder / "short.txt"
+    text.write_text("\f".join(["The fox met the owl.\n"] * 90), encoding="utf-8")
+    return train_in(folder / "run", text, "train.steps=160")
+
+
+def test_generate_continues_the_prompt(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "30")
+    outcome = attn("generate", "The fox", *at, "--temperature", "0")
+    assert outcome.out.startswith("The fox met the ")
+    assert len(outcome.out) == len("The fox") + 30 + len("\n")
+
+
+def test_generate_json(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--json", "--max-new-chars", "50", "--temperature", "1")
+    result = attn("generate", "The", *at, "--seed", "3", "--num-samples", "2").json
+    assert result["run"] == str(trained.run.path)
+    assert result["chars_per_second"] > 0
+    first, second = result["samples"]
+    assert (first["prompt"], first["seed"], first["finish_reason"]) == ("The", 3, "length")
+    assert len(first["text"]) == 50
+    assert first["text"] != second["text"]
+    # Any sample can be had again by its own seed.
+    again = attn("generate", "The", *at, "--seed", str(second["seed"])).json
+    assert again["samples"][0]["text"] == second["text"]
+
+
+def test_generate_reads_a_prompt_from_standard_input(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "5", "--temperature", "0")
+    assert attn("generate", "-", *at, stdin=b"The owl").out == attn("generate", "The owl", *at).out
+
+
+def test_generate_beyond_the_window(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--max-new-chars", "60", "--temperature", "0")
+    outcome = attn("generate", VERSE.strip(), *at)
+    assert outcome.out.startswith(VERSE.strip())
+    assert "sees at most 16 at once" in outcome.err
+    short = attn("generate", "The fox", *at)
+    assert "sees at most" not in short.err
+
+
+def test_generate_without_a_prompt_begins_a_document(attn: Attn, trained: Trained) -> None:
+    outcome = attn("generate", "--run", trained.run.path, "--max-new-chars", "8", "--json").json
+    assert outcome["samples"][0]["prompt"] == ""
+    assert len(outcome["samples"][0]["text"]) == 8
+
+
+def test_several_samples_are_told_apart(attn: Attn, trained: Trained) -> None:
+    """By a line for people on standard error, and by a form feed for programs."""
+    at = ("--run", trained.run.path, "--num-samples", "2", "--seed", "8")
+    outcome = attn("generate", "The", *at)
+    assert "--- 1 of 2 (seed 8)" in outcome.err
+    assert "--- 2 of 2 (seed 9)" in outcome.err
+    samples = outcome.out.split("\f")
+    assert [sample[:3] for sample in samples] == ["The", "The"]
+
+
+def test_a_prompt_from_a_pipe_is_read_by_the_rules_for_texts(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--json", "--max-new-chars", "1")
+    written_on_windows = "\ufeffThe fox\r\nmet\r\n".encode()
+    sample = attn("generate", "-", *at, stdin=written_on_windows).json["samples"][0]
+    assert sample["prompt"] == "The fox\nmet"
+    broken = attn("generate", "-", *at, stdin=b"The \xff")
+    assert broken.code == 2
+    assert "UTF-8" in broken.err
+
+
+def test_a_sample_does_not_depend_on_how_many_there_are(write: Any) -> None:
+    many = write("The", "--seed", "7", "--num-samples", "5", "--temperature", "1")
+    assert [sample["seed"] for sample in many] == [7, 8, 9, 10, 11]
+    (alone,) = write("The", "--seed", "10", "--temperature", "1")
+    assert many[3]["text"] == alone["text"]
+    assert many[3]["log_probs"] == pytest.approx(alone["log_probs"], abs=1e-4)
+
+
+def test_prompts_side_by_side_give_the_same_as_alone(write: Any) -> None:
+    prompts = ("T", "The owl met the fox. They sat", "They")
+    together = write(*prompts, "--seed", "4", "--num-samples", "2", "--temperature", "1")
+    assert [sample["prompt"] for sample in together] == [p for p in prompts for _ in range(2)]
+    alone = [write(prompt, "--seed", "4", "--temperature", "1")[0] for prompt in prompts]
+    for theirs, ours in zip(together[::2], alone, strict=True):
+        assert theirs["text"] == ours["text"]
+        assert theirs["log_probs"] == pytest.approx(ours["log_probs"], abs=1e-4)
+
+
+def test_log_probabilities_are_before_the_controls_and_odds_after(write: Any) -> None:
+    (plain,) = write("The", "--temperature", "1", "--seed", "1", "--explain")
+    for char, log_prob, others in zip(
+        plain["text"], plain["log_probs"], plain["alternatives"], strict=True
+    ):
+        odds = {other["char"]: other["odds"] for other in others}
+        assert sorted(odds.values(), reverse=True) == list(odds.values())
+        if char in odds:
+            assert math.exp(log_prob) == pytest.approx(odds[char], rel=1e-3)
+    (sharp,) = write("The", "--temperature", "0", "--explain")
+    assert all(len(others) == 1 and others[0]["odds"] == 1 for others in sharp["alternatives"])
+    assert sum(sharp["log_probs"]) < 0
+
+
+def test_explain_shows_the_text_and_a_line_for_each_character(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--temperature", "0", "--max-new-chars", "6")
+    outcome = attn("generate", "The fox", *at, "--explain")
+    text, _, _, *lines = outcome.out.splitlines()
+    assert text == attn("generate", "The fox", *at).out.rstrip("\n") == "The fox met t"
+    assert [line[0] for line in lines] == list("␣met␣t")
+    assert all("100.0%" in line for line in lines)
+
+
+def test_a_stop_ends_the_text_and_is_no_part_of_it(write: Any) -> None:
+    greedy = ("The fox", "--temperature", "0", "--max-new-chars", "40")
+    (whole,) = write(*greedy)
+    (stopped,) = write(*greedy, "--stop", "never", "--stop", "owl")
+    assert stopped["finish_reason"] == "stop"
+    assert stopped["text"] == whole["text"].partition("owl")[0]
+    assert len(stopped["log_probs"]) == len(stopped["text"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_a_terminal_never_sees_any_of_a_stop(trained: Trained) -> None:
+    import pty
+
+    command = [sys.executable, "-m", "attn_cli", "generate", "The fox", "--temperature", "0",
+               "--run", str(trained.run.path), "--stop", "the owl.", "--stop", "zzz"]  # fmt: skip
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # nobody holds the other end any more
+        pass
+    os.close(ours)
+    assert process.wait(timeout=60) == 0
+    assert shown.decode().split() == ["The", "fox", "met"]
+
+
+def test_until_end(attn: Attn, documents: Trained, write: Any) -> None:
+    at = ("--run", documents.run.path, "--json", "--temperature", "0")
+    sample = attn("generate", "The fox met", "--until-end", *at).json["samples"][0]
+    assert (sample["text"], sample["finish_reason"]) == (" the owl.\n", "end")
+    without = attn("generate", "The fox met", *at).json["samples"][0]
+    assert without["text"].startswith(" the owl.\n\f")
+    assert without["finish_reason"] == "length"
+
+
+def test_until_end_needs_documents(attn: Attn, trained: Trained) -> None:
+    outcome = attn("generate", "--until-end", "--run", trained.run.path)
+    assert outcome.code == 2
+    assert "has no documents" in outcome.err
+
+
+def test_allow_and_forbid(write: Any) -> None:
+    (sample,) = write("The", "--allow", "teh ", "--temperature", "2")
+    assert set(sample["text"]) <= set("teh ")
+    assert len(sample["text"]) == 40
+    (sample,) = write("The", "--forbid", "teh ", "--temperature", "2")
+    assert not set(sample["text"]) & set("teh ")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "[0-9]+",
+        "[A-Z][a-z ]{4,9}\n[A-Z][a-z ]{6,9}\n[A-Z][a-z ]{4,9}",
+        "O.*\nW.*\nL.*",
+        "(met|sat)( the (fox|owl))*",
+    ],
+)
+def test_a_continuation_matches_as_a_whole_whatever_its_length(write: Any, pattern: str) -> None:
+    for length in ("30", "37"):
+        for sample in write(
+            "The", "--regex", pattern, "--num-samples", "4", "--seed", "1",
+            "--temperature", "1.5", "--max-new-chars", length,
+        ):  # fmt: skip
+            assert re.fullmatch(pattern, sample["text"]), sample["text"]
+
+
+def test_a_complete_match_ends_the_text(write: Any) -> None:
+    (sample,) = write("The", "--regex", "[0-9]{4}")
+    assert (len(sample["text"]), sample["finish_reason"]) == (4, "match")
+
+
+def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained) -> None:
+    at = ("--run", documents.run.path, "--json", "--temperature", "0")
+    sample = attn("generate", "The fox met", "--regex", r"[a-z .\n]*", *at).json["samples"][0]
+    assert (sample["text"], sample["finish_reason"]) == (" the owl.\n", "end")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--regex", "[0-9"), "unterminated character set"),
+        (("--regex", r"\bfox"), "no automaton"),
+        (("--regex", "[0-9]{50}"), "needs 50 characters"),
+        (("--regex", "é"), "no text"),
+        (("--regex", "a+", "--forbid", "a"), "no text"),
+        (("--regex", "a+", "--stop", "b"), "--stop"),
+        (("--allow", "a", "--forbid", "a"), "leave no character"),
+        (("--allow", ""), "leave no character"),
+        (("--stop", ""), "--stop"),
+        (("--stop", "é"), "--stop 'é'"),
+        (("--beams", "0"), "--beams 0"),
+        (("--beams", "2", "--temperature", "1"), "--beams"),
+        (("--beams", "2", "--num-samples", "3"), "--num-samples is 3"),
+        (("--beams", "2", "--explain"), "--explain"),
+        (("--min-p", "2"), "min-p 2"),
+        (("--typical-p", "0"), "typical-p 0"),
+        (("--repetition-penalty", "0"), "repetition penalty 0"),
+        (("--interactive", "--json"), "--interactive"),
+        (("é",), "'é' at position 1"),
+        (("--num-samples", "0"), "--num-samples 0"),
+        (("--max-new-chars", "0"), "--max-new-chars 0"),
+        (("--seed", "-1"), "--seed -1"),
+    ],
+)
+def test_wrong_wishes_get_a_line(
+    attn: Attn, trained: Trained, arguments: tuple[str, ...], said: str
+) -> None:
+    outcome = attn("generate", *arguments, "--run", trained.run.path)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert outcome.out == ""
+    assert len(outcome.err.splitlines()) <= 2
+    assert "Traceback" not in outcome.err
+
+
+def test_beams_find_a_text_at_least_as_likely_as_greedy(write: Any) -> None:
+    prompt = ("They sat", "--max-new-chars", "12")
+    (greedy,) = write(*prompt, "--temperature", "0")
+    found = write(*prompt, "--beams", "8", "--num-samples", "3")
+    assert found == write(*prompt, "--beams", "8", "--num-samples", "3")
+    sums = [sum(sample["log_probs"]) for sample in found]
+    assert sums == sorted(sums, reverse=True)
+    assert sums[0] >= sum(greedy["log_probs"]) - 1e-6
+    assert [sample["seed"] for sample in found] == [None] * 3
+
+
+def test_beams_for_people(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--beams", "3", "--max-new-chars", "8")
+    outcome = attn("generate", "The fox", *at, "--num-samples", "2")
+    assert [text[:7] for text in outcome.out.split("\f")] == ["The fox"] * 2
+    assert "--- 2 of 2 (by beam search)" in outcome.err
+
+
+def test_the_penalty_discourages_what_was_written_lately(write: Any) -> None:
+    greedy = ("The fox", "--temperature", "0", "--max-new-chars", "30")
+    (plain,), (penalised,) = write(*greedy), write(*greedy, "--repetition-penalty", "1000")
+    # Each of the few characters that the text has comes once before any comes again.
+    assert len(set(penalised["text"][:12])) == 12
+    assert len(set(plain["text"][:12])) < 12
+
+
+def test_check_copy_tells_what_stands_in_the_training_text(
+    attn: Attn, trained: Trained, write: Any
+) -> None:
+    (sample,) = write("The", "--temperature", "1", "--seed", "2", "--check-copy")
+    checkpoint = read_checkpoint(trained.run.checkpoint("best"))
+    corpus = load_training_text(trained.run, checkpoint)
+    training, copy = checkpoint.tokenizer.decode(corpus.train), sample["copy"]
+    end = copy["start"] + copy["length"]
+    assert copy["text"] == sample["text"][copy["start"] : end]
+    assert training[copy["source"] :].startswith(copy["text"])
+    longer = range(len(sample["text"]) - copy["length"])
+    assert all(sample["text"][i : i + copy["length"] + 1] not in training for i in longer)
+    told = attn("generate", "The", "--temperature", "1", "--seed", "2", "--check-copy",
+                "--run", trained.run.path)  # fmt: skip
+    assert f"longest copy: {copy['length']} characters" in told.err
+    assert told.out == "The" + sample["text"] + "\n"
+
+
+def test_check_copy_without_the_text(attn: Attn, documents: Trained, tmp_path: Path) -> None:
+    moved = tmp_path / "run"
+    shutil.copytree(documents.run.path, moved)
+    text = Path(json.loads(json.dumps(documents.config.data.text))[0])
+    hidden = text.rename(text.with_suffix(".hidden"))
+    try:
+        outcome = attn("generate", "The", "--check-copy", "--run", moved)
+    finally:
+        hidden.rename(text)
+    assert outcome.code == 2
+    assert "short.txt" in outcome.err
+
+
+def test_it_needs_no_torch(trained: Trained) -> None:
+    """What a user waits for: torch's import takes longer than writing a page."""
+    program = (
+        "import sys\n"
+        "from attn_cli.cli.main import main\n"
+        f"sys.argv = ['attn', 'generate', 'The', '--run', {str(trained.run.path)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as left:\n    assert not left.code\n"
+        "print([m for m in ('torch', 'matplotlib', 'tqdm') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,192 @@
+"""`attn generate --interactive` at a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Trained
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+
+DEADLINE = 60.0  # seconds; a session answers in milliseconds
+UP = "\x1b[A"
+
+
+class Terminal:
+    """A session, and somebody who types."""
+
+    def __init__(self, run: Path, folder: Path, *options: str) -> None:
+        import pty
+
+        self._ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "attn_cli", "generate", "--interactive",
+                   "--run", str(run), "--seed", "5", "--temperature", "0", *options]  # fmt: skip
+        environment = os.environ | {"ATTN_HISTORY": str(folder / "history"), "TERM": "dumb"}
+        self._process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment,
+            start_new_session=True, preexec_fn=self._take_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+        self._seen = ""
+        self.until("> ")
+
+    @staticmethod
+    def _take_terminal() -> None:
+        import fcntl
+        import termios
+
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def until(self, expected: str) -> str:
+        """All that is shown up to a text, which is awaited."""
+        end = time.monotonic() + DEADLINE
+        while expected not in self._seen:
+            ready, _, _ = select.select([self._ours], [], [], max(0.0, end - time.monotonic()))
+            assert ready, f"no {expected!r} in {self._seen!r}"
+            try:
+                piece = os.read(self._ours, 4096)
+            except OSError:
+                piece = b""
+            assert piece, f"it ended without {expected!r}: {self._seen!r}"
+            self._seen += piece.decode().replace("\r\n", "\n")
+        before, _, self._seen = self._seen.partition(expected)
+        return before
+
+    def ask(self, line: str) -> str:
+        """Types a line; what is shown until the next prompt, without the line itself."""
+        self.type(line + "\n")
+        self.until("\n")
+        return self.until("> ")
+
+    def code(self) -> int:
+        """What it left with."""
+        return self._process.wait(timeout=DEADLINE)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def terminal(trained: Trained, tmp_path: Path) -> Iterator[Terminal]:
+    session = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+    yield session
+    session.close()
+
+
+def test_a_prompt_is_continued_and_enter_writes_on(terminal: Terminal) -> None:
+    first = terminal.ask("The fox")
+    assert first.startswith("The fox met the\n(seed 5, ")
+    assert terminal.ask("").startswith("The fox met the owl. Th")
+
+
+def test_back_undoes_and_regenerate_draws_again(terminal: Terminal) -> None:
+    terminal.ask("The fox")
+    terminal.ask("They sat")
+    assert terminal.ask("/back") == "The fox met the\n"
+    assert "at the beginning" in terminal.ask("/back")
+    assert "nothing to undo" in terminal.ask("/back")
+    terminal.ask("/temperature 50")
+    first, again = terminal.ask("The"), terminal.ask("/regenerate")
+    assert first.startswith("The")
+    assert again.startswith("The")
+    assert first.partition("(seed")[0] != again.partition("(seed")[0]
+
+
+def test_controls_change_what_is_written(terminal: Terminal) -> None:
+    terminal.ask("/max-new-chars 3")
+    assert terminal.ask("The fox").startswith("The fox me\n")
+    terminal.ask("/max-new-chars")
+    assert terminal.ask("The fox").startswith("The fox met the\n")
+    terminal.ask("/top-k 3")
+    told = terminal.ask("/controls")
+    assert "/top-k 3\n" in told
+    assert "/temperature 0\n" in told
+    assert "/seed 7\n" in told
+
+
+def test_add_puts_text_at_the_end(terminal: Terminal) -> None:
+    terminal.ask("The fox")
+    assert terminal.ask("/add  owl. Th").startswith("The fox met the owl. Th")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("/temprature 1", "there is no /temprature"),
+        ("/temperature warm", "needs a number, not 'warm'"),
+        ("/top-p 2", "top-p 2"),
+        ("/max-new-chars 0", "--max-new-chars 0"),
+        ("/seed -1", "seed -1"),
+        ("/regenerate", "nothing was written yet"),
+        ("/save x", "nothing was written yet"),
+        ("é", "'é' at position 1"),
+    ],
+)
+def test_a_wrong_line_is_told_and_the_session_goes_on(
+    terminal: Terminal, line: str, said: str
+) -> None:
+    assert said in terminal.ask(line)
+    assert terminal.ask("The fox").startswith("The fox met the\n")
+
+
+def test_save_writes_a_new_file_and_never_over_one(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.ask("The fox")
+    (tmp_path / "mine.txt").write_text("precious")
+    assert "is there already" in terminal.ask("/save mine.txt")
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+    assert "saved 15 characters" in terminal.ask("/save other.txt")
+    assert (tmp_path / "other.txt").read_text() == "The fox met the\n"
+    assert "the system refused" in terminal.ask("/save no/such/folder.txt")
+
+
+def test_ctrl_c_ends_a_long_text_and_keeps_what_is_there(terminal: Terminal) -> None:
+    terminal.ask("/max-new-chars 100000000")
+    terminal.type("The fox\n")
+    terminal.until("The fox met the owl.")
+    terminal.type("\x03")
+    terminal.until("(seed 5")
+    terminal.until("> ")
+    terminal.ask("/max-new-chars 8")
+    assert terminal.ask("").startswith("The fox met the owl.")
+
+
+@pytest.mark.parametrize("leave", ["/quit\n", "\x04"])
+def test_quit_and_the_end_of_input_leave(terminal: Terminal, leave: str) -> None:
+    terminal.type(leave)
+    assert terminal.code() == 0
+
+
+def test_lines_are_remembered_between_sessions(trained: Trained, tmp_path: Path) -> None:
+    first = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+    first.ask("The fox")
+    first.type("/quit\n")
+    assert first.code() == 0
+    first.close()
+    second = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+    second.type(UP + UP + "\n")  # over "/quit" to the prompt before it
+    assert "The fox met the" in second.until("(seed 5")
+    second.close()
+
+
+def test_lines_may_come_from_a_pipe(trained: Trained, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attn_cli", "generate", "--interactive", "--temperature", "0",
+               "--max-new-chars", "8", "--run", str(trained.run.path)]  # fmt: skip
+    done = subprocess.run(
+        command, input="The fox\n/controls\n", capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0
+    assert done.stdout == "The fox met the\n"
+    assert "/temperature 0" in done.stderr
