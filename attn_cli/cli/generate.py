@@ -126,6 +126,11 @@ def generate(
     from attn_cli.generation.sampling import Controls
     from attn_cli.generation.writer import Wishes, Writer
 
+    if interactive and (as_json or explain or check_copy or max(beams, num_samples) > 1):
+        raise InputError(
+            "--interactive has no --json, --explain, --check-copy, --num-samples or --beams",
+            "leave them out",
+        )
     if num_samples > beams > 1:
         raise InputError(
             f"--beams {beams} finds {beams} texts, and --num-samples is {num_samples}",
@@ -165,11 +170,15 @@ def generate(
         checkpoint.state.data.start_id,
     )
     if interactive:
-        _play(writer, wishes, prompt, seed, folder, as_json)
+        from attn_cli.cli.play import Play
+
+        Play(writer, wishes, seed, folder.path).run(" ".join(prompt or ()))
         return
     prompts = [_read_prompt() if each == "-" else each for each in prompt or [""]]
     for each in prompts:
         _tell_of_long_prompt(each, writer)
+    # First, so that a text that is gone is told before anything is written.
+    training = _training_text(folder, checkpoint) if check_copy else None
     first_seed = secrets.randbelow(2**31) if seed is None else seed
     teller = Teller(len(prompts) * num_samples, explain=explain, silent=as_json)
     begin = time.perf_counter()
@@ -184,7 +193,7 @@ def generate(
         samples = list(_drawn(writer, prompts, seeds, wishes, teller))
     seconds = time.perf_counter() - begin
     speed = sum(len(sample.text) for sample in samples) / seconds
-    copies = _copies(folder, checkpoint, samples) if check_copy else []
+    copies = [] if training is None else _copies(samples, training)
     if as_json:
         records = itertools.starmap(sample_record, itertools.zip_longest(samples, copies))
         result_json(
@@ -218,32 +227,27 @@ def _drawn(
         yield from (writing.sample() for writing in writings)
 
 
-def _copies(folder: RunFolder, checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[Copy]:
-    from attn_cli.generation.copying import longest_copies
+def _training_text(folder: RunFolder, checkpoint: Checkpoint) -> str:
+    """What the model learned from.
+
+    Raises:
+        TextError: It is not there, or it is not the same any more.
+    """
+    from attn_cli.errors import TextError
     from attn_cli.runs.training_text import load_training_text
 
-    corpus = load_training_text(folder, checkpoint)
-    training = checkpoint.tokenizer.decode(corpus.train)
+    try:
+        corpus = load_training_text(folder, checkpoint)
+    except TextError as error:
+        hint = "--check-copy needs it where it was and as it was"
+        raise TextError(error.message, hint) from None
+    return checkpoint.tokenizer.decode(corpus.train)
+
+
+def _copies(samples: Sequence[Sample], training: str) -> list[Copy]:
+    from attn_cli.generation.copying import longest_copies
+
     return longest_copies([sample.text for sample in samples], training)
-
-
-def _play(
-    writer: Writer,
-    wishes: Wishes,
-    prompt: Sequence[str] | None,
-    seed: int | None,
-    folder: RunFolder,
-    as_json: bool,
-) -> None:
-    from attn_cli.cli.play import Play
-    from attn_cli.errors import InputError
-
-    if as_json or wishes.beams > 1 or wishes.explain:
-        raise InputError(
-            "--interactive is for people: it has no --json, --beams or --explain",
-            "leave them out",
-        )
-    Play(writer, wishes, seed, folder.path).run(" ".join(prompt or ()))
 
 
 def _read_prompt() -> str:

@@ -90,6 +90,8 @@ class Play:
         Args:
             prompt: Continued at once, where there is one.
         """
+        # A line that is not UTF-8 is refused as a prompt is, and does not end the session.
+        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
         notice(f"{self._run}. Type the beginning of a text; /help tells the rest, /quit ends.")
         if prompt:
             self._attempt(lambda: self._continue(prompt))
@@ -105,7 +107,8 @@ class Play:
         """What the user typed; None at the end of input."""
         while True:
             try:
-                return input("> " if sys.stdin.isatty() else "")
+                # The prompt goes to standard output, which may be a file for the texts.
+                return input("> " if sys.stdin.isatty() and sys.stdout.isatty() else "")
             except EOFError:
                 notice("")
                 return None
@@ -120,8 +123,12 @@ class Play:
             notice(error.message)
             if error.hint:
                 notice(f"  {error.hint}")
+        except BrokenPipeError:  # nobody reads any more
+            raise
         except OSError as error:
             notice(f"the system refused {error.filename or ''}: {error.strerror}")
+        except KeyboardInterrupt:  # nothing was being written yet, or nothing more
+            notice("")
 
     def _answer(self, line: str) -> None:
         if not line.startswith("/"):
@@ -170,12 +177,14 @@ class Play:
             raise InputError("/save needs the name of a file")
         if not self._turns:
             raise InputError("nothing was written yet")
-        path = Path(name).expanduser()
         try:
+            path = Path(name).expanduser()
             with path.open("x", encoding="utf-8") as file:
                 file.write(self._text + "\n")
         except FileExistsError:
-            raise InputError(f"{path} is there already", "give another name") from None
+            raise InputError(f"{name} is there already", "give another name") from None
+        except (RuntimeError, ValueError) as error:  # the ~ of nobody, a zero byte
+            raise InputError(f"{name!r} cannot be the name of a file: {error}") from None
         notice(f"saved {len(self._text):,} characters to {path}")
 
     def _take_seed(self, value: str) -> None:
@@ -202,7 +211,8 @@ class Play:
         told = {"max-new-chars": self._wishes.max_new, "seed": self._seed}
         told |= {_option(name): getattr(controls, name) for name in _CONTROLS}
         for name, value in told.items():
-            notice(f"/{name} {'(none)' if value is None else f'{value:g}'}")
+            shown = f"{value:g}" if isinstance(value, float) else value  # an int with all digits
+            notice(f"/{name} {'(none)' if value is None else shown}")
 
     @staticmethod
     def _show(text: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from attn_cli.generation.writer import Alternative, Sample, Writing
 
 MOST_COPY = 200  # characters of a copy that are shown
-VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥"}
+VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
 
 
 class Teller:

@@ -152,7 +152,6 @@ def test_a_damaged_checkpoint(attn: Attn, trained: Trained, tmp_path: Path, dama
         (("x", "--max-new-chars", "0"), ("--max-new-chars 0",)),
         (("x", "--num-samples", "0"), ("--num-samples 0",)),
         (("x", "--seed", "-3"), ("--seed -3",)),
-        (("x", "y"), ("y",)),
     ],
     ids=lambda value: "",
 )

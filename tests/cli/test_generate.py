@@ -1,10 +1,10 @@
 """`attn generate` as a user calls it."""
 
-import json
+import itertools
 import math
 import os
 import re
-import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -153,6 +153,12 @@ def test_a_stop_ends_the_text_and_is_no_part_of_it(write: Any) -> None:
     assert len(stopped["log_probs"]) == len(stopped["text"])
 
 
+def test_explain_keeps_a_character_on_its_line(attn: Attn, documents: Trained) -> None:
+    at = ("--run", documents.run.path, "--temperature", "0", "--max-new-chars", "3")
+    outcome = attn("generate", "The fox met the owl.", *at, "--explain")
+    assert [line[0] for line in outcome.out.rstrip("\n").split("\n")[-3:]] == list("⏎␌T")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_a_terminal_never_sees_any_of_a_stop(trained: Trained) -> None:
     import pty
@@ -230,6 +236,8 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
     [
         (("--regex", "[0-9"), "unterminated character set"),
         (("--regex", r"\bfox"), "no automaton"),
+        (("--regex", r"(a|b)\1"), "no automaton"),
+        (("--regex", "^a$"), "no automaton"),
         (("--regex", "[0-9]{50}"), "needs 50 characters"),
         (("--regex", "é"), "no text"),
         (("--regex", "a+", "--forbid", "a"), "no text"),
@@ -246,6 +254,8 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
         (("--typical-p", "0"), "typical-p 0"),
         (("--repetition-penalty", "0"), "repetition penalty 0"),
         (("--interactive", "--json"), "--interactive"),
+        (("--interactive", "--num-samples", "2"), "--interactive"),
+        (("--interactive", "--check-copy"), "--interactive"),
         (("é",), "'é' at position 1"),
         (("--num-samples", "0"), "--num-samples 0"),
         (("--max-new-chars", "0"), "--max-new-chars 0"),
@@ -281,12 +291,60 @@ def test_beams_for_people(attn: Attn, trained: Trained) -> None:
     assert "--- 2 of 2 (by beam search)" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "control", [("--top-k", "1"), ("--top-p", "1e-9"), ("--min-p", "1"), ("--typical-p", "1e-9")]
+)
+def test_controls_at_their_end_leave_one_character(write: Any, control: tuple[str, str]) -> None:
+    hot = ("The", "--temperature", "3", "--explain")
+    (sample,) = write(*hot, *control)
+    assert all(len(others) == 1 for others in sample["alternatives"])
+    (free,) = write(*hot)
+    assert all(len(others) == 5 for others in free["alternatives"])
+
+
 def test_the_penalty_discourages_what_was_written_lately(write: Any) -> None:
     greedy = ("The fox", "--temperature", "0", "--max-new-chars", "30")
     (plain,), (penalised,) = write(*greedy), write(*greedy, "--repetition-penalty", "1000")
     # Each of the few characters that the text has comes once before any comes again.
     assert len(set(penalised["text"][:12])) == 12
     assert len(set(plain["text"][:12])) < 12
+    # Only the last character counts: it never comes twice in a row, but soon again.
+    (narrow,) = write(*greedy, "--repetition-penalty", "1000", "--repetition-window", "1")
+    text = narrow["text"]
+    assert all(before != after for before, after in itertools.pairwise(text))
+    assert len(set(text[:12])) < 12
+
+
+def test_a_model_of_bytes(attn: Attn, tmp_path: Path) -> None:
+    text = tmp_path / "mine.txt"
+    text.write_text("Ça a été là. " * 120, encoding="utf-8")
+    run = train_in(tmp_path / "run", text, "data.tokenizer=bytes", "train.steps=120").run
+    at = ("--run", run.path, "--temperature", "0")
+    whole = attn("generate", "Ça a ", *at, "--max-new-chars", "5", "--json").json["samples"][0]
+    assert whole["text"] == "été"
+    assert len(whole["log_probs"]) == 5
+    stopped = attn("generate", "Ça a ", *at, "--stop", "té")
+    assert stopped.out == "Ça a é\n"
+    explained = attn("generate", "Ça a ", *at, "--max-new-chars", "2", "--explain").out
+    assert [line.split()[0] for line in explained.splitlines()[-2:]] == [r"\xc3", r"\xa9"]
+    for option in ("--regex", "--allow", "--forbid"):
+        refused = attn("generate", "Ça a ", *at, option, "é")
+        assert refused.code == 2
+        assert f"{option} needs" in refused.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a POSIX signal")
+def test_ctrl_c_ends_it_with_130(trained: Trained) -> None:
+    command = [sys.executable, "-m", "attn_cli", "generate", "The", "--run", str(trained.run.path),
+               "--max-new-chars", "1000000000"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.read(100).startswith(b"The")
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    assert process.stderr.read().strip() == b""
+    assert process.wait(timeout=60) == 130
 
 
 def test_check_copy_tells_what_stands_in_the_training_text(
@@ -307,17 +365,24 @@ def test_check_copy_tells_what_stands_in_the_training_text(
     assert told.out == "The" + sample["text"] + "\n"
 
 
-def test_check_copy_without_the_text(attn: Attn, documents: Trained, tmp_path: Path) -> None:
-    moved = tmp_path / "run"
-    shutil.copytree(documents.run.path, moved)
-    text = Path(json.loads(json.dumps(documents.config.data.text))[0])
-    hidden = text.rename(text.with_suffix(".hidden"))
-    try:
-        outcome = attn("generate", "The", "--check-copy", "--run", moved)
-    finally:
-        hidden.rename(text)
+def test_check_copy_of_several_and_where_there_is_none(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--check-copy", "--max-new-chars", "5")
+    outcome = attn("generate", "The fox", *at, "--temperature", "0", "--num-samples", "2")
+    assert "2 of 2: longest copy: 5 characters" in outcome.err
+    outcome = attn("generate", "The fox", *at, "--allow", "@#")
+    assert outcome.err == "nothing of it stands in the training text\n"
+
+
+def test_check_copy_without_the_text(attn: Attn, tmp_path: Path) -> None:
+    text = tmp_path / "mine.txt"
+    text.write_text(VERSE * 30, encoding="utf-8")
+    run = train_in(tmp_path / "run", text, "train.steps=1").run
+    text.rename(tmp_path / "elsewhere.txt")
+    outcome = attn("generate", "The", "--check-copy", "--run", run.path)
     assert outcome.code == 2
-    assert "short.txt" in outcome.err
+    assert "mine.txt" in outcome.err
+    assert "--check-copy needs it" in outcome.err
+    assert outcome.out == ""  # told before anything is written
 
 
 def test_it_needs_no_torch(trained: Trained) -> None:

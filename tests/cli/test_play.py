@@ -7,12 +7,14 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Trained
+from tests.conftest import Outcome, Trained
+
+Attn = Callable[..., Outcome]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
@@ -152,6 +154,22 @@ def test_save_writes_a_new_file_and_never_over_one(terminal: Terminal, tmp_path:
     assert "the system refused" in terminal.ask("/save no/such/folder.txt")
 
 
+def test_help_tells_of_every_command(terminal: Terminal) -> None:
+    told = terminal.ask("/help")
+    for command in ("/add", "/regenerate", "/back", "/save", "/seed", "/temperature", "/top-k",
+                    "/top-p", "/min-p", "/typical-p", "/repetition-penalty", "/repetition-window",
+                    "/max-new-chars", "/controls", "/quit"):  # fmt: skip
+        assert command in told
+
+
+def test_ctrl_c_forgets_the_line_that_was_being_typed(terminal: Terminal) -> None:
+    terminal.type("They sat")
+    terminal.until("They sat")
+    terminal.type("\x03")
+    terminal.until("> ")
+    assert terminal.ask("The fox").startswith("The fox met the\n(seed 5")
+
+
 def test_ctrl_c_ends_a_long_text_and_keeps_what_is_there(terminal: Terminal) -> None:
     terminal.ask("/max-new-chars 100000000")
     terminal.type("The fox\n")
@@ -181,12 +199,79 @@ def test_lines_are_remembered_between_sessions(trained: Trained, tmp_path: Path)
     second.close()
 
 
-def test_lines_may_come_from_a_pipe(trained: Trained, tmp_path: Path) -> None:
+def piped(trained: Trained, lines: bytes, *options: str) -> tuple[str, str]:
+    """A session whose lines come from a pipe; its standard output and its standard error."""
+    command = [sys.executable, "-m", "attn_cli", "generate", "--interactive", "--temperature", "0",
+               "--max-new-chars", "8", "--run", str(trained.run.path), *options]  # fmt: skip
+    # As where the locale is a language's: Python is lenient in that of C alone.
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, input=lines, capture_output=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def test_lines_may_come_from_a_pipe(trained: Trained) -> None:
+    out, err = piped(trained, b"The fox\n/controls\n")
+    assert out == "The fox met the\n"
+    assert "/temperature 0\n" in err
+
+
+def test_a_session_draws_what_the_command_draws(trained: Trained, attn: Attn) -> None:
+    """The first with its seed, the next with the next one."""
+    hot = ("--seed", "7", "--temperature", "2")
+    out, _ = piped(trained, b"The fox\nThe\n", *hot)
+    at = ("--run", trained.run.path, "--max-new-chars", "8", "--temperature", "2")
+    alone = [
+        attn("generate", "The fox", *at, "--seed", "7"),
+        attn("generate", "The", *at, "--seed", "8"),
+    ]
+    assert out == "".join(outcome.out for outcome in alone)
+
+
+def test_a_prompt_on_the_command_line_is_continued_at_once(trained: Trained) -> None:
+    out, _ = piped(trained, b"/add  owl\n", "The fox")
+    assert out.startswith("The fox met the\nThe fox met the owl")
+
+
+def test_whole_numbers_are_shown_with_all_their_digits(trained: Trained) -> None:
+    _, err = piped(trained, b"/seed 123456789\n/max-new-chars 1234567\n/controls\n")
+    assert "/seed 123456789\n" in err
+    assert "/max-new-chars 1234567\n" in err
+
+
+@pytest.mark.parametrize("line", [b"The \xff", b"/save a\0b", b"/save ~nobody-of-this-name/a"])
+def test_what_no_text_and_no_file_can_be_is_told(trained: Trained, line: bytes) -> None:
+    out, err = piped(trained, b"The fox\n" + line + b"\nThe fox\n")
+    assert out == "The fox met the\n" * 2
+    assert "unexpected" not in err
+    assert "outside the printable vocabulary" in err or "cannot be the name of a file" in err
+
+
+def test_a_reader_that_left_ends_the_session(trained: Trained) -> None:
+    command = [sys.executable, "-m", "attn_cli", "generate", "--interactive",
+               "--run", str(trained.run.path)]  # fmt: skip
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(b"The fox\n" * 3)
+    assert len(err.splitlines()) == 1  # the greeting
+    # As for a text: not all was written.
+    assert process.returncode == 1
+
+
+def test_texts_may_go_to_a_file(trained: Trained, tmp_path: Path) -> None:
+    """Which then has no prompts in it."""
+    import pty
+
+    ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "attn_cli", "generate", "--interactive", "--temperature", "0",
                "--max-new-chars", "8", "--run", str(trained.run.path)]  # fmt: skip
-    done = subprocess.run(
-        command, input="The fox\n/controls\n", capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 0
-    assert done.stdout == "The fox met the\n"
-    assert "/temperature 0" in done.stderr
+    with (tmp_path / "texts").open("wb") as file:
+        process = subprocess.Popen(command, stdin=theirs, stdout=file, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    os.write(ours, b"The fox\n/quit\n")
+    assert process.wait(timeout=DEADLINE) == 0
+    os.close(ours)
+    assert (tmp_path / "texts").read_text() == "The fox met the\n"
