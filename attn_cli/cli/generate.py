@@ -120,12 +120,18 @@ def generate(
     checkpoint = read_checkpoint(folder.to_use())
     if num_samples < 1:
         raise InputError(f"--num-samples {num_samples} is below 1")
-    if seed is not None and not 0 <= seed < 2**63:
-        raise InputError(f"--seed {seed} is not from 0 to 2^63 - 1")
 
-    from attn_cli.generation.sampling import Controls
+    from attn_cli.generation.sampling import Controls, require_seed
     from attn_cli.generation.writer import Wishes, Writer
 
+    if seed is not None:
+        require_seed(seed)
+    if (prompt or []).count("-") > 1 or (interactive and prompt and (prompt[1:] or "-" in prompt)):
+        raise InputError(
+            "--interactive begins with one prompt, not of standard input"
+            if interactive
+            else "standard input is one prompt: - may come once"
+        )
     if interactive and (as_json or explain or check_copy or max(beams, num_samples) > 1):
         raise InputError(
             "--interactive has no --json, --explain, --check-copy, --num-samples or --beams",
@@ -172,7 +178,7 @@ def generate(
     if interactive:
         from attn_cli.cli.play import Play
 
-        Play(writer, wishes, seed, folder.path).run(" ".join(prompt or ()))
+        Play(writer, wishes, seed, folder.path).run(*prompt or ("",))
         return
     prompts = [_read_prompt() if each == "-" else each for each in prompt or [""]]
     for each in prompts:
@@ -206,6 +212,7 @@ def generate(
             }
         )
         return
+    sys.stdout.flush()
     tell_of_copies(copies)
     if sys.stderr.isatty():
         drawn = "" if beams > 1 else f", seed {first_seed}"
@@ -217,7 +224,7 @@ def _drawn(
 ) -> Iterator[Sample]:
     """A sample of each prompt with each seed, in as few batches as fit into memory."""
     requests = ((prompt, seed) for prompt in prompts for seed in seeds)
-    at_once = writer.batch_size(max(map(len, prompts)) + wishes.max_new)
+    at_once = writer.batch_size(prompts, wishes)
     while batch := list(itertools.islice(requests, at_once)):
         its_prompts, its_seeds = zip(*batch, strict=True)
         writings, steps = writer.begin(its_prompts, its_seeds, wishes, log_probs=teller.silent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,6 +60,10 @@ def attn(
 
 def main() -> None:
     """Runs `attn` and leaves with its exit code: 0, 1, 2, or 128 and the signal that ended it."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started it
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         # A file or a pipe is UTF-8 on every system. A terminal that cannot show a character
         # shows its code, instead of ending the program.

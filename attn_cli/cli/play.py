@@ -92,11 +92,12 @@ class Play:
         """
         # A line that is not UTF-8 is refused as a prompt is, and does not end the session.
         sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+        self._writer.rules(self._wishes)  # what cannot be fulfilled is told before it begins
         notice(f"{self._run}. Type the beginning of a text; /help tells the rest, /quit ends.")
         if prompt:
             self._attempt(lambda: self._continue(prompt))
         with _History():
-            while (line := self._line()) is not None and line.strip() not in ("/quit", "/exit"):
+            while (line := self._line()) is not None and line.rstrip() != "/quit":
                 self._attempt(functools.partial(self._answer, line))
 
     @property
@@ -188,10 +189,11 @@ class Play:
         notice(f"saved {len(self._text):,} characters to {path}")
 
     def _take_seed(self, value: str) -> None:
-        seed = _number("seed", value, int)
-        if not 0 <= seed < 2**63:
-            raise InputError(f"seed {seed} is not from 0 to 2^63 - 1")
-        self._seed = int(seed)
+        from attn_cli.generation.sampling import require_seed
+
+        seed = int(_number("seed", value, int))
+        require_seed(seed)
+        self._seed = seed
 
     def _take_length(self, value: str) -> None:
         length = self._first_wishes.max_new

@@ -60,12 +60,16 @@ class Teller:
         return samples
 
     def _separate(self, how: str) -> None:
-        """A line before each sample, for people; a form feed between two, for programs."""
+        """A line before each sample, for people; a form feed between two, for programs.
+
+        Where texts hold form feeds of their own, a program wants `--json`.
+        """
         self._number += 1
         if self._count > 1:
-            notice(f"--- {self._number} of {self._count} ({how})")
             if self._number > 1 and not sys.stdout.isatty():
                 sys.stdout.write("\f")
+            sys.stdout.flush()  # what went before, where both go to one place
+            notice(f"--- {self._number} of {self._count} ({how})")
 
     def _show(self, text: str) -> None:
         if text:

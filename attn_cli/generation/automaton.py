@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.errors import InputError
+from attn_cli.errors import InputError, PromptError
 from attn_cli.text.tokenizer import Tokenizer
 
 Mask = NDArray[np.bool_]
@@ -99,7 +100,10 @@ def usable_ids(
                 f"{option} needs characters of one byte, and this model's are bytes",
                 "leave out what is not ASCII",
             )
-        mask[tokenizer.encode(characters, unknown="error")] = value
+        try:
+            mask[tokenizer.encode(characters, unknown="error")] = value
+        except PromptError as error:
+            raise PromptError(f"{option} {characters!r}: {error.message}", error.hint) from None
     if end is not None:
         mask[end] = False
     if not mask.any():
@@ -111,7 +115,8 @@ def pattern(expression: str, tokenizer: Tokenizer, usable: Mask) -> Automaton:
     """The texts that a regular expression matches as a whole.
 
     Args:
-        expression: In Python's syntax, without anchors, back references and word boundaries.
+        expression: In Python's syntax, without anchors, back references, word boundaries,
+            lookaround and possessive counts; `\\w`, `\\d` and `\\s` are those of ASCII.
         tokenizer: Of characters; those it lacks cannot be written.
         usable: The ids that may be written at all, (V,).
 
@@ -125,7 +130,10 @@ def pattern(expression: str, tokenizer: Tokenizer, usable: Mask) -> Automaton:
             "train with data.tokenizer: corpus",
         )
     moves, finals = _built(expression, tokenizer, usable)
-    automaton = Automaton(moves, finals, tokenizer.vocab_size)
+    try:
+        automaton = Automaton(moves, finals, tokenizer.vocab_size)
+    except InputError as error:
+        raise InputError(f"--regex {expression!r}: {error.message}", error.hint) from None
     if automaton.shortest == 0 and not automaton.allowed(0, 1).any():
         raise InputError(f"--regex {expression!r} matches nothing but the empty text")
     return automaton
@@ -142,13 +150,10 @@ def _built(
     expression: str, tokenizer: Tokenizer, usable: Mask
 ) -> tuple[list[dict[int, int]], frozenset[int]]:
     """The states of an expression's automaton; state 0 is the first."""
-    from interegular import InvalidSyntax, Unsupported, parse_pattern
+    from interegular import parse_pattern
     from interegular.fsm import FSM
 
-    try:
-        re.compile(expression)  # it says what is wrong, and where
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InputError(f"--regex {expression!r}: {error}") from None
+    _require_plain(expression)
     built: list[FSM | Exception] = []
 
     def build() -> None:
@@ -167,14 +172,8 @@ def _built(
             "use smaller counts, or fewer alternatives before a count",
         )
     machine = built[0]
-    if isinstance(machine, (InvalidSyntax, Unsupported)):
-        raise InputError(
-            f"--regex {expression!r} has what no automaton can match"
-            + (f": {machine}" if str(machine) else ""),
-            "leave out anchors (the whole text has to match anyway), \\b and back references",
-        )
     if isinstance(machine, Exception):
-        raise machine
+        raise _unsupported(expression, str(machine))
     number = {state: index for index, state in enumerate(
         [machine.initial, *(state for state in machine.states if state != machine.initial)]
     )}  # fmt: skip
@@ -187,6 +186,32 @@ def _built(
             id_: number[arrows[letter]] for id_, letter in letters.items() if letter in arrows
         }
     return moves, frozenset(number[state] for state in machine.finals)
+
+
+def _require_plain(expression: str) -> None:
+    """Refuses what is no expression, and what the library would silently read otherwise.
+
+    Raises:
+        InputError: It has something of that.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(expression)  # it says what is wrong, and where
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InputError(f"--regex {expression!r}: {error}") from None
+    if re.search(r"(?<!\\)\[\^?\]", expression):
+        raise InputError(f"--regex {expression!r}: ] begins a set", "write it as \\] there")
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", expression, flags=re.DOTALL)
+    if odd := re.search(r"\(\?(?:[=!>#]|<[=!])|[*+?}]\+", bare):
+        raise _unsupported(expression, odd[0])
+
+
+def _unsupported(expression: str, what: str) -> InputError:
+    return InputError(
+        f"--regex {expression!r} has what is not supported here" + (f": {what}" if what else ""),
+        "leave out anchors (the whole text has to match anyway), \\b, lookaround, back references",
+    )
 
 
 def _steps_to_a_final(moves: Sequence[dict[int, int]], finals: frozenset[int]) -> dict[int, int]:

@@ -20,15 +20,19 @@ from attn_cli.generation.sampling import Controls, log_probabilities
 
 @dataclass(frozen=True)
 class _Beam:
-    """One continuation in sight, and the log-probabilities of its ids."""
+    """One continuation in sight.
+
+    Attributes:
+        ids: What it is.
+        log_probs: The model's own log-probability of each.
+        total: Their sum after the penalty, by which it is ranked.
+        state: The automaton's, after it.
+    """
 
     ids: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
+    total: float = 0.0
     state: int = 0
-
-    @property
-    def total(self) -> float:
-        return sum(self.log_probs)
 
 
 def search(
@@ -55,19 +59,21 @@ def search(
     for written in range(rules.max_new):
         whole = [[*prompt, *beam.ids] for beam in beams]
         states = [beam.state for beam in beams]
-        scores = controlled(reader.scores(whole), whole, controls, rules, states, written)
-        log_probs = log_probabilities(scores)  # (B, V)
-        totals = log_probs + np.array([[beam.total] for beam in beams])
-        # A beam can end in one way at most for each id: twice the width leaves enough to go on.
+        log_probs = log_probabilities(reader.scores(whole))  # (B, V)
+        # Not made to add up to 1 again after the rules: what is forced is not likely.
+        totals = controlled(log_probs, whole, controls, rules, states, written)
+        totals = totals + np.array([[beam.total] for beam in beams])
+        # Of twice the width either enough go on, or as many are over and the search ends.
         order = (-totals).argsort(axis=None, kind="stable")[: 2 * width]
         beams_before, beams, parents = beams, [], []
         for parent, id_ in zip(*np.unravel_index(order, totals.shape), strict=True):
-            before, log_prob = beams_before[parent], float(log_probs[parent, id_])
-            if log_prob == -np.inf or len(beams) == width:
+            before, total = beams_before[parent], float(totals[parent, id_])
+            if total == -np.inf or len(beams) == width:
                 break
             beam = _Beam(
                 (*before.ids, int(id_)),
-                (*before.log_probs, log_prob),
+                (*before.log_probs, float(log_probs[parent, id_])),
+                total,
                 rules.after(before.state, int(id_)),
             )
             ids = list(beam.ids)

@@ -29,13 +29,8 @@ class Copy:
     text: str
 
 
-def longest_copy(text: str, training: str) -> Copy:
-    """The longest run of characters of `text` that is in `training` too, the first of several."""
-    return longest_copies([text], training)[0]
-
-
 def longest_copies(texts: Sequence[str], training: str) -> list[Copy]:
-    """The longest copy of each of `texts`; `training` is read once for all of them.
+    """The longest copy of each of `texts`, the first of several; `training` is read once.
 
     A few tenths of a second for each million characters of `training`.
     """

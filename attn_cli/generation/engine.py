@@ -89,8 +89,8 @@ def write(
     random = RandomStreams([text.seed for text in live])
     for written in range(rules.max_new):
         logits = reader.scores(whole)
+        require_numbers(logits)
         odds = probabilities(controlled(logits, whole, controls, rules, states, written), controls)
-        # A greedy choice draws no number: its odds are 1 and 0.
         chosen = choose(odds, random.numbers()).tolist()
         if alternatives is not None:
             for text, detail in zip(
@@ -122,12 +122,7 @@ def controlled(
     states: Sequence[int],
     written: int,
 ) -> Floats:
-    """The scores (B, V) after what looks back at each text: the penalty, and the rules.
-
-    Raises:
-        RunError: The model's scores are not numbers.
-    """
-    require_numbers(logits)
+    """The scores (B, V) after what looks back at each text: the penalty, and the rules."""
     if controls.repetition_penalty != 1.0:
         lately = [ids[-controls.repetition_window :] for ids in whole]
         logits = penalised(logits, lately, controls.repetition_penalty)

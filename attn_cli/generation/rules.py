@@ -21,8 +21,8 @@ class Rules:
     Attributes:
         max_new: The most ids that it gets.
         document: The id that ends a document, where that ends the text too.
-        stops: Runs of ids, each of which ends the text.
-        automaton: What the text has to match, from its state 0 on.
+        stops: Runs of ids, each of which ends the text; of two that end together the first.
+        automaton: What the text has to match, from its state 0 on; without `document`.
     """
 
     max_new: int
@@ -35,9 +35,9 @@ class Rules:
         if self.automaton is None:
             return None
         mask = self.automaton.allowed(state, self.max_new - written)
-        if self.document is not None and mask[self.document] != self.automaton.may_end(state):
+        if self.document is not None and self.automaton.may_end(state):
             mask = mask.copy()
-            mask[self.document] = not mask[self.document]
+            mask[self.document] = True
         return mask
 
     def after(self, state: int, id_: int) -> int:

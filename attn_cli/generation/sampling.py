@@ -35,7 +35,7 @@ class Controls:
             beginning with those whose surprise is nearest to the mean (Meister et al. 2023).
         repetition_penalty: Divides the scores above 0 of what was written lately, and
             multiplies those below (Keskar et al. 2019, section 4.1); 1 does nothing.
-        repetition_window: How many of the last characters count as lately.
+        repetition_window: How many of the last characters count as lately, the prompt's too.
 
     Raises:
         InputError: One of them is out of its range.
@@ -66,18 +66,13 @@ class Controls:
                 raise InputError(
                     f"{name} {share:g} is not above 0 and at most 1", "leave it out for no limit"
                 )
-        if not 0.0 < self.repetition_penalty < float("inf"):
+        if not 0.001 <= self.repetition_penalty <= 1000.0:
             raise InputError(
-                f"repetition penalty {self.repetition_penalty:g} is out of range",
+                f"repetition penalty {self.repetition_penalty:g} is not from 0.001 to 1000",
                 "1 does nothing, 1.2 discourages what was written lately, below 1 encourages it",
             )
         if self.repetition_window < 1:
             raise InputError(f"repetition window {self.repetition_window} is below 1")
-
-    @property
-    def penalises(self) -> bool:
-        """Whether what was written lately matters."""
-        return self.repetition_penalty != 1.0
 
 
 def penalised(logits: Floats, lately: Sequence[Sequence[int]], penalty: float) -> Floats:
@@ -101,7 +96,8 @@ def probabilities(logits: Floats, controls: Controls) -> Floats:
     # Only differences count; taking the largest off first keeps a tiny temperature finite.
     logits -= logits.max(axis=-1, keepdims=True)
     if controls.temperature != 1.0:
-        logits /= controls.temperature
+        with np.errstate(over="ignore"):  # minus infinity is as unlikely as it should be
+            logits /= controls.temperature
     if controls.top_k is not None and controls.top_k < logits.shape[-1]:
         logits = _top_k(logits, controls.top_k)
     odds = np.exp(logits, out=logits)
@@ -130,6 +126,7 @@ def choose(odds: Floats, numbers: Floats) -> NDArray[np.intp]:
 
 def log_probabilities(logits: Floats) -> Floats:
     """The model's own log-probabilities, before all controls; natural, (..., V) -> (..., V)."""
+    require_numbers(logits)
     logits = logits.astype(np.float64)
     logits -= logits.max(axis=-1, keepdims=True)
     result: Floats = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
@@ -148,6 +145,16 @@ def require_numbers(logits: Floats) -> None:
             "the model's scores are not numbers: its weights are broken",
             "use another run or checkpoint; `attn runs` lists them",
         )
+
+
+def require_seed(seed: int) -> None:
+    """Refuses what is no seed.
+
+    Raises:
+        InputError: It is negative, or of more than 63 bits.
+    """
+    if not 0 <= seed < 2**63:
+        raise InputError(f"seed {seed} is not from 0 to 2^63 - 1")
 
 
 class RandomStreams:

@@ -13,11 +13,11 @@ from attn_cli.generation.decoder import Decoder
 from attn_cli.generation.engine import Text, write
 from attn_cli.generation.reader import window_start
 from attn_cli.generation.rules import FinishReason, Rules
-from attn_cli.generation.sampling import Controls
+from attn_cli.generation.sampling import Controls, RandomStreams
 from attn_cli.generation.weights import Named
 from attn_cli.text.tokenizer import Tokenizer
 
-# Bytes of keys and values that one batch may take; more samples become several batches.
+# Bytes that one batch may take; more samples become several batches.
 BATCH_BYTES = 2**29
 ALTERNATIVES = 5  # how many `explain` tells of
 
@@ -81,11 +81,12 @@ class Sample:
     Attributes:
         prompt: What it was given.
         text: What it wrote after that.
-        seed: What its choices were drawn from; None where nothing was drawn.
+        seed: What its choices were drawn from; None of beam search.
         finish_reason: Why it ended; see `Text`.
         log_probs: The model's own log-probability (natural, before all controls) of each
             character that it wrote; of each byte with a vocabulary of bytes.
-        alternatives: What else might have come in place of each, where that was asked for.
+        odds: How likely each was after the controls, where that was asked for.
+        alternatives: What else might have come in place of each, likewise.
     """
 
     prompt: str
@@ -93,6 +94,7 @@ class Sample:
     seed: int | None
     finish_reason: FinishReason
     log_probs: tuple[float, ...] = ()
+    odds: tuple[float, ...] = ()
     alternatives: tuple[tuple[Alternative, ...], ...] = ()
 
 
@@ -145,6 +147,7 @@ class Writing:
             text.seed if drawn else None,
             text.finish_reason,
             tuple(detail.log_prob for detail in text.details),
+            tuple(detail.odds for detail in text.details) if explains else (),
             tuple(others for _, _, others in self.explained()) if explains else (),
         )
 
@@ -165,6 +168,7 @@ class Writer:
         self.decoder = Decoder(config, named)
         self.tokenizer = tokenizer
         self.start_id = start_id
+        self._automata: dict[tuple[str | None, ...], Automaton] = {}
 
     def rules(self, wishes: Wishes) -> Rules:
         """The wishes in ids.
@@ -172,27 +176,46 @@ class Writer:
         Raises:
             InputError: They cannot be fulfilled with this vocabulary.
         """
-        tokenizer, document = self.tokenizer, self._end_of_documents()
+        document = self._end_of_documents()
         if wishes.until_end and document is None:
             raise InputError(
                 "--until-end: the text that this model learned from has no documents",
                 "their separator is the form feed; --stop ends a text at any string",
             )
+        if "\f" in (wishes.forbid or ""):
+            if wishes.until_end:
+                raise InputError("--forbid has the form feed, which --until-end waits for")
+            document = None
         # Where a pattern may end, the model decides whether it does, by the end of a document.
         ends = document if wishes.until_end or wishes.regex is not None else None
-        automaton: Automaton | None = None
-        if (wishes.allow, wishes.forbid, wishes.regex) != (None, None, None):
-            usable = usable_ids(tokenizer, wishes.allow, wishes.forbid, ends)
-            automaton = anything(usable)
-            if wishes.regex is not None:
-                automaton = pattern(wishes.regex, tokenizer, usable)
-                if automaton.shortest > wishes.max_new:
-                    raise InputError(
-                        f"--regex {wishes.regex!r} needs {automaton.shortest:,} characters at "
-                        f"least, and --max-new-chars is {wishes.max_new:,}"
-                    )
-        stops = tuple(tuple(self._encoded(stop, "--stop ")) for stop in wishes.stops)
-        return Rules(wishes.max_new, ends, stops, automaton)
+        stops = (tuple(self._encoded(stop, "--stop ")) for stop in wishes.stops)
+        # Of two that end together the longer began first.
+        return Rules(
+            wishes.max_new,
+            ends,
+            tuple(sorted(stops, key=len, reverse=True)),
+            self._automaton(wishes, ends),
+        )
+
+    def _automaton(self, wishes: Wishes, ends: int | None) -> Automaton | None:
+        """What a continuation has to match; a large one is slow to build, and built once."""
+        key = (wishes.allow, wishes.forbid, wishes.regex)
+        if key == (None, None, None):
+            return None
+        if key not in self._automata:
+            usable = usable_ids(self.tokenizer, wishes.allow, wishes.forbid, ends)
+            self._automata[key] = (
+                anything(usable)
+                if wishes.regex is None
+                else pattern(wishes.regex, self.tokenizer, usable)
+            )
+        automaton = self._automata[key]
+        if automaton.shortest > wishes.max_new:
+            raise InputError(
+                f"--regex {wishes.regex!r} needs {automaton.shortest:,} characters at "
+                f"least, and --max-new-chars is {wishes.max_new:,}"
+            )
+        return automaton
 
     def seen(self, prompt: str) -> tuple[int, int]:
         """How long a prompt is, and how much of its end the model sees; in ids."""
@@ -234,12 +257,14 @@ class Writer:
             self.decoder, texts, wishes.controls, rules, alternatives=alternatives
         )
 
-    def batch_size(self, longest: int) -> int:
-        """How many texts of up to `longest` characters are written at once."""
+    def batch_size(self, prompts: Sequence[str], wishes: Wishes) -> int:
+        """How many texts of these prompts are written at once."""
         config = self.decoder.config
-        kept = min(longest, config.block_size)
-        bytes_each = 2 * 4 * config.n_layer * config.n_embd * kept
-        return max(1, BATCH_BYTES // bytes_each)
+        longest = max(self.seen(prompt)[0] for prompt in prompts) + wishes.max_new
+        cached = 2 * config.n_layer * config.n_embd * min(longest, config.block_size)
+        # Some rows of odds in double precision, and the random numbers drawn ahead.
+        others = 4 * self.decoder.vocab_size + 2 * RandomStreams.AHEAD
+        return max(1, BATCH_BYTES // (4 * cached + 8 * others))
 
     def likeliest(self, prompt: str, wishes: Wishes) -> list[Sample]:
         """The likeliest continuations that beam search finds, best first.
@@ -247,6 +272,9 @@ class Writer:
         Raises:
             InputError: The prompt or a wish does not fit the vocabulary.
         """
+        most = self.batch_size([prompt], wishes)
+        if wishes.beams > most:
+            raise InputError(f"--beams {wishes.beams:,} are too many", f"{most:,} fit into memory")
         rules, ids = self.rules(wishes), self._encoded(prompt) or [self.start_id]
         found = search(self.decoder, ids, wishes.beams, wishes.controls, rules)
         return [Writing(prompt, text, rules, self.tokenizer).sample(drawn=False) for text in found]

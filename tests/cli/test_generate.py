@@ -130,6 +130,7 @@ def test_log_probabilities_are_before_the_controls_and_odds_after(write: Any) ->
         assert sorted(odds.values(), reverse=True) == list(odds.values())
         if char in odds:
             assert math.exp(log_prob) == pytest.approx(odds[char], rel=1e-3)
+    assert plain["odds"] == pytest.approx([math.exp(each) for each in plain["log_probs"]], rel=1e-3)
     (sharp,) = write("The", "--temperature", "0", "--explain")
     assert all(len(others) == 1 and others[0]["odds"] == 1 for others in sharp["alternatives"])
     assert sum(sharp["log_probs"]) < 0
@@ -235,9 +236,9 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
     ("arguments", "said"),
     [
         (("--regex", "[0-9"), "unterminated character set"),
-        (("--regex", r"\bfox"), "no automaton"),
-        (("--regex", r"(a|b)\1"), "no automaton"),
-        (("--regex", "^a$"), "no automaton"),
+        (("--regex", r"\bfox"), "not supported"),
+        (("--regex", r"(a|b)\1"), "not supported"),
+        (("--regex", "^a$"), "not supported"),
         (("--regex", "[0-9]{50}"), "needs 50 characters"),
         (("--regex", "é"), "no text"),
         (("--regex", "a+", "--forbid", "a"), "no text"),
@@ -259,7 +260,11 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
         (("é",), "'é' at position 1"),
         (("--num-samples", "0"), "--num-samples 0"),
         (("--max-new-chars", "0"), "--max-new-chars 0"),
-        (("--seed", "-1"), "--seed -1"),
+        (("--seed", "-1"), "seed -1"),
+        (("--beams", "100000000"), "--beams 100,000,000 are too many"),
+        (("-", "-"), "once"),
+        (("--interactive", "a", "b"), "one prompt"),
+        (("--allow", "é"), "--allow 'é'"),
     ],
 )
 def test_wrong_wishes_get_a_line(
@@ -271,6 +276,26 @@ def test_wrong_wishes_get_a_line(
     assert outcome.out == ""
     assert len(outcome.err.splitlines()) <= 2
     assert "Traceback" not in outcome.err
+
+
+def test_separators_stand_between_texts_where_both_streams_are_one(trained: Trained) -> None:
+    command = [sys.executable, "-m", "attn_cli", "generate", "The", "--num-samples", "2",
+               "--seed", "1", "--run", str(trained.run.path)]  # fmt: skip
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    shown = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ).stdout
+    assert re.fullmatch(
+        r"--- 1 of 2 \(seed 1\)\nThe.*\n\f--- 2 of 2 \(seed 2\)\nThe.*\n", shown, re.DOTALL
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_closed_streams_are_no_defect(trained: Trained, closed: str) -> None:
+    command = f"'{sys.executable}' -m attn_cli generate - --run '{trained.run.path}' {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, input="The")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_beams_find_a_text_at_least_as_likely_as_greedy(write: Any) -> None:

@@ -2,14 +2,17 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
+from attn_cli.generation.automaton import pattern
 from attn_cli.generation.beam import search
 from attn_cli.generation.engine import Text, write
 from attn_cli.generation.rules import Rules
 from attn_cli.generation.sampling import Controls
 from attn_cli.model.transformer import Transformer
+from attn_cli.text.tokenizer import corpus_tokenizer
 from tests.generation.conftest import VOCAB, decoder_of
 
 PROMPT = [3, 1]
@@ -26,6 +29,23 @@ def test_as_wide_as_the_vocabulary_it_finds_the_likeliest(one_model: Transformer
     best = max(every, key=lambda ids: log_prob(one_model, ids))
     found = search(decoder_of(one_model), PROMPT, VOCAB, Controls(), Rules(2))
     assert found[0].ids == best
+    assert sum(d.log_prob for d in found[0].details) == pytest.approx(
+        log_prob(one_model, best), abs=1e-3
+    )
+
+
+def test_within_a_pattern_it_finds_the_likeliest_by_the_models_own_odds(
+    one_model: Transformer,
+) -> None:
+    """A forced character counts as what it is, unlikely or not."""
+    tokenizer = corpus_tokenizer("abcdefghijklmnopqrs")
+    automaton = pattern("q[a-d][a-d]|[e-g]qq", tokenizer, np.full(VOCAB, True))
+    ids = {x: i for i, x in enumerate("abcdefghijklmnopqrs")}
+    every = ["q" + x + y for x in "abcd" for y in "abcd"] + [x + "qq" for x in "efg"]
+    best = max(([ids[x] for x in text] for text in every), key=lambda i: log_prob(one_model, i))
+    found = search(decoder_of(one_model), PROMPT, VOCAB, Controls(), Rules(3, automaton=automaton))
+    assert found[0].ids == best
+    assert found[0].finish_reason == "match"
     assert sum(d.log_prob for d in found[0].details) == pytest.approx(
         log_prob(one_model, best), abs=1e-3
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.generation.copying import Copy, longest_copies, longest_copy
+from attn_cli.generation.copying import Copy, longest_copies
 
 # Few characters, so that long copies, and several of the same length, are common.
 short_text = st.text("ab\né", max_size=24)
@@ -35,7 +35,9 @@ def test_it_is_the_longest_and_the_first(texts: list[str], training: str) -> Non
 
 
 def test_a_copy_is_told_with_both_its_places() -> None:
-    copy = longest_copy("An old owl met the cat.", "The owl met the fox. The owl met the crow.")
+    (copy,) = longest_copies(
+        ["An old owl met the cat."], "The owl met the fox. The owl met the crow."
+    )
     assert copy == Copy(length=14, start=6, source=24, text=" owl met the c")
 
 
@@ -46,7 +48,7 @@ def test_a_copy_does_not_go_on_from_one_text_into_the_next() -> None:
 
 @pytest.mark.parametrize(("text", "training"), [("", ""), ("", "abc"), ("abc", ""), ("abc", "xyz")])
 def test_nothing_in_common(text: str, training: str) -> None:
-    assert longest_copy(text, training) == Copy(0, 0, 0, "")
+    assert longest_copies([text], training) == [Copy(0, 0, 0, "")]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +64,7 @@ def test_nothing_in_common(text: str, training: str) -> None:
 def test_no_text_is_a_bad_case(text: str, training: str, expected: tuple[int, int, int]) -> None:
     """Each takes a tenth of a second; what compares place by place takes minutes."""
     begin = time.process_time()
-    copy = longest_copy(text, training)
+    (copy,) = longest_copies([text], training)
     assert time.process_time() - begin < 5
     assert (copy.length, copy.start, copy.source) == expected
 

@@ -42,7 +42,8 @@ def test_temperature_zero_is_greedy() -> None:
     assert probabilities(LOGITS, Controls(0.0)).tolist() == [1, 0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("temperature", [1e-30, 1e-6, 1e6])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("temperature", [5e-324, 1e-308, 1e-30, 1e-6, 1e6])
 def test_extreme_temperatures_stay_finite(temperature: float) -> None:
     odds = probabilities(LOGITS, Controls(temperature))
     assert odds.sum() == pytest.approx(1.0)
@@ -168,8 +169,9 @@ def test_scores_that_are_no_numbers_are_refused(broken: float) -> None:
         {"top_p": float("nan")},
         {"min_p": 0.0},
         {"typical_p": 1.5},
-        {"repetition_penalty": 0.0},
-        {"repetition_penalty": float("inf")},
+        {"repetition_penalty": 1e-4},
+        {"repetition_penalty": 1e39},
+        {"repetition_penalty": float("nan")},
         {"repetition_window": 0},
     ],
 )
