@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import select
 import subprocess
@@ -38,6 +39,8 @@ class Terminal:
         )  # fmt: skip
         os.close(theirs)
         self._seen = ""
+        # A piece may end within a character.
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
         self.until("> ")
 
     @staticmethod
@@ -61,7 +64,7 @@ class Terminal:
             except OSError:
                 piece = b""
             assert piece, f"it ended without {expected!r}: {self._seen!r}"
-            self._seen += piece.decode().replace("\r\n", "\n")
+            self._seen = (self._seen + self._decode(piece)).replace("\r\n", "\n")
         before, _, self._seen = self._seen.partition(expected)
         return before
 
