@@ -49,9 +49,18 @@ class Cache:
 
     def select(self, rows: list[int]) -> None:
         """Keeps these rows, in this order; a row may come more than once."""
-        self.keys = [keys[rows] for keys in self.keys]
-        self.values = [values[rows] for values in self.values]
         self.lengths = self.lengths[rows]
+        moved = [(to, row) for to, row in enumerate(rows) if to != row]
+        if any(row < len(rows) for _, row in moved):
+            self.keys = [keys[rows] for keys in self.keys]
+            self.values = [values[rows] for values in self.values]
+            return
+        # Rows from beyond the end fill gaps: nothing else has to be copied.
+        for buffer in self.keys + self.values:
+            for to, row in moved:
+                buffer[to] = buffer[row]
+        self.keys = [keys[: len(rows)] for keys in self.keys]
+        self.values = [values[: len(rows)] for values in self.values]
 
 
 class Decoder:

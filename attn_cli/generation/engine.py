@@ -104,7 +104,7 @@ def write(
             text.finish_reason = rules.finish(text.ids, states[row])
             del text.details[len(text.ids) :]
         yield
-        kept = [row for row, text in enumerate(live) if text.finish_reason is None]
+        kept = _unfinished(live)
         if not kept:
             return
         if len(kept) < len(live):
@@ -112,6 +112,13 @@ def write(
             states = [states[row] for row in kept]
             reader.select(kept)
             random.select(kept)
+
+
+def _unfinished(texts: Sequence[Text]) -> list[int]:
+    """The rows of the texts that are not over; the last ones in the places of those that are."""
+    rows = [row for row, text in enumerate(texts) if text.finish_reason is None]
+    beyond = reversed([row for row in rows if row >= len(rows)])
+    return [row if texts[row].finish_reason is None else next(beyond) for row in range(len(rows))]
 
 
 def controlled(
