@@ -17,7 +17,8 @@ from attn_cli.cli.terminal import notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy
-    from attn_cli.generation.writer import Sample, Wishes, Writer
+    from attn_cli.generation.wishes import Wishes
+    from attn_cli.generation.writer import Sample, Writer
     from attn_cli.runs.checkpoint import Checkpoint
     from attn_cli.runs.folder import RunFolder
 
@@ -122,7 +123,8 @@ def generate(
         raise InputError(f"--num-samples {num_samples} is below 1")
 
     from attn_cli.generation.sampling import Controls, require_seed
-    from attn_cli.generation.writer import Wishes, Writer
+    from attn_cli.generation.wishes import Wishes
+    from attn_cli.generation.writer import Writer
 
     if seed is not None:
         require_seed(seed)

@@ -17,7 +17,8 @@ from attn_cli.cli.terminal import harmless, notice
 from attn_cli.errors import AttnError, InputError
 
 if TYPE_CHECKING:
-    from attn_cli.generation.writer import Wishes, Writer
+    from attn_cli.generation.wishes import Wishes
+    from attn_cli.generation.writer import Writer
 
 _HELP = """\
 a line         a new text: the model continues it

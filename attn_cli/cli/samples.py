@@ -92,7 +92,7 @@ def sample_record(sample: Sample, copy: Copy | None) -> dict[str, Any]:
     """A sample as JSON has it; what was not asked for is left out."""
     record = dataclasses.asdict(sample)
     if not sample.alternatives:
-        del record["alternatives"]
+        del record["odds"], record["alternatives"]
     if copy is not None:
         record["copy"] = dataclasses.asdict(copy)
     return record

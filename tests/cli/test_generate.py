@@ -55,6 +55,9 @@ def test_generate_json(attn: Attn, trained: Trained) -> None:
     assert result["run"] == str(trained.run.path)
     assert result["chars_per_second"] > 0
     first, second = result["samples"]
+    keys = {"prompt", "text", "seed", "finish_reason", "log_probs"}
+    assert set(first) == keys
+    assert len(first["log_probs"]) == 50
     assert (first["prompt"], first["seed"], first["finish_reason"]) == ("The", 3, "length")
     assert len(first["text"]) == 50
     assert first["text"] != second["text"]
