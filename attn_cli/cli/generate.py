@@ -188,15 +188,14 @@ def generate(
     # First, so that a text that is gone is told before anything is written.
     training = _training_text(folder, checkpoint) if check_copy else None
     first_seed = secrets.randbelow(2**31) if seed is None else seed
-    teller = Teller(len(prompts) * num_samples, explain=explain, silent=as_json)
     begin = time.perf_counter()
     if beams > 1:
-        samples = [
-            sample
-            for each in prompts
-            for sample in teller.told(writer.likeliest(each, wishes)[:num_samples])
-        ]
+        # A pattern may have fewer texts than were asked for: what there is, is found first.
+        found = [writer.likeliest(each, wishes)[:num_samples] for each in prompts]
+        samples = list(itertools.chain.from_iterable(found))
+        Teller(len(samples), explain=False, silent=as_json).told(samples)
     else:
+        teller = Teller(len(prompts) * num_samples, explain=explain, silent=as_json)
         seeds = range(first_seed, first_seed + num_samples)
         samples = list(_drawn(writer, prompts, seeds, wishes, teller))
     seconds = time.perf_counter() - begin

@@ -51,13 +51,12 @@ class Teller:
             for line in explanation(writing):
                 self._show(line + "\n")
 
-    def told(self, samples: Sequence[Sample]) -> Sequence[Sample]:
-        """The same samples, after writing them."""
+    def told(self, samples: Sequence[Sample]) -> None:
+        """Texts that beam search found."""
         if not self.silent:
             for sample in samples:
                 self._separate("by beam search")
                 self._show(f"{sample.prompt}{sample.text}\n")
-        return samples
 
     def _separate(self, how: str) -> None:
         """A line before each sample, for people; a form feed between two, for programs.

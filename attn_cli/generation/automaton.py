@@ -200,9 +200,12 @@ def _require_plain(expression: str) -> None:
             re.compile(expression)  # it says what is wrong, and where
     except (re.error, OverflowError, RecursionError) as error:
         raise InputError(f"--regex {expression!r}: {error}") from None
-    if re.search(r"(?<!\\)\[\^?\]", expression):
+    escapes_and_sets = re.compile(r"\\.|(\[\^?\])|\[(?:\\.|[^\]\\])*\]", re.DOTALL)
+    if any(match[1] for match in escapes_and_sets.finditer(expression)):
         raise InputError(f"--regex {expression!r}: ] begins a set", "write it as \\] there")
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", expression, flags=re.DOTALL)
+    bare = escapes_and_sets.sub("x", expression)
+    if re.search(r"\{(?!\d+(?:,\d*)?\}|,\d+\})", bare):
+        raise InputError(f"--regex {expression!r}: a {{ that counts nothing", "write it as \\{")
     if odd := re.search(r"\(\?(?:[=!>#]|<[=!])|[*+?}]\+", bare):
         raise _unsupported(expression, odd[0])
 

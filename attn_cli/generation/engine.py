@@ -142,10 +142,14 @@ def _details(
 ) -> Iterator[Detail]:
     rows = np.arange(len(chosen))
     log_probs = log_probabilities(logits)[rows, chosen].tolist()
+    shares_of_chosen = odds[rows, chosen].tolist()
+    if not alternatives:  # to order V odds a character takes longer than the rest
+        yield from (Detail(*pair, ()) for pair in zip(log_probs, shares_of_chosen, strict=True))
+        return
     likeliest = (-odds).argsort(axis=-1, kind="stable")[:, :alternatives]
     others = np.take_along_axis(odds, likeliest, axis=-1)
     for log_prob, own, ids, shares in zip(
-        log_probs, odds[rows, chosen].tolist(), likeliest.tolist(), others.tolist(), strict=True
+        log_probs, shares_of_chosen, likeliest.tolist(), others.tolist(), strict=True
     ):
         pairs = zip(ids, shares, strict=True)
         yield Detail(log_prob, own, tuple((id_, share) for id_, share in pairs if share > 0))

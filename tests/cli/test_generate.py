@@ -319,6 +319,13 @@ def test_beams_for_people(attn: Attn, trained: Trained) -> None:
     assert "--- 2 of 2 (by beam search)" in outcome.err
 
 
+def test_beams_count_the_texts_that_a_pattern_has(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--beams", "5", "--num-samples", "5", "--regex", "ab|cd")
+    outcome = attn("generate", "x", *at)
+    assert sorted(text.strip() for text in outcome.out.split("\f")) == ["xab", "xcd"]
+    assert "--- 2 of 2" in outcome.err
+
+
 @pytest.mark.parametrize(
     "control", [("--top-k", "1"), ("--top-p", "1e-9"), ("--min-p", "1"), ("--typical-p", "1e-9")]
 )

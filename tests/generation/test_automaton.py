@@ -19,6 +19,7 @@ ALL = usable_ids(PRINTABLE, None, None, None)
 PATTERNS = (
     r"[0-9]{4}", r"a|bc|def", r"(ab)*c?", r"[^a-z]{2,3}", r".{5}\n.{7}\n.{5}", r"\d+\.\d{2}",
     r"(?i)hello", r"H.*\nE.*\nY", r"(a|b)*a(a|b){3}", r"\w+( \w+)*", r"[+*]+|[?]\+", r"[\s\S]{3}",
+    r"[a[]{1,3}", r"a{,3}b", r"[{a}]{2}",
 )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ def test_characters_that_may_not_be_written_are_no_way_out() -> None:
         ("(?#no)a", "not supported here: (?#"),
         ("[]a]", "] begins a set"),
         ("[^]a]", "] begins a set"),
+        ("a{}", "{ that counts nothing"),
+        ("a{b}", "{ that counts nothing"),
         ("(" * 300 + "a" + ")" * 300, "--regex"),
         ("é", "no text"),
         ("", "nothing but the empty text"),
