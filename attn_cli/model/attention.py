@@ -163,7 +163,7 @@ class MultiHeadAttention(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The textbook's lines, each tensor in the open."""
         scores = q @ k.transpose(-2, -1)  # (..., H, T, S)
-        trace.record("scores", scores, f"B H T {seen_axis}")
+        trace.record("scores", scores, f"B H T {seen_axis}", summed=self.head_size)
 
         scores = scores / math.sqrt(self.head_size)
         trace.record("scaled scores", scores, f"B H T {seen_axis}")
@@ -176,7 +176,7 @@ class MultiHeadAttention(nn.Module):
         trace.record("softmax weights", weights, f"B H T {seen_axis}")
 
         mixed = dropout(weights, self.dropout, self.training) @ v  # (..., H, T, D)
-        trace.record("weights @ value", mixed, "B H T D")
+        trace.record("weights @ value", mixed, "B H T D", summed=v.shape[-2])
         return mixed, weights
 
     def _attend_fast(

@@ -29,6 +29,8 @@ class Record:
         axes: One symbol for each axis of the tensor, `("B", "H", "T", "T")`.
         tensor: The result, detached.
         parameters: What was learned for this operation alone.
+        summed: For a matrix product, how many products each number of the result is the
+            sum of; 0 for what is no matrix product.
     """
 
     path: str
@@ -36,6 +38,12 @@ class Record:
     axes: tuple[str, ...]
     tensor: torch.Tensor
     parameters: tuple[nn.Parameter, ...]
+    summed: int
+
+    @property
+    def full_name(self) -> str:
+        """Path and operation, `block 1.attention.scores`."""
+        return f"{self.path}.{self.operation}" if self.path else self.operation
 
 
 class NoTrace:
@@ -47,7 +55,13 @@ class NoTrace:
         return self
 
     def record(
-        self, operation: str, tensor: torch.Tensor, axes: str, learned: nn.Module | None = None
+        self,
+        operation: str,
+        tensor: torch.Tensor,
+        axes: str,
+        learned: nn.Module | None = None,
+        *,
+        summed: int = 0,
     ) -> None:
         return None
 
@@ -71,7 +85,13 @@ class Trace(NoTrace):
         return Trace(f"{self.path}.{name}" if self.path else name, self.records)
 
     def record(
-        self, operation: str, tensor: torch.Tensor, axes: str, learned: nn.Module | None = None
+        self,
+        operation: str,
+        tensor: torch.Tensor,
+        axes: str,
+        learned: nn.Module | None = None,
+        *,
+        summed: int = 0,
     ) -> None:
         """Keeps one operation.
 
@@ -80,13 +100,19 @@ class Trace(NoTrace):
             tensor: Its result.
             axes: The symbols of its axes, with spaces between: `"B H T T"`.
             learned: The module whose own parameters the operation used.
+            summed: The length of the axis that a product of two matrices sums over; that
+                of a linear layer is known.
         """
         symbols = tuple(axes.split())
         if tensor.dim() == len(symbols) - 1:
             symbols = tuple(symbol for symbol in symbols if symbol != "B")  # a text without batch
         assert len(symbols) == tensor.dim(), f"{operation}: {symbols} for {tuple(tensor.shape)}"
         parameters = () if learned is None else tuple(learned.parameters())
-        self.records.append(Record(self.path, operation, symbols, tensor.detach(), parameters))
+        if isinstance(learned, nn.Linear):
+            summed = learned.in_features
+        self.records.append(
+            Record(self.path, operation, symbols, tensor.detach(), parameters, summed)
+        )
 
 
 NO_TRACE = NoTrace()
