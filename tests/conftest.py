@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,11 @@ from attn_cli.runs.metrics import StepMetrics
 from attn_cli.training.resuming import resumed
 from attn_cli.training.session import Session, begun
 from attn_cli.training.trainer import TrainResult
+
+# Started in the background by a shell, this process ignores Ctrl-C, and so would those that it
+# starts, for ever, and a test that interrupts one would wait as long.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run of CI, so that a change is judged by itself; new ones at a desk.
 settings.register_profile("ci", derandomize=True)
