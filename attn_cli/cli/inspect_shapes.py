@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from dataclasses import asdict, replace
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,32 +17,69 @@ def inspect_shapes(
     ] = None,
     run: RunOption = None,
     config: ConfigOption = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=2,
+            help="Fold the layers into one: 0 shows a row for it, 1 one each for its attention "
+            "and feed-forward, 2 all operations. Left out: every layer by itself.",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of each operation what it does, and why.")
+    ] = False,
+    batch: Annotated[int, typer.Option(min=1, help="How many times the text goes through.")] = 1,
+    dtype: Annotated[
+        Literal["fp32", "bf16"], typer.Option(help="The number format to compute in.")
+    ] = "fp32",
     as_json: JsonOption = False,
 ) -> None:
-    """Show every operation in a model, and its shape.
+    """Show every operation in a model: its shape, parameters, products and memory.
 
     From one real forward pass: of the newest run, of --run, or of a --config with fresh weights.
     """
+    from attn_cli.inspection.costs import costs
+    from attn_cli.inspection.meanings import meaning
+    from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as inspect
     from attn_cli.inspection.subject import find_subject
 
     subject = find_subject(run, config)
     ids = subject.ids(text)
     characters = subject.characters(ids)
-    shapes = inspect(subject.model, ids)
+    shapes = inspect(subject.model, ids, batch=batch, precision=dtype)
+    if depth is not None:
+        shapes = replace(shapes, rows=folded(shapes.rows, depth))
+    spent = costs(subject.model, subject.config)
     if as_json:
+        rows = [asdict(row) | {"operation": row.full_name} for row in shapes.rows]
+        if explain:
+            rows = [
+                record | {"meaning": meaning(row.operation)}
+                for record, row in zip(rows, shapes.rows, strict=True)
+            ]
         result_json(
             {
                 "origin": subject.origin,
                 "characters": characters,
                 "dims": dict(shapes.dims),
-                "rows": [asdict(row) | {"operation": row.full_name} for row in shapes.rows],
-                "totals": {"parameters": shapes.parameters},
+                "rows": rows,
+                "totals": {
+                    "parameters": shapes.parameters,
+                    "embedding_parameters": shapes.embedding_parameters,
+                    "flops": shapes.flops,
+                    **asdict(spent),
+                },
+                "checks": {
+                    "parameters_of_rows": shapes.row_parameters,
+                    "flops_by_torch": shapes.counted_flops,
+                },
             }
         )
         return
 
-    from attn_cli.inspection.shapes_table import shapes_table
+    from attn_cli.inspection.shapes_table import shapes_view
 
     notice(f"{subject.origin}, on {''.join(characters)!r}")
-    console().print(shapes_table(shapes))
+    console().print(shapes_view(shapes, spent, explain=explain))

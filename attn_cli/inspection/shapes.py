@@ -1,19 +1,25 @@
-"""Every operation on the way through a model, with its shape in symbols and in numbers."""
+"""Every operation on the way through a model: its shape in symbols and in numbers, its price."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 
+from attn_cli.inspection.costs import embedding_parameters, forward_flops
 from attn_cli.model.trace import Record, Trace
 from attn_cli.model.transformer import Transformer
+from attn_cli.training.precision import Precision
+
+DEEPEST = 2  # from where on every operation has a row of its own
 
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One operation.
+    """One operation, or several that are folded into one row.
 
     Attributes:
         path: Where in the model, `block 1.attention`; empty at the top.
@@ -22,6 +28,11 @@ class ShapeRow:
         shape: The size of each axis.
         parameters: Numbers that were learned for this operation and not counted above.
         tied: Whether it uses parameters that an earlier row counted.
+        flops: Of its matrix products: a product and a sum are two, as torch counts.
+        bytes: What the result takes in memory; 0 for a view.
+        dtype: The number format of the result.
+        view: Whether the result is the memory of an earlier tensor, seen otherwise.
+        times: How many layers the row stands for; the other numbers are of one.
     """
 
     path: str
@@ -30,6 +41,11 @@ class ShapeRow:
     shape: tuple[int, ...]
     parameters: int
     tied: bool
+    flops: int
+    bytes: int
+    dtype: str
+    view: bool
+    times: int = 1
 
     @property
     def full_name(self) -> str:
@@ -45,27 +61,99 @@ class Shapes:
         dims: Each symbol and its value.
         rows: The operations, in the order in which they happen.
         parameters: Learned numbers of the whole model; shared ones count once.
+        embedding_parameters: Those of them that look up a character or a position.
+        flops: Of all rows.
+        counted_flops: What torch's own counter says of the same text on the model's fast
+            path, with its kernels for attention taken apart into products.
     """
 
     dims: Mapping[str, int]
     rows: Sequence[ShapeRow]
     parameters: int
+    embedding_parameters: int
+    flops: int
+    counted_flops: int
+
+    @property
+    def row_parameters(self) -> int:
+        """What the rows' parameters add up to: as many as the model has."""
+        return sum(row.parameters * row.times for row in self.rows)
 
 
 @torch.no_grad()
-def inspect_shapes(model: Transformer, ids: Sequence[int]) -> Shapes:
-    """Runs a text of T ids through the model once, and reads every operation from the trace."""
-    trace = Trace()
+def inspect_shapes(
+    model: Transformer, ids: Sequence[int], *, batch: int = 1, precision: Precision = "fp32"
+) -> Shapes:
+    """Runs a text of T ids through a model, and reads every operation from the trace.
+
+    Args:
+        model: Left in that number format and in evaluation mode.
+        ids: The text.
+        batch: B, how many times the text is in the batch.
+        precision: The number format to compute in.
+    """
+    model.to(torch.float32 if precision == "fp32" else torch.bfloat16).eval()
     device = model.token_embedding.weight.device
-    model.eval()
-    model(torch.tensor([ids], device=device), trace=trace)  # (1, T)
-    return Shapes(_dims(model, len(ids)), _rows(trace.records), model.parameter_count())
+    characters = torch.tensor([list(ids)] * batch, device=device)  # (B, T)
+    trace = Trace()
+    model(characters, trace=trace)
+    rows = list(_rows(model, trace.records))
+    return Shapes(
+        _dims(model, *characters.shape),
+        rows,
+        model.parameter_count(),
+        embedding_parameters(model),
+        sum(row.flops for row in rows),
+        forward_flops(model, characters),
+    )
 
 
-def _dims(model: Transformer, length: int) -> dict[str, int]:
+def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
+    """The rows with all layers as one, `block 1-3`, which is alike but for its numbers.
+
+    Args:
+        rows: All operations.
+        depth: 0 for one row a layer, 1 for one each for its attention and feed-forward,
+            2 for all operations of a layer.
+    """
+    layers = {row.path.partition(".")[0] for row in rows if row.path}
+    first, all_layers = "block 1", f"block 1-{len(layers)}" if len(layers) > 1 else "block 1"
+    kept = (row for row in rows if not row.path or row.path.partition(".")[0] == first)
+    found = []
+    for place, group in groupby(kept, key=lambda row: row.path.split(".")[: depth + 1]):
+        together = list(group)
+        if len(place) > depth and together[0].path:
+            together = [_sum(together, place)]
+        for row in together:
+            if row.path or row.operation == first:
+                row = replace(
+                    row,
+                    path=row.path.replace(first, all_layers, 1),
+                    operation=row.operation.replace(first, all_layers, 1),
+                    times=len(layers),
+                )
+            found.append(row)
+    return found
+
+
+def _sum(rows: Sequence[ShapeRow], place: Sequence[str]) -> ShapeRow:
+    """All operations at a place as one, with the shape of what comes out."""
+    return replace(
+        rows[-1],
+        path=".".join(place[:-1]),
+        operation=place[-1],
+        parameters=sum(row.parameters for row in rows),
+        tied=False,
+        flops=sum(row.flops for row in rows),
+        bytes=sum(row.bytes for row in rows),
+        view=False,
+    )
+
+
+def _dims(model: Transformer, batch: int, length: int) -> dict[str, int]:
     config = model.config
     return {
-        "B": 1,
+        "B": batch,
         "T": length,
         "C": config.n_embd,
         "H": config.n_head,
@@ -76,20 +164,29 @@ def _dims(model: Transformer, length: int) -> dict[str, int]:
     }
 
 
-def _rows(records: Sequence[Record]) -> list[ShapeRow]:
+def _rows(model: Transformer, records: Sequence[Record]) -> Iterator[ShapeRow]:
     counted: set[int] = set()
-    rows = []
+    # The trace keeps every tensor alive, so that no two have had the same place in turn.
+    places = {_place(tensor) for tensor in (*model.parameters(), *model.buffers())}
     for record in records:
         new = [p for p in record.parameters if id(p) not in counted]
         counted.update(id(parameter) for parameter in new)
-        rows.append(
-            ShapeRow(
-                path=record.path,
-                operation=record.operation,
-                symbolic=record.axes,
-                shape=tuple(record.tensor.shape),
-                parameters=sum(parameter.numel() for parameter in new),
-                tied=len(new) < len(record.parameters),
-            )
+        tensor, place = record.tensor, _place(record.tensor)
+        view = place in places
+        places.add(place)
+        yield ShapeRow(
+            path=record.path,
+            operation=record.operation,
+            symbolic=record.axes,
+            shape=tuple(tensor.shape),
+            parameters=sum(parameter.numel() for parameter in new),
+            tied=len(new) < len(record.parameters),
+            flops=2 * math.prod(tensor.shape) * record.summed,
+            bytes=0 if view else tensor.numel() * tensor.element_size(),
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            view=view,
         )
-    return rows
+
+
+def _place(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()

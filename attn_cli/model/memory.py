@@ -56,3 +56,8 @@ def asked_memory(error: BaseException) -> str | None:
 def gibibytes(size: int) -> str:
     """A number of bytes as people say it."""
     return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"
+
+
+def kibibytes(size: int) -> str:
+    """A number of bytes, of whatever size, as people say it."""
+    return gibibytes(size) if size >= 10 * 2**20 else f"{size / 2**10:,.1f} KiB"

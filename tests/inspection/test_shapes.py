@@ -1,17 +1,35 @@
 """The rows of inspect-shapes follow from the operations, and add up."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
-from attn_cli.inspection.shapes import Shapes, inspect_shapes
+from attn_cli.inspection import costs as costs_module
+from attn_cli.inspection.costs import costs
+from attn_cli.inspection.meanings import MEANINGS, meaning
+from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.transformer import Transformer
 from tests.conftest import tiny_config
 
+KINDS = [
+    ("model.block=gpt2", "model.position=learned"),
+    ("model.block=gpt2", "model.position=sinusoidal", "model.bias=true"),
+    ("model.block=gpt2", "model.position=none", "model.tie_embeddings=true"),
+    ("model.block=qwen3", "model.position=rope", "model.n_head=1"),
+    # Longer than plain products go: the fast path takes torch's fused attention here.
+    ("model.block=qwen3", "model.position=rope", "model.block_size=300"),
+]
 
-def inspected(*settings: str, length: int = 5, vocab_size: int = 100) -> tuple[Transformer, Shapes]:
+
+def inspected(
+    *settings: str, length: int = 5, vocab_size: int = 100, **how: Any
+) -> tuple[Transformer, Shapes]:
     torch.manual_seed(0)
     model = Transformer(tiny_config(*settings).model, vocab_size)
-    return model, inspect_shapes(model, list(range(length)))
+    ids = [place % vocab_size for place in range(length)]
+    return model, inspect_shapes(model, ids, **how)
 
 
 @pytest.mark.parametrize("block", ["gpt2", "qwen3"])
@@ -74,3 +92,87 @@ def test_each_step_has_its_row_in_the_order_of_a_lesson() -> None:
         "final norm",
         "logits",
     ]
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_flops_are_those_that_torch_counts(settings: tuple[str, ...], precision: str) -> None:
+    length = 300 if "model.block_size=300" in settings else 7
+    _, shapes = inspected(*settings, length=length, batch=3, precision=precision)
+    assert shapes.dims["B"] == 3
+    assert shapes.flops == shapes.counted_flops > 0
+    assert sum(row.flops for row in shapes.rows) == shapes.flops
+
+
+def test_a_view_takes_no_memory_and_a_result_takes_its_own() -> None:
+    _, shapes = inspected("model.n_layer=1", batch=2, precision="bf16")
+    rows = {row.operation: row for row in shapes.rows}
+    views = {row.operation for row in shapes.rows if row.view}
+    assert views == {"position embedding", "query heads", "key heads", "value heads"}
+    assert rows["query heads"].bytes == 0
+    assert rows["query"].bytes == 2 * 5 * 24 * 2
+    assert rows["query"].dtype == "bfloat16"
+    assert rows["characters"].dtype == "int64"
+
+
+@pytest.mark.parametrize("settings", KINDS)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_folded_rows_add_up_to_all_rows(settings: tuple[str, ...], depth: int) -> None:
+    _, shapes = inspected(*settings, "model.n_layer=4")
+    rows = folded(shapes.rows, depth)
+    assert len(rows) < len(shapes.rows)
+    assert replace(shapes, rows=rows).row_parameters == shapes.parameters
+    for price in ("flops", "bytes"):
+        whole = sum(getattr(row, price) for row in shapes.rows)
+        assert sum(getattr(row, price) * row.times for row in rows) == whole
+    assert {row.times for row in rows} == {1, 4}
+
+
+def test_folding_names_what_it_folds() -> None:
+    _, shapes = inspected("model.n_layer=4", "model.position=rope")
+    at = [[row.full_name for row in folded(shapes.rows, depth)] for depth in (0, 1)]
+    ends = ["characters", "token embedding"], ["final norm", "logits"]
+    assert at[0] == [*ends[0], "block 1-4", *ends[1]]
+    assert at[1] == [
+        *ends[0],
+        "block 1-4.attention norm",
+        "block 1-4.attention",
+        "block 1-4.attention residual",
+        "block 1-4.feed-forward norm",
+        "block 1-4.feed-forward",
+        "block 1-4.feed-forward residual",
+        *ends[1],
+    ]
+    _, alone = inspected("model.n_layer=1")
+    assert "block 1" in [row.full_name for row in folded(alone.rows, 0)]
+
+
+def test_every_operation_is_explained_and_no_other() -> None:
+    explained = set()
+    for settings in KINDS:
+        _, shapes = inspected(*settings)
+        for depth in (0, 1, 2):
+            explained |= {meaning(row.operation) for row in folded(shapes.rows, depth)}
+    assert explained == set(MEANINGS.values())
+
+
+@pytest.mark.parametrize("settings", [KINDS[0], KINDS[3], (*KINDS[1], "model.dropout=0.1")])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_costs_are_those_of_the_whole_batch(settings: tuple[str, ...], precision: str) -> None:
+    config = tiny_config(*settings, "train.batch_size=5", "train.optimizer=muon")
+    model = Transformer(config.model, 100)
+    inspect_shapes(model, [1], precision=precision)
+    spent = costs(model, config)
+    assert spent.activations == costs_module._saved_bytes(model, 5) > 0
+    n = model.parameter_count()
+    assert spent.weights == spent.gradients == (4 if precision == "fp32" else 6) * n
+    # Muon remembers one number for each in the blocks' matrices, AdamW two.
+    inner = sum(
+        p.numel()
+        for name, p in model.named_parameters()
+        if name.startswith("blocks.") and p.dim() == 2
+    )
+    assert spent.optimizer == 4 * (inner + 2 * (n - inner))
+    assert spent.cache == 2 * 2 * 16 * 24 * 4
+    assert spent.training_flops == 3 * spent.forward_flops
+    assert all(parameter.grad is None for parameter in model.parameters())
