@@ -46,10 +46,7 @@ def evaluate(
     folder = find_run(run)
     checkpoint = read_checkpoint(folder.to_use())
     what = file or "validation split"
-    if file is None:
-        ids, floor = _validation(folder, checkpoint)
-    else:
-        ids, floor = _text(file, checkpoint)
+    ids, floor = text_to_measure(file, folder, checkpoint, "attn evaluate FILE")
 
     from attn_cli.training.device import choose_device
     from attn_cli.training.evaluation import CharacterLosses
@@ -102,7 +99,26 @@ def evaluate(
     summary(f"perplexity  {evaluation.perplexity:.3f}")
 
 
-def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
+def text_to_measure(
+    file: str | None, folder: RunFolder, checkpoint: Checkpoint, command: str
+) -> tuple[Ids, float | None]:
+    """A text to measure a model on, and the floor under its loss where that is known.
+
+    Args:
+        file: Its name; None for the run's validation split.
+        folder: The run.
+        checkpoint: The model's.
+        command: What to type where the validation split is not there any more.
+
+    Raises:
+        TextError: It is not there, or cannot be used.
+    """
+    return _validation(folder, checkpoint, command) if file is None else _text(file, checkpoint)
+
+
+def _validation(
+    folder: RunFolder, checkpoint: Checkpoint, command: str
+) -> tuple[Ids, float | None]:
     """The run's validation split, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
     from attn_cli.runs.training_text import load_training_text
@@ -111,7 +127,7 @@ def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float |
     try:
         corpus = load_training_text(folder, checkpoint)
     except TextError as error:
-        raise TextError(error.message, "name a text to measure on: attn evaluate FILE") from None
+        raise TextError(error.message, f"name a text to measure on: {command}") from None
     return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
 
 

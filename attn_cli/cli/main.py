@@ -14,8 +14,14 @@ from attn_cli import __version__
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
 from attn_cli.cli.evaluate import evaluate
+from attn_cli.cli.explain import explain
+from attn_cli.cli.export import export
 from attn_cli.cli.generate import generate
+from attn_cli.cli.inspect_attention import inspect_attention
+from attn_cli.cli.inspect_heads import inspect_heads
+from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
+from attn_cli.cli.inspect_training import inspect_training
 from attn_cli.cli.runs import runs
 from attn_cli.cli.terminal import notice, visible_controls
 from attn_cli.cli.train import TrainCommand, train
@@ -35,7 +41,13 @@ app = typer.Typer(
 app.command(cls=TrainCommand)(train)
 app.command()(generate)
 app.command("inspect-shapes")(inspect_shapes)
+app.command()(explain)
+app.command("inspect-attention")(inspect_attention)
+app.command("inspect-heads")(inspect_heads)
+app.command("inspect-logits")(inspect_logits)
+app.command("inspect-training")(inspect_training)
 app.command()(evaluate)
+app.command()(export)
 app.command()(runs)
 app.command()(configs)
 app.add_typer(data_app, name="data")

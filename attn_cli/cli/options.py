@@ -20,3 +20,5 @@ ConfigOption = Annotated[
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")
 ]
+LayerOption = Annotated[int | None, typer.Option(min=1, help="One layer, from 1.")]
+HeadOption = Annotated[int | None, typer.Option(min=1, help="One head of a layer, from 1.")]

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.cli.terminal import harmless, notice, visible_controls
+from attn_cli.cli.terminal import harmless, notice
+from attn_cli.inspection.visible import visible
 
 if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy
     from attn_cli.generation.writer import Alternative, Sample, Writing
 
 MOST_COPY = 200  # characters of a copy that are shown
-VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
 
 
 class Teller:
@@ -84,7 +84,7 @@ def explanation(writing: Writing) -> Iterator[str]:
     yield ""
     yield "wrote   odds  the likeliest, after the controls"
     for char, odds, alternatives in writing.explained():
-        yield f"{_shown(char):5} {odds:6.1%}  " + "  ".join(map(_listed, alternatives))
+        yield f"{visible(char):5} {odds:6.1%}  " + "  ".join(map(_listed, alternatives))
 
 
 def sample_record(sample: Sample, copy: Copy | None) -> dict[str, Any]:
@@ -112,8 +112,4 @@ def tell_of_copies(copies: Sequence[Copy]) -> None:
 
 
 def _listed(alternative: Alternative) -> str:
-    return f"{_shown(alternative.char)} {alternative.odds:.1%}"
-
-
-def _shown(char: str) -> str:
-    return VISIBLE.get(char, visible_controls(char))
+    return f"{visible(alternative.char)} {alternative.odds:.1%}"

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from attn_cli.model.trace import Record, Trace
@@ -75,3 +77,10 @@ def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
     model.eval()
     model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
     return ForwardPass(model, tuple(ids), trace.records)
+
+
+def chosen_heads(weights: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:
+    """Some heads of all (L, H, T, T), by their numbers from 1: (layers, heads, T, T)."""
+    chosen = weights[layers.start - 1 : layers.stop - 1, heads.start - 1 : heads.stop - 1]
+    array: NDArray[np.float32] = chosen.float().cpu().numpy()
+    return array

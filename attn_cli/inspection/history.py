@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 import torch
 
+from attn_cli.errors import TextError
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.subject import TrainedSubject
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
+from attn_cli.runs.training_text import load_training_text
+
+FOLLOWED = 16  # characters of a text that is followed, where the user names none
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +61,23 @@ def snapshots(folder: RunFolder, ids: Sequence[int]) -> Iterator[Snapshot]:
             seen["logits"][-1].softmax(-1),
             folder.sample(step),
         )
+
+
+def moved(before: Snapshot, after: Snapshot) -> torch.Tensor:
+    """What share of each head's attention went elsewhere between two checkpoints, (L, H).
+
+    The total variation distance of two rows of weights, 0 for the same and 1 for none in
+    common, as a mean over the queries that have a choice.
+    """
+    distances = (after.weights - before.weights).abs().sum(dim=-1) / 2  # (L, H, T)
+    return distances[..., 1:].mean(dim=-1) if distances.shape[-1] > 1 else distances[..., 0]
+
+
+def text_to_follow(subject: TrainedSubject) -> tuple[int, ...]:
+    """The beginning of a run's validation text; where that is gone, of any text."""
+    try:
+        corpus = load_training_text(subject.folder, subject.checkpoint)
+    except TextError:
+        return subject.ids(None)
+    most = min(FOLLOWED, subject.model.config.block_size)
+    return tuple(corpus.validation[:most].tolist())

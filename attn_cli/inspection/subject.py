@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -58,6 +59,22 @@ class Subject:
                 f"give at most {most:,} {unit}s",
             )
         return tuple(ids) or (self.start_id,)
+
+    def numbers(self, what: Literal["layer", "head"], chosen: int | None) -> range:
+        """The numbers of the layers, or of a layer's heads, from 1; or only the chosen one.
+
+        Raises:
+            InputError: There is none of that number.
+        """
+        most = self.model.config.n_layer if what == "layer" else self.model.config.n_head
+        if chosen is None:
+            return range(1, most + 1)
+        if not 1 <= chosen <= most:
+            raise InputError(
+                f"--{what} {chosen}: the model has {most} {what}{'s' * (most > 1)}",
+                f"give a number from 1 to {most}, or leave it out",
+            )
+        return range(chosen, chosen + 1)
 
     def characters(self, ids: Sequence[int]) -> list[str]:
         """The symbol of each id."""

@@ -1,0 +1,119 @@
+"""`attn explain`: a lesson on attention, with the numbers of a real forward pass."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.options import ConfigOption, HeadOption, JsonOption, LayerOption, RunOption
+from attn_cli.cli.terminal import console, notice, result_json
+
+if TYPE_CHECKING:
+    from attn_cli.inspection.steps import Step
+    from attn_cli.inspection.subject import Subject
+
+FRESH = (
+    "This model has not been trained: its weights are small random numbers, and what its heads "
+    "look at has no meaning yet. The arithmetic is the same."
+)
+
+
+def explain(
+    text: Annotated[
+        str | None, typer.Argument(metavar="[TEXT]", help='What to follow; "Hello".')
+    ] = None,
+    run: RunOption = None,
+    config: ConfigOption = None,
+    tiny: Annotated[
+        bool,
+        typer.Option("--tiny", help="A model written by hand, to check with a calculator."),
+    ] = False,
+    layer: LayerOption = None,
+    head: HeadOption = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="All steps at once; otherwise Enter shows the next.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the lesson, which runs the model itself."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain attention, step by step, with a model's own numbers on a text.
+
+    From one real forward pass: of the newest run, of --run, of a --config with fresh weights,
+    or of the --tiny model. It follows the first head of the first layer, or --layer and --head.
+    """
+    from attn_cli.errors import InputError
+    from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.lesson.build import lesson
+    from attn_cli.inspection.subject import TrainedSubject, find_subject
+    from attn_cli.inspection.tiny import STORY, tiny_subject
+
+    if tiny and (run is not None or config is not None):
+        raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
+    subject = tiny_subject() if tiny else find_subject(run, config)
+    layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
+    ids = _tiny_ids(subject, text) if tiny else subject.ids(text)
+    steps = lesson(
+        forward_pass(subject.model, ids),
+        subject.tokenizer,
+        layer=layers.start - 1,
+        head=heads.start - 1,
+        foreword=STORY if tiny else "" if isinstance(subject, TrainedSubject) else FRESH,
+    )
+    if html is not None:
+        from attn_cli.cli.page_file import write_page
+
+        title = "Attention, step by step"
+        write_page(html, subject, ids, title=title, lesson=steps, as_json=as_json)
+        return
+    followed = "".join(subject.characters(ids))
+    if as_json:
+        from attn_cli.inspection.lesson.view import step_record
+
+        records = [step_record(step) for step in steps]
+        result_json({"origin": subject.origin, "text": followed, "steps": records})
+        return
+    notice(f"{subject.origin}, on {followed!r}")
+    _show(steps, at_once=show_all)
+
+
+def _tiny_ids(subject: Subject, text: str | None) -> tuple[int, ...]:
+    """The tiny model's text, its own when None; an error says what it knows."""
+    from attn_cli.errors import PromptError
+    from attn_cli.inspection.tiny import LETTERS, TEXT
+
+    try:
+        return subject.ids(TEXT if text is None else text)
+    except PromptError as error:
+        raise PromptError(
+            error.message, f"the tiny model knows only {', '.join(LETTERS)}"
+        ) from None
+
+
+def _show(steps: Sequence[Step], *, at_once: bool) -> None:
+    """The steps, one at a time where somebody can press Enter."""
+    from attn_cli.inspection.lesson.view import show_step
+
+    screen = console()
+    waits = not at_once and sys.stdin.isatty() and sys.stdout.isatty()
+    for number, step in enumerate(steps, start=1):
+        show_step(screen, step, number, len(steps))
+        if waits and number < len(steps) and not _next_is_wanted():
+            return
+
+
+def _next_is_wanted() -> bool:
+    """Waits for Enter; not for a reader who types q, or ends the input."""
+    try:
+        answer = input("Enter: the next step. q: the end. ")
+    except EOFError:
+        print()
+        return False
+    print()
+    return answer.strip().lower() not in ("q", "quit")

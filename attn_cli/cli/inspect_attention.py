@@ -1,0 +1,66 @@
+"""`attn inspect-attention`: who looks at whom, in every head, from a real forward pass."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attn_cli.cli.options import ConfigOption, HeadOption, JsonOption, LayerOption, RunOption
+from attn_cli.cli.terminal import console, notice, result_json
+
+
+def inspect_attention(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to send through.")],
+    run: RunOption = None,
+    config: ConfigOption = None,
+    layer: LayerOption = None,
+    head: HeadOption = None,
+    values: Annotated[
+        bool, typer.Option("--values", help="Numbers in place of shades, in hundredths.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page that shows all of it, and runs the model itself."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how much each character looks at which, in each head.
+
+    Each row is a character that looks, each column one that is looked at. All heads are shown
+    as small maps; one head, with --layer and --head, or with --values, is shown in full.
+    """
+    from attn_cli.inspection.attention_map import LargeMap, SmallMaps
+    from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
+    from attn_cli.inspection.subject import find_subject
+
+    subject = find_subject(run, config)
+    layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
+    ids = subject.ids(text)
+    characters = subject.characters(ids)
+    if html is not None:
+        from attn_cli.cli.page_file import write_page
+
+        write_page(html, subject, ids, as_json=as_json)
+        return
+    chosen = chosen_heads(forward_pass(subject.model, ids).weights, layers, heads)
+    if as_json:
+        result_json(
+            {
+                "origin": subject.origin,
+                "characters": characters,
+                "layers": list(layers),
+                "heads": list(heads),
+                "weights": chosen.astype(float).round(7).tolist(),
+            }
+        )
+        return
+    notice(f"{subject.origin}, on {text!r}")
+    if not values and chosen.shape[:2] != (1, 1):
+        console().print(SmallMaps(chosen, layers, heads))
+        return
+    for number, of_layer in zip(layers, chosen, strict=True):
+        for name, weights in zip(heads, of_layer, strict=True):
+            console().print(f"layer {number}, head {name}", style="bold")
+            console().print(LargeMap(weights, characters, values))

@@ -1,0 +1,87 @@
+"""A page that shows a model at work, written to a file of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.errors import InputError, RunError
+
+if TYPE_CHECKING:
+    from attn_cli.inspection.history import Snapshot
+    from attn_cli.inspection.steps import Step
+    from attn_cli.inspection.subject import Subject
+
+OWN = b'<meta name="generator" content="attn">'
+HEAD = 4096  # bytes of a page in which that stands
+
+
+def write_page(
+    path: Path,
+    subject: Subject,
+    ids: tuple[int, ...],
+    *,
+    title: str = "Inside a transformer",
+    lesson: Sequence[Step] = (),
+    play: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Writes the page, and says where it is.
+
+    Args:
+        path: The file; a page of attn that is there is replaced, nothing else is.
+        subject: The model that runs in the page.
+        ids: The text that it opens with.
+        title: Its heading.
+        lesson: Steps to read beside it.
+        play: Whether writing with the model comes first.
+        as_json: Whether to say it as JSON.
+
+    Raises:
+        InputError: Another file is there, or no file can be.
+        RunError: It cannot be written.
+    """
+    from attn_cli.inspection.ablation import ablate_heads
+    from attn_cli.inspection.history import snapshots
+    from attn_cli.inspection.page.build import PageContents, page
+    from attn_cli.inspection.subject import TrainedSubject
+    from attn_cli.runs.durable import write_whole
+
+    _require_own(path)
+    past: tuple[Snapshot, ...] = ()
+    shown = subject
+    if isinstance(subject, TrainedSubject):
+        past = tuple(snapshots(subject.folder, ids))
+        # A page is for sharing, and the folders around a run are nobody's business.
+        name = subject.folder.path.resolve().name
+        shown = replace(subject, origin=f"{name}, step {subject.checkpoint.state.step:,}")
+    ablations = ablate_heads(subject.model, ids)
+    html = page(PageContents(shown, ids, ablations, past, title, lesson, play)).encode()
+    assert OWN in html[:HEAD]
+    try:
+        write_whole(path, html)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}", "name another file") from None
+    if as_json:
+        result_json({"page": str(path), "bytes": len(html), "origin": subject.origin})
+        return
+    notice(f"{subject.origin}, {len(html):,} bytes; it opens in a browser, without a network")
+    result(str(path))
+
+
+def _require_own(path: Path) -> None:
+    """Makes sure that writing a page loses nothing that a user made."""
+    try:
+        with path.open("rb") as file:
+            if OWN in file.read(HEAD):
+                return
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent}", "make it first") from None
+        return
+    except OSError as error:
+        raise InputError(f"{path} is no file to write: {error.strerror}") from None
+    raise InputError(f"{path} is there and is no page of attn", "name another file")

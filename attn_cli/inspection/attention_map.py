@@ -1,0 +1,155 @@
+"""Attention drawn in a terminal: small maps of all heads, or one head in full.
+
+Shades, not colours, tell how much, so that they can be read on any background.
+
+Shapes: T time (characters), H heads, L layers; a map is (T, T), a row a query.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from attn_cli.inspection.paragraph import Paragraph
+from attn_cli.inspection.visible import visible
+
+Floats = NDArray[np.float32]
+
+# From which share on, a sign and its name where the terminal has only ASCII.
+SHADES = ((0.7, "█", "#"), (0.4, "▓", "x"), (0.2, "▒", "="), (0.05, "░", "-"), (0.0, "·", "."))
+MOST_CELLS = 32  # a side of a small map
+GAP = 3  # blanks between two small maps
+EARLIER = "…"  # heads the column that sums up what is left of those shown
+
+
+@dataclass(frozen=True, eq=False)
+class SmallMaps:
+    """All heads of some layers, side by side; a cell is the most of several where T is large.
+
+    Attributes:
+        weights: (L, H, T, T), each row's visible part summing to 1.
+        layers: The number of each layer, for people.
+        heads: The number of each head.
+    """
+
+    weights: Floats
+    layers: Sequence[int]
+    heads: Sequence[int]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        H, T = self.weights.shape[1:3]
+        bin_size = math.ceil(T / MOST_CELLS)
+        cells = math.ceil(T / bin_size)
+        wide = 2 if H * (2 * cells + GAP) <= options.max_width + GAP else 1
+        width = max(cells * wide, len("head 10"))
+        at_once = max(1, (options.max_width + GAP) // (width + GAP))
+        if bin_size > 1:
+            yield Paragraph(
+                f"Each cell is the largest weight among {bin_size} × {bin_size} characters.",
+                style="dim",
+            )
+        for layer, of_layer in zip(self.layers, self.weights, strict=True):
+            yield Text(f"layer {layer}", style="bold")
+            for first in range(0, H, at_once):
+                names = self.heads[first : first + at_once]
+                yield Text(_beside([f"head {name}".ljust(width) for name in names]))
+                drawn = [
+                    [line.ljust(width) for line in _small(head, bin_size, wide, options)]
+                    for head in of_layer[first : first + at_once]
+                ]
+                for lines in zip(*drawn, strict=True):
+                    yield Text(_beside(lines), no_wrap=True)
+        yield _legend(options)
+
+
+@dataclass(frozen=True, eq=False)
+class LargeMap:
+    """One head: queries downwards, keys across; the last of them where not all fit.
+
+    Attributes:
+        weights: (T, T).
+        characters: The symbol of each of the T characters.
+        numbers: Whether to write hundredths in place of shades.
+    """
+
+    weights: Floats
+    characters: Sequence[str]
+    numbers: bool
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        T = len(self.characters)
+        names = [_name(symbol, options) for symbol in self.characters]
+        across = max(map(cell_len, names))  # a Chinese character takes two columns
+        cell = max(across + 1, 4 if self.numbers else 2)
+        margin = max(across, len(str(T))) + 1
+        # With a column for what came before, if not all fit.
+        fitting = (options.max_width - margin) // cell
+        shown = T if fitting >= T else max(1, fitting - 1)
+        first = T - shown
+        heads = [EARLIER] * (first > 0) + names[first:]
+        yield Text(
+            " " * margin + "".join(set_cell_size(name, cell) for name in heads).rstrip(), "bold"
+        )
+        for query in range(first, T):
+            row = self.weights[query]
+            line = Text(set_cell_size(names[query], margin), style="bold", no_wrap=True)
+            values = [float(row[:first].sum())] * (first > 0) + row[first : query + 1].tolist()
+            line.append(
+                "".join(self._cell(each, cell, options) for each in values).rstrip(), "none"
+            )
+            yield line
+        if first:
+            yield Paragraph(
+                f"The last {shown} of {T} characters; {EARLIER} sums up the {first} before.",
+                style="dim",
+            )
+        if not self.numbers:
+            yield _legend(options)
+
+    def _cell(self, weight: float, size: int, options: ConsoleOptions) -> str:
+        if self.numbers:
+            hundredths = f"{weight:.2f}"
+            return (hundredths[1:] if hundredths[0] == "0" else hundredths[:3]).ljust(size)
+        return (2 * _shade(weight, options)).ljust(size)
+
+
+def _small(weights: Floats, bin_size: int, wide: int, options: ConsoleOptions) -> Iterator[str]:
+    """The lines of a small map; what a query cannot see is blank."""
+    T = len(weights)
+    for query in range(0, T, bin_size):
+        rows = weights[query : query + bin_size]
+        most = [
+            rows[:, key : key + bin_size].max()
+            for key in range(0, min(query + bin_size, T), bin_size)
+        ]
+        yield "".join(wide * _shade(float(weight), options) for weight in most)
+
+
+def _shade(weight: float, options: ConsoleOptions) -> str:
+    shade, plain = next((shade, plain) for least, shade, plain in SHADES if weight >= least)
+    return plain if options.ascii_only else shade
+
+
+def _legend(options: ConsoleOptions) -> Paragraph:
+    signs = [plain if options.ascii_only else shade for _, shade, plain in SHADES]
+    parts = [f"{signs[-1]} below {SHADES[-2][0]:g}"]
+    for place in range(len(SHADES) - 2, 0, -1):
+        parts.append(f"{signs[place]} to {SHADES[place - 1][0]:g}")
+    parts.append(f"{signs[0]} above")
+    return Paragraph("share of attention:  " + "  ".join(parts), style="dim")
+
+
+def _beside(parts: Sequence[str]) -> str:
+    return (" " * GAP).join(parts).rstrip()
+
+
+def _name(symbol: str, options: ConsoleOptions) -> str:
+    shown = visible(symbol)
+    return shown if not options.ascii_only or shown.isascii() else "_"

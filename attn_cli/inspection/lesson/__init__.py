@@ -1,0 +1,1 @@
+"""Attention explained in steps, with the numbers of one forward pass."""

@@ -1,0 +1,116 @@
+"""How `attn explain` shows a lesson: paragraphs, arithmetic and tables within a width."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.inspection.steps import Formula, Part, SideBySide, Step, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDEST = 88  # columns; longer lines of prose are hard to read
+INDENT = "  "
+GAP = 2  # columns between two columns of a table
+BETWEEN = 4  # and between two tables
+
+
+def show_step(console: Console, step: Step, number: int, count: int) -> None:
+    """A step with its heading, and an empty line after each part."""
+    from rich.text import Text
+
+    width = console.width
+    console.print(Text(f"{number}/{count}  {step.title}", style="bold cyan"))
+    console.print()
+    for part in step.parts:
+        if isinstance(part, str):
+            lines = [(line.plain, "") for line in Text(part).wrap(console, min(width, WIDEST))]
+        elif isinstance(part, Formula):
+            lines = [(2 * INDENT + line, "bold") for line in part.lines]
+        else:
+            lines = part_lines(part, width)
+        for line, style in lines:
+            console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+        console.print()
+
+
+def part_lines(part: Table | SideBySide, width: int) -> list[tuple[str, str]]:
+    """The lines of one or two tables, each with its style; two stand side by side if they fit."""
+    if isinstance(part, Table):
+        return list(_table_lines(part, width))
+    left = list(_table_lines(part.left, width))
+    right = list(_table_lines(part.right, width))
+    column = max(_width(line) for line, _ in left) + BETWEEN
+    if column + max(_width(line) for line, _ in right) > width or len(left) != len(right):
+        return [*left, ("", ""), *right]
+    return [
+        (_padded(one, column) + other, style)
+        for (one, style), (other, _) in zip(left, right, strict=True)
+    ]
+
+
+def _table_lines(table: Table, width: int) -> Iterator[tuple[str, str]]:
+    """A caption, headings, rows; columns that do not fit come below the others."""
+    yield INDENT + table.caption, "italic"
+    names = _column(("", *(name for name, _ in table.rows)), to_the_right=False)
+    cells = zip(*(cells for _, cells in table.rows), strict=True)
+    columns = [
+        _column((heading, *column), to_the_right=all(map(_is_number, column)))
+        for heading, column in zip(table.columns, cells, strict=True)
+    ]
+    for group in _groups(columns, width - _width(INDENT + names[0])):
+        for number, line in enumerate(zip(names, *group, strict=True)):
+            yield INDENT + (" " * GAP).join(line), "" if number else "dim"
+
+
+def _column(cells: Sequence[str], *, to_the_right: bool) -> list[str]:
+    """Cells of one width."""
+    width = max(map(_width, cells))
+    return [_padded(cell, width, to_the_right=to_the_right) for cell in cells]
+
+
+def _groups(columns: Sequence[list[str]], room: int) -> Iterator[list[list[str]]]:
+    """The columns that fit beside each other, one at least."""
+    group: list[list[str]] = []
+    used = 0
+    for column in columns:
+        used += GAP + _width(column[0])
+        if used > room and group:
+            yield group
+            group, used = [], GAP + _width(column[0])
+        group.append(column)
+    yield group
+
+
+def _is_number(cell: str) -> bool:
+    return cell.lstrip("-")[:1].isdigit() or cell in {"…", "∞", "-∞"}
+
+
+def _padded(text: str, width: int, *, to_the_right: bool = False) -> str:
+    """A text with blanks after it, or before it."""
+    blanks = " " * (width - _width(text))
+    return blanks + text if to_the_right else text + blanks
+
+
+def _width(text: str) -> int:
+    """The columns of a text; some characters take two, some none."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def step_record(step: Step) -> dict[str, Any]:
+    """A step as JSON has it."""
+    return {"title": step.title, "parts": [_part_record(part) for part in step.parts]}
+
+
+def _part_record(part: Part) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"kind": "text", "text": part}
+    if isinstance(part, Formula):
+        return {"kind": "formula"} | asdict(part)
+    if isinstance(part, Table):
+        return {"kind": "table"} | asdict(part)
+    return {"kind": "side by side"} | asdict(part)

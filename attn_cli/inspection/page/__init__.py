@@ -1,0 +1,1 @@
+"""One HTML file with a model that runs in it: no server, no network, no build step."""

@@ -1,0 +1,186 @@
+"""The page, put together: a template, styles and scripts, and the model as data.
+
+Everything is inline, and the page may load nothing else: its content security policy
+names the hashes of its own style and script. What came from a user stands in it only as
+JSON without a single "<", and reaches the screen as text.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from attn_cli.inspection.ablation import HeadAblation
+from attn_cli.inspection.history import Snapshot
+from attn_cli.inspection.page.payload import (
+    ablation_payload,
+    evenly,
+    model_payload,
+    snapshot_payload,
+)
+from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
+from attn_cli.inspection.subject import Subject
+
+FOLDER = Path(__file__).parent
+
+STYLES = ("theme", "layout", "parts", "views")
+# In the order in which one uses what another defines.
+SCRIPTS = (
+    "packing",
+    "vocabulary",
+    "arithmetic",
+    "model",
+    "forward",
+    "sampling",
+    "elements",
+    "palette",
+    "state",
+    "roving",
+    "text",
+    "thumbnails",
+    "heat",
+    "arcs",
+    "table",
+    "attention",
+    "row",
+    "vectors",
+    "next",
+    "writing",
+    "lens",
+    "ablation",
+    "history",
+    "keyboard",
+    "app",
+)
+
+LARGEST = 2_000_000  # bytes that a page keeps to by leaving out checkpoints
+MOST_SNAPSHOTS, FEWEST_SNAPSHOTS = 8, 2
+
+
+@dataclass(frozen=True, eq=False)
+class PageContents:
+    """What a page shows.
+
+    Attributes:
+        subject: The model that runs in the page.
+        ids: The text that it opens with, one character at least.
+        ablations: That text without each head; empty where the page should compute them.
+        snapshots: That text as earlier checkpoints saw it, the oldest first; may be empty.
+        title: The page's heading.
+        lesson: Steps to read beside it; may be empty.
+        play: Whether writing with the model comes first.
+    """
+
+    subject: Subject
+    ids: tuple[int, ...]
+    ablations: Sequence[HeadAblation]
+    snapshots: Sequence[Snapshot]
+    title: str
+    lesson: Sequence[Step] = ()
+    play: bool = False
+
+
+def page(contents: PageContents) -> str:
+    """The whole page, to be saved as UTF-8.
+
+    It stays below `LARGEST` by leaving out checkpoints, evenly, down to two; a model of
+    more than about half a million parameters makes it larger.
+    """
+    style = "\n".join(_source("styles", f"{name}.css") for name in STYLES)
+    script = "\n".join(_source("scripts", f"{name}.js") for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{script}\n}})();'
+    template = _environment().get_template("page.html")
+
+    def rendered(snapshots: Sequence[str]) -> str:
+        return template.render(
+            title=_encodable(contents.title),
+            lesson=contents.lesson,
+            play=contents.play,
+            style=Markup(style),
+            script=Markup(script),
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            payload=Markup(payload),
+            snapshots=Markup(f"[{','.join(snapshots)}]"),
+        )
+
+    payload = as_json(_payload(contents))
+    room = LARGEST - len(rendered(()).encode())
+    return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
+
+
+def as_json(value: object) -> str:
+    """JSON that can stand in a `<script>` element: no markup, no line separators, only ASCII."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":  # outside of strings JSON has none of these
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _payload(contents: PageContents) -> dict[str, Any]:
+    return {
+        **model_payload(contents.subject),
+        "ids": list(contents.ids),
+        "play": contents.play,
+        "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
+    }
+
+
+def _fitting(snapshots: Sequence[str], room: int) -> Sequence[str]:
+    """As many as there is room for, in bytes; the first and the last in any case."""
+    for count in range(MOST_SNAPSHOTS, FEWEST_SNAPSHOTS, -1):
+        chosen = evenly(snapshots, count)
+        if sum(map(len, chosen)) + count <= room:
+            return chosen
+    return evenly(snapshots, FEWEST_SNAPSHOTS)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    kinds: dict[str, type] = {"formula": Formula, "table": Table, "pair": SideBySide}
+    environment.tests |= {
+        name: lambda part, kind=kind: isinstance(part, kind) for name, kind in kinds.items()
+    }
+    environment.filters["worded"] = _worded
+    return environment
+
+
+def _worded(table: Table) -> set[int]:
+    """Which columns hold words, to be set from the left as words are."""
+    return {
+        column
+        for _, cells in table.rows
+        for column, cell in enumerate(cells)
+        if re.search(r"[^\W\d_]{3}", cell)
+    }
+
+
+def _source(*path: str) -> str:
+    """A style or a script without what only its own readers need: comments, indentation."""
+    lines = (line.strip() for line in FOLDER.joinpath(*path).read_text("utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls this style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _encodable(text: str) -> str:
+    """A text that UTF-8 can write: names from a command line may hold lone surrogates."""
+    return text.encode("utf-8", "replace").decode()

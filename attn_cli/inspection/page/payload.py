@@ -1,0 +1,107 @@
+"""What the page's script is given: the model, the text, and what was computed beforehand.
+
+Shapes: T time (characters), H heads, V vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from attn_cli.inspection.ablation import HeadAblation
+from attn_cli.inspection.history import Snapshot
+from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
+from attn_cli.inspection.subject import Subject
+from attn_cli.model.transformer import Transformer
+
+Item = TypeVar("Item")
+
+# Parameters up to which the weights travel as float32, which is exact: a megabyte of them.
+MOST_EXACT = 190_000
+# Bits a weight beyond that: as many as keep the default run's page below 2 MB. The few weights
+# of the embeddings and of the head err straight into the logits, and get more; those of the
+# queries and keys err into scores only, and need less.
+BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weight": 16}
+OTHER_BITS = 17
+
+
+def model_payload(subject: Subject) -> dict[str, Any]:
+    """The model and its vocabulary."""
+    model, tokenizer, sample = subject.model, subject.tokenizer, subject.config.sample
+    config = model.config
+    return {
+        "origin": subject.origin,
+        "parameters": model.parameter_count(),
+        "config": {
+            "block": config.block,
+            "position": config.position,
+            "n_layer": config.n_layer,
+            "n_head": config.n_head,
+            "n_embd": config.n_embd,
+            "n_inner": config.inner_width,
+            "block_size": config.block_size,
+            "rope_theta": config.rope_theta,
+            "eps": model.final_norm.eps,
+        },
+        "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
+        "start_id": subject.start_id,
+        "sample": {
+            "temperature": sample.temperature,
+            "top_k": sample.top_k,
+            "top_p": sample.top_p,
+        },
+        "weights": weights_payload(model),
+    }
+
+
+def weights_payload(model: Transformer) -> dict[str, Packed]:
+    """Every parameter by name; matrices as integers where there are many numbers."""
+    exact = model.parameter_count() <= MOST_EXACT
+    return {
+        name: packed(array) if exact or array.ndim == 1 else packed_rows(array, _bits(name))
+        for name, array in model.named_arrays().items()
+    }
+
+
+def _bits(name: str) -> int:
+    return next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)
+
+
+def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:
+    """One head taken away."""
+    return {
+        "layer": ablation.layer,
+        "head": ablation.head,
+        "loss_change": _finite(ablation.loss_change),
+        "next_odds": packed(ablation.next_odds.numpy(force=True)),
+    }
+
+
+def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
+    """One checkpoint; of its maps only what lies on and below the diagonal."""
+    T = snapshot.weights.shape[-1]
+    queries, keys = np.tril_indices(T)  # row by row
+    triangles = snapshot.weights.numpy(force=True)[:, :, queries, keys]  # (L, H, T (T + 1) / 2)
+    return {
+        "step": snapshot.step,
+        "val_loss": _finite(snapshot.val_loss),
+        "weights": packed_shares(triangles),
+        "losses": packed(snapshot.losses.numpy(force=True)),
+        "next_odds": packed(snapshot.next_odds.numpy(force=True)),
+        "sample": snapshot.sample,
+    }
+
+
+def evenly(items: Sequence[Item], count: int) -> Sequence[Item]:
+    """So many of them, the first and the last among them, at even distances."""
+    if len(items) <= count:
+        return items
+    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
+
+
+def _finite(loss: float | None) -> float | None:
+    """JSON has no other numbers."""
+    return loss if loss is not None and math.isfinite(loss) else None

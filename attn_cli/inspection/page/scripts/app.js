@@ -1,0 +1,96 @@
+// Everything put together, and `window.attn` for tests and for the curious.
+
+const data = JSON.parse(byId("payload").textContent);
+const snapshots = JSON.parse(byId("snapshots").textContent);
+const state = new State(data);
+const { model, vocabulary } = state;
+
+byId("model-line").textContent = [
+  data.origin,
+  `${data.parameters.toLocaleString("en")} parameters`,
+  `${counted(model.n_layer, "layer")} of ${counted(model.n_head, "head")}`,
+  `${model.n_embd} channels`,
+  `block ${model.block}, position ${model.position}`,
+].join(" · ");
+byId("page").hidden = false;
+
+textView(state);
+thumbnailsView(state);
+attentionView(state);
+rowView(state);
+nextView(state, data.play ? data.sample : { temperature: 1, top_k: null, top_p: null });
+writingView(state);
+lensView(state);
+ablationView(state, data.ablations);
+historyView(state, snapshots);
+keyboard(state);
+themeButton();
+watchWidth();
+
+state.watch(["text"], () => {
+  byId("speed").textContent = `The last one took ${number(state.milliseconds, 0)} ms.`;
+});
+state.backToFirst();
+
+function themeButton() {
+  const button = byId("theme-button");
+  const name = () => (button.textContent = theme === "dark" ? "Light theme" : "Dark theme");
+  const change = (to) => {
+    theme = to;
+    name();
+    state.tell("theme");
+  };
+  button.addEventListener("click", () => {
+    const other = theme === "dark" ? "light" : "dark";
+    document.documentElement.dataset.theme = other;
+    change(other);
+  });
+  prefersDark.addEventListener("change", ({ matches }) => {
+    if (!document.documentElement.dataset.theme) change(matches ? "dark" : "light");
+  });
+  name();
+}
+
+// What is drawn to the width of the page is drawn anew when that changes.
+function watchWidth() {
+  let width = document.documentElement.clientWidth;
+  window.addEventListener("resize", () => {
+    if (document.documentElement.clientWidth === width) return;
+    width = document.documentElement.clientWidth;
+    state.tell("width");
+  });
+}
+
+// A typed array of rows -> nested arrays.
+function nested(values, rows, columns) {
+  return Array.from({ length: rows }, (_, t) =>
+    Array.from(values.subarray(t * columns, (t + 1) * columns)),
+  );
+}
+
+window.attn = Object.freeze({
+  // The logits (T, V) of a text, or of ids, as nested arrays.
+  logits(textOrIds) {
+    const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
+    const pass = new Pass(model).read(ids.length ? ids.slice(-model.block_size) : [state.startId]);
+    return nested(pass.logits, pass.ids.length, vocabulary.size);
+  },
+  // The attention (L, H, T, T) of the text on the page.
+  weights() {
+    const T = state.ids.length;
+    return state.pass.layers.map((_, layer) =>
+      Array.from({ length: model.n_head }, (_, head) =>
+        Array.from({ length: T }, (_, t) =>
+          Array.from({ length: T }, (_, j) => (j <= t ? state.weight(t, j, layer, head) : 0)),
+        ),
+      ),
+    );
+  },
+  probabilities: (logits, controls) => Array.from(probabilities(logits, controls)),
+  encode: (text) => vocabulary.encode(text),
+  ids: () => Array.from(state.whole),
+  palettes,
+  luminance,
+  chosen: () => ({ layer: state.layer, head: state.head, query: state.query, key: state.key }),
+  milliseconds: () => state.milliseconds,
+});

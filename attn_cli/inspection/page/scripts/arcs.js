@@ -1,0 +1,109 @@
+// The line view of one head: an arc from each character back to those that it looks at.
+
+const ARC_STEP = { smallest: 12, largest: 34 }; // CSS pixels a character
+const HIGHEST = 300; // CSS pixels
+// Weights below these draw no arc.
+const FAINTEST = 0.04,
+  FAINTEST_CHOSEN = 0.005;
+
+function arcsView(state) {
+  const { vocabulary } = state,
+    box = byId("lines");
+  const canvas = element("canvas", {
+    role: "slider",
+    tabIndex: 0,
+    "aria-orientation": "horizontal",
+    "aria-valuemin": "1",
+    "aria-label": "The character that looks back",
+  });
+  box.append(canvas);
+  let step = ARC_STEP.largest;
+
+  function draw() {
+    if (box.hidden) return;
+    const T = state.ids.length,
+      style = getComputedStyle(box);
+    step = Math.max(
+      ARC_STEP.smallest,
+      Math.min(ARC_STEP.largest, Math.floor((box.clientWidth - 8) / T)),
+    );
+    const width = Math.max(T * step, 40);
+    const high = Math.min(HIGHEST, Math.max(60, longestArc() * step * 0.55 + 10));
+    const context = sizeCanvas(canvas, width, high + 34);
+    context.lineCap = "round";
+    for (let t = 0; t < T; t++) {
+      if (t !== state.query) drawArcs(context, t, high, style.getPropertyValue("--line"), FAINTEST);
+    }
+    drawArcs(context, state.query, high, style.getPropertyValue("--accent"), FAINTEST_CHOSEN);
+    drawCharacters(context, high, style);
+    canvas.setAttribute("aria-valuemax", T);
+    canvas.setAttribute("aria-valuenow", state.query + 1);
+    canvas.setAttribute("aria-valuetext", state.summary(state.query));
+  }
+
+  // How many characters the longest arc leads back that will be drawn.
+  function longestArc() {
+    let longest = 0;
+    for (let t = 0; t < state.ids.length; t++) {
+      const least = t === state.query ? FAINTEST_CHOSEN : FAINTEST;
+      for (let j = 0; j < t - longest; j++) if (state.weight(t, j) >= least) longest = t - j;
+    }
+    return longest;
+  }
+
+  function drawArcs(context, t, high, colour, least) {
+    const x = (place) => (place + 0.5) * step;
+    context.strokeStyle = context.fillStyle = colour;
+    for (let j = 0; j <= t; j++) {
+      const weight = state.weight(t, j);
+      if (weight < least) continue;
+      context.globalAlpha = Math.min(1, 0.12 + 0.88 * weight);
+      context.lineWidth = 0.75 + 5 * weight;
+      context.beginPath();
+      if (j === t) {
+        // A character that looks at itself: a dot, as large as the weight.
+        context.arc(x(t), high - 4, 1 + 4 * weight, 0, 2 * Math.PI);
+        context.fill();
+        continue;
+      }
+      const radius = (x(t) - x(j)) / 2,
+        height = Math.min(high - 8, radius * 1.1);
+      context.ellipse(x(j) + radius, high - 2, radius, height, 0, Math.PI, 2 * Math.PI);
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+
+  function drawCharacters(context, high, style) {
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    state.ids.forEach((id, t) => {
+      const chosen = t === state.query;
+      context.font = `${chosen ? 700 : 400} ${Math.min(16, step + 2)}px ${style.fontFamily}`;
+      context.fillStyle = style.getPropertyValue(chosen ? "--accent" : "--ink");
+      context.fillText(vocabulary.shown(id), (t + 0.5) * step, high + 16, step);
+    });
+  }
+
+  function under(event) {
+    const t = Math.floor((event.clientX - canvas.getBoundingClientRect().left) / step);
+    return t >= 0 && t < state.ids.length ? t : null;
+  }
+
+  canvas.addEventListener("click", (event) => {
+    const t = under(event);
+    if (t !== null) state.choose({ query: t });
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const t = stepped(event, state.query, state.ids.length);
+    if (t === null) return;
+    event.preventDefault();
+    state.choose({ query: t });
+    const left = t * step;
+    if (left < box.scrollLeft || left + step > box.scrollLeft + box.clientWidth) {
+      box.scrollLeft = left - box.clientWidth / 2;
+    }
+  });
+
+  state.watch(["text", "head", "query", "theme", "view", "width"], draw);
+}

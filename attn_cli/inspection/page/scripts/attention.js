@@ -1,0 +1,34 @@
+// What the three views of one head have in common: the title, the switch, the sentence.
+
+function attentionView(state) {
+  const boxes = { map: byId("map"), lines: byId("lines"), table: byId("weights-table") };
+  const help = {
+    map: Array.from(byId("map-help").childNodes),
+    lines: ["Left and right choose the character that looks back; a dot is a look at itself."],
+    table: ["Arrows scroll the table."],
+  };
+
+  for (const choice of document.getElementsByName("view")) {
+    choice.addEventListener("change", () => state.show(choice.value));
+  }
+
+  heatView(state);
+  arcsView(state);
+  tableView(state);
+
+  state.watch(["view"], () => {
+    for (const choice of document.getElementsByName("view"))
+      choice.checked = choice.value === state.view;
+    byId("map-help").replaceChildren(...help[state.view]);
+  });
+  state.watch(["text", "head", "query", "key", "hover"], () => {
+    byId("map-title").textContent = `Layer ${state.layer + 1}, head ${state.head + 1}`;
+    const { query, key } = state.hovered ?? state;
+    byId("map-readout").textContent = `${state.sentence(query, key)}.`;
+  });
+
+  // The boxes are shown and hidden before anything is drawn in them: they have a width then.
+  state.beforeView = (view) => {
+    for (const [name, box] of Object.entries(boxes)) box.hidden = name !== view;
+  };
+}

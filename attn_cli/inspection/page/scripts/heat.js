@@ -1,0 +1,162 @@
+// The large map of one head: queries down, keys across.
+//
+// The shades are a canvas; above it lies a grid for the keyboard and for screen readers. It
+// holds the row of the chosen query only, with `aria-rowcount` for the others: 32,896 cells at
+// 256 characters would make a page slow that has to answer while one types.
+
+const LARGEST_CELL = 28,
+  SMALLEST_CELL = 9,
+  SMALLEST_WITHOUT_LABELS = 5; // CSS pixels
+const LABELS = 22; // CSS pixels beside and above the cells
+
+function heatView(state) {
+  const { vocabulary } = state,
+    box = byId("map"),
+    grid = byId("map-grid");
+  const row = element("div", { role: "row", className: "map-row" });
+  const hovered = element("div", { className: "map-hover", "aria-hidden": "true", hidden: true });
+  grid.append(row, hovered);
+  const pixels = document.createElement("canvas"); // one a cell, where cells are small
+  let size = LARGEST_CELL;
+
+  function draw() {
+    if (box.hidden) return;
+    const T = state.ids.length,
+      smallest = T > 128 ? SMALLEST_WITHOUT_LABELS : SMALLEST_CELL;
+    const room = Math.floor((box.clientWidth - LABELS - 4) / T);
+    size = Math.max(smallest, Math.min(LARGEST_CELL, room));
+    const context = sizeCanvas(byId("map-cells"), T * size, T * size);
+    if (size < SMALLEST_CELL) {
+      drawPixels(pixels, T, (t, j) => state.weight(t, j));
+      context.imageSmoothingEnabled = false;
+      context.drawImage(pixels, 0, 0, T * size, T * size);
+    } else drawCells(context, T);
+    grid.setAttribute("aria-rowcount", T);
+    grid.setAttribute("aria-colcount", T);
+    mark();
+  }
+
+  function drawCells(context, T) {
+    for (let t = 0; t < T; t++) {
+      for (let j = 0; j <= t; j++) {
+        context.fillStyle = styles[theme][shadeOf(SCALES.weight.place(state.weight(t, j)))].ground;
+        context.fillRect(j * size, t * size, size - 1, size - 1);
+      }
+    }
+  }
+
+  function mark() {
+    if (box.hidden) return;
+    drawLabels(byId("map-columns"), true);
+    drawLabels(byId("map-rows"), false);
+    drawRow();
+  }
+
+  function drawLabels(canvas, across) {
+    const T = state.ids.length,
+      [width, height] = across ? [T * size, LABELS] : [LABELS, T * size];
+    const context = sizeCanvas(canvas, width, height),
+      style = getComputedStyle(box);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const chosen = across ? state.key : state.query;
+    // Where cells are too small for all labels, only the chosen one is named.
+    for (let t = 0; t < T; t++) {
+      if (size < SMALLEST_CELL && t !== chosen) continue;
+      const symbol = vocabulary.shown(state.ids[t]),
+        middle = (t + 0.5) * size;
+      context.font = `${t === chosen ? 700 : 400} ${Math.max(8, Math.min(13, size - 1))}px ${style.fontFamily}`;
+      context.fillStyle = style.getPropertyValue(t === chosen ? "--accent" : "--ink");
+      context.fillText(
+        symbol,
+        across ? middle : LABELS / 2,
+        across ? LABELS / 2 : middle,
+        Math.max(9, size, LABELS - 4),
+      );
+    }
+  }
+
+  function drawRow() {
+    const { query, key } = state,
+      focused = grid.contains(document.activeElement);
+    row.setAttribute("aria-rowindex", query + 1);
+    row.style.top = `${query * size}px`;
+    row.style.width = `${(query + 1) * size}px`;
+    row.style.height = `${size}px`;
+    while (row.children.length > query + 1) row.lastChild.remove();
+    while (row.children.length < query + 1) row.append(element("span", { role: "gridcell" }));
+    Array.from(row.children).forEach((cell, j) => {
+      cell.style.left = `${j * size}px`;
+      cell.style.width = cell.style.height = `${size}px`;
+      cell.tabIndex = j === key ? 0 : -1;
+      cell.setAttribute("aria-colindex", j + 1);
+      cell.setAttribute("aria-selected", j === key);
+      cell.setAttribute("aria-label", state.sentence(query, j));
+    });
+    if (!focused) return;
+    row.children[key].focus({ preventScroll: true });
+    row.children[key].scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  // Scrolls the map's own box, never the page.
+  function keepInView() {
+    const left = state.key * size,
+      top = state.query * size;
+    const wide = box.clientWidth - LABELS,
+      high = box.clientHeight - LABELS;
+    if (left < box.scrollLeft) box.scrollLeft = left;
+    if (left + size > box.scrollLeft + wide) box.scrollLeft = left + size - wide;
+    if (top < box.scrollTop) box.scrollTop = top;
+    if (top + size > box.scrollTop + high) box.scrollTop = top + size - high;
+  }
+
+  grid.addEventListener("keydown", (event) => {
+    const { query, key, ids } = state,
+      last = ids.length - 1;
+    if (event.altKey || event.metaKey) return;
+    const lead = {
+      ArrowUp: () => ({ query: Math.max(0, query - 1), key }),
+      ArrowDown: () => ({ query: Math.min(last, query + 1), key }),
+      ArrowLeft: () => ({ key: Math.max(0, key - 1) }),
+      ArrowRight: () => ({ key: Math.min(query, key + 1) }),
+      Home: () => (event.ctrlKey ? { query: 0, key: 0 } : { key: 0 }),
+      End: () => (event.ctrlKey ? { query: last, key: last } : { key: query }),
+    }[event.key];
+    if (!lead) return;
+    event.preventDefault();
+    state.choose(lead());
+  });
+
+  function cellUnder(event) {
+    const place = grid.getBoundingClientRect();
+    const key = Math.floor((event.clientX - place.left) / size);
+    const query = Math.floor((event.clientY - place.top) / size);
+    return query < state.ids.length && key >= 0 && key <= query ? { query, key } : null;
+  }
+
+  grid.addEventListener("pointermove", (event) => {
+    const cell = cellUnder(event);
+    hovered.hidden = cell === null;
+    state.hover(cell);
+    if (cell === null) return;
+    hovered.style.left = `${cell.key * size}px`;
+    hovered.style.top = `${cell.query * size}px`;
+    hovered.style.width = hovered.style.height = `${size}px`;
+  });
+  grid.addEventListener("pointerleave", () => {
+    hovered.hidden = true;
+    state.hover(null);
+  });
+  grid.addEventListener("click", (event) => {
+    const cell = cellUnder(event);
+    if (!cell) return;
+    state.choose(cell);
+    row.children[cell.key].focus({ preventScroll: true });
+  });
+
+  state.watch(["text", "head", "theme", "view", "width"], draw);
+  state.watch(["query", "key"], () => {
+    mark();
+    keepInView();
+  });
+}

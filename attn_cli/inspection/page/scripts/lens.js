@@ -1,0 +1,153 @@
+// The logit lens (nostalgebraist 2020): what each layer would guess at each character.
+
+const LENS_BARS = 4;
+
+function lensView(state) {
+  const { vocabulary, model } = state,
+    V = vocabulary.size,
+    box = byId("lens-grid");
+  const levels = Array.from({ length: model.n_layer + 1 }, (_, i) => model.n_layer - i); // last first
+  const levelName = (level) => (level === 0 ? "embedding" : `layer ${level}`);
+  let focusedLevel = model.n_layer,
+    table = null;
+
+  const oddsAt = (level, t) => probabilities(state.pass.lens(level).subarray(t * V, (t + 1) * V));
+
+  function draw() {
+    const heads = state.ids.map((id, t) =>
+      element("th", { scope: "col", title: state.name(t) }, vocabulary.shown(id)),
+    );
+    table = element(
+      "table",
+      { className: "lens", role: "grid", "aria-labelledby": "lens-title" },
+      element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "after"), ...heads)),
+      element(
+        "tbody",
+        {},
+        ...levels.map((level) =>
+          element(
+            "tr",
+            {},
+            element("th", { scope: "row" }, levelName(level)),
+            ...state.ids.map((_, t) => cellAt(level, t)),
+          ),
+        ),
+      ),
+    );
+    box.replaceChildren(table);
+    drawLegend(byId("lens-legend"), "chance");
+    mark();
+  }
+
+  function cellAt(level, t) {
+    const odds = oddsAt(level, t),
+      best = odds.indexOf(Math.max(...odds));
+    const cell = element("td", { role: "gridcell" }, vocabulary.shown(best));
+    paint(cell, odds[best]);
+    cell.setAttribute(
+      "aria-label",
+      `${levelName(level)}, ${state.name(t)}: ${vocabulary.named(best)} ${percent(odds[best])}`,
+    );
+    return cell;
+  }
+
+  function cell(level, t) {
+    return table.tBodies[0].rows[levels.indexOf(level)].cells[t + 1];
+  }
+
+  function mark() {
+    const focused = table.contains(document.activeElement);
+    for (const old of table.querySelectorAll(".chosen")) old.classList.remove("chosen");
+    for (const old of table.querySelectorAll("[tabindex='0']")) old.tabIndex = -1;
+    table.tHead.rows[0].cells[state.query + 1].classList.add("chosen");
+    levels.forEach((level) => cell(level, state.query).classList.add("chosen"));
+    const here = cell(focusedLevel, state.query);
+    here.tabIndex = 0;
+    if (focused) here.focus();
+    keepInView(here);
+    tell();
+    byId("lens-detail").replaceChildren(...levels.slice().reverse().map(detail));
+  }
+
+  // Scrolls the table's own box, never the page.
+  function keepInView(here) {
+    const names = table.tHead.rows[0].cells[0].offsetWidth,
+      left = here.offsetLeft;
+    if (left - names < box.scrollLeft) box.scrollLeft = left - names;
+    const right = left + here.offsetWidth - box.clientWidth;
+    if (right > box.scrollLeft) box.scrollLeft = right;
+  }
+
+  function trueNext() {
+    return state.query + 1 < state.ids.length ? state.ids[state.query + 1] : null;
+  }
+
+  function tell() {
+    const odds = oddsAt(focusedLevel, state.query),
+      best = ranked(odds)[0],
+      next = trueNext();
+    const ending =
+      next === null
+        ? "The text ends here."
+        : `Then comes ${vocabulary.named(next)}: ${bits(state.pass.surprise(state.query + 1, focusedLevel))}.`;
+    byId("lens-readout").textContent =
+      `After ${state.name(state.query)}, ${levelName(focusedLevel)} guesses ${vocabulary.named(best)} with ${percent(odds[best])}. ${ending}`;
+  }
+
+  // The likeliest characters of one layer at the chosen place, and the true one's surprise.
+  function detail(level) {
+    const odds = oddsAt(level, state.query),
+      next = trueNext(),
+      list = element("ol", { className: "bars" });
+    drawBars(
+      list,
+      vocabulary,
+      ranked(odds)
+        .slice(0, LENS_BARS)
+        .map((id) => ({ id, own: 0, kept: odds[id], marked: id === next })),
+    );
+    return element(
+      "div",
+      {},
+      element("h3", {}, levelName(level)),
+      list,
+      element(
+        "p",
+        { className: "quiet small" },
+        next === null
+          ? ""
+          : `${vocabulary.shown(next)} comes: ${bits(state.pass.surprise(state.query + 1, level))}`,
+      ),
+    );
+  }
+
+  function placeOf(target) {
+    const found = target.closest("[role=gridcell]");
+    if (!found) return null;
+    return { level: levels[found.parentElement.sectionRowIndex], query: found.cellIndex - 1 };
+  }
+
+  function choose({ level, query }) {
+    focusedLevel = level;
+    if (query === state.query) mark();
+    else state.choose({ query });
+  }
+
+  box.addEventListener("click", (event) => {
+    const place = placeOf(event.target);
+    if (!place) return;
+    choose(place);
+    cell(place.level, place.query).focus();
+  });
+  box.addEventListener("keydown", (event) => {
+    const columns = state.ids.length,
+      at = levels.indexOf(focusedLevel) * columns + state.query;
+    const place = stepped(event, at, levels.length * columns, columns);
+    if (place === null) return;
+    event.preventDefault();
+    choose({ level: levels[Math.floor(place / columns)], query: place % columns });
+  });
+
+  state.watch(["text", "theme"], draw);
+  state.watch(["query"], mark);
+}

@@ -1,0 +1,22 @@
+// All heads at a glance: one small map each.
+
+function fillWithCanvas(button) {
+  if (!button.firstChild) button.append(element("canvas", { "aria-hidden": "true" }));
+  return button.firstChild;
+}
+
+function thumbnailsView(state) {
+  const grid = new HeadGrid(byId("thumbnails"), state.model, {
+    choose: (layer, head) => state.choose({ layer, head }),
+    fill: (button, layer, head) =>
+      drawPixels(fillWithCanvas(button), state.ids.length, (t, j) =>
+        state.weight(t, j, layer, head),
+      ),
+    describe: (layer, head) => `Layer ${layer + 1}, head ${head + 1}`,
+  });
+  state.watch(["text", "theme"], () => {
+    grid.draw(state.layer, state.head);
+    drawLegend(byId("attention-legend"), "weight");
+  });
+  state.watch(["head"], () => grid.mark(state.layer, state.head));
+}

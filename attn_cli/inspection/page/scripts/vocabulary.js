@@ -1,0 +1,68 @@
+// Text to ids and back, and how a single id is shown.
+
+const PICTURES = { " ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌", "\r": "␍", "\v": "␋" };
+const NAMES = {
+  " ": "space",
+  "\n": "newline",
+  "\t": "tab",
+  "\f": "form feed",
+  "\r": "carriage return",
+  "\v": "vertical tab",
+};
+
+class Vocabulary {
+  constructor({ kind, symbols }) {
+    this.bytes = kind === "bytes";
+    this.kind = kind;
+    this.unit = this.bytes ? "byte" : "character";
+    this.symbols = symbols;
+    this.size = symbols.length;
+    this.idOf = new Map(symbols.map((symbol, id) => [symbol, id]));
+  }
+
+  // A text -> its ids, and each character that has none with its position, counted from 1.
+  encode(text) {
+    const ids = [],
+      outside = [];
+    const utf8 = new TextEncoder();
+    let position = 0;
+    for (const character of text) {
+      position += 1;
+      const code = character.codePointAt(0);
+      if (this.bytes && (code < 0xd800 || code > 0xdfff)) {
+        for (const byte of utf8.encode(character)) ids.push(byte);
+      } else if (!this.bytes && this.idOf.has(character)) ids.push(this.idOf.get(character));
+      else outside.push({ character, position });
+    }
+    return { ids, outside };
+  }
+
+  decode(ids) {
+    if (this.bytes)
+      return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(ids));
+    return ids.map((id) => this.symbols[id]).join("");
+  }
+
+  // One id as something to see: blanks by a picture, a byte beyond ASCII by its two digits.
+  shown(id) {
+    const symbol = this.symbols[id];
+    if (this.bytes && id > 127) return id.toString(16);
+    if (symbol in PICTURES) return PICTURES[symbol];
+    const code = symbol.codePointAt(0);
+    if (code < 32) return String.fromCodePoint(0x2400 + code); // the pictures of controls
+    if (/^\p{M}/u.test(symbol)) return "◌" + symbol; // a mark needs something to sit on
+    return /^[\p{C}\p{Z}]/u.test(symbol) ? "U+" + code.toString(16).toUpperCase() : symbol;
+  }
+
+  // One id in a sentence that may be read aloud.
+  named(id) {
+    const symbol = this.symbols[id];
+    if (this.bytes && id > 127) return `byte ${id.toString(16)}`;
+    return NAMES[symbol] ?? `‘${this.shown(id)}’`;
+  }
+}
+
+// "3 characters", "1 character".
+function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,90 @@
+"""How the page looks: widths, themes, the palette, motion, and without JavaScript."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from attn_cli.inspection.steps import Formula, Step, Table
+from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.text.tokenizer import bytes_tokenizer
+from tests.browser.conftest import contents, random_subject
+from tests.conftest import Trained
+
+pytestmark = pytest.mark.browser
+
+SMALL = ("model.n_layer=2", "model.n_embd=24", "model.n_head=6", "model.block_size=64")
+
+
+@pytest.fixture(scope="module")
+def tiny(trained: Trained) -> TrainedSubject:
+    return trained_subject(trained.run.path)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("view", ["map", "lines", "table"])
+def test_no_part_is_wider_than_the_page(
+    view: str, width: int, theme: str, opened: Callable[..., Any]
+) -> None:
+    subject = random_subject(*SMALL, tokenizer=bytes_tokenizer())
+    table = Table("numbers", tuple("abcdefgh"), (("row", ("−0.12345",) * 8),))
+    lesson = [Step("Numbers", ("word " * 50, Formula(("0.5 × 0.25 + " * 20,)), table))]
+    page = opened(contents(subject, "x" * 64, lesson=lesson), width=width, color_scheme=theme)
+    page.page.check(f"[name=view][value={view}]", force=True)
+    page.page.click("text=Show all 64 keys")
+    for element in ("document.documentElement", "document.body"):
+        wider = page.run(f"() => {element}.scrollWidth - {element}.clientWidth")
+        assert wider <= 0
+
+
+def test_the_palette_changes_in_one_direction_in_both_themes(
+    tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox"), color_scheme="dark")
+    light, dark = page.run(
+        "() => ['light', 'dark'].map((theme) => attn.palettes[theme].map(attn.luminance))"
+    )
+    # Whole numbers of red, green and blue leave neighbours equal here and there.
+    assert all(a >= b - 2e-3 for a, b in pairwise(light))
+    assert all(a <= b + 2e-3 for a, b in pairwise(dark))
+    assert light[0] > 0.85 > 0.05 > light[-1]
+    assert dark[-1] > 0.8 > 0.05 > dark[0]
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(
+    tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox"), color_scheme="dark")
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    cell = (
+        "() => getComputedStyle(document.querySelectorAll('#surprise-strip span')[2])"
+        ".backgroundColor"
+    )
+    dark = page.run(ground), page.run(cell)
+    page.page.click("#theme-button")
+    light = page.run(ground), page.run(cell)
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+    page.page.click("#theme-button")
+    assert (page.run(ground), page.run(cell)) == dark
+
+
+def test_nothing_moves_where_less_motion_is_wished(
+    tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    duration = "() => getComputedStyle(document.querySelector('.bars i')).transitionDuration"
+    still = opened(contents(tiny, "The fox"), reduced_motion="reduce")
+    assert still.run(duration) == "0s"
+    moving = opened(contents(tiny, "The fox"), reduced_motion="no-preference")
+    assert moving.run(duration) == "0.12s"
+
+
+def test_without_javascript_the_page_says_so(
+    tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox"), java_script_enabled=False)
+    assert "needs JavaScript" in page.page.inner_text("body")

@@ -1,0 +1,289 @@
+"""`attn explain` as a user calls it, and at a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.lesson.build import lesson
+from attn_cli.inspection.lesson.view import part_lines, show_step
+from attn_cli.inspection.steps import SideBySide, Table
+from attn_cli.inspection.tiny import tiny_subject
+from tests.conftest import Outcome, Trained, train_in
+
+Attn = Callable[..., Outcome]
+
+DEADLINE = 60.0  # seconds; a session answers in milliseconds
+PROMPT = "Enter: the next step. q: the end. "
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^\d+/\d+  (.+)$", text, re.MULTILINE)
+
+
+def test_all_steps_where_nobody_can_press_enter(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path)
+    outcome = attn("explain", "The fox", *at)
+    assert outcome.code == 0
+    assert outcome.out == attn("explain", "The fox", *at, "--all").out
+    told = headings(outcome.out)
+    assert told[0] == "What comes next?"
+    assert told[-1] == "Where the weights come from"
+    assert len(told) == len(set(told)) == int(outcome.out.partition("/")[2].split()[0])
+    order = ["From characters to ids", "Embeddings", "Positions", "Query, key and value",
+             "One score, by hand", "Scaled", "The mask", "Softmax, by hand",
+             "With the mask, and without", "The mix of values", "The other heads",
+             "Merge and projection", "Added to the stream", "Feed-forward", "Logits",
+             "Sampling"]  # fmt: skip
+    assert [title for title in told if title in order] == order
+    assert "on 'The fox'" in outcome.err
+    assert "\x1b" not in outcome.out
+    assert all(line == line.rstrip() for line in outcome.out.splitlines())
+
+
+def test_for_programs(attn: Attn, trained: Trained) -> None:
+    whole = attn("explain", "The fox", "--run", trained.run.path, "--json").json
+    assert whole["text"] == "The fox"
+    assert str(trained.run.path) in whole["origin"]
+    kinds = {part["kind"] for step in whole["steps"] for part in step["parts"]}
+    assert kinds == {"text", "formula", "table", "side by side"}
+    (both,) = [
+        part for step in whole["steps"] for part in step["parts"] if part["kind"] == "side by side"
+    ]
+    assert both["left"]["columns"] == list("The␣fox")
+    assert both["left"]["rows"][0][0] == "0 T"
+
+
+def test_layer_and_head(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path)
+    second = attn("explain", "The", *at, "--layer", "2", "--head", "3").out
+    assert "followed in layer 2 of 2, head 3 of 3" in second
+    assert "Layer 1 has already done" in second
+    assert "queries of head 3, (T, D) = (3, 8)" in second
+    first = attn("explain", "The", *at).out
+    assert first == attn("explain", "The", *at, "--layer", "1", "--head", "1").out != second
+
+
+def test_tiny(attn: Attn) -> None:
+    outcome = attn("explain", "--tiny")
+    assert "the tiny model, on 'mama'" in outcome.err
+    assert "This model was not trained" in outcome.out
+    assert "‘m’ is hit from 0 to 0.7" in outcome.out
+    assert "‘p’ is hit from 0 to 0.7" in attn("explain", "--tiny", "papa").out
+
+
+@pytest.mark.parametrize("config", ["lesson", "tales"])
+def test_fresh_weights_are_said_to_be_fresh(attn: Attn, config: str) -> None:
+    outcome = attn("explain", "--config", config)
+    assert "has not been trained" in outcome.out
+    assert f"config {config}, fresh weights, on 'Hello'" in outcome.err
+    assert outcome.out == attn("explain", "Hello", "--config", config).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["Hello" * 6, "--config", "lesson"], "has 30 characters, and the model sees at most 25"),
+        (["mamam", "--tiny"], "has 5 characters, and the model sees at most 4"),
+        (["maz", "--tiny"], "'z' at position 3\n  the tiny model knows only a, b, m, p"),
+        (["é", "--config", "lesson"], "'é' at position 1"),
+        (["--config", "lesson", "--layer", "2"], "--layer 2: the model has 1 layer\n"),
+        (["--config", "lesson", "--head", "3"], "--head 3: the model has 2 heads\n"),
+        (["--config", "lesson", "--head", "0"], "--head"),
+        (["--tiny", "--run", "runs/x"], "--tiny is a model of its own"),
+        (["--tiny", "--config", "lesson"], "--tiny is a model of its own"),
+        (["--run", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_explained(attn: Attn, arguments: list[str], said: str) -> None:
+    outcome = attn("explain", *arguments)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert outcome.out == ""
+    assert len(outcome.err.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ["model.block=qwen3", "model.position=rope", "data.tokenizer=bytes"],
+        ["model.position=none", "model.n_head=1", "data.tokenizer=corpus"],
+        ["model.position=sinusoidal", "model.bias=true"],
+    ],
+    ids=["qwen3", "none", "sinusoidal"],
+)
+def test_every_kind_of_run(
+    attn: Attn, verse_file: Path, tmp_path: Path, settings: list[str]
+) -> None:
+    train_in(tmp_path / "run", verse_file, "train.steps=2", *settings)
+    for text in ("T", "The owl met the "):
+        outcome = attn("explain", text, "--run", tmp_path / "run")
+        assert outcome.code == 0, outcome.err
+    if "data.tokenizer=bytes" in settings:
+        assert "\\xc3" in attn("explain", "é", "--run", tmp_path / "run").out
+
+
+def test_an_empty_text_is_what_a_text_begins_after(attn: Attn) -> None:
+    assert "0 ␌  99" in attn("explain", "", "--config", "lesson").out
+
+
+def test_the_page(attn: Attn, tmp_path: Path) -> None:
+    outcome = attn("explain", "--tiny", "--html", tmp_path / "lesson.html")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"{tmp_path / 'lesson.html'}\n"
+    page = (tmp_path / "lesson.html").read_text(encoding="utf-8")
+    assert "With the mask, and without" in page
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+class TestAtATerminal:
+    @pytest.fixture
+    def reader(self, tmp_path: Path) -> Iterator[Reader]:
+        reader = Reader(tmp_path)
+        yield reader
+        reader.close()
+
+    def test_enter_shows_the_next_step(self, reader: Reader) -> None:
+        seen = reader.until(PROMPT)
+        assert headings(seen) == ["What comes next?"]
+        reader.type("\n")
+        assert headings(reader.until(PROMPT)) == ["From characters to ids"]
+        for _ in range(22):
+            reader.type("\n")
+            reader.until("\n")
+        assert "Where the weights come from" in reader.rest()
+        assert reader.code() == 0
+
+    @pytest.mark.parametrize(("keys", "code"), [("q\n", 0), ("\x04", 0), ("\x03", 130)])
+    def test_it_ends_quietly(self, reader: Reader, keys: str, code: int) -> None:
+        reader.until(PROMPT)
+        reader.type(keys)
+        left = reader.rest()
+        assert "From characters" not in left
+        assert "Traceback" not in left
+        assert reader.code() == code
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+@pytest.mark.parametrize("colour", [True, False])
+def test_it_fits_a_terminal(width: int, colour: bool) -> None:
+    subject = tiny_subject()
+    steps = lesson(forward_pass(subject.model, subject.ids("mama")), subject.tokenizer)
+    screen = Console(
+        file=io.StringIO(), width=width, force_terminal=True, color_system="standard",
+        no_color=not colour, highlight=False, markup=False,
+    )  # fmt: skip
+    for number, step in enumerate(steps, start=1):
+        show_step(screen, step, number, len(steps))
+    shown = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert bool(re.search(r"\x1b\[[0-9;]*3\dm", shown)) == colour
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert headings(plain) == [step.title for step in steps]
+    assert plain.count("0.02") > 4
+    # Captions and arithmetic are set as they are, and wrapped by a narrower terminal itself.
+    rows = [line for line in plain.splitlines() if re.match(r"  \d [abmp] |  \d  +\S", line)]
+    assert max(map(len, rows)) <= width
+    if width >= 80:
+        assert max(map(len, plain.splitlines())) <= width
+
+
+def test_two_tables_stand_side_by_side_where_they_fit() -> None:
+    table = Table("left", ("a", "b"), (("x", ("1.00", "0.00")), ("yy", ("0.50", "0.50"))))
+    both = SideBySide(table, Table("right", table.columns, table.rows))
+    assert [line for line, _ in part_lines(both, 40)] == [
+        "  left                right",
+        "         a     b             a     b",
+        "  x   1.00  0.00      x   1.00  0.00",
+        "  yy  0.50  0.50      yy  0.50  0.50",
+    ]
+    stacked = [line.strip() for line, _ in part_lines(both, 30)]
+    assert stacked.index("right") == 5
+
+
+def test_columns_that_do_not_fit_come_below() -> None:
+    words = Table("words", ("n", "said"), (("x", ("1", "one")), ("y", ("22", "twenty-two"))))
+    assert [line for line, _ in part_lines(words, 40)] == [
+        "  words",
+        "      n  said      ",
+        "  x   1  one       ",
+        "  y  22  twenty-two",
+    ]
+    assert [line.rstrip() for line, _ in part_lines(words, 16)] == [
+        "  words",
+        "      n",
+        "  x   1",
+        "  y  22",
+        "     said",
+        "  x  one",
+        "  y  twenty-two",
+    ]
+
+
+class Reader:
+    """A lesson, and somebody who reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        import pty
+
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "attn_cli", "explain", "--tiny"],
+            stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
+            env=os.environ | {"TERM": "dumb"},
+            start_new_session=True, preexec_fn=self._take_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+        self._seen = ""
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+
+    @staticmethod
+    def _take_terminal() -> None:
+        import fcntl
+        import termios
+
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
+
+    def type(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def until(self, expected: str) -> str:
+        """All that is shown up to a text, which is awaited."""
+        while expected not in self._seen:
+            assert self._read(), f"it ended without {expected!r}: {self._seen!r}"
+        before, _, self._seen = self._seen.partition(expected)
+        return before
+
+    def rest(self) -> str:
+        """All that is shown until it ends."""
+        while self._read():
+            pass
+        return self._seen
+
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self._ours], [], [], DEADLINE)
+        assert ready, f"nothing comes after {self._seen!r}"
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:
+            return False
+        self._seen = (self._seen + self._decode(piece)).replace("\r\n", "\n")
+        return bool(piece)
+
+    def code(self) -> int:
+        return self._process.wait(timeout=DEADLINE)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        os.close(self._ours)

@@ -1,0 +1,232 @@
+"""The commands that look inside, as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Trained
+
+
+def test_shapes_for_programs(attn: Any) -> None:
+    whole = attn("inspect-shapes", "Hi", "--config", "lesson", "--json", "--batch", "2").json
+    assert whole["dims"] | {"B": 2, "T": 2, "C": 16, "H": 2, "D": 8} == whole["dims"]
+    assert whole["checks"]["parameters_of_rows"] == whole["totals"]["parameters"] == 6912
+    assert whole["checks"]["flops_by_torch"] == whole["totals"]["flops"]
+    assert "meaning" not in whole["rows"][0]
+    few = attn("inspect-shapes", "--config", "lesson", "--json", "--depth", "0", "--explain").json
+    assert [row["operation"] for row in few["rows"]][-3:] == ["block 1", "final norm", "logits"]
+    assert all(row["meaning"].endswith(".") for row in few["rows"])
+
+
+def test_shapes_for_people(attn: Any) -> None:
+    outcome = attn("inspect-shapes", "--config", "lesson", "--explain", "--dtype", "bf16")
+    assert "rows' parameters are the 6,912 of the model" in outcome.out
+    assert "NOT" not in outcome.out
+    assert "Each row becomes shares that sum to 1" in outcome.out
+    assert "bf16" in outcome.out
+    assert all(line == line.rstrip() for line in outcome.out.splitlines())
+    assert attn("inspect-shapes", "--depth", "3").code == 2
+    assert attn("inspect-shapes", "--batch", "0").code == 2
+
+
+def test_fresh_weights_are_the_same_each_time(attn: Any) -> None:
+    texts = {
+        json.dumps(attn("inspect-attention", "Hi", "--config", "lesson", "--json").json["weights"])
+        for _ in range(2)
+    }
+    assert len(texts) == 1
+
+
+@pytest.fixture
+def at(trained: Trained) -> tuple[str, str]:
+    return "--run", str(trained.run.path)
+
+
+def test_attention_for_programs(attn: Any, at: tuple[str, str]) -> None:
+    whole = attn("inspect-attention", "The fox", *at, "--json").json
+    assert whole["characters"] == list("The fox")
+    weights = whole["weights"]  # [layer][head][query][key]
+    assert (len(weights), len(weights[0]), len(weights[0][0]), len(weights[0][0][0])) == (
+        2,
+        3,
+        7,
+        7,
+    )
+    for row in (row for layer in weights for head in layer for row in head):
+        assert sum(row) == pytest.approx(1, abs=1e-5)
+    assert weights[1][2][3][4:] == [0, 0, 0]
+    one = attn("inspect-attention", "The fox", *at, "--layer", "2", "--head", "3", "--json").json
+    assert (one["layers"], one["heads"]) == ([2], [3])
+    assert one["weights"] == [[weights[1][2]]]
+
+
+def test_attention_as_small_maps(attn: Any, at: tuple[str, str]) -> None:
+    lines = attn("inspect-attention", "The fox", *at).out.splitlines()
+    assert [line for line in lines if line.startswith("layer")] == ["layer 1", "layer 2"]
+    assert lines[1].split("   ")[0].strip() == "head 1"
+    # The first character sees itself alone, the second map begins where the first ends.
+    assert lines[2].split() == ["██"] * 3
+    assert all(set(line) <= set("█▓▒░· ") for line in lines[2:9])
+    assert lines[-1].startswith("share of attention:")
+
+
+def test_attention_of_one_head_has_every_number(attn: Any, at: tuple[str, str]) -> None:
+    head = ("--layer", "1", "--head", "2")
+    weights = attn("inspect-attention", "a b\nc", *at, *head, "--json").json["weights"][0][0]
+    lines = attn("inspect-attention", "a b\nc", *at, *head, "--values").out.splitlines()
+    assert lines[1].split() == ["a", "␣", "b", "⏎", "c"]
+    for line, row in zip(lines[2:], weights, strict=True):
+        shown = [float(cell) for cell in line.split()[1:]]
+        assert shown == pytest.approx(row[: len(shown)], abs=0.0051)
+    assert "█" in attn("inspect-attention", "a b\nc", *at, *head).out
+
+
+def test_a_map_that_is_too_wide_shows_its_end_and_sums_up_the_rest(
+    attn: Any, at: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from attn_cli.inspection import attention_map
+
+    text = "The fox met the "
+    values = ("--layer", "1", "--head", "1", "--values")
+    weights = attn("inspect-attention", text, *at, *values[:4], "--json").json["weights"][0][0]
+    monkeypatch.setattr("attn_cli.cli.inspect_attention.console", lambda: narrow(42))
+    lines = attn("inspect-attention", text, *at, *values).out.splitlines()
+    assert attention_map.EARLIER in lines[1]
+    assert all(len(line) <= 42 for line in lines[1:])
+    last = [float(cell) for cell in lines[-3].split("␣", 1)[1].split()]
+    hidden = len(text) + 1 - len(last)
+    assert last[0] == pytest.approx(sum(weights[-1][:hidden]), abs=0.0051)
+    assert last[1:] == pytest.approx(weights[-1][hidden:], abs=0.0051)
+
+
+def narrow(width: int) -> Any:
+    import sys
+
+    from rich.console import Console
+
+    return Console(file=sys.stdout, width=width, highlight=False, markup=False)
+
+
+def test_heads(attn: Any, at: tuple[str, str], verse_file: Path) -> None:
+    found = attn("inspect-heads", *at, "--json").json
+    assert [(head["layer"], head["head"]) for head in found["heads"]] == [
+        (layer, head) for layer in (1, 2) for head in (1, 2, 3)
+    ]
+    assert found["text"] == "validation split"
+    assert all(0 <= head["previous"] <= 1 for head in found["heads"])
+    few = attn("inspect-heads", verse_file, *at, "--chars", "50", "--json").json
+    assert few["chars"] == 50
+    people = attn("inspect-heads", verse_file, *at, "--chars", "50")
+    assert re.findall(r"^(\d\.\d) ", people.out, re.MULTILINE) == [
+        "1.1", "1.2", "1.3", "2.1", "2.2", "2.3"
+    ]  # fmt: skip
+    assert "the first 50 of" in people.err
+
+
+def test_logits(attn: Any, at: tuple[str, str]) -> None:
+    found = attn("inspect-logits", "The fox", *at, "--json").json
+    assert found["stages"] == ["embedding", "layer 1", "layer 2"]
+    assert [len(found[key]) for key in ("likeliest", "odds", "bits")] == [7, 7, 6]
+    lines = attn("inspect-logits", "The fox", *at).out.splitlines()
+    assert lines[0].split() == ["after", "came", "embedding", "layer", "1", "layer", "2", "bits"]
+    assert [line.split()[0] for line in lines[1:8]] == list("The␣fox")
+    # In a text that was learned by heart, most of the last guesses are right.
+    assert sum(line.split()[-2].startswith("=") or "=" in line[-22:] for line in lines[1:7]) >= 3
+
+
+def test_training(attn: Any, trained: Trained) -> None:
+    found = attn("inspect-training", trained.run.path, "--json").json
+    steps = [checkpoint["step"] for checkpoint in found["checkpoints"]]
+    assert steps == sorted(steps)
+    assert steps[-1] == 240
+    assert found["checkpoints"][0]["moved"] is None
+    assert found["checkpoints"][-1]["moved"] > 0
+    people = attn("inspect-training", trained.run.path, "--text", "The", "--layer", "1").out
+    assert people.count("layer 1") == len(steps)
+    assert "layer 2" not in people
+    assert "step 240 · val loss" in people
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("inspect-attention", "é"), "'é' at position 1"),
+        (("inspect-attention", "The fox met the owl"), "the model sees at most 16"),
+        (("inspect-attention", "The", "--layer", "3"), "--layer 3: the model has 2 layers"),
+        (("inspect-attention", "The", "--head", "9"), "--head 9: the model has 3 heads"),
+        (("inspect-attention", "The", "--head", "0"), "--head"),
+        (("inspect-attention",), "TEXT"),
+        (("inspect-logits", "é"), "'é' at position 1"),
+        (("inspect-heads", "nowhere.txt"), "nowhere.txt"),
+        (("inspect-heads", "--chars", "1"), "--chars"),
+        (("inspect-shapes", "x", "--config", "lesson"), "exclude each other"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told_in_a_line(
+    attn: Any, at: tuple[str, str], arguments: tuple[str, ...], said: str
+) -> None:
+    outcome = attn(*arguments, *at)
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) <= 2
+
+
+def test_without_a_run_there_is_still_something_to_see(attn: Any) -> None:
+    assert "config tales, fresh weights" in attn("inspect-logits", "Hi").err
+    for command in ("inspect-heads", "inspect-training"):
+        outcome = attn(command)
+        assert outcome.code == 2
+        assert "attn train" in outcome.err
+
+
+def test_a_page_is_written_and_written_again(
+    attn: Any, at: tuple[str, str], tmp_path: Path
+) -> None:
+    page = tmp_path / "attention.html"
+    first = attn("inspect-attention", "The fox", *at, "--html", page)
+    assert (first.code, first.out) == (0, f"{page}\n")
+    assert "opens in a browser" in first.err
+    before = page.read_bytes()
+    assert before.startswith(b"<!doctype html>")
+    assert b"verse, step 240" in before
+    assert str(tmp_path).encode() not in before  # nor any other folder of the user's
+    assert at[1].encode() not in before
+    again = attn("inspect-attention", "The owl", *at, "--html", page, "--json").json
+    assert again["bytes"] == page.stat().st_size
+    assert page.read_bytes() != before
+    assert attn("explain", "The fox", *at, "--html", page).code == 0
+    assert "One score, by hand" in page.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_a_page_takes_the_place_of_nothing_else(
+    attn: Any, at: tuple[str, str], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.html"
+    notes.write_text("<p>my notes</p>")
+    for out, said in [
+        (notes, "notes.html is there and is no page of attn"),
+        (tmp_path, "is no file to write"),
+        (tmp_path / "no" / "page.html", "there is no folder"),
+    ]:
+        outcome = attn("inspect-attention", "The fox", *at, "--html", out)
+        assert outcome.code == 2
+        assert said in outcome.err
+        assert attn("export", "page", out, *at).code == 2
+    assert notes.read_text() == "<p>my notes</p>"
+
+
+def test_a_model_to_play_with(attn: Any, at: tuple[str, str], tmp_path: Path) -> None:
+    page = tmp_path / "play.html"
+    assert attn("export", "page", page, *at).code == 0
+    assert 'class="play"' in page.read_text(encoding="utf-8")
+    # Weights that were never trained have no past to show.
+    assert attn("inspect-attention", "Hi", "--config", "lesson", "--html", page).code == 0
+    assert attn("export", "pages", page, *at).code == 2
+    assert attn("export", "page", page, *at, "--text", "é").code == 2

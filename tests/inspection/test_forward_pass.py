@@ -1,0 +1,92 @@
+"""What is read from a forward pass is what the model computed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
+from attn_cli.inspection.history import moved, snapshots
+from attn_cli.inspection.lens import logit_lens, surprises
+from attn_cli.model.transformer import Transformer
+from tests.conftest import Trained, tiny_config, train_in
+
+KINDS = [("gpt2", "learned"), ("gpt2", "none"), ("qwen3", "rope"), ("qwen3", "sinusoidal")]
+
+
+def a_model(block: str, position: str) -> Transformer:
+    torch.manual_seed(0)
+    settings = (f"model.block={block}", f"model.position={position}")
+    model = Transformer(tiny_config(*settings).model, 100)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)  # so that nothing is nearly zero
+    return model
+
+
+@pytest.mark.parametrize(("block", "position"), KINDS)
+def test_weights_are_those_that_attention_returns(block: str, position: str) -> None:
+    model = a_model(block, position)
+    seen = forward_pass(model, range(7, 20))
+    assert seen.weights.shape == (2, 3, 13, 13)
+    torch.testing.assert_close(seen.weights.sum(-1), torch.ones(2, 3, 13))
+    assert not seen.weights.triu(1).any()
+    for layer, module in enumerate(model.blocks):
+        normed = seen[f"block {layer + 1}.attention norm"]
+        _, weights = module.attention(normed, need_weights=True)
+        torch.testing.assert_close(seen.weights[layer], weights)
+    assert "block 3.attention.scores" not in seen
+    assert (
+        chosen_heads(seen.weights, range(2, 3), range(1, 3)) == seen.weights[1:, :2].numpy()
+    ).all()
+
+
+@pytest.mark.parametrize(("block", "position"), KINDS)
+def test_the_lens_ends_with_what_the_model_says(block: str, position: str) -> None:
+    model = a_model(block, position)
+    ids = tuple(range(3, 16))
+    seen = forward_pass(model, ids)
+    lens = logit_lens(seen)
+    with torch.no_grad():
+        own = model(torch.tensor([ids]))[0].log_softmax(-1)
+    assert lens.shape == (3, 13, 100)
+    torch.testing.assert_close(lens[-1], own)
+    # After the first layer, it says what the model without the second would.
+    second = model.blocks.pop(1)
+    shallow = Transformer(model.config.model_copy(update={"n_layer": 1}), 100)
+    shallow.load_state_dict(model.state_dict())
+    model.blocks.append(second)
+    torch.testing.assert_close(lens[1], logit_lens(forward_pass(shallow, ids))[-1])
+    bits = surprises(lens, ids)
+    torch.testing.assert_close(bits[-1] * math.log(2), seen.losses)
+    assert bits.shape == (3, 12)
+
+
+def test_snapshots_are_the_checkpoints_that_a_run_kept(
+    verse_file: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("history")
+    settings = ("train.steps=60", "train.eval_every=40", "train.keep_checkpoints=9")
+    run = train_in(folder / "run", verse_file, *settings).run  # type: ignore[arg-type]
+    found = list(snapshots(run, range(12)))
+    assert [snapshot.step for snapshot in found] == [20, 40, 60]
+    assert [snapshot.val_loss is not None for snapshot in found] == [False, True, True]
+    assert [bool(snapshot.sample) for snapshot in found] == [False] * 3  # nobody drew samples
+    shares = moved(found[0], found[1])
+    assert shares.shape == (2, 3)
+    assert (shares > 0).all()
+    assert (shares < 1).all()
+    assert not moved(found[0], found[0]).any()
+
+
+def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
+    from attn_cli.inspection.subject import trained_subject
+
+    subject = trained_subject(trained.run.path)
+    ids = tuple(range(10, 19))
+    found = {snapshot.step: snapshot for snapshot in snapshots(subject.folder, ids)}
+    own = found[subject.checkpoint.state.step]
+    seen = forward_pass(subject.model, ids)
+    torch.testing.assert_close(own.weights, seen.weights)
+    torch.testing.assert_close(own.next_odds, seen["logits"][-1].softmax(-1))

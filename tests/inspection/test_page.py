@@ -1,0 +1,250 @@
+"""The HTML page as a file: whole, small, and nothing but data where a user's text stands."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from attn_cli.config.load import load_config, parse_override
+from attn_cli.inspection.ablation import ablate_heads
+from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.history import Snapshot, snapshots
+from attn_cli.inspection.page.build import (
+    FOLDER,
+    LARGEST,
+    SCRIPTS,
+    STYLES,
+    PageContents,
+    as_json,
+    page,
+)
+from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
+from attn_cli.inspection.page.payload import evenly
+from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
+from attn_cli.inspection.subject import Subject, fresh_subject, trained_subject
+from attn_cli.model.transformer import Transformer
+from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
+from tests.conftest import Trained
+
+HOSTILE = "</script><script>alert(1)</script><!-- ' \" & \u2028\u2029 {{ 7 * 7 }}"
+
+
+class Scripts(HTMLParser):
+    """What stands in each `<script>` and `<style>`, and every attribute of the page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[tuple[dict[str, str | None], str]] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: dict[str, str | None] | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        self._open = {"tag": tag, **dict(attrs)} if tag in ("script", "style") else None
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None:
+            self.texts.append((self._open, data))
+            self._open = None
+
+
+def payload(html: str, name: str = "payload") -> Any:
+    return json.loads(next(text for of, text in Scripts(html).texts if of.get("id") == name))
+
+
+def unpacked(packed: Packed) -> np.ndarray[Any, Any]:
+    """What the page makes of a packed array, written anew."""
+    data = np.frombuffer(base64.b64decode(packed["data"]), np.uint8)
+    if packed["form"] == "float32":
+        return data.view("<f4").reshape(packed["shape"])
+    if packed["form"] == "shares":
+        return (data / 255).reshape(packed["shape"])
+    count, width = int(np.prod(packed["shape"])), packed["bits"]
+    each_bit = np.unpackbits(data)[: count * width].reshape(count, width).astype(np.int64)
+    steps = each_bit @ (1 << np.arange(width - 1, -1, -1)) - (2 ** (width - 1) - 1)
+    scales = np.frombuffer(base64.b64decode(packed["scales"]), "<f4")
+    return steps.reshape(packed["shape"]) * scales[:, None]
+
+
+@pytest.fixture(scope="module")
+def contents(trained: Trained) -> PageContents:
+    subject = trained_subject(trained.run.path)
+    ids = subject.ids("The fox met")
+    return PageContents(
+        subject,
+        ids,
+        ablate_heads(subject.model, ids),
+        list(snapshots(subject.folder, ids)),
+        "Inside a tiny transformer",
+    )
+
+
+def fresh(tokenizer: Tokenizer, *overrides: str) -> Subject:
+    config = load_config(None, [parse_override(override) for override in overrides])
+    model = Transformer(config.model, tokenizer.vocab_size).eval()
+    return Subject(model, tokenizer, config, "nowhere", tokenizer.separator_id)
+
+
+def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
+    subject = fresh_subject(None)
+    ids = subject.ids("x" * 64)
+    seen = forward_pass(subject.model, ids)
+    shots = [
+        Snapshot(step, 1.0, seen.weights, seen.losses, seen["logits"][-1].softmax(-1), "w" * 700)
+        for step in range(12)
+    ]
+    html = page(PageContents(subject, ids, ablate_heads(subject.model, ids), shots, "A page"))
+    assert len(html.encode()) < LARGEST == 2_000_000
+    kept = [shot["step"] for shot in payload(html, "snapshots")]
+    assert 2 <= len(kept) <= 8
+    assert kept[0] == 0
+    assert kept[-1] == 11
+
+
+def test_a_page_needs_nothing_from_anywhere(contents: PageContents) -> None:
+    html = page(contents)
+    own = [text for of, text in Scripts(html).texts if of.get("type") != "application/json"]
+    for source in (*own, re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)):
+        assert not re.search(r"(?:https?:)?//[a-z]|url\(|@import|\bimport\(|fetch\(", source, re.I)
+        assert "XMLHttpRequest" not in source
+        assert "innerHTML" not in source
+    loading = {"src", "href", "srcset", "data", "action", "poster", "background"}
+    for name, value in Scripts(html).attributes:
+        assert name not in loading or (value or "").startswith("#"), (name, value)
+        assert not name.startswith("on")
+        assert name != "style"  # the policy would refuse it
+
+
+def test_the_policy_names_the_hashes_of_the_page_s_own_style_and_script(
+    contents: PageContents,
+) -> None:
+    html = page(contents)
+    policy = next(
+        value for _, value in Scripts(html).attributes if value and "default-src" in value
+    )
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    hashes = {
+        of["tag"]: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for of, text in Scripts(html).texts
+        if of.get("type") != "application/json"
+    }
+    assert f"script-src 'sha256-{hashes['script']}'" in policy
+    assert f"style-src 'sha256-{hashes['style']}'" in policy
+
+
+def test_every_asset_is_in_the_page(contents: PageContents) -> None:
+    assert {path.stem for path in (FOLDER / "scripts").iterdir()} == set(SCRIPTS)
+    assert {path.stem for path in (FOLDER / "styles").iterdir()} == set(STYLES)
+    for path in (*(FOLDER / "scripts").iterdir(), *(FOLDER / "styles").iterdir()):
+        assert "</s" not in path.read_text("utf-8")  # would end the element that it stands in
+    html = page(contents)
+    for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
+        assert f'id="{identifier}"' in html
+
+
+def test_hostile_texts_are_data() -> None:
+    subject = fresh(corpus_tokenizer(HOSTILE), "model.n_layer=1")
+    table = Table(HOSTILE, (HOSTILE,), ((HOSTILE, (HOSTILE,)),))
+    lesson = (Step(HOSTILE, (HOSTILE, Formula((HOSTILE,)), table, SideBySide(table, table))),)
+    # Names from a command line may hold what UTF-8 cannot write.
+    html = page(PageContents(subject, subject.ids(HOSTILE), (), (), HOSTILE + "\ud800", lesson))
+    html.encode()
+    assert len(Scripts(html).texts) == 4  # the style, two pieces of data and the script
+    assert "alert(1)</script>" not in html
+    assert "{{ 7 * 7 }}" in html
+    assert payload(html)["tokenizer"]["symbols"] == list(subject.tokenizer.symbols)
+
+
+def test_json_cannot_end_its_element_and_is_the_same_afterwards() -> None:
+    value = {"<!--</script>": ["&amp; \u2028 \u2029 \ud800 😀 \x00 \\u003c", 1.5, None, True]}
+    text = as_json(value)
+    assert not set(text) & set("<>&\u2028\u2029\n")
+    assert text.isascii()
+    assert json.loads(text) == value
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 5), st.integers(1, 9)),
+        elements=st.floats(-9, 9, width=32),
+    ),
+    st.sampled_from([16, 17, 20]),
+)
+def test_packed_rows_come_back_within_half_a_step(matrix: np.ndarray[Any, Any], bits: int) -> None:
+    step = np.abs(matrix).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
+    error = np.abs(unpacked(packed_rows(matrix, bits)) - matrix)
+    assert (error <= 0.5 * step + 1e-6 * np.abs(matrix)).all()
+
+
+def test_float32_comes_back_bit_by_bit_and_shares_within_a_step() -> None:
+    array = np.random.default_rng(1).normal(size=(3, 5, 7)).astype(np.float32)
+    np.testing.assert_array_equal(unpacked(packed(array)), array)
+    shares = np.random.default_rng(2).random((4, 6))
+    np.testing.assert_allclose(unpacked(packed_shares(shares)), shares, atol=0.5 / 255 + 1e-12)
+
+
+def test_the_payload_holds_the_model_the_text_and_what_was_computed(
+    contents: PageContents,
+) -> None:
+    html = page(contents)
+    data = payload(html)
+    named = contents.subject.model.named_arrays()
+    assert data["weights"].keys() == named.keys()
+    for name, array in named.items():
+        np.testing.assert_array_equal(unpacked(data["weights"][name]), array)
+    assert tuple(data["ids"]) == contents.ids
+    assert [(one["layer"], one["head"]) for one in data["ablations"]] == [
+        (one.layer, one.head) for one in contents.ablations
+    ]
+    T = len(contents.ids)
+    for packed_shot, shot in zip(payload(html, "snapshots"), contents.snapshots, strict=True):
+        assert packed_shot["weights"]["shape"] == [2, 3, T * (T + 1) // 2]
+        triangle = unpacked(packed_shot["weights"])[1, 2]
+        wanted = shot.weights[1, 2][torch.ones(T, T).tril().bool()]
+        np.testing.assert_allclose(triangle, wanted, atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("tokenizer", [bytes_tokenizer(), corpus_tokenizer("αβ\n"), None])
+def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None) -> None:
+    subject = fresh_subject(None) if tokenizer is None else fresh(tokenizer, "model.n_layer=1")
+    ids = subject.ids("")
+    ablations = ablate_heads(subject.model, ids)
+    assert [ablation.loss_change for ablation in ablations] == [None] * len(ablations)
+    data = payload(page(PageContents(subject, ids, ablations, (), "A page", play=True)))
+    assert data["ids"] == [subject.start_id]
+    assert data["play"] is True
+
+
+def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
+    model, ids = contents.subject.model, contents.ids
+    whole = forward_pass(model, ids)
+    changes = [ablation.loss_change for ablation in contents.ablations]
+    assert len(changes) == 6
+    assert max(abs(change or 0.0) for change in changes) > 0.01
+    after = forward_pass(model, ids)  # the heads were all given back
+    torch.testing.assert_close(after["logits"], whole["logits"], atol=0, rtol=0)
+    for ablation in contents.ablations:
+        assert ablation.next_odds.sum().item() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_evenly_keeps_the_ends() -> None:
+    for length in range(1, 30):
+        for count in range(2, 9):
+            chosen = evenly(list(range(length)), count)
+            assert chosen[0] == 0
+            assert chosen[-1] == length - 1
+            assert len(set(chosen)) == len(chosen) == min(count, length)
