@@ -14,7 +14,7 @@ from attn_cli.cli.terminal import notice, result, result_json
 if TYPE_CHECKING:
     from attn_cli.runs.checkpoint import Checkpoint
     from attn_cli.runs.folder import RunFolder
-    from attn_cli.text.tokenizer import Ids
+    from attn_cli.text.tokenizer import Ids, Tokenizer, UnknownPolicy
 
 
 def evaluate(
@@ -46,7 +46,11 @@ def evaluate(
     folder = find_run(run)
     checkpoint = read_checkpoint(folder.to_use())
     what = file or "validation split"
-    ids, floor = text_to_measure(file, folder, checkpoint, "attn evaluate FILE")
+    if file is None:
+        ids, floor = _validation(folder, checkpoint)
+    else:
+        ids = text_of_file(file, checkpoint.tokenizer, checkpoint.config.data.unknown)
+        floor = _floor(file)
 
     from attn_cli.training.device import choose_device
     from attn_cli.training.evaluation import CharacterLosses
@@ -99,26 +103,7 @@ def evaluate(
     summary(f"perplexity  {evaluation.perplexity:.3f}")
 
 
-def text_to_measure(
-    file: str | None, folder: RunFolder, checkpoint: Checkpoint, command: str
-) -> tuple[Ids, float | None]:
-    """A text to measure a model on, and the floor under its loss where that is known.
-
-    Args:
-        file: Its name; None for the run's validation split.
-        folder: The run.
-        checkpoint: The model's.
-        command: What to type where the validation split is not there any more.
-
-    Raises:
-        TextError: It is not there, or cannot be used.
-    """
-    return _validation(folder, checkpoint, command) if file is None else _text(file, checkpoint)
-
-
-def _validation(
-    folder: RunFolder, checkpoint: Checkpoint, command: str
-) -> tuple[Ids, float | None]:
+def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
     """The run's validation split, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
     from attn_cli.runs.training_text import load_training_text
@@ -127,20 +112,30 @@ def _validation(
     try:
         corpus = load_training_text(folder, checkpoint)
     except TextError as error:
-        raise TextError(error.message, f"name a text to measure on: {command}") from None
+        raise TextError(error.message, "name a text to measure on: attn evaluate FILE") from None
     return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
 
 
-def _text(file: str, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
-    """A whole text, and the floor under its loss where that is known."""
+def text_of_file(file: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> Ids:
+    """A whole text, to measure a model on.
+
+    Raises:
+        TextError: It is not there, or cannot be used.
+    """
     from attn_cli.errors import TextError
-    from attn_cli.text.builtin import entropy_floor
     from attn_cli.text.corpus import load_text
 
-    text = load_text([file], checkpoint.tokenizer, checkpoint.config.data.unknown)
+    text = load_text([file], tokenizer, unknown)
     if len(text.ids) < 2:
-        raise TextError(f"{file}: one {text.tokenizer.unit} is too short", "a text needs 2")
+        raise TextError(f"{file}: one {tokenizer.unit} is too short", "a text needs 2")
     if text.changed:
         notice(f"{text.changed:,} characters outside the vocabulary were changed")
+    return text.ids
+
+
+def _floor(file: str) -> float | None:
+    """The entropy of a text in bits per character, where it is known."""
+    from attn_cli.text.builtin import entropy_floor
+
     floor = entropy_floor(file)
-    return text.ids, None if floor is None else floor.bits_per_char
+    return None if floor is None else floor.bits_per_char

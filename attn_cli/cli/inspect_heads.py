@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.evaluate import text_to_measure
-from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.cli.evaluate import text_of_file
+from attn_cli.cli.options import ConfigOption, JsonOption, RunOption
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
+    from attn_cli.inspection.subject import Subject
     from attn_cli.text.tokenizer import Ids
 
 ENOUGH = 16_384  # characters, by default: seconds, not minutes
@@ -21,10 +22,11 @@ def inspect_heads(
     file: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE]", help="A text; the run's own validation split when left out."
+            metavar="[FILE]", help="A text; the model's own validation split when left out."
         ),
     ] = None,
     run: RunOption = None,
+    config: ConfigOption = None,
     chars: Annotated[
         int, typer.Option(min=2, help="Characters to measure on, from the text's beginning.")
     ] = ENOUGH,
@@ -38,10 +40,10 @@ def inspect_heads(
     from tqdm import tqdm
 
     from attn_cli.inspection.heads import head_scores, loss_rises
-    from attn_cli.inspection.subject import trained_subject
+    from attn_cli.inspection.subject import find_subject
 
-    subject = trained_subject(run)
-    whole, _ = text_to_measure(file, subject.folder, subject.checkpoint, "attn inspect-heads FILE")
+    subject = find_subject(run, config)
+    whole = _text(file, subject)
     ids: Ids = whole[:chars]
     scores, evenly = head_scores(subject.model, ids, subject.tokenizer.symbols)
     count = sum(map(len, scores))
@@ -64,8 +66,7 @@ def inspect_heads(
     if as_json:
         result_json(
             {
-                "run": str(subject.folder.path),
-                "step": subject.checkpoint.state.step,
+                "origin": subject.origin,
                 "text": file or "validation split",
                 "chars": len(ids),
                 "heads": heads,
@@ -79,3 +80,16 @@ def inspect_heads(
     of = f"the first {len(ids):,} of {len(whole):,}" if len(ids) < len(whole) else f"{len(ids):,}"
     notice(f"{subject.origin}, {file or 'validation split'}: {of} {subject.tokenizer.unit}s")
     console().print(heads_table(heads, asdict(evenly)))
+
+
+def _text(file: str | None, subject: Subject) -> Ids:
+    """The text that was named, or the validation split."""
+    from attn_cli.errors import TextError
+
+    if file is not None:
+        return text_of_file(file, subject.tokenizer, subject.config.data.unknown)
+    try:
+        return subject.validation()
+    except TextError as error:
+        hint = "name a text to measure on: attn inspect-heads FILE"
+        raise TextError(error.message, hint) from None

@@ -16,7 +16,6 @@ from attn_cli.inspection.subject import TrainedSubject
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
-from attn_cli.runs.training_text import load_training_text
 
 FOLLOWED = 16  # characters of a text that is followed, where the user names none
 
@@ -76,8 +75,7 @@ def moved(before: Snapshot, after: Snapshot) -> torch.Tensor:
 def text_to_follow(subject: TrainedSubject) -> tuple[int, ...]:
     """The beginning of a run's validation text; where that is gone, of any text."""
     try:
-        corpus = load_training_text(subject.folder, subject.checkpoint)
+        text = subject.validation()
     except TextError:
         return subject.ids(None)
-    most = min(FOLLOWED, subject.model.config.block_size)
-    return tuple(corpus.validation[:most].tolist())
+    return tuple(text[: min(FOLLOWED, subject.model.config.block_size)].tolist())

@@ -17,8 +17,9 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.finding import find_run, list_runs
 from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.training_text import load_training_text
 from attn_cli.text.corpus import load_corpus
-from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
+from attn_cli.text.tokenizer import Ids, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 DEFAULT_TEXT = "Hello"
 
@@ -60,6 +61,16 @@ class Subject:
             )
         return tuple(ids) or (self.start_id,)
 
+    def validation(self) -> Ids:
+        """The part of the text that is never trained on.
+
+        Raises:
+            TextError: The text is not there, or it is not the same any more.
+        """
+        data = self.config.data
+        corpus = load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
+        return corpus.validation
+
     def numbers(self, what: Literal["layer", "head"], chosen: int | None) -> range:
         """The numbers of the layers, or of a layer's heads, from 1; or only the chosen one.
 
@@ -92,6 +103,9 @@ class TrainedSubject(Subject):
 
     folder: RunFolder
     checkpoint: Checkpoint
+
+    def validation(self) -> Ids:
+        return load_training_text(self.folder, self.checkpoint).validation
 
 
 def find_subject(run: Path | None, config: str | None) -> Subject:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Trained
+from tests.conftest import Trained, train_in
 
 
 def test_shapes_for_programs(attn: Any) -> None:
@@ -179,10 +180,27 @@ def test_what_cannot_be_looked_at_is_told_in_a_line(
 
 def test_without_a_run_there_is_still_something_to_see(attn: Any) -> None:
     assert "config tales, fresh weights" in attn("inspect-logits", "Hi").err
-    for command in ("inspect-heads", "inspect-training"):
-        outcome = attn(command)
+    assert (
+        len(attn("inspect-heads", "--config", "lesson", "--chars", "99", "--json").json["heads"])
+        == 2
+    )
+    for command in (("inspect-training",), ("export", "page", "page.html")):
+        outcome = attn(*command)
         assert outcome.code == 2
         assert "attn train" in outcome.err
+
+
+def test_a_run_whose_text_is_gone_says_what_to_type(
+    attn: Any, verse_file: Path, tmp_path: Path
+) -> None:
+    text = Path(shutil.copy(verse_file, tmp_path / "mine.txt"))
+    run = train_in(tmp_path / "run", text, "train.steps=20").run.path
+    text.unlink()
+    outcome = attn("inspect-heads", "--run", run)
+    assert outcome.code == 2
+    assert "attn inspect-heads FILE" in outcome.err
+    assert attn("inspect-heads", verse_file, "--run", run, "--chars", "40").code == 0
+    assert "on 'Hello'" in attn("inspect-training", run).err
 
 
 def test_a_page_is_written_and_written_again(
