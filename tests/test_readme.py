@@ -51,7 +51,8 @@ def test_every_link_into_the_repository_leads_somewhere() -> None:
 
 def test_the_table_shown_is_what_inspect_shapes_prints() -> None:
     environment = os.environ | {"NO_COLOR": "1"}
-    command = [sys.executable, "-m", "attn_cli", "inspect-shapes", "--config", "lesson"]
+    (line,) = [line for line in commands() if line.startswith("attn inspect-shapes --config")]
+    command = [sys.executable, "-m", "attn_cli", *line.split()[1:]]
     printed = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment, encoding="utf-8"
     ).stdout

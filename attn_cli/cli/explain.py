@@ -110,9 +110,10 @@ def _show(steps: Sequence[Step], *, at_once: bool) -> None:
 
 def _next_is_wanted() -> bool:
     """Waits for Enter; not for a reader who types q, or ends the input."""
-    try:
-        answer = input("Enter: the next step. q: the end. ")
-    except EOFError:
+    # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
+    print("Enter: the next step. q: the end. ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # the end of the input
         print()
         return False
     print()

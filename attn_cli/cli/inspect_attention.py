@@ -31,10 +31,13 @@ def inspect_attention(
     Each row is a character that looks, each column one that is looked at. All heads are shown
     as small maps; one head, with --layer and --head, or with --values, is shown in full.
     """
+    from attn_cli.errors import InputError
     from attn_cli.inspection.attention_map import LargeMap, SmallMaps
     from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
     from attn_cli.inspection.subject import find_subject
 
+    if html is not None and values:
+        raise InputError("--values is for the terminal", "leave it out: a page has every number")
     subject = find_subject(run, config)
     layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
     ids = subject.ids(text)

@@ -31,8 +31,12 @@ def inspect_shapes(
     ] = False,
     batch: Annotated[int, typer.Option(min=1, help="How many times the text goes through.")] = 1,
     dtype: Annotated[
-        Literal["fp32", "bf16"], typer.Option(help="The number format to compute in.")
-    ] = "fp32",
+        Literal["fp32", "bf16"] | None,
+        typer.Option(
+            help="The number format to compute in; left out, fp32, and for what training takes "
+            "that of the configuration."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show every operation in a model: its shape, parameters, products and memory.
@@ -44,14 +48,17 @@ def inspect_shapes(
     from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as inspect
     from attn_cli.inspection.subject import find_subject
+    from attn_cli.training.device import choose_device
+    from attn_cli.training.precision import choose_precision
 
     subject = find_subject(run, config)
     ids = subject.ids(text)
     characters = subject.characters(ids)
-    shapes = inspect(subject.model, ids, batch=batch, precision=dtype)
+    shapes = inspect(subject.model, ids, batch=batch, precision=dtype or "fp32")
     if depth is not None:
         shapes = replace(shapes, rows=folded(shapes.rows, depth))
-    spent = costs(subject.model, subject.config)
+    trained_in = dtype or choose_precision(subject.config.train.precision, choose_device("cpu"))
+    spent = costs(subject.model, subject.config, trained_in)
     if as_json:
         rows = [asdict(row) | {"operation": row.full_name} for row in shapes.rows]
         if explain:

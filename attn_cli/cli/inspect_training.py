@@ -11,7 +11,7 @@ import typer
 
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
 from attn_cli.cli.terminal import console, notice, result, result_json
-from attn_cli.inspection.visible import visible
+from attn_cli.text.visible import visible
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
@@ -45,8 +45,8 @@ def inspect_training(
     layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
     ids = text_to_follow(subject) if text is None else subject.ids(text)
     characters = subject.characters(ids)
-    kept = list(snapshots(subject.folder, ids))
-    records = _records(subject, kept)
+    kept = list(snapshots(subject.folder, ids, notice))
+    records = _records(subject, kept, layers, heads)
     maps = [chosen_heads(snapshot.weights, layers, heads) for snapshot in kept]
     if as_json:
         result_json(
@@ -77,8 +77,11 @@ def inspect_training(
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
 
 
-def _records(subject: Subject, kept: Sequence[Snapshot]) -> list[dict[str, Any]]:
-    """What is told of each checkpoint, the oldest first."""
+def _records(
+    subject: Subject, kept: Sequence[Snapshot], layers: range, heads: range
+) -> list[dict[str, Any]]:
+    """What is told of each checkpoint, the oldest first; of its attention, by the chosen heads."""
+    from attn_cli.inspection.forward_pass import chosen_heads
     from attn_cli.inspection.history import moved
     from attn_cli.runs.metrics import bits
 
@@ -92,7 +95,9 @@ def _records(subject: Subject, kept: Sequence[Snapshot]) -> list[dict[str, Any]]
                 "bits": bits(float(snapshot.losses.mean())) if len(snapshot.losses) else None,
                 "next": subject.tokenizer.symbols[likeliest],
                 "next_odds": float(snapshot.next_odds[likeliest]),
-                "moved": None if before is None else float(moved(before, snapshot).mean()),
+                "moved": None
+                if before is None
+                else float(chosen_heads(moved(before, snapshot), layers, heads).mean()),
                 "sample": snapshot.sample,
             }
         )

@@ -54,7 +54,7 @@ def write_page(
     past: tuple[Snapshot, ...] = ()
     shown = subject
     if isinstance(subject, TrainedSubject):
-        past = tuple(snapshots(subject.folder, ids))
+        past = tuple(snapshots(subject.folder, ids, notice))
         # A page is for sharing, and the folders around a run are nobody's business.
         name = subject.folder.path.resolve().name
         shown = replace(subject, origin=f"{name}, step {subject.checkpoint.state.step:,}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.terminal import harmless, notice
-from attn_cli.inspection.visible import visible
+from attn_cli.text.visible import visible
 
 if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy

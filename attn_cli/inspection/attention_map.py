@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from attn_cli.inspection.paragraph import Paragraph
-from attn_cli.inspection.visible import visible
+from attn_cli.text.visible import visible
 
 Floats = NDArray[np.float32]
 

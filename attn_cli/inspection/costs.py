@@ -16,6 +16,7 @@ from attn_cli.model.position import LearnedPosition
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
+from attn_cli.training.precision import Precision
 from attn_cli.training.step import mean_loss
 
 
@@ -26,6 +27,7 @@ class Costs:
     FLOPs are those of matrix products, a product and a sum being two; bytes are of memory.
 
     Attributes:
+        precision: The number format that it is of.
         length: The T that the rest is of, the model's `block_size`.
         forward_flops: A character on its way through, as one of T.
         training_flops: The same, and back.
@@ -38,6 +40,7 @@ class Costs:
         cache: Bytes of keys and values of one text of T characters, as `attn generate` keeps them.
     """
 
+    precision: Precision
     length: int
     forward_flops: float
     training_flops: float
@@ -55,16 +58,18 @@ class Costs:
         return round(self.activations * self.piece / self.batch)
 
 
-def costs(model: Transformer, config: Config) -> Costs:
-    """Measures a model, in the number format that it is in; its gradients are used up."""
+def costs(model: Transformer, config: Config, precision: Precision) -> Costs:
+    """Measures a model, which is left in that number format, its gradients used up."""
+    model.to(torch.float32 if precision == "fp32" else torch.bfloat16)
     weight = model.token_embedding.weight
     length, numbers = model.config.block_size, model.parameter_count()
-    working = 0 if weight.dtype == torch.float32 else weight.element_size()
+    working = 0 if precision == "fp32" else weight.element_size()
     # A fixed part, and the same for each sequence.
     one, two = (_saved_bytes(model, batch) for batch in (1, 2))
     batch = config.train.batch_size
     ids = torch.zeros(1, length, dtype=torch.int64, device=weight.device)
     return Costs(
+        precision,
         length,
         forward_flops(model, ids) / length,
         _training_flops(model, ids) / length,

@@ -79,8 +79,8 @@ def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
     return ForwardPass(model, tuple(ids), trace.records)
 
 
-def chosen_heads(weights: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:
-    """Some heads of all (L, H, T, T), by their numbers from 1: (layers, heads, T, T)."""
-    chosen = weights[layers.start - 1 : layers.stop - 1, heads.start - 1 : heads.stop - 1]
+def chosen_heads(of_all: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:
+    """What belongs to some heads of all (L, H, ...), by their numbers from 1."""
+    chosen = of_all[layers.start - 1 : layers.stop - 1, heads.start - 1 : heads.stop - 1]
     array: NDArray[np.float32] = chosen.float().cpu().numpy()
     return array

@@ -85,7 +85,7 @@ class LossRise:
 
     Attributes:
         nats: By how much the loss a character rises; below 0 where it falls.
-        error: The standard error of that, over windows; None where there are fewer than 2.
+        error: The standard error of that, from whole windows; None where there are fewer than 2.
     """
 
     nats: float
@@ -127,24 +127,23 @@ def loss_rises(model: Transformer, ids: Ids) -> Iterator[LossRise]:
 
     A head is left out as `without_head` does; the losses are those of `attn evaluate`.
     """
-    whole = _window_losses(model, ids)
+    whole = _losses(model, ids)
+    T = model.config.block_size
+    windows = len(whole) // T
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
             with without_head(model, layer, head):
-                rises = _window_losses(model, ids) - whole  # (windows,)
-            error = rises.std(ddof=1) / math.sqrt(len(rises)) if len(rises) > 1 else None
-            yield LossRise(float(rises.mean()), None if error is None else float(error))
+                rises = _losses(model, ids) - whole  # (N - 1,)
+            error = None
+            if windows > 1:
+                means = rises[: windows * T].reshape(windows, T).mean(axis=1)
+                error = float(means.std(ddof=1)) / math.sqrt(windows)
+            yield LossRise(float(rises.mean()), error)
 
 
-def _window_losses(model: Transformer, ids: Ids) -> Floats:
-    """The mean loss of each whole window of the text; of all of it, where that is less than one."""
-    losses = np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)
-    T = model.config.block_size
-    whole = len(losses) // T * T
-    means: Floats = (
-        losses[:whole].reshape(-1, T).mean(axis=1) if whole else losses[None].mean(axis=1)
-    )
-    return means
+def _losses(model: Transformer, ids: Ids) -> Floats:
+    """The loss of each character but the first, (N - 1,)."""
+    return np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)
 
 
 class _Sums:

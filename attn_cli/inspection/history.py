@@ -5,12 +5,12 @@ Shapes: T time (characters), H heads, V vocabulary, L layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from attn_cli.errors import TextError
+from attn_cli.errors import CheckpointError, TextError
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.subject import TrainedSubject
 from attn_cli.runs.checkpoint import read_checkpoint
@@ -41,17 +41,25 @@ class Snapshot:
     sample: str
 
 
-def snapshots(folder: RunFolder, ids: Sequence[int]) -> Iterator[Snapshot]:
+def snapshots(
+    folder: RunFolder, ids: Sequence[int], tell: Callable[[str], None]
+) -> Iterator[Snapshot]:
     """A text of T ids as each checkpoint of a run sees it, the oldest first.
 
-    Raises:
-        CheckpointError: One of them is damaged.
+    Args:
+        folder: The run; what it deletes meanwhile is left out, as is what is damaged.
+        ids: The text.
+        tell: Takes a line on each checkpoint that is left out.
     """
     val_losses = {line.step: line.val_loss for line in read_metrics(folder.metrics)}
     for path in reversed(folder.step_folders()):
-        checkpoint = read_checkpoint(path)
-        seen = forward_pass(checkpoint.load_model(), ids)
-        step = checkpoint.state.step
+        try:
+            checkpoint = read_checkpoint(path)
+            model = checkpoint.load_model()
+        except CheckpointError as error:
+            tell(f"left out: {error.message}")
+            continue
+        seen, step = forward_pass(model, ids), checkpoint.state.step
         yield Snapshot(
             step,
             val_losses.get(step),

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attn_cli.inspection.paragraph import Paragraph
-from attn_cli.inspection.visible import visible
+from attn_cli.text.visible import visible
 
 RIGHT = "="  # before a guess that is what came
 

@@ -105,7 +105,7 @@ def _totals(shapes: Shapes, costs: Costs) -> Iterator[str]:
     batch = f"B={costs.batch}, T={costs.length}"
     pieces = f" ({kibibytes(costs.piece_activations)} in pieces of {costs.piece})"
     yield (
-        f"memory to train: weights {kibibytes(costs.weights)}, "
+        f"memory to train in {costs.precision}: weights {kibibytes(costs.weights)}, "
         f"gradients {kibibytes(costs.gradients)}, optimizer {kibibytes(costs.optimizer)}, "
         f"saved activations {kibibytes(costs.activations)} at {batch}"
         + (pieces if costs.piece < costs.batch else "")

@@ -57,13 +57,12 @@ class WorkingModel:
         """Adds the gradients of the last backward pass to the master's."""
         if self.model is self.master:
             return
-        for learned in self._learned:
+        for learned, worked in zip(self._learned, self._worked, strict=True):
+            if worked.grad is None:
+                continue
             if learned.grad is None:
                 learned.grad = torch.zeros_like(learned)
-        sums = [learned.grad for learned in self._learned if learned.grad is not None]
-        grads = [worked.grad.float() for worked in self._worked if worked.grad is not None]
-        torch._foreach_add_(sums, grads)
-        for worked in self._worked:
+            learned.grad.add_(worked.grad)  # one at a time: no second set in fp32
             worked.grad = None
 
     @torch.no_grad()

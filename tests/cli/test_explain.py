@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import io
 import os
 import re
-import select
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,11 +16,11 @@ from attn_cli.inspection.lesson.build import lesson
 from attn_cli.inspection.lesson.view import part_lines, show_step
 from attn_cli.inspection.steps import SideBySide, Table
 from attn_cli.inspection.tiny import tiny_subject
+from tests.cli.terminal import Terminal
 from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 
-DEADLINE = 60.0  # seconds; a session answers in milliseconds
 PROMPT = "Enter: the next step. q: the end. "
 
 
@@ -149,12 +145,12 @@ def test_the_page(attn: Attn, tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 class TestAtATerminal:
     @pytest.fixture
-    def reader(self, tmp_path: Path) -> Iterator[Reader]:
-        reader = Reader(tmp_path)
+    def reader(self, tmp_path: Path) -> Iterator[Terminal]:
+        reader = Terminal(tmp_path, "explain", "--tiny")
         yield reader
         reader.close()
 
-    def test_enter_shows_the_next_step(self, reader: Reader) -> None:
+    def test_enter_shows_the_next_step(self, reader: Terminal) -> None:
         seen = reader.until(PROMPT)
         assert headings(seen) == ["What comes next?"]
         reader.type("\n")
@@ -166,7 +162,7 @@ class TestAtATerminal:
         assert reader.code() == 0
 
     @pytest.mark.parametrize(("keys", "code"), [("q\n", 0), ("\x04", 0), ("\x03", 130)])
-    def test_it_ends_quietly(self, reader: Reader, keys: str, code: int) -> None:
+    def test_it_ends_quietly(self, reader: Terminal, keys: str, code: int) -> None:
         reader.until(PROMPT)
         reader.type(keys)
         left = reader.rest()
@@ -228,62 +224,3 @@ def test_columns_that_do_not_fit_come_below() -> None:
         "  x  one",
         "  y  twenty-two",
     ]
-
-
-class Reader:
-    """A lesson, and somebody who reads it."""
-
-    def __init__(self, folder: Path) -> None:
-        import pty
-
-        self._ours, theirs = pty.openpty()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "attn_cli", "explain", "--tiny"],
-            stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
-            env=os.environ | {"TERM": "dumb"},
-            start_new_session=True, preexec_fn=self._take_terminal,
-        )  # fmt: skip
-        os.close(theirs)
-        self._seen = ""
-        self._decode = codecs.getincrementaldecoder("utf-8")().decode
-
-    @staticmethod
-    def _take_terminal() -> None:
-        import fcntl
-        import termios
-
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
-
-    def type(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def until(self, expected: str) -> str:
-        """All that is shown up to a text, which is awaited."""
-        while expected not in self._seen:
-            assert self._read(), f"it ended without {expected!r}: {self._seen!r}"
-        before, _, self._seen = self._seen.partition(expected)
-        return before
-
-    def rest(self) -> str:
-        """All that is shown until it ends."""
-        while self._read():
-            pass
-        return self._seen
-
-    def _read(self) -> bool:
-        ready, _, _ = select.select([self._ours], [], [], DEADLINE)
-        assert ready, f"nothing comes after {self._seen!r}"
-        try:
-            piece = os.read(self._ours, 65536)
-        except OSError:
-            return False
-        self._seen = (self._seen + self._decode(piece)).replace("\r\n", "\n")
-        return bool(piece)
-
-    def code(self) -> int:
-        return self._process.wait(timeout=DEADLINE)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._ours)

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.conftest import Trained, train_in
@@ -133,6 +134,11 @@ def test_logits(attn: Any, at: tuple[str, str]) -> None:
     found = attn("inspect-logits", "The fox", *at, "--json").json
     assert found["stages"] == ["embedding", "layer 1", "layer 2"]
     assert [len(found[key]) for key in ("likeliest", "odds", "bits")] == [7, 7, 6]
+    for place, (guesses, odds) in enumerate(zip(found["likeliest"], found["odds"], strict=True)):
+        # A guess that is right is as likely as its surprise says.
+        for stage, guess in enumerate(guesses):
+            if "The fox"[place + 1 : place + 2] == guess:
+                assert odds[stage] == pytest.approx(2 ** -found["bits"][place][stage], rel=1e-4)
     lines = attn("inspect-logits", "The fox", *at).out.splitlines()
     assert lines[0].split() == ["after", "came", "embedding", "layer", "1", "layer", "2", "bits"]
     assert [line.split()[0] for line in lines[1:8]] == list("The␣fox")
@@ -151,6 +157,14 @@ def test_training(attn: Any, trained: Trained) -> None:
     assert people.count("layer 1") == len(steps)
     assert "layer 2" not in people
     assert "step 240 · val loss" in people
+    # What moved is that of the heads that are shown.
+    one = attn("inspect-training", trained.run.path, "--layer", "2", "--head", "3", "--json").json
+    before, after = (np.array(c["weights"])[0, 0] for c in one["checkpoints"][-2:])
+    distance = np.abs(after - before).sum(-1)[1:].mean() / 2
+    assert one["checkpoints"][-1]["moved"] == pytest.approx(distance, abs=1e-6)
+    assert one["checkpoints"][-1]["moved"] != found["checkpoints"][-1]["moved"]
+    lines = attn("inspect-training", trained.run.path, "--layer", "2", "--head", "3").out
+    assert f"{distance:.0%} of the attention moved" in lines
 
 
 @pytest.mark.parametrize(
@@ -166,6 +180,7 @@ def test_training(attn: Any, trained: Trained) -> None:
         (("inspect-heads", "nowhere.txt"), "nowhere.txt"),
         (("inspect-heads", "--chars", "1"), "--chars"),
         (("inspect-shapes", "x", "--config", "lesson"), "exclude each other"),
+        (("inspect-attention", "x", "--html", "x.html", "--values"), "--values"),
     ],
 )
 def test_what_cannot_be_looked_at_is_told_in_a_line(

@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-import codecs
 import os
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.cli.terminal import DEADLINE, Terminal
 from tests.conftest import Outcome, Trained
 
 Attn = Callable[..., Outcome]
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 
-DEADLINE = 60.0  # seconds; a session answers in milliseconds
 UP = "\x1b[A"
 
 
-class Terminal:
-    """A session, and somebody who types."""
+class Session(Terminal):
+    """An interactive session that has shown its first prompt."""
 
     def __init__(self, run: Path, folder: Path, *options: str) -> None:
-        import pty
-
-        self._ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "attn_cli", "generate", "--interactive",
-                   "--run", str(run), "--seed", "5", "--temperature", "0", *options]  # fmt: skip
-        environment = os.environ | {"ATTN_HISTORY": str(folder / "history"), "TERM": "dumb"}
-        self._process = subprocess.Popen(
-            command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, env=environment,
-            start_new_session=True, preexec_fn=self._take_terminal,
-        )  # fmt: skip
-        os.close(theirs)
-        self._seen = ""
-        # A piece may end within a character.
-        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        play = ("generate", "--interactive", "--run", str(run))
+        drawn = ("--seed", "5", "--temperature", "0", *options)
+        super().__init__(folder, *play, *drawn, ATTN_HISTORY=str(folder / "history"))
         self.until("> ")
-
-    @staticmethod
-    def _take_terminal() -> None:
-        import fcntl
-        import termios
-
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C is a signal
-
-    def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
-
-    def until(self, expected: str) -> str:
-        """All that is shown up to a text, which is awaited."""
-        end = time.monotonic() + DEADLINE
-        while expected not in self._seen:
-            ready, _, _ = select.select([self._ours], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"no {expected!r} in {self._seen!r}"
-            try:
-                piece = os.read(self._ours, 4096)
-            except OSError:
-                piece = b""
-            assert piece, f"it ended without {expected!r}: {self._seen!r}"
-            self._seen = (self._seen + self._decode(piece)).replace("\r\n", "\n")
-        before, _, self._seen = self._seen.partition(expected)
-        return before
 
     def ask(self, line: str) -> str:
         """Types a line; what is shown until the next prompt, without the line itself."""
@@ -74,30 +35,21 @@ class Terminal:
         self.until("\n")
         return self.until("> ")
 
-    def code(self) -> int:
-        """What it left with."""
-        return self._process.wait(timeout=DEADLINE)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        os.close(self._ours)
-
 
 @pytest.fixture
-def terminal(trained: Trained, tmp_path: Path) -> Iterator[Terminal]:
-    session = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+def terminal(trained: Trained, tmp_path: Path) -> Iterator[Session]:
+    session = Session(trained.run.path, tmp_path, "--max-new-chars", "8")
     yield session
     session.close()
 
 
-def test_a_prompt_is_continued_and_enter_writes_on(terminal: Terminal) -> None:
+def test_a_prompt_is_continued_and_enter_writes_on(terminal: Session) -> None:
     first = terminal.ask("The fox")
     assert first.startswith("The fox met the\n(seed 5, ")
     assert terminal.ask("").startswith("The fox met the owl. Th")
 
 
-def test_back_undoes_and_regenerate_draws_again(terminal: Terminal) -> None:
+def test_back_undoes_and_regenerate_draws_again(terminal: Session) -> None:
     terminal.ask("The fox")
     terminal.ask("They sat")
     assert terminal.ask("/back") == "The fox met the\n"
@@ -110,7 +62,7 @@ def test_back_undoes_and_regenerate_draws_again(terminal: Terminal) -> None:
     assert first.partition("(seed")[0] != again.partition("(seed")[0]
 
 
-def test_controls_change_what_is_written(terminal: Terminal) -> None:
+def test_controls_change_what_is_written(terminal: Session) -> None:
     terminal.ask("/max-new-chars 3")
     assert terminal.ask("The fox").startswith("The fox me\n")
     terminal.ask("/max-new-chars")
@@ -122,7 +74,7 @@ def test_controls_change_what_is_written(terminal: Terminal) -> None:
     assert "/seed 7\n" in told
 
 
-def test_add_puts_text_at_the_end(terminal: Terminal) -> None:
+def test_add_puts_text_at_the_end(terminal: Session) -> None:
     terminal.ask("The fox")
     assert terminal.ask("/add  owl. Th").startswith("The fox met the owl. Th")
 
@@ -141,13 +93,13 @@ def test_add_puts_text_at_the_end(terminal: Terminal) -> None:
     ],
 )
 def test_a_wrong_line_is_told_and_the_session_goes_on(
-    terminal: Terminal, line: str, said: str
+    terminal: Session, line: str, said: str
 ) -> None:
     assert said in terminal.ask(line)
     assert terminal.ask("The fox").startswith("The fox met the\n")
 
 
-def test_save_writes_a_new_file_and_never_over_one(terminal: Terminal, tmp_path: Path) -> None:
+def test_save_writes_a_new_file_and_never_over_one(terminal: Session, tmp_path: Path) -> None:
     terminal.ask("The fox")
     (tmp_path / "mine.txt").write_text("precious")
     assert "is there already" in terminal.ask("/save mine.txt")
@@ -157,7 +109,7 @@ def test_save_writes_a_new_file_and_never_over_one(terminal: Terminal, tmp_path:
     assert "the system refused" in terminal.ask("/save no/such/folder.txt")
 
 
-def test_help_tells_of_every_command(terminal: Terminal) -> None:
+def test_help_tells_of_every_command(terminal: Session) -> None:
     told = terminal.ask("/help")
     for command in ("/add", "/regenerate", "/back", "/save", "/seed", "/temperature", "/top-k",
                     "/top-p", "/min-p", "/typical-p", "/repetition-penalty", "/repetition-window",
@@ -165,15 +117,14 @@ def test_help_tells_of_every_command(terminal: Terminal) -> None:
         assert command in told
 
 
-def test_ctrl_c_forgets_the_line_that_was_being_typed(terminal: Terminal) -> None:
+def test_ctrl_c_forgets_the_line_that_was_being_typed(terminal: Session) -> None:
     terminal.type("They sat")
     terminal.until("They sat")
-    terminal.type("\x03")
-    terminal.until("> ")
+    terminal.interrupt("> ")
     assert terminal.ask("The fox").startswith("The fox met the\n(seed 5")
 
 
-def test_ctrl_c_ends_a_long_text_and_keeps_what_is_there(terminal: Terminal) -> None:
+def test_ctrl_c_ends_a_long_text_and_keeps_what_is_there(terminal: Session) -> None:
     terminal.ask("/max-new-chars 100000000")
     terminal.type("The fox\n")
     terminal.until("The fox met the owl.")
@@ -185,18 +136,18 @@ def test_ctrl_c_ends_a_long_text_and_keeps_what_is_there(terminal: Terminal) -> 
 
 
 @pytest.mark.parametrize("leave", ["/quit\n", "\x04"])
-def test_quit_and_the_end_of_input_leave(terminal: Terminal, leave: str) -> None:
+def test_quit_and_the_end_of_input_leave(terminal: Session, leave: str) -> None:
     terminal.type(leave)
     assert terminal.code() == 0
 
 
 def test_lines_are_remembered_between_sessions(trained: Trained, tmp_path: Path) -> None:
-    first = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+    first = Session(trained.run.path, tmp_path, "--max-new-chars", "8")
     first.ask("The fox")
     first.type("/quit\n")
     assert first.code() == 0
     first.close()
-    second = Terminal(trained.run.path, tmp_path, "--max-new-chars", "8")
+    second = Session(trained.run.path, tmp_path, "--max-new-chars", "8")
     second.type(UP + UP + "\n")  # over "/quit" to the prompt before it
     assert "The fox met the" in second.until("(seed 5")
     second.close()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
-from attn_cli.inspection.history import moved, snapshots
+from attn_cli.inspection.history import Snapshot, moved, snapshots
 from attn_cli.inspection.lens import logit_lens, surprises
 from attn_cli.model.transformer import Transformer
 from tests.conftest import Trained, tiny_config, train_in
@@ -69,15 +69,32 @@ def test_snapshots_are_the_checkpoints_that_a_run_kept(
     folder = tmp_path_factory.mktemp("history")
     settings = ("train.steps=60", "train.eval_every=40", "train.keep_checkpoints=9")
     run = train_in(folder / "run", verse_file, *settings).run  # type: ignore[arg-type]
-    found = list(snapshots(run, range(12)))
+    told: list[str] = []
+    found = list(snapshots(run, range(12), told.append))
+    assert told == []
     assert [snapshot.step for snapshot in found] == [20, 40, 60]
     assert [snapshot.val_loss is not None for snapshot in found] == [False, True, True]
     assert [bool(snapshot.sample) for snapshot in found] == [False] * 3  # nobody drew samples
-    shares = moved(found[0], found[1])
-    assert shares.shape == (2, 3)
-    assert (shares > 0).all()
-    assert (shares < 1).all()
-    assert not moved(found[0], found[0]).any()
+    # A byte that flipped in one of them costs that one alone.
+    damaged = run.step_folders()[1] / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"?")
+    assert [snapshot.step for snapshot in snapshots(run, range(12), told.append)] == [20, 60]
+    assert len(told) == 1
+    assert "step-00000040" in told[0]
+
+
+def test_what_moved_is_the_share_that_went_elsewhere() -> None:
+    def snapshot(*rows: list[float]) -> Snapshot:
+        nothing = torch.empty(0)
+        return Snapshot(1, None, torch.tensor([[rows]]), nothing, nothing, "")
+
+    before = snapshot([1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0])
+    after = snapshot([1.0, 0.0, 0.0], [0.2, 0.8, 0.0], [1.0, 0.0, 0.0])
+    # Rows 2 and 3: 0.3 and all of it; the first has no choice and does not count.
+    assert moved(before, after).item() == pytest.approx((0.3 + 1.0) / 2)
+    assert moved(before, before).item() == 0
+    alone = snapshot([1.0])
+    assert moved(alone, alone).item() == 0
 
 
 def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
@@ -85,7 +102,7 @@ def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
 
     subject = trained_subject(trained.run.path)
     ids = tuple(range(10, 19))
-    found = {snapshot.step: snapshot for snapshot in snapshots(subject.folder, ids)}
+    found = {snapshot.step: snapshot for snapshot in snapshots(subject.folder, ids, print)}
     own = found[subject.checkpoint.state.step]
     seen = forward_pass(subject.model, ids)
     torch.testing.assert_close(own.weights, seen.weights)

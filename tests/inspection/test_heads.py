@@ -14,7 +14,7 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores, loss_rises
 from attn_cli.inspection.subject import TrainedSubject, trained_subject
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.evaluation import evaluate
+from attn_cli.training.evaluation import CharacterLosses, evaluate
 from tests.conftest import Trained, tiny_config
 
 TEXT = "The fox isn't the owl.\nThe fox met the owl, and the owl"
@@ -101,15 +101,16 @@ def test_a_head_taken_away_gives_nothing_and_comes_back(block: str) -> None:
 def test_loss_rises_are_differences_of_exact_losses(subject: TrainedSubject) -> None:
     model = subject.model
     T = model.config.block_size
-    ids = subject.tokenizer.encode(TEXT)[: 3 * T + 1]
+    ids = subject.tokenizer.encode(TEXT)[: 3 * T + 6]
     rises = list(loss_rises(model, ids))
     assert len(rises) == model.config.n_layer * model.config.n_head
-    windows = [ids[first : first + T + 1] for first in (0, T, 2 * T)]
-    whole = [evaluate(model, window).loss for window in windows]
+    losses = np.concatenate(list(CharacterLosses(model, ids)))
     with without_head(model, 1, 0):
-        without = [evaluate(model, window).loss for window in windows]
-    differences = [after - before for after, before in zip(without, whole, strict=True)]
+        differences = np.concatenate(list(CharacterLosses(model, ids))) - losses
+        without = evaluate(model, ids).loss
     rise = rises[model.config.n_head]
-    assert rise.nats == pytest.approx(fmean(differences), abs=1e-6)
-    assert rise.error == pytest.approx(stdev(differences) / math.sqrt(3), abs=1e-6)
+    assert rise.nats == pytest.approx(without - evaluate(model, ids).loss, abs=1e-6)
+    # The end, which is no whole window, counts for the loss and not for its error.
+    means = [fmean(differences[first : first + T].tolist()) for first in (0, T, 2 * T)]
+    assert rise.error == pytest.approx(stdev(means) / math.sqrt(3), abs=1e-6)
     assert all(rise.error is None for rise in loss_rises(model, ids[:5]))

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from attn_cli.inspection import costs as costs_module
 from attn_cli.inspection.costs import costs
 from attn_cli.inspection.meanings import MEANINGS, meaning
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.transformer import Transformer
+from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.step import mean_loss
 from tests.conftest import tiny_config
 
 KINDS = [
@@ -156,16 +158,42 @@ def test_every_operation_is_explained_and_no_other() -> None:
     assert explained == set(MEANINGS.values())
 
 
+def saved_for_the_way_back(model: Transformer, batch: int) -> int:
+    """Bytes that the graph of a training step's loss holds, found by walking through it."""
+    ids = torch.zeros(batch, model.config.block_size, dtype=torch.int64)
+    model.train()
+    loss = mean_loss(model(ids), ids)
+    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), ids)}
+    own |= {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
+    found: dict[int, torch.Tensor] = {}
+    seen, todo = set(), [loss.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        todo += [before for before, _ in node.next_functions]
+        names = [name for name in dir(node) if name.startswith("_saved_")]
+        held = [getattr(node, name) for name in names if name != "_saved_tensors"]
+        for tensor in [*held, *getattr(node, "saved_tensors", ())]:
+            if isinstance(tensor, torch.Tensor):
+                found[tensor.untyped_storage().data_ptr()] = tensor
+    model.eval()
+    return sum(t.untyped_storage().nbytes() for place, t in found.items() if place not in own)
+
+
 @pytest.mark.parametrize("settings", [KINDS[0], KINDS[3], (*KINDS[1], "model.dropout=0.1")])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_costs_are_those_of_the_whole_batch(settings: tuple[str, ...], precision: str) -> None:
+def test_costs_are_those_of_the_whole_batch(
+    settings: tuple[str, ...], precision: Precision
+) -> None:
     config = tiny_config(*settings, "train.batch_size=5", "train.optimizer=muon")
     model = Transformer(config.model, 100)
-    inspect_shapes(model, [1], precision=precision)
-    spent = costs(model, config)
-    assert spent.activations == costs_module._saved_bytes(model, 5) > 0
+    spent = costs(model, config, precision)
+    assert spent.precision == precision
+    assert spent.activations == saved_for_the_way_back(model, 5) > 0
     n = model.parameter_count()
-    assert spent.weights == spent.gradients == (4 if precision == "fp32" else 6) * n
+    assert spent.weights == (4 if precision == "fp32" else 6) * n
     # Muon remembers one number for each in the blocks' matrices, AdamW two.
     inner = sum(
         p.numel()
@@ -176,3 +204,30 @@ def test_costs_are_those_of_the_whole_batch(settings: tuple[str, ...], precision
     assert spent.cache == 2 * 2 * 16 * 24 * 4
     assert spent.training_flops == 3 * spent.forward_flops
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
+    config = tiny_config()
+    working = WorkingModel(Transformer(config.model, 100), precision)
+    ids = torch.zeros(2, 16, dtype=torch.int64)
+    most = 0
+
+    class Watch(TorchDispatchMode):
+        """Counts the gradients that are there whenever torch computes something."""
+
+        def __torch_dispatch__(
+            self, op: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            nonlocal most
+            both = {id(p): p for p in (*working.master.parameters(), *working.model.parameters())}
+            held = [p.grad for p in both.values() if p.grad is not None]
+            most = max(most, sum(grad.numel() * grad.element_size() for grad in held))
+            return op(*args, **(kwargs or {}))
+
+    for _ in range(2):  # the second piece of a batch adds to what is there
+        mean_loss(working.trained(ids), ids).backward()  # type: ignore[no-untyped-call]
+        with Watch():
+            working.collect_gradients()
+            torch.zeros(1)
+    assert most == costs(working.model, config, precision).gradients

@@ -15,7 +15,7 @@ import torch
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.lesson.decimals import OMITTED, TABLE, written
 from attn_cli.inspection.steps import Table
-from attn_cli.inspection.visible import visible
+from attn_cli.text.visible import visible
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.block import Block
 from attn_cli.text.tokenizer import Tokenizer

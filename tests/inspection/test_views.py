@@ -1,0 +1,110 @@
+"""What the terminal shows is what was computed."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from attn_cli.inspection.attention_map import LargeMap, SmallMaps
+from attn_cli.inspection.heads import FIELDS
+from attn_cli.inspection.heads_table import heads_table
+from attn_cli.inspection.lens_table import LensTable
+
+
+def drawn(view: Any, width: int = 100, encoding: str = "utf-8") -> list[str]:
+    out = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    Console(file=out, width=width, highlight=False, markup=False).print(view)
+    out.seek(0)
+    return out.read().splitlines()
+
+
+def causal(rows: list[list[float]]) -> np.ndarray:
+    T = len(rows)
+    return np.array([row + [0.0] * (T - len(row)) for row in rows], dtype=np.float32)
+
+
+WEIGHTS = causal([[1.0], [0.75, 0.25], [0.04, 0.46, 0.5]])
+
+
+def test_a_shade_tells_how_much() -> None:
+    lines = drawn(SmallMaps(WEIGHTS[None, None], [4], [7]))
+    assert lines[:5] == ["layer 4", "head 7", "██", "██▒▒", "··▓▓▓▓"]
+    assert drawn(LargeMap(WEIGHTS, "abc", numbers=False))[:4] == [
+        "  a b c", "a ██", "b ██▒▒", "c ··▓▓▓▓"
+    ]  # fmt: skip
+    assert drawn(LargeMap(WEIGHTS, "abc", numbers=True)) == [
+        "  a   b   c", "a 1.0", "b .75 .25", "c .04 .46 .50"
+    ]  # fmt: skip
+
+
+def test_heads_stand_side_by_side_as_far_as_they_fit() -> None:
+    four = np.stack([WEIGHTS] * 4)[None]
+    beside = drawn(SmallMaps(four, [1], [1, 2, 3, 4]))
+    assert beside[1].split("    ") == ["head 1", "head 2", "head 3", "head 4"]
+    assert [beside[2].index("█"), beside[2].rindex("█")] == [0, beside[1].index("head 4") + 1]
+    lines = drawn(SmallMaps(four, [1], [1, 2, 3, 4]), width=20)
+    assert [line.split() for line in lines if "head" in line] == [
+        ["head", "1", "head", "2"], ["head", "3", "head", "4"]
+    ]  # fmt: skip
+
+
+def test_a_cell_of_a_long_text_is_the_largest_of_several() -> None:
+    weights = np.zeros((1, 1, 66, 66), dtype=np.float32)
+    weights[..., 0] = 0.01
+    weights[0, 0, 65, 1] = 0.9
+    weights[0, 0, 40, 40] = 0.5
+    lines = drawn(SmallMaps(weights, [1], [1]))
+    assert "3 × 3" in lines[0]
+    cells = [line[::2] for line in lines[3 : 3 + 22]]
+    assert cells[21][:2] == "█·"
+    assert cells[13][13] == "▓"
+    assert sum(line.count("█") + line.count("▓") for line in cells) == 2
+    assert [len(line) for line in cells] == list(range(1, 23))
+
+
+def test_characters_of_two_columns_stay_in_line() -> None:
+    assert drawn(LargeMap(WEIGHTS, "猫 b", numbers=True))[:2] == ["   猫  ␣   b", "猫 1.0"]
+
+
+def test_a_terminal_without_these_signs_gets_others() -> None:
+    lines = drawn(LargeMap(WEIGHTS, "a b", numbers=False), encoding="ascii")
+    assert lines[:4] == ["  a _ b", "a ##", "_ ##==", "b ..xxxx"]
+
+
+def test_the_lens_shows_guesses_odds_and_means() -> None:
+    table = LensTable(
+        "ab", ["embedding", "layer 1"], [["x", "b"], ["y", " "]], [[0.25, 0.5], [1.0, 0.125]],
+        [[2.0, 1.0]],
+    )  # fmt: skip
+    rows = [line.split() for line in drawn(table)]
+    assert rows[1] == ["a", "b", "x", "25%", "=b", "50%", "1.00"]
+    assert rows[2] == ["b", "y", "100%", "␣", "12%"]
+    assert rows[3] == ["2.00", "1.00", "1.00"]
+
+
+def test_heads_show_their_scores_and_what_is_lost() -> None:
+    scores = dict(zip(FIELDS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7.0, 1.5), strict=True))
+    head = {"layer": 2, "head": 3, "name": "word start", "loss_rise": -0.5, **scores}
+    lines = drawn(heads_table([head | {"loss_rise_error": 0.25}], scores), width=120)
+    assert lines[1].split() == [
+        "2.3", "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
+        "-0.5000", "±", "0.2500", "word", "start",
+    ]  # fmt: skip
+    assert "±" not in drawn(heads_table([head | {"loss_rise_error": None}], scores), width=120)[1]
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_views_keep_to_the_width(width: int) -> None:
+    T = 120
+    weights = np.tril(np.ones((2, 6, T, T), dtype=np.float32))
+    weights /= weights.sum(-1, keepdims=True)
+    for view in (
+        SmallMaps(weights, [1, 2], range(1, 7)),
+        LargeMap(weights[0, 0], "x" * T, numbers=True),
+        LargeMap(weights[0, 0], "x" * T, numbers=False),
+    ):
+        assert max(map(len, drawn(view, width))) <= width
