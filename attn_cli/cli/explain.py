@@ -69,8 +69,16 @@ def explain(
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
-        title = "Attention, step by step"
-        write_page(html, subject, ids, title=title, lesson=steps, as_json=as_json)
+        write_page(
+            html,
+            subject,
+            ids,
+            layer=layers[0],
+            head=heads[0],
+            title="Attention, step by step",
+            lesson=steps,
+            as_json=as_json,
+        )
         return
     followed = "".join(subject.characters(ids))
     if as_json:

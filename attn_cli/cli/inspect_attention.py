@@ -45,7 +45,7 @@ def inspect_attention(
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
-        write_page(html, subject, ids, as_json=as_json)
+        write_page(html, subject, ids, layer=layers[0], head=heads[0], as_json=as_json)
         return
     chosen = chosen_heads(forward_pass(subject.model, ids).weights, layers, heads)
     if as_json:

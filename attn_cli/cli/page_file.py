@@ -24,6 +24,8 @@ def write_page(
     subject: Subject,
     ids: tuple[int, ...],
     *,
+    layer: int = 1,
+    head: int = 1,
     title: str = "Inside a transformer",
     lesson: Sequence[Step] = (),
     play: bool = False,
@@ -35,6 +37,8 @@ def write_page(
         path: The file; a page of attn that is there is replaced, nothing else is.
         subject: The model that runs in the page.
         ids: The text that it opens with.
+        layer: Which layer it shows first, from 1.
+        head: Which of its heads.
         title: Its heading.
         lesson: Steps to read beside it.
         play: Whether writing with the model comes first.
@@ -59,7 +63,10 @@ def write_page(
         name = subject.folder.path.resolve().name
         shown = replace(subject, origin=f"{name}, step {subject.checkpoint.state.step:,}")
     ablations = ablate_heads(subject.model, ids)
-    html = page(PageContents(shown, ids, ablations, past, title, lesson, play)).encode()
+    contents = PageContents(
+        shown, ids, ablations, past, title, lesson, play, layer=layer - 1, head=head - 1
+    )
+    html = page(contents).encode()
     assert OWN in html[:HEAD]
     try:
         write_whole(path, html)
