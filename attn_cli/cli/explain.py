@@ -80,14 +80,15 @@ def explain(
             as_json=as_json,
         )
         return
-    followed = "".join(subject.characters(ids))
     if as_json:
         from attn_cli.inspection.lesson.view import step_record
 
         records = [step_record(step) for step in steps]
-        result_json({"origin": subject.origin, "text": followed, "steps": records})
+        result_json(
+            {"origin": subject.origin, "text": "".join(subject.characters(ids)), "steps": records}
+        )
         return
-    notice(f"{subject.origin}, on {followed!r}")
+    notice(subject.on(ids))
     _show(steps, at_once=show_all)
 
 
@@ -119,7 +120,7 @@ def _show(steps: Sequence[Step], *, at_once: bool) -> None:
 def _next_is_wanted() -> bool:
     """Waits for Enter; not for a reader who types q, or ends the input."""
     # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
-    print("Enter: the next step. q: the end. ", end="", flush=True)
+    print("Enter: the next step. q, Enter: the end. ", end="", flush=True)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):  # the end of the input
         print()

@@ -59,7 +59,7 @@ def inspect_attention(
             }
         )
         return
-    notice(f"{subject.origin}, on {text!r}")
+    notice(subject.on(ids))
     if not values and chosen.shape[:2] != (1, 1):
         console().print(SmallMaps(chosen, layers, heads))
         return

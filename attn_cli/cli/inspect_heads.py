@@ -79,7 +79,7 @@ def inspect_heads(
 
     of = f"the first {len(ids):,} of {len(whole):,}" if len(ids) < len(whole) else f"{len(ids):,}"
     notice(f"{subject.origin}, {file or 'validation split'}: {of} {subject.tokenizer.unit}s")
-    console().print(heads_table(heads, asdict(evenly)))
+    console().print(heads_table(heads, asdict(evenly), subject.tokenizer.unit))
 
 
 def _text(file: str | None, subject: Subject) -> Ids:

@@ -46,7 +46,7 @@ def inspect_logits(
 
     from attn_cli.inspection.lens_table import LensTable
 
-    notice(f"{subject.origin}, on {text!r}")
+    notice(subject.on(ids))
     console().print(LensTable(characters, _stages(len(lens)), guesses, odds, bits))
 
 

@@ -88,5 +88,5 @@ def inspect_shapes(
 
     from attn_cli.inspection.shapes_table import shapes_view
 
-    notice(f"{subject.origin}, on {''.join(characters)!r}")
+    notice(subject.on(ids))
     console().print(shapes_view(shapes, spent, explain=explain))

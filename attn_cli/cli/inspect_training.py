@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
-from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.cli.terminal import console, notice, result, result_json, visible_controls
 from attn_cli.text.visible import visible
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def inspect_training(
         )
         return
 
-    notice(f"{subject.folder.path}, on {''.join(characters)!r}")
+    notice(subject.on(ids))
     out = console()
     for record, weights in zip(records, maps, strict=True):
         out.print(_heading(record), style="bold")
@@ -71,8 +70,12 @@ def inspect_training(
             out.print(LargeMap(weights[0, 0], characters, numbers=False))
         else:
             out.print(SmallMaps(weights, layers, heads))
-        wrote = record["sample"].splitlines()[:SAMPLE_LINES]
-        result("\n".join(["", *(textwrap.shorten(line, 100) for line in wrote), ""]))
+        wrote = list(filter(None, record["sample"].splitlines()))[:SAMPLE_LINES]
+        if wrote:
+            out.print("\nit wrote:", style="dim")
+        for line in wrote:
+            out.print(visible_controls(line), no_wrap=True, overflow="ellipsis")
+        result()
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
 
@@ -107,10 +110,10 @@ def _records(
 def _heading(record: Mapping[str, Any]) -> str:
     parts = [f"step {record['step']:,}"]
     if record["val_loss"] is not None:
-        parts.append(f"val loss {record['val_loss']:.4f}")
+        parts.append(f"val loss {record['val_loss']:.4f} nats")
     if record["bits"] is not None:
-        parts.append(f"{record['bits']:.2f} bits a character here")
-    parts.append(f"then {visible(record['next'])} {record['next_odds']:.0%}")
+        parts.append(f"{record['bits']:.2f} bits each here")
+    parts.append(f"next {visible(record['next'])} with {record['next_odds']:.0%}")
     if record["moved"] is not None:
-        parts.append(f"{record['moved']:.0%} of the attention moved")
+        parts.append(f"{record['moved']:.0%} of the attention moved since the last")
     return " · ".join(parts)

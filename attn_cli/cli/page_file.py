@@ -81,6 +81,8 @@ def write_page(
 
 def _require_own(path: Path) -> None:
     """Makes sure that writing a page loses nothing that a user made."""
+    if str(path) == "-":
+        raise InputError("a page needs a file of its own", "name one, such as page.html")
     try:
         with path.open("rb") as file:
             if OWN in file.read(HEAD):

@@ -41,7 +41,8 @@ class HeadScores:
     """Where a head looks, on average over the characters of a text.
 
     Shares are of its attention, 0 to 1, each a mean over the characters for which there is
-    such a place; a window's first character, which sees only itself, is not counted.
+    such a place, and None where there is none; a window's first character, which sees only
+    itself, is not counted.
 
     Attributes:
         previous: On the character before.
@@ -55,14 +56,14 @@ class HeadScores:
         entropy: Of its weights, in bits: 0 for one character, log2(n) for n alike.
     """
 
-    previous: float
-    itself: float
-    first: float
-    same: float
-    induction: float
-    word_start: float
-    distance: float
-    entropy: float
+    previous: float | None
+    itself: float | None
+    first: float | None
+    same: float | None
+    induction: float | None
+    word_start: float | None
+    distance: float | None
+    entropy: float | None
 
     def name(self, evenly: HeadScores) -> str:
         """What the head is called after, where a share is clear; else nothing.
@@ -71,9 +72,13 @@ class HeadScores:
             evenly: The scores of a head that looks at all it sees alike: a share has to be
                 at least twice as much.
         """
-        share, which = max((getattr(self, which), which) for which in NAMES)
-        clear = share >= CLEAR and share >= 2 * getattr(evenly, which)
-        return NAMES[which] if clear else ""
+        clear = {
+            name: share
+            for which, name in NAMES.items()
+            if (share := getattr(self, which)) is not None
+            and share >= max(CLEAR, 2 * getattr(evenly, which))
+        }
+        return max(clear, key=lambda name: clear[name], default="")
 
 
 FIELDS = tuple(field.name for field in fields(HeadScores))
@@ -150,6 +155,7 @@ class _Sums:
     """The scores of some heads, summed over the characters that have them."""
 
     def __init__(self, heads: int) -> None:
+        self._heads = heads
         self._sums = dict.fromkeys(FIELDS, torch.zeros(heads, dtype=torch.float64))
         self._counts = dict.fromkeys(FIELDS, 0)
 
@@ -177,8 +183,11 @@ class _Sums:
 
     def means(self) -> list[HeadScores]:
         """The scores of each head."""
-        columns = [self._sums[which] / max(1, self._counts[which]) for which in FIELDS]
-        return [HeadScores(*row) for row in torch.stack(columns, dim=1).tolist()]
+        columns = [
+            (self._sums[which] / count).tolist() if count else [None] * self._heads
+            for which, count in self._counts.items()
+        ]
+        return [HeadScores(*row) for row in zip(*columns, strict=True)]
 
 
 def _places(ids: torch.Tensor, in_word: Sequence[bool]) -> dict[str, torch.Tensor]:

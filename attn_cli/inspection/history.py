@@ -81,9 +81,13 @@ def moved(before: Snapshot, after: Snapshot) -> torch.Tensor:
 
 
 def text_to_follow(subject: TrainedSubject) -> tuple[int, ...]:
-    """The beginning of a run's validation text; where that is gone, of any text."""
+    """The beginning of a run's validation text.
+
+    Raises:
+        TextError: The text is not there, or it is not the same any more.
+    """
+    most = min(FOLLOWED, subject.model.config.block_size)
     try:
-        text = subject.validation()
-    except TextError:
-        return subject.ids(None)
-    return tuple(text[: min(FOLLOWED, subject.model.config.block_size)].tolist())
+        return tuple(subject.validation()[:most].tolist())
+    except TextError as error:
+        raise TextError(error.message, "name a text to follow: --text TEXT") from None

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
+from attn_cli.inspection.columns import Columns
 from attn_cli.inspection.paragraph import Paragraph
 from attn_cli.text.visible import visible
 
@@ -34,29 +34,23 @@ class LensTable:
     bits: Sequence[Sequence[float]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = Table(box=None, pad_edge=False)
-        table.add_column("after")
-        table.add_column("came")
-        for stage in self.stages:
-            table.add_column(stage, justify="right", no_wrap=True)
-        table.add_column("bits", justify="right")
+        rows = []
         following = [*self.characters[1:], None]
         for place, (here, came) in enumerate(zip(self.characters, following, strict=True)):
             said = [
                 f"{RIGHT if guess == came else ''}{visible(guess)} {odds:4.0%}"
                 for guess, odds in zip(self.guesses[place], self.odds[place], strict=True)
             ]
-            bits = f"{self.bits[place][-1]:.2f}" if came is not None else ""
-            name = "" if came is None else visible(came)
-            table.add_row(visible(here), name, *map(Text, said), bits)
+            known = ("", "") if came is None else (visible(came), f"{self.bits[place][-1]:.2f}")
+            rows.append((visible(here), *known, *said))
         if self.bits:
             means = [sum(column) / len(self.bits) for column in zip(*self.bits, strict=True)]
-            table.add_section()
-            table.add_row("", "", *(f"{mean:.2f}" for mean in means), f"{means[-1]:.2f}")
-        yield table
+            rows.append(("mean", "", f"{means[-1]:.2f}", *(f"{mean:.2f}" for mean in means)))
+        yield Columns(("after", "came", "bits", *self.stages), rows, words=frozenset({0, 1}))
         if self.bits:
+            yield Text()
             yield Paragraph(
-                f"{RIGHT} is what came. The last line is the mean surprise in bits, read after "
-                "each layer; the last column, that of each character after all of them.",
+                f"bits: the surprise of what came. {RIGHT} marks a guess that is what came. The "
+                "last line: the mean surprise in bits, read after each layer.",
                 style="dim",
             )

@@ -8,6 +8,7 @@ from itertools import groupby
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from attn_cli.inspection.columns import GAP, fitting, missing
 from attn_cli.inspection.costs import Costs
 from attn_cli.inspection.meanings import meaning
 from attn_cli.inspection.paragraph import Paragraph
@@ -19,8 +20,8 @@ LEGEND = {
     "T": "characters",
     "C": "channels",
     "H": "heads",
-    "D": "head size C/H",
-    "F": "feed-forward width",
+    "D": "head size",
+    "F": "feed-forward",
     "V": "vocabulary",
     "L": "layers",
 }
@@ -48,16 +49,14 @@ class _Rows:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         cells = [_cells(row) for row in self._rows]
         widths = [max(map(len, column)) for column in zip(COLUMNS, *cells, strict=True)]
-        shown = len(COLUMNS)
-        while shown > LEFT and sum(widths[:shown]) + 2 * (shown - 1) > options.max_width:
-            shown -= 1
+        shown = max(LEFT, fitting(widths, options.max_width))
 
         def line(cells: Sequence[str]) -> str:
             padded = [
                 cell.ljust(width) if place < LEFT else cell.rjust(width)
                 for place, (cell, width) in enumerate(zip(cells[:shown], widths, strict=False))
             ]
-            return "  ".join(padded).rstrip()
+            return (" " * GAP).join(padded).rstrip()
 
         yield Text(line(COLUMNS), style="bold", no_wrap=True)
         numbered = zip(self._rows, cells, strict=True)
@@ -70,7 +69,7 @@ class _Rows:
                 if self._explain:
                     yield Paragraph(meaning(row.operation), 6 if path else 4, "dim")
         if shown < len(COLUMNS):
-            yield Text(f"A wider terminal shows {', '.join(COLUMNS[shown:])}.", style="dim")
+            yield missing(COLUMNS[shown:])
 
 
 def _place(row: ShapeRow) -> tuple[str, int]:

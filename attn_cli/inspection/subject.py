@@ -22,6 +22,7 @@ from attn_cli.text.corpus import load_corpus
 from attn_cli.text.tokenizer import Ids, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 DEFAULT_TEXT = "Hello"
+LONGEST_SHOWN = 60  # characters of a text in a line about it
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,15 @@ class Subject:
         if not 1 <= chosen <= most:
             raise InputError(
                 f"--{what} {chosen}: the model has {most} {what}{'s' * (most > 1)}",
-                f"give a number from 1 to {most}, or leave it out",
+                f"give a number from 1 to {most}, or leave it out" if most > 1 else "leave it out",
             )
         return range(chosen, chosen + 1)
+
+    def on(self, ids: Sequence[int]) -> str:
+        """A line for people: what is looked at, and on which text."""
+        text = "".join(self.characters(ids))
+        shown = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+        return f"{self.origin}, on {shown!r}"
 
     def characters(self, ids: Sequence[int]) -> list[str]:
         """The symbol of each id."""
@@ -154,7 +161,7 @@ def fresh_subject(name: str | None) -> Subject:
         Transformer(config.model, tokenizer.vocab_size).eval(),
         tokenizer,
         config,
-        f"config {name or DEFAULT}, fresh weights",
+        f"config {name or DEFAULT}, fresh weights that have learned nothing",
         tokenizer.separator_id,
     )
 

@@ -21,7 +21,7 @@ from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 
-PROMPT = "Enter: the next step. q: the end. "
+PROMPT = "Enter: the next step. q, Enter: the end. "
 
 
 def headings(text: str) -> list[str]:
@@ -83,7 +83,7 @@ def test_tiny(attn: Attn) -> None:
 def test_fresh_weights_are_said_to_be_fresh(attn: Attn, config: str) -> None:
     outcome = attn("explain", "--config", config)
     assert "has not been trained" in outcome.out
-    assert f"config {config}, fresh weights, on 'Hello'" in outcome.err
+    assert f"config {config}, fresh weights that have learned nothing, on 'Hello'" in outcome.err
     assert outcome.out == attn("explain", "Hello", "--config", config).out
 
 

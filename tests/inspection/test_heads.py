@@ -75,6 +75,9 @@ def test_a_head_is_named_after_what_is_clear_and_no_accident() -> None:
     assert one.name(evenly) == "previous character"
     assert HeadScores(0.1, 0.1, 0.1, 0.0, 0.7, 0.2, 2.0, 1.0).name(evenly) == "induction"
     assert HeadScores(0.2, 0.2, 0.2, 0.1, 0.1, 0.2, 2.0, 1.0).name(evenly) == ""
+    # Where a text has nothing to measure, nothing is claimed.
+    nothing = HeadScores(None, None, 0.9, None, None, None, 2.0, 1.0)
+    assert nothing.name(evenly) == "first character"
     # In a window of two characters everybody looks at the previous one.
     short = HeadScores(0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 1.0)
     assert short.name(short) == ""
