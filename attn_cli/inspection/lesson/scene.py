@@ -15,10 +15,10 @@ import torch
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.lesson.decimals import OMITTED, TABLE, written
 from attn_cli.inspection.steps import Table
-from attn_cli.text.visible import visible
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.block import Block
 from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.text.visible import visible
 
 MOST = 8  # rows and columns that a table shows; a matrix with no more is shown in full
 
