@@ -121,7 +121,11 @@ def _next_is_wanted() -> bool:
     """Waits for Enter; not for a reader who types q, or ends the input."""
     # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
     print("Enter: the next step. q, Enter: the end. ", end="", flush=True)
-    answer = sys.stdin.readline()
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        print()  # the shell's prompt begins a line
+        raise
     if not answer.endswith("\n"):  # the end of the input
         print()
         return False

@@ -170,6 +170,7 @@ class TestAtATerminal:
         left = reader.rest()
         assert "From characters" not in left
         assert "Traceback" not in left
+        assert left.endswith("\n")
         assert reader.code() == code
 
 
