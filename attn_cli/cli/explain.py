@@ -120,8 +120,8 @@ def _show(steps: Sequence[Step], *, at_once: bool) -> None:
 def _next_is_wanted() -> bool:
     """Waits for Enter; not for a reader who types q, or ends the input."""
     # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
-    print("Enter: the next step. q, Enter: the end. ", end="", flush=True)
     try:
+        print("Enter: the next step. q, Enter: the end. ", end="", flush=True)
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         print()  # the shell's prompt begins a line
