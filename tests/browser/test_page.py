@@ -110,7 +110,7 @@ def test_a_long_text_and_none_at_all(tiny: TrainedSubject, opened: Callable[...,
     page.type(
         "They sat and talked until the moon", shown="d until the moon"[-16:].replace(" ", "␣")
     )
-    assert "The text has 34: the model sees the last 16." in page.page.inner_text("#typed-note")
+    assert "longer than that: the model sees the last 16." in page.page.inner_text("#typed-note")
     page.type("", shown="␌" if tiny.tokenizer.symbols[tiny.start_id] == "\f" else "⏎")
     assert "Without a text, the model begins after" in page.page.inner_text("#typed-note")
     wanted = torch_logits(tiny, [tiny.start_id])
@@ -221,7 +221,7 @@ def test_the_slider_over_checkpoints(tiny: TrainedSubject, opened: Callable[...,
     from playwright.sync_api import expect
 
     ids = tiny.ids("The fox met")
-    seen = list(snapshots(tiny.folder, ids))
+    seen = list(snapshots(tiny.folder, ids, pytest.fail))
     assert len(seen) > 1
     page = opened(contents(tiny, "The fox met", snapshots=seen))
     slider, readout = page.page.locator("#checkpoint"), page.page.locator("#history-readout")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,34 @@ from tests.conftest import Trained
 pytestmark = pytest.mark.browser
 
 SMALL = ("model.n_layer=2", "model.n_embd=24", "model.n_head=6", "model.block_size=64")
+
+
+# Of one colour on another: text has to differ by 4.5, what marks or bounds something by 3 (WCAG
+# 2.2, 1.4.3 and 1.4.11). A ring lies against the paper's colour, whatever shade is beneath.
+TEXTS = [
+    (text, ground) for text in ("ink", "quiet", "accent", "line") for ground in ("paper", "panel")
+] + [("ink", "accent-ground"), ("quiet", "accent-ground"), ("accent", "accent-ground")]
+MARKS = [
+    ("strong-rule", "paper"),
+    ("strong-rule", "panel"),
+    ("bar", "paper"),
+    ("ink", "bar"),
+    ("accent", "paper"),
+]
+
+# The contrast of pairs of variables as they are computed in the page.
+CONTRASTS = """(pairs) => {
+    const probe = document.body.appendChild(document.createElement("i"));
+    const luminance = (name) => {
+        probe.style.color = `var(--${name})`;
+        const parts = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+        return attn.luminance(parts);
+    };
+    return pairs.map((pair) => {
+        const [low, high] = pair.map(luminance).sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +100,51 @@ def test_the_theme_follows_the_system_until_it_is_chosen(
     assert light[1] != dark[1]
     page.page.click("#theme-button")
     assert (page.run(ground), page.run(cell)) == dark
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_colours_differ_enough_from_what_is_beneath(
+    theme: str, tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox"), color_scheme=theme)
+    for pairs, least in ((TEXTS, 4.5), (MARKS, 3.0)):
+        for pair, contrast in zip(pairs, page.run(CONTRASTS, pairs), strict=True):
+            assert contrast >= least, pair
+    # Nothing makes them paler, not even what may not come.
+    page.page.fill("#top-k", "2")
+    assert page.page.locator("#next-odds .none").count() == 8
+    faded = page.run(
+        "() => Array.from(document.querySelectorAll('main *')).filter("
+        "(one) => getComputedStyle(one).opacity < 1 && !one.matches('.switch input')).length"
+    )
+    assert faded == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_chosen_and_focused_can_be_seen_on_any_shade(
+    theme: str, tiny: TrainedSubject, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox"), color_scheme=theme)
+    paper = page.run("() => getComputedStyle(document.body).backgroundColor")
+    for marked in (
+        ".map-row",
+        ".map-row [aria-selected=true]",
+        "#surprise-strip [aria-selected=true]",
+        "#row-strip .asking",
+        "#lens-grid td.chosen",
+        ".map-row :focus-visible",
+    ):
+        if "focus" in marked:
+            page.page.locator("#map-grid [tabindex='0']").focus()
+            page.page.keyboard.press("Home")
+        style = page.run(
+            "(one) => { const { boxShadow, outlineColor, outlineStyle } = "
+            "getComputedStyle(document.querySelector(one));"
+            "return boxShadow + (outlineStyle === 'none' ? '' : outlineColor); }",
+            marked,
+        )
+        assert len(set(re.findall(r"rgb\([^)]*\)", style)) - {paper}) == 1, (marked, style)
+        assert paper in style, (marked, style)
 
 
 def test_nothing_moves_where_less_motion_is_wished(

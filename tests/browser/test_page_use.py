@@ -122,7 +122,11 @@ def test_every_control_has_a_name_and_can_be_reached(
     tiny: TrainedSubject, opened: Callable[..., Any]
 ) -> None:
     page = opened(
-        contents(tiny, "The fox", snapshots=list(snapshots(tiny.folder, tiny.ids("The fox"))))
+        contents(
+            tiny,
+            "The fox",
+            snapshots=list(snapshots(tiny.folder, tiny.ids("The fox"), pytest.fail)),
+        )
     )
     reached = set()
     for _ in range(80):
@@ -203,7 +207,7 @@ def test_what_the_model_does_not_know_is_named_and_not_run(
     page = opened(contents(tiny, "The fox"))
     page.type("fé<b>ox😀", shown="f<b>ox")
     assert "‘é’ (number 2), ‘😀’ (number 8)" in page.page.inner_text("#typed-note")
-    assert page.page.get_attribute("#typed-note", "aria-live") == "polite"
+    assert page.page.get_attribute("#typed-warning", "aria-live") == "polite"
 
 
 def test_nothing_can_be_loaded(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:

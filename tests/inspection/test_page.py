@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -86,7 +86,7 @@ def contents(trained: Trained) -> PageContents:
         subject,
         ids,
         ablate_heads(subject.model, ids),
-        list(snapshots(subject.folder, ids)),
+        list(snapshots(subject.folder, ids, pytest.fail)),
         "Inside a tiny transformer",
     )
 
@@ -109,8 +109,7 @@ def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
     assert len(html.encode()) < LARGEST == 2_000_000
     kept = [shot["step"] for shot in payload(html, "snapshots")]
     assert 2 <= len(kept) <= 8
-    assert kept[0] == 0
-    assert kept[-1] == 11
+    assert (kept[0], kept[-1]) == (0, 11)
 
 
 def test_a_page_needs_nothing_from_anywhere(contents: PageContents) -> None:
@@ -146,10 +145,10 @@ def test_the_policy_names_the_hashes_of_the_page_s_own_style_and_script(
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    assert {path.stem for path in (FOLDER / "scripts").iterdir()} == set(SCRIPTS)
-    assert {path.stem for path in (FOLDER / "styles").iterdir()} == set(STYLES)
-    for path in (*(FOLDER / "scripts").iterdir(), *(FOLDER / "styles").iterdir()):
-        assert "</s" not in path.read_text("utf-8")  # would end the element that it stands in
+    for folder, names in (("scripts", SCRIPTS), ("styles", STYLES)):
+        assert {path.stem for path in (FOLDER / folder).iterdir()} == set(names)
+        for path in (FOLDER / folder).iterdir():
+            assert "</s" not in path.read_text("utf-8")  # would end the element it stands in
     html = page(contents)
     for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
         assert f'id="{identifier}"' in html
@@ -184,10 +183,12 @@ def test_json_cannot_end_its_element_and_is_the_same_afterwards() -> None:
     ),
     st.sampled_from([16, 17, 20]),
 )
+@example(np.array([[1e-45, 0.0]], np.float32), 16)
 def test_packed_rows_come_back_within_half_a_step(matrix: np.ndarray[Any, Any], bits: int) -> None:
     step = np.abs(matrix).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
     error = np.abs(unpacked(packed_rows(matrix, bits)) - matrix)
-    assert (error <= 0.5 * step + 1e-6 * np.abs(matrix)).all()
+    # Below the smallest normal number, a scale has fewer digits.
+    assert (error <= 0.5 * step + 1e-6 * np.abs(matrix) + 2e-38).all()
 
 
 def test_float32_comes_back_bit_by_bit_and_shares_within_a_step() -> None:
@@ -207,9 +208,8 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
     for name, array in named.items():
         np.testing.assert_array_equal(unpacked(data["weights"][name]), array)
     assert tuple(data["ids"]) == contents.ids
-    assert [(one["layer"], one["head"]) for one in data["ablations"]] == [
-        (one.layer, one.head) for one in contents.ablations
-    ]
+    places = [(one["layer"], one["head"]) for one in data["ablations"]]
+    assert places == [(one.layer, one.head) for one in contents.ablations]
     T = len(contents.ids)
     for packed_shot, shot in zip(payload(html, "snapshots"), contents.snapshots, strict=True):
         assert packed_shot["weights"]["shape"] == [2, 3, T * (T + 1) // 2]
@@ -225,18 +225,18 @@ def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None)
     ablations = ablate_heads(subject.model, ids)
     assert [ablation.loss_change for ablation in ablations] == [None] * len(ablations)
     data = payload(page(PageContents(subject, ids, ablations, (), "A page", play=True)))
-    assert data["ids"] == [subject.start_id]
-    assert data["play"] is True
+    assert data["ids"] == []  # a text of its own is something else than none
+    assert (data["play"], data["layer"], data["head"]) == (True, 0, 0)
 
 
 def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
     model, ids = contents.subject.model, contents.ids
     whole = forward_pass(model, ids)
-    changes = [ablation.loss_change for ablation in contents.ablations]
+    changes = [abs(ablation.loss_change or 0.0) for ablation in contents.ablations]
     assert len(changes) == 6
-    assert max(abs(change or 0.0) for change in changes) > 0.01
-    after = forward_pass(model, ids)  # the heads were all given back
-    torch.testing.assert_close(after["logits"], whole["logits"], atol=0, rtol=0)
+    assert max(changes) > 0.01
+    after = forward_pass(model, ids)["logits"]  # the heads were all given back
+    torch.testing.assert_close(after, whole["logits"], atol=0, rtol=0)
     for ablation in contents.ablations:
         assert ablation.next_odds.sum().item() == pytest.approx(1.0, abs=1e-5)
 

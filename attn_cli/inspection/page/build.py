@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
@@ -72,12 +71,15 @@ class PageContents:
 
     Attributes:
         subject: The model that runs in the page.
-        ids: The text that it opens with, one character at least.
+        ids: The text that it opens with, one character at least; only the start character
+            where there is no text.
         ablations: That text without each head; empty where the page should compute them.
         snapshots: That text as earlier checkpoints saw it, the oldest first; may be empty.
         title: The page's heading.
         lesson: Steps to read beside it; may be empty.
         play: Whether writing with the model comes first.
+        layer: That of the head that it opens with, from 0.
+        head: Which of that layer's, from 0.
     """
 
     subject: Subject
@@ -87,6 +89,8 @@ class PageContents:
     title: str
     lesson: Sequence[Step] = ()
     play: bool = False
+    layer: int = 0
+    head: int = 0
 
 
 def page(contents: PageContents) -> str:
@@ -105,12 +109,12 @@ def page(contents: PageContents) -> str:
             title=_encodable(contents.title),
             lesson=contents.lesson,
             play=contents.play,
-            style=Markup(style),
-            script=Markup(script),
+            style=style,
+            script=script,
             style_hash=_hash(style),
             script_hash=_hash(script),
-            payload=Markup(payload),
-            snapshots=Markup(f"[{','.join(snapshots)}]"),
+            payload=payload,
+            snapshots=f"[{','.join(snapshots)}]",
         )
 
     payload = as_json(_payload(contents))
@@ -127,9 +131,12 @@ def as_json(value: object) -> str:
 
 
 def _payload(contents: PageContents) -> dict[str, Any]:
+    nothing = contents.ids == (contents.subject.start_id,)
     return {
         **model_payload(contents.subject),
-        "ids": list(contents.ids),
+        "ids": [] if nothing else list(contents.ids),
+        "layer": contents.layer,
+        "head": contents.head,
         "play": contents.play,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
     }

@@ -32,7 +32,8 @@ def packed_rows(matrix: NDArray[Any], bits: int) -> Packed:
     """A matrix (rows, columns) as integers of so many bits with a scale for each row."""
     most = 2 ** (bits - 1) - 1
     largest = np.abs(matrix).max(axis=1, keepdims=True)  # (rows, 1)
-    scales = (np.where(largest > 0, largest, 1.0) / most).astype("<f4")
+    scales = (largest / most).astype("<f4")
+    scales[scales == 0] = 1.0  # of zeros, and of what is too small for a float32 to divide
     steps = np.rint(matrix / scales).clip(-most, most).astype(np.int64) + most  # from 0 up
     places = np.arange(bits - 1, -1, -1)
     each_bit = (steps.reshape(-1, 1) >> places & 1).astype(np.uint8)  # (rows · columns, bits)

@@ -3,6 +3,7 @@
 
 function ablationView(state, computed) {
   const { vocabulary, model } = state,
+    all = byId("ablate-all"),
     perBit = Math.LN2;
   const heads = Array.from({ length: model.n_layer * model.n_head }, (_, place) => place);
   const before = new Map(
@@ -16,8 +17,11 @@ function ablationView(state, computed) {
 
   const grid = new HeadGrid(byId("ablation-grid"), model, {
     choose: (layer, head) => {
+      const place = layer * model.n_head + head,
+        missing = !known.has(place);
+      if (missing) known.set(place, without(place));
       state.choose({ layer, head });
-      if (!known.has(layer * model.n_head + head)) compute([layer * model.n_head + head]);
+      if (missing) draw();
     },
     fill: (button, layer, head) => {
       const found = known.get(layer * model.n_head + head);
@@ -52,23 +56,31 @@ function ablationView(state, computed) {
   }
 
   // Head by head, so that the page answers meanwhile; another text stops it.
-  async function compute(places) {
+  async function computeAll() {
     const mine = ++asked;
-    for (const place of places) {
+    for (const place of heads) {
+      if (known.has(place)) continue;
       known.set(place, without(place));
-      draw();
+      grid.draw(state.layer, state.head);
+      drawOdds();
       await new Promise((resolve) => setTimeout(resolve));
       if (mine !== asked) return;
     }
+    draw();
   }
 
   function draw() {
     grid.draw(state.layer, state.head);
-    byId("ablate-all").hidden = heads.every((place) => known.has(place));
-    byId("ablation-note").textContent =
+    const left = !heads.every((place) => known.has(place)),
+      focused = document.activeElement === all;
+    all.hidden = !left;
+    if (focused && !left) grid.focus();
+    say(
+      "ablation-note",
       known === before
         ? `Change of the loss in bits a ${vocabulary.unit}, computed beforehand.`
-        : `Change of the loss in bits a ${vocabulary.unit}, computed in this page: ${known.size} of ${counted(heads.length, "head")}.`;
+        : `Change of the loss in bits a ${vocabulary.unit}, computed in this page: ${known.size} of ${counted(heads.length, "head")}.`,
+    );
     drawOdds();
   }
 
@@ -77,7 +89,7 @@ function ablationView(state, computed) {
       list = byId("ablation-odds");
     const name = `layer ${state.layer + 1}, head ${state.head + 1}`;
     if (!found) {
-      byId("ablation-caption").textContent = `Not yet computed for ${name}.`;
+      say("ablation-caption", `Not yet computed for ${name}.`);
       drawBars(list, vocabulary, []);
       return;
     }
@@ -88,8 +100,7 @@ function ablationView(state, computed) {
     const most = ids
       .sort((a, b) => Math.max(own[b], found.odds[b]) - Math.max(own[a], found.odds[a]))
       .slice(0, 8);
-    byId("ablation-caption").textContent =
-      `The next character without ${name}; the outline is with it`;
+    say("ablation-caption", `The next character without ${name}; the outline is with it`);
     drawBars(
       list,
       vocabulary,
@@ -97,9 +108,7 @@ function ablationView(state, computed) {
     );
   }
 
-  byId("ablate-all").addEventListener("click", () =>
-    compute(heads.filter((place) => !known.has(place))),
-  );
+  all.addEventListener("click", computeAll);
   state.watch(["text"], () => {
     asked += 1;
     known = state.changed || before.size === 0 ? new Map() : before;

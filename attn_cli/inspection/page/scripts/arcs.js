@@ -22,7 +22,7 @@ function arcsView(state) {
   function draw() {
     if (box.hidden) return;
     const T = state.ids.length,
-      style = getComputedStyle(box);
+      line = colourOf("--line");
     step = Math.max(
       ARC_STEP.smallest,
       Math.min(ARC_STEP.largest, Math.floor((box.clientWidth - 8) / T)),
@@ -32,10 +32,10 @@ function arcsView(state) {
     const context = sizeCanvas(canvas, width, high + 34);
     context.lineCap = "round";
     for (let t = 0; t < T; t++) {
-      if (t !== state.query) drawArcs(context, t, high, style.getPropertyValue("--line"), FAINTEST);
+      if (t !== state.query) drawArcs(context, t, high, line, FAINTEST);
     }
-    drawArcs(context, state.query, high, style.getPropertyValue("--accent"), FAINTEST_CHOSEN);
-    drawCharacters(context, high, style);
+    drawArcs(context, state.query, high, colourOf("--accent"), FAINTEST_CHOSEN);
+    drawCharacters(context, high);
     canvas.setAttribute("aria-valuemax", T);
     canvas.setAttribute("aria-valuenow", state.query + 1);
     canvas.setAttribute("aria-valuetext", state.summary(state.query));
@@ -74,13 +74,15 @@ function arcsView(state) {
     context.globalAlpha = 1;
   }
 
-  function drawCharacters(context, high, style) {
+  function drawCharacters(context, high) {
+    const { fontFamily } = getComputedStyle(box),
+      [ink, accent] = [colourOf("--ink"), colourOf("--accent")];
     context.textAlign = "center";
     context.textBaseline = "middle";
     state.ids.forEach((id, t) => {
       const chosen = t === state.query;
-      context.font = `${chosen ? 700 : 400} ${Math.min(16, step + 2)}px ${style.fontFamily}`;
-      context.fillStyle = style.getPropertyValue(chosen ? "--accent" : "--ink");
+      context.font = `${chosen ? 700 : 400} ${Math.min(16, step + 2)}px ${fontFamily}`;
+      context.fillStyle = chosen ? accent : ink;
       context.fillText(vocabulary.shown(id), (t + 0.5) * step, high + 16, step);
     });
   }

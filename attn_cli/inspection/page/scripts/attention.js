@@ -24,7 +24,7 @@ function attentionView(state) {
   state.watch(["text", "head", "query", "key", "hover"], () => {
     byId("map-title").textContent = `Layer ${state.layer + 1}, head ${state.head + 1}`;
     const { query, key } = state.hovered ?? state;
-    byId("map-readout").textContent = `${state.sentence(query, key)}.`;
+    say("map-readout", `${state.sentence(query, key)}.`);
   });
 
   // The boxes are shown and hidden before anything is drawn in them: they have a width then.

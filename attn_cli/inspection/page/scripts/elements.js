@@ -13,6 +13,24 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+// Says something where it may be read aloud, once.
+function say(id, text) {
+  if (byId(id).textContent !== text) byId(id).textContent = text;
+}
+
+// Draws what is in a box anew, and leaves the focus and what was scrolled as they were.
+function replaceIn(box, ...children) {
+  const stops = () => Array.from(box.querySelectorAll("button, [tabindex='0']"));
+  const before = stops(),
+    focused = before.indexOf(document.activeElement),
+    scrolled = before.map((stop) => stop.scrollLeft);
+  box.replaceChildren(...children);
+  stops().forEach((stop, place) => {
+    if (scrolled[place]) stop.scrollLeft = scrolled[place];
+    if (place === focused) stop.focus({ preventScroll: true });
+  });
+}
+
 // A number with so many digits and a true minus; a dash for what is none.
 function number(value, digits = 3) {
   if (!Number.isFinite(value)) return value === -Infinity ? "−∞" : "–";
@@ -28,9 +46,17 @@ function signed(value, digits = 3) {
 const bits = (value) => `${number(value, 2)} bits`;
 
 function percent(share) {
+  if (!Number.isFinite(share)) return "–";
   if (share === 0) return "0%";
   if (share < 0.001) return "<0.1%";
   return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
+}
+
+// A colour of theme.css as a canvas understands it.
+function colourOf(name) {
+  const probe = byId("colour");
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
 }
 
 // A canvas of this size in CSS pixels, sharp on any screen, and its context.
@@ -70,6 +96,7 @@ function drawBars(list, vocabulary, rows) {
     list.children[place].classList.toggle("marked", Boolean(marked));
     symbol.textContent = vocabulary.shown(id);
     symbol.title = vocabulary.named(id);
+    track.children[0].hidden = own < 0.002; // nothing but its border
     track.children[0].style.width = `${100 * own}%`;
     track.children[1].style.width = `${100 * kept}%`;
     share.textContent = percent(kept);

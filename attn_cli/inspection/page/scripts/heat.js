@@ -46,6 +46,7 @@ function heatView(state) {
   }
 
   function mark() {
+    hovered.hidden = state.hovered === null;
     if (box.hidden) return;
     drawLabels(byId("map-columns"), true);
     drawLabels(byId("map-rows"), false);
@@ -56,7 +57,8 @@ function heatView(state) {
     const T = state.ids.length,
       [width, height] = across ? [T * size, LABELS] : [LABELS, T * size];
     const context = sizeCanvas(canvas, width, height),
-      style = getComputedStyle(box);
+      { fontFamily } = getComputedStyle(box),
+      [ink, accent] = [colourOf("--ink"), colourOf("--accent")];
     context.textAlign = "center";
     context.textBaseline = "middle";
     const chosen = across ? state.key : state.query;
@@ -65,8 +67,8 @@ function heatView(state) {
       if (size < SMALLEST_CELL && t !== chosen) continue;
       const symbol = vocabulary.shown(state.ids[t]),
         middle = (t + 0.5) * size;
-      context.font = `${t === chosen ? 700 : 400} ${Math.max(8, Math.min(13, size - 1))}px ${style.fontFamily}`;
-      context.fillStyle = style.getPropertyValue(t === chosen ? "--accent" : "--ink");
+      context.font = `${t === chosen ? 700 : 400} ${Math.max(8, Math.min(13, size - 1))}px ${fontFamily}`;
+      context.fillStyle = t === chosen ? accent : ink;
       context.fillText(
         symbol,
         across ? middle : LABELS / 2,

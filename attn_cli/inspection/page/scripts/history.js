@@ -3,7 +3,8 @@
 function historyView(state, snapshots) {
   byId("history").hidden = snapshots.length < 2;
   if (snapshots.length < 2) return;
-  const { vocabulary, model, first } = state,
+  const { vocabulary, model } = state,
+    first = state.seen(state.first),
     T = first.length,
     triangle = rowStart(T);
   const slider = byId("checkpoint");
@@ -44,7 +45,7 @@ function historyView(state, snapshots) {
     if (shot.val_loss !== null)
       facts.push(`validation loss ${bits(shot.val_loss / Math.LN2)} a ${vocabulary.unit}`);
     if (T > 1) facts.push(`this text ${bits(mean)} a ${vocabulary.unit}`);
-    byId("history-readout").textContent = `At ${step}: ${facts.join(", ") || "no loss is known"}.`;
+    say("history-readout", `At ${step}: ${facts.join(", ") || "no loss is known"}.`);
     grid.draw(state.layer, state.head);
     drawMap();
     byId("history-strip").replaceChildren(

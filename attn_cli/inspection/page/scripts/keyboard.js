@@ -18,31 +18,34 @@ function keyboard(state) {
     state.choose({ layer: Math.min(n_layer - 1, Math.max(0, state.layer + by)) });
   }
 
-  const everywhere = {
-    "?": openHelp,
-    "[": () => moveHead(-1),
-    "]": () => moveHead(1),
-    Escape: () => state.stopWriting(),
-  };
+  const signs = { "?": openHelp, "[": () => moveHead(-1), "]": () => moveHead(1) };
   const inMaps = { PageUp: () => moveLayer(-1), PageDown: () => moveLayer(1) };
 
   document.addEventListener("keydown", (event) => {
-    if (help.open || event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target.matches("textarea, input[type=number]");
-    const act =
-      (typing && event.key !== "Escape" ? null : everywhere[event.key]) ??
-      (event.target.closest(".attention-columns, #ablation-grid, #row") ? inMaps[event.key] : null);
+    // AltGraph holds Ctrl and Alt on some systems.
+    const command = (event.ctrlKey || event.metaKey) && !event.getModifierState("AltGraph");
+    if (help.open || command) return;
+    if (event.key === "Escape") {
+      state.stopWriting();
+      return;
+    }
+    if (event.target.matches("textarea, input[type=number]")) return;
+    // With Alt, too: there are keyboards on which brackets are Alt and a digit.
+    const inside = event.target.closest(".attention-columns, #ablation-grid, #row");
+    const act = signs[event.key] ?? (inside && !event.altKey ? inMaps[event.key] : null);
     if (!act) return;
-    if (event.key !== "Escape") event.preventDefault();
+    event.preventDefault();
     act();
   });
 
-  // Read aloud is what changes in the part of the page where one is, and nothing else.
-  const readouts = document.querySelectorAll(".readout, figcaption[aria-live]");
-  document.addEventListener("focusin", (event) => {
-    for (const readout of readouts) {
-      const here = readout.closest("section").contains(event.target);
-      readout.setAttribute("aria-live", here ? "polite" : "off");
+  // Read aloud is what changes in the part of the page where one is, and nothing else; while one
+  // types, only what the model does not see.
+  const spoken = document.querySelectorAll("section [aria-live]:not(output)");
+  document.addEventListener("focusin", ({ target }) => {
+    for (const one of spoken) {
+      const here = one.closest("section").contains(target);
+      const now = here && (one.id === "typed-warning" || target.id !== "typed");
+      one.setAttribute("aria-live", now ? "polite" : "off");
     }
   });
 }

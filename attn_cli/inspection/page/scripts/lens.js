@@ -41,7 +41,7 @@ function lensView(state) {
 
   function cellAt(level, t) {
     const odds = oddsAt(level, t),
-      best = odds.indexOf(Math.max(...odds));
+      best = likeliest(odds);
     const cell = element("td", { role: "gridcell" }, vocabulary.shown(best));
     paint(cell, odds[best]);
     cell.setAttribute(
@@ -84,14 +84,16 @@ function lensView(state) {
 
   function tell() {
     const odds = oddsAt(focusedLevel, state.query),
-      best = ranked(odds)[0],
+      best = likeliest(odds),
       next = trueNext();
     const ending =
       next === null
         ? "The text ends here."
         : `Then comes ${vocabulary.named(next)}: ${bits(state.pass.surprise(state.query + 1, focusedLevel))}.`;
-    byId("lens-readout").textContent =
-      `After ${state.name(state.query)}, ${levelName(focusedLevel)} guesses ${vocabulary.named(best)} with ${percent(odds[best])}. ${ending}`;
+    say(
+      "lens-readout",
+      `After ${state.name(state.query)}, ${levelName(focusedLevel)} guesses ${vocabulary.named(best)} with ${percent(odds[best])}. ${ending}`,
+    );
   }
 
   // The likeliest characters of one layer at the chosen place, and the true one's surprise.

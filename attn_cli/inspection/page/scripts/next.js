@@ -8,9 +8,10 @@ function nextView(state, sample) {
   const inputs = { temperature: byId("temperature"), top_k: byId("top-k"), top_p: byId("top-p") };
   inputs.top_k.max = V;
   inputs.temperature.max = Math.max(2, Math.ceil(sample.temperature));
-  inputs.temperature.value = sample.temperature;
-  inputs.top_k.value = sample.top_k ?? V;
-  inputs.top_p.value = sample.top_p ?? 1;
+  inputs.top_p.min = Math.min(0.01, sample.top_p ?? 1);
+  setSlider(inputs.temperature, sample.temperature);
+  setSlider(inputs.top_k, Math.min(sample.top_k ?? V, V));
+  setSlider(inputs.top_p, sample.top_p ?? 1);
 
   // At its end, a slider leaves everything in.
   state.controls = () => ({
@@ -23,9 +24,9 @@ function nextView(state, sample) {
     const controls = state.controls();
     const shown = {
       temperature:
-        controls.temperature === 0 ? "0, the likeliest only" : number(controls.temperature, 2),
+        controls.temperature === 0 ? "0, the likeliest only" : exactly(controls.temperature),
       top_k: controls.top_k === null ? "all" : `${controls.top_k}`,
-      top_p: controls.top_p === null ? "all" : number(controls.top_p, 2),
+      top_p: controls.top_p === null ? "all" : exactly(controls.top_p),
     };
     for (const [name, text] of Object.entries(shown)) {
       byId(`${inputs[name].id}-shown`).textContent = text;
@@ -40,8 +41,10 @@ function nextView(state, sample) {
       vocabulary,
       rows.map((id) => ({ id, own: own[id], kept: kept[id] })),
     );
-    byId("next-caption").textContent =
-      `After ${state.name(state.ids.length - 1)}: ${vocabulary.named(rows[0])} with ${percent(kept[rows[0]])}`;
+    say(
+      "next-caption",
+      `After ${state.name(state.ids.length - 1)}: ${vocabulary.named(rows[0])} with ${percent(kept[rows[0]])}`,
+    );
     const others = order.slice(MOST_BARS),
       left = others.reduce((sum, id) => sum + kept[id], 0);
     const possible = kept.reduce((count, share) => count + (share > 0), 0);
@@ -52,4 +55,18 @@ function nextView(state, sample) {
 
   for (const input of Object.values(inputs)) input.addEventListener("input", draw);
   state.watch(["text"], draw);
+}
+
+// Puts a slider where the run has it, with finer steps where its own lead past that.
+function setSlider(slider, value) {
+  for (const step of [slider.step, 0.01, 0.001, "any"]) {
+    slider.step = step;
+    slider.value = value;
+    if (slider.valueAsNumber === value) return;
+  }
+}
+
+// The number itself, with two digits where they say all of it.
+function exactly(value) {
+  return Number(value.toFixed(2)) === value ? number(value, 2) : String(value);
 }

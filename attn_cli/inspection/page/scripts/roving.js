@@ -47,14 +47,20 @@ class Strip {
 
   // `shades`: a value from 0 to 1 for each character; null leaves it without a colour.
   draw(symbols, shades, chosen) {
-    this.items = symbols.map((symbol, t) => {
-      const item = element("span", { role: "option", className: "character" }, symbol);
-      if (shades[t] === null) item.classList.add("blank");
+    // The elements stay, and with them the focus.
+    const { container } = this;
+    while (container.children.length > symbols.length) container.lastChild.remove();
+    while (container.children.length < symbols.length) {
+      container.append(element("span", { role: "option" }));
+    }
+    this.items = Array.from(container.children);
+    this.items.forEach((item, t) => {
+      item.className = shades[t] === null ? "character blank" : "character";
+      if (item.textContent !== symbols[t]) item.textContent = symbols[t];
+      if (shades[t] === null) item.removeAttribute("style");
       else paint(item, shades[t]);
       item.setAttribute("aria-label", this.describe(t));
-      return item;
     });
-    this.container.replaceChildren(...this.items);
     this.mark(chosen);
   }
 
@@ -108,6 +114,11 @@ class HeadGrid {
       button.setAttribute("aria-label", this.describe(...of));
     });
     this.mark(layer, head);
+  }
+
+  // Gives the focus to the chosen one.
+  focus() {
+    this.buttons.find((button) => button.tabIndex === 0).focus();
   }
 
   mark(layer, head) {

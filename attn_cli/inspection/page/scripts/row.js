@@ -15,7 +15,7 @@ function rowView(state) {
     : "";
 
   const strip = new Strip(byId("row-strip"), {
-    choose: (t) => state.choose(t <= state.query ? { key: t } : { query: t }),
+    choose: (t) => state.choose({ query: Math.max(t, state.query), key: t }),
     describe: (j) =>
       j > state.query ? `${state.name(j)}, comes later, not seen` : state.sentence(state.query, j),
   });
@@ -33,7 +33,7 @@ function rowView(state) {
       key,
     );
     strip.items[query].classList.add("asking");
-    byId("row-steps").replaceChildren(scoreStep(), softmaxStep(), mixStep());
+    replaceIn(byId("row-steps"), scoreStep(), softmaxStep(), mixStep());
   }
 
   // What the chosen head has of a character: its "query", "key", "value" or "mixed", (D,).
@@ -223,7 +223,6 @@ function rowView(state) {
     button.addEventListener("click", () => {
       everything[what] = !everything[what];
       draw();
-      byId(button.id).focus();
     });
     return button;
   }

@@ -4,14 +4,11 @@
 // Logits (V,) -> the odds of each next character. `top_k` and `top_p` may be null.
 function probabilities(logits, { temperature = 1, top_k = null, top_p = null } = {}) {
   const V = logits.length;
-  let largest = -Infinity,
-    likeliest = 0;
-  for (let id = 0; id < V; id++) {
-    if (logits[id] > largest) [largest, likeliest] = [logits[id], id];
-  }
+  const first = likeliest(logits),
+    largest = logits[first];
   const odds = new Float64Array(V);
   if (temperature === 0) {
-    odds[likeliest] = 1;
+    odds[first] = 1;
     return odds;
   }
   for (let id = 0; id < V; id++) odds[id] = (logits[id] - largest) / temperature;
@@ -21,6 +18,13 @@ function probabilities(logits, { temperature = 1, top_k = null, top_p = null } =
   softmaxInPlace(odds, 0, V);
   if (top_p !== null && top_p < 1) keepFewest(odds, top_p);
   return odds;
+}
+
+// The likeliest id, which is the first of `ranked`.
+function likeliest(odds) {
+  let best = 0;
+  for (let id = 1; id < odds.length; id++) if (odds[id] > odds[best]) best = id;
+  return best;
 }
 
 // The ids from the likeliest down; of equals the lower first.

@@ -11,9 +11,11 @@ class State {
     this.model = new Model(data);
     this.vocabulary = new Vocabulary(data.tokenizer);
     this.pass = new Pass(this.model);
-    this.first = data.ids;
+    this.first = data.ids; // [] where the page opens without a text
     this.startId = data.start_id;
-    this.layer = this.head = this.query = this.key = 0;
+    this.layer = data.layer;
+    this.head = data.head;
+    this.query = this.key = 0;
     this.hovered = null;
     this.view = "map";
     this.watchers = [];
@@ -36,16 +38,22 @@ class State {
     const before = performance.now();
     this.typedNothing = ids.length === 0;
     this.whole = this.typedNothing ? [] : Array.from(ids);
-    this.ids = this.typedNothing ? [this.startId] : this.whole.slice(-this.model.block_size);
+    this.ids = this.seen(this.whole);
     this.outside = outside;
     this.from = from;
     this.pass.read(this.ids);
     this.pass.logits;
-    this.changed = String(this.ids) !== String(this.first);
+    this.changed = String(this.ids) !== String(this.seen(this.first));
     this.query = this.ids.length - 1;
     this.key = this.likeliestKey(this.query);
+    this.hovered = null; // a cell of the text before
     this.milliseconds = performance.now() - before;
     this.tell("text");
+  }
+
+  // What the model sees of a text: its end, and of none the character that it begins after.
+  seen(ids) {
+    return ids.length ? ids.slice(-this.model.block_size) : [this.startId];
   }
 
   backToFirst() {
@@ -57,7 +65,7 @@ class State {
     const parts = [];
     if (layer !== this.layer || head !== this.head) parts.push("head");
     if (query !== this.query) parts.push("query");
-    Object.assign(this, { layer, head, query });
+    Object.assign(this, { layer, head, query, hovered: null });
     const chosen = Math.min(
       key ?? (parts.includes("query") ? this.likeliestKey(query) : this.key),
       query,

@@ -5,16 +5,24 @@ const TYPING_PAUSE = 150; // milliseconds after the last key before the model re
 function textView(state) {
   const { vocabulary } = state,
     typed = byId("typed"),
-    note = byId("typed-note");
-  let timer = null;
+    back = byId("first-text");
+  let timer = null; // null where nothing was typed that has not been read
+
+  function forget() {
+    clearTimeout(timer);
+    timer = null;
+  }
 
   typed.addEventListener("input", () => {
-    clearTimeout(timer);
+    forget();
     timer = setTimeout(read, TYPING_PAUSE);
   });
-  byId("first-text").addEventListener("click", () => {
-    clearTimeout(timer);
+  state.readTyped = () => {
+    if (timer !== null) read();
+  };
+  back.addEventListener("click", () => {
     state.backToFirst();
+    strip.items[strip.chosen].focus(); // the button is gone
   });
 
   function read() {
@@ -35,7 +43,7 @@ function textView(state) {
   function tell(t) {
     const name = `${vocabulary.named(state.ids[t])} at ${t}`;
     if (t === 0) {
-      byId("surprise-readout").textContent = `${name}: the first that the model sees, so nothing foretold it.`;
+      say("surprise-readout", `${name}: the first that the model sees, so nothing foretold it.`);
       return;
     }
     const V = vocabulary.size;
@@ -45,17 +53,25 @@ function textView(state) {
     const liked = guesses
       .slice(first ? 1 : 0)
       .map((id) => `${vocabulary.named(id)} ${percent(odds[id])}`);
-    byId("surprise-readout").textContent =
+    const guessed = liked.length
+      ? `It was the first guess, before ${liked.join(" and ")}.`
+      : "The model knows no other.";
+    say(
+      "surprise-readout",
       `${name}: ${surpriseOf(t)} (${percent(odds[state.ids[t]])}). ` +
-      (first
-        ? `It was the first guess, before ${liked.join(" and ")}.`
-        : `The model preferred ${liked.join(", ")}.`);
+        (first ? guessed : `The model preferred ${liked.join(", ")}.`),
+    );
   }
 
-  state.watch(["text", "theme"], () => {
+  state.watch(["text"], () => {
+    forget();
     if (state.from !== "typing") typed.value = vocabulary.decode(state.whole);
-    note.textContent = noteOn(state);
-    byId("first-text").hidden = !state.changed;
+    const kept = String(vocabulary.encode(typed.value).ids) === String(state.whole);
+    byId("typed-facts").textContent = factsOn(state);
+    say("typed-warning", warningsOn(state, kept));
+    back.hidden = !state.changed;
+  });
+  state.watch(["text", "theme"], () => {
     const shades = state.ids.map((_, t) =>
       t === 0 ? null : SCALES.surprise.place(state.pass.surprise(t)),
     );
@@ -75,26 +91,32 @@ function textView(state) {
 
 const MOST_NAMED = 5; // characters that a notice names
 
-// How long the text is, and what of it the model does not see.
-function noteOn({ ids, model, outside, typedNothing, vocabulary, whole, pass }) {
+// How long the text is, and how surprising.
+function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
   const sentences = [`${ids.length} of at most ${counted(model.block_size, vocabulary.unit)}.`];
   if (typedNothing) {
-    sentences.push(`Without a text, the model begins after ${vocabulary.named(ids[0])}.`);
-  } else if (whole.length > ids.length) {
-    sentences.push(
-      `The text has ${whole.length.toLocaleString("en")}: the model sees the last ${ids.length}.`,
-    );
+    sentences[0] = `Without a text, the model begins after ${vocabulary.named(ids[0])}.`;
   }
   if (pass.meanSurprise !== null)
     sentences.push(`On average ${bits(pass.meanSurprise)} of surprise.`);
+  return sentences.join(" ");
+}
+
+// What of the text the model does not see, which is also read aloud while one types.
+function warningsOn({ ids, outside, whole }, kept) {
+  const sentences = [];
+  if (whole.length > ids.length) {
+    sentences.push(`The text is longer than that: the model sees the last ${ids.length}.`);
+  }
   if (outside.length) {
     const named = outside
       .slice(0, MOST_NAMED)
-      .map(({ character, position }) => `‘${character}’ (number ${position})`);
+      .map(({ character, position }) => `‘${visible(character)}’ (number ${position})`);
     const more = outside.length - named.length;
     sentences.push(
       `Left out, unknown to the model: ${named.join(", ")}${more ? ` and ${more} more` : ""}.`,
     );
   }
+  if (!kept) sentences.push("The field above cannot hold this text as it is: typing changes it.");
   return sentences.join(" ");
 }

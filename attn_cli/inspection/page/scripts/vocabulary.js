@@ -45,13 +45,7 @@ class Vocabulary {
 
   // One id as something to see: blanks by a picture, a byte beyond ASCII by its two digits.
   shown(id) {
-    const symbol = this.symbols[id];
-    if (this.bytes && id > 127) return id.toString(16);
-    if (symbol in PICTURES) return PICTURES[symbol];
-    const code = symbol.codePointAt(0);
-    if (code < 32) return String.fromCodePoint(0x2400 + code); // the pictures of controls
-    if (/^\p{M}/u.test(symbol)) return "◌" + symbol; // a mark needs something to sit on
-    return /^[\p{C}\p{Z}]/u.test(symbol) ? "U+" + code.toString(16).toUpperCase() : symbol;
+    return this.bytes && id > 127 ? id.toString(16) : visible(this.symbols[id]);
   }
 
   // One id in a sentence that may be read aloud.
@@ -60,6 +54,16 @@ class Vocabulary {
     if (this.bytes && id > 127) return `byte ${id.toString(16)}`;
     return NAMES[symbol] ?? `‘${this.shown(id)}’`;
   }
+}
+
+// A character as something to see; none of them turns the direction of what is around it.
+function visible(character) {
+  if (character in PICTURES) return PICTURES[character];
+  const code = character.codePointAt(0);
+  if (code < 32) return String.fromCodePoint(0x2400 + code); // the pictures of controls
+  if (/^\p{M}/u.test(character)) return "◌" + character; // a mark needs something to sit on
+  const unseen = /^[\p{C}\p{Z}]/u.test(character);
+  return unseen ? "U+" + code.toString(16).toUpperCase().padStart(4, "0") : character;
 }
 
 // "3 characters", "1 character".

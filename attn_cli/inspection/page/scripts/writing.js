@@ -4,8 +4,7 @@ const TURN = 30; // milliseconds of writing before the page may draw
 
 function writingView(state) {
   const seed = byId("seed"),
-    howMany = byId("how-many"),
-    note = byId("write-note");
+    howMany = byId("how-many");
   const reader = new Pass(state.model); // reads windows as `attn generate` does
   let random = null,
     writing = false,
@@ -20,10 +19,11 @@ function writingView(state) {
 
   async function write(count) {
     if (writing) return;
+    state.readTyped();
     writing = true;
     abandoned = false;
     byId("write").textContent = "Stop";
-    random ??= randomNumbers(seed.valueAsNumber || 0);
+    random ??= randomNumbers(seed.valueAsNumber);
     const whole = state.whole.length ? Array.from(state.whole) : [state.startId];
     const { vocabulary } = state,
       before = performance.now();
@@ -44,7 +44,10 @@ function writingView(state) {
     byId("write").textContent = "Write";
     if (abandoned) return;
     state.read(whole, { from: "writing" });
-    note.textContent = `Wrote ${counted(written, vocabulary.unit)}, ${Math.round(written / seconds)} a second.`;
+    say(
+      "write-note",
+      `Wrote ${counted(written, vocabulary.unit)}, ${Math.round(written / seconds)} a second.`,
+    );
   }
 
   // Leaves what was written to whoever has put another text in its place.
@@ -57,15 +60,16 @@ function writingView(state) {
 
   byId("write").addEventListener("click", () => {
     if (writing) state.stopWriting();
-    else write(Math.max(1, howMany.valueAsNumber || 1));
+    // The browser says what is wrong with a number, and where.
+    else if (seed.reportValidity() && howMany.reportValidity()) write(howMany.valueAsNumber);
   });
-  byId("write-one").addEventListener("click", () => write(1));
+  byId("write-one").addEventListener("click", () => seed.reportValidity() && write(1));
   byId("typed").addEventListener("input", abandon);
   seed.addEventListener("input", () => (random = null));
   state.watch(["text"], () => {
     if (state.from === "writing") return;
     random = null; // another text begins the seed's numbers anew
-    note.textContent = "";
+    say("write-note", "");
     abandon();
   });
 }
