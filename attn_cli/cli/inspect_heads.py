@@ -46,22 +46,28 @@ def inspect_heads(
     whole = _text(file, subject)
     ids: Ids = whole[:chars]
     scores, evenly = head_scores(subject.model, ids, subject.tokenizer.symbols)
-    count = sum(map(len, scores))
-    bar = tqdm(
-        loss_rises(subject.model, ids), "without each head", count, leave=False, disable=None
+    numbered = [
+        (layer, head, score)
+        for layer, of_layer in enumerate(scores, 1)
+        for head, score in enumerate(of_layer, 1)
+    ]
+    rises = tqdm(
+        loss_rises(subject.model, ids),
+        "without each head",
+        len(numbered),
+        leave=False,
+        disable=None,
     )
-    rises = iter(list(bar))
     heads = [
         {
             "layer": layer,
             "head": head,
             "name": score.name(evenly),
             **asdict(score),
-            "loss_rise": (rise := next(rises)).nats,
+            "loss_rise": rise.nats,
             "loss_rise_error": rise.error,
         }
-        for layer, of_layer in enumerate(scores, 1)
-        for head, score in enumerate(of_layer, 1)
+        for (layer, head, score), rise in zip(numbered, rises, strict=True)
     ]
     if as_json:
         result_json(
