@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from tests.faults import breakdown, damage, disk, fuzz, interrupts, kills
+from tests.faults import breakdown, damage, disk, fuzz, interrupts, kills, processes
 from tests.faults.harness import Fault, Tally, fresh, tally
 
 # How many trials of each kind: as a test of every change, and in full. A fault may stand
@@ -26,6 +26,7 @@ FAULTS: tuple[tuple[Fault, int, int], ...] = (
     (partial(kills.kills, seed=101), 0, 105),
     (interrupts.signals, 1, 8),
     (interrupts.two_processes, 1, 5),
+    (processes.processes, 1, 8),
     (disk.full_disk, 2, 20),
     (disk.file_size_limit, 1, 5),
     (disk.read_only, 1, 3),

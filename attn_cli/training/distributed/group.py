@@ -16,19 +16,20 @@ from datetime import timedelta
 
 import torch
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.distributed_c10d import PrefixStore, Store, _set_pg_timeout
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from attn_cli.config.schema import TrainConfig
 from attn_cli.errors import RunError
 from attn_cli.model.transformer import Transformer
+from attn_cli.training.distributed.interface import interface_towards
 from attn_cli.training.distributed.launch import Launch
 from attn_cli.training.precision import Precision, WorkingModel
 from attn_cli.training.processes import Batched, PeerLostError, Processes
 
 # For all processes to be there, from when the first one is.
-MEETING = timedelta(seconds=25)
+MEETING = timedelta(seconds=20)
 # For all to come to the same place later: one may be encoding a text that others have in a cache.
 PATIENCE = timedelta(minutes=30)
 # For another process that fails, too, to say so first.
@@ -47,13 +48,18 @@ def join(launch: Launch) -> Group:
     """
     _use_share_of_cores(launch)
     store = _meet(launch)
+    if launch.hosts > 1 and "GLOO_SOCKET_IFNAME" not in os.environ:
+        interface = interface_towards(launch.address)
+        if interface is not None:
+            os.environ["GLOO_SOCKET_IFNAME"] = interface
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         dist.init_process_group(
-            backend, store=store, rank=launch.rank, world_size=launch.count, timeout=PATIENCE
+            backend, store=store, rank=launch.rank, world_size=launch.count, timeout=MEETING
         )
     except RuntimeError as error:
         raise _not_met(launch, str(error).partition("\n")[0]) from None
+    _set_pg_timeout(PATIENCE)
     group = Group(launch, store)
     group.wait()  # Were one to leave now, another might still be looking for it.
     return group

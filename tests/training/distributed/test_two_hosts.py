@@ -1,0 +1,88 @@
+"""One run by two hosts, one process on each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.metrics import read_metrics
+from tests.conftest import Trained, train_in
+from tests.training.distributed.torchrun import LONGEST
+from tests.training.distributed.two_hosts import Host, missing, two_hosts
+from tests.training.distributed.worker import write_text
+
+pytestmark = [
+    pytest.mark.distributed,
+    pytest.mark.skipif(bool(missing()), reason=missing() or "two hosts are there"),
+]
+
+STEPS = ("train.steps=20", "train.learning_rate=1e-3", "train.log_every=1")
+PORT = 29417
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """What one process makes of it."""
+    folder = tmp_path_factory.mktemp("alone")
+    write_text(folder)
+    return train_in(folder / "run", folder / "verse.txt", *STEPS)
+
+
+def train_on(
+    first: Host,
+    second: Host,
+    alone: Trained,
+    folder: Path,
+    *options: str,
+    hidden: Path | None = None,
+) -> list[tuple[int, str, str]]:
+    """`torchrun ... attn train` on both hosts, to the end: what each left with and said.
+
+    They train what one process alone has trained.
+    """
+    started = [
+        host.start(
+            "-m", "torch.distributed.run", "--nnodes=2", f"--node-rank={rank}",
+            f"--local-addr={host.address}", "--nproc-per-node=1",
+            f"--rdzv-endpoint={first.address}:{PORT}", *options,
+            # Hosts without names do not know by themselves which of them the endpoint is.
+            f"--rdzv-conf=timeout={LONGEST},is_host={int(host is first)}",
+            "-m", "attn_cli", "train", "--config", alone.run.config, "--out", "run", "--json",
+            folder=folder, hidden=hidden if rank else None,
+        )
+        for rank, host in enumerate((first, second))
+    ]  # fmt: skip
+    ended = [process.communicate(timeout=LONGEST) for process in started]
+    return [
+        (process.returncode, out, err) for process, (out, err) in zip(started, ended, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("backend", ["static", "c10d"])
+def test_two_hosts_train_what_one_does(backend: str, alone: Trained, tmp_path: Path) -> None:
+    with two_hosts() as (first, second):
+        ended = train_on(first, second, alone, tmp_path, f"--rdzv-backend={backend}")
+    for code, _, err in ended:
+        assert code == 0, err
+    results = [json.loads(out) for _, out, _ in ended if out]
+    assert len(results) == 1
+    assert results[0]["val_loss"] == pytest.approx(alone.result.val_loss, abs=1e-5)
+    losses = [line.train_loss for line in read_metrics(RunFolder(tmp_path / "run").metrics)]
+    known = [line.train_loss for line in read_metrics(alone.run.metrics)]
+    assert losses == pytest.approx(known, abs=1e-5)
+
+
+def test_an_output_folder_that_the_hosts_do_not_share_is_told(
+    alone: Trained, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    with two_hosts() as (first, second):
+        ended = train_on(first, second, alone, tmp_path, hidden=tmp_path / "run")
+    assert all(code for code, _, _ in ended)
+    said = ended[1][2]
+    assert "attn: process 1 on" in said
+    assert "run is not on this host, where process 0 is training into it" in said
+    assert "name by --out a folder that all hosts share" in said
