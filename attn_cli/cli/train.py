@@ -44,7 +44,8 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
-            help="Files, folders, a built-in text (attn data list), or - for standard input.",
+            help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
+            "or - for standard input.",
         ),
     ] = None,
     config: ConfigOption = None,

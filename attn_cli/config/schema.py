@@ -32,7 +32,7 @@ class DataConfig(Section):
     """The text and how it becomes numbers."""
 
     text: Text = Field(default=["tales"], min_length=1)
-    """Files, folders, built-in names, or "-" for standard input; one or a list."""
+    """Files, folders, hf:PATH:COLUMN, built-in names, or "-" for standard input; one or a list."""
     tokenizer: Literal["printable", "corpus", "bytes"] = "printable"
     """printable: Python's 100 printable characters; corpus: those of the text; bytes: 256."""
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
