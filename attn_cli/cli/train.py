@@ -77,6 +77,14 @@ def train(
         str | None,
         typer.Option("--from", metavar="RUN", help="Begin with the weights of another run."),
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="csv|tensorboard|trackio|wandb",
+            help="Log there, too, beside metrics.jsonl; may be repeated.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,7 +102,7 @@ def train(
     from attn_cli.config.load import parse_override
 
     overrides = [parse_override(setting) for setting in settings or ()]
-    overrides += _flags(text, minutes, steps, device, seed)
+    overrides += _flags(text, minutes, steps, device, seed, log)
     if resume is None:
         opened = _begun(config, overrides, out, start_from, context.obj)
     else:
@@ -112,9 +120,11 @@ def _begun(
     """A new run."""
     from attn_cli.config.load import Override, load_config
     from attn_cli.config.presets import DEFAULT, find_config
+    from attn_cli.runs.loggers.logger import require_loggers
 
     source = find_config(config or DEFAULT)
     settled = load_config(source, overrides)
+    require_loggers(settled.train.log)
 
     from attn_cli.training.session import begun, settings_of, start_checkpoint
 
@@ -145,6 +155,7 @@ def _resumed(
     from attn_cli.config.load import load_config
     from attn_cli.config.presets import find_config
     from attn_cli.runs.finding import find_run, newest_run
+    from attn_cli.runs.loggers.logger import require_loggers
 
     run = find_run(Path(where)) if where else newest_run()
     source = run.config if config is None else find_config(config)
@@ -152,6 +163,8 @@ def _resumed(
     wanted = load_config(source, overrides) if source.is_file() else None
     if wanted is None and overrides:
         raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
+    if wanted is not None:
+        require_loggers(wanted.train.log)
 
     from attn_cli.training.resuming import resumed
 
@@ -171,7 +184,9 @@ def _train(opened: AbstractContextManager[Session], *, quiet: bool, as_json: boo
         if not quiet:
             tell_of(session.corpus, session.notes)
         sampler = _sampler(trainer.config, session.corpus)
-        progress = TrainingProgress(run, sampler, first_step=trainer.step, quiet=quiet)
+        progress = TrainingProgress(
+            run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
+        )
         try:
             outcome = trainer.fit(run, progress, interrupts.wanted)
             interrupts.close()
@@ -195,6 +210,7 @@ def _flags(
     steps: int | None,
     device: str | None,
     seed: int | None,
+    log: list[str] | None,
 ) -> list[Override]:
     """The options that stand for a key of the configuration."""
     from attn_cli.config.load import Override
@@ -214,6 +230,8 @@ def _flags(
         overrides.append(Override("train.minutes", None, "--steps"))
     if text:
         overrides.append(Override("data.text", text, "TEXT"))
+    if log:
+        overrides.append(Override("train.log", log, f"--log {' --log '.join(log)}"))
     return overrides
 
 

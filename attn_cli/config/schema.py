@@ -131,6 +131,8 @@ class TrainConfig(Section):
     """Decides the first weights, the order of the text and dropout."""
     log_every: Count = 10
     """Steps between lines in metrics.jsonl."""
+    log: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
+    """Where else these lines go (attn train --log); all but csv are extras of the same name."""
     eval_every: Count = 250
     """Steps between exact evaluations of the validation split."""
     patience: Count | None = None

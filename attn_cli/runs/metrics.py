@@ -47,13 +47,22 @@ class StepMetrics:
         return None if self.val_loss is None else bits(self.val_loss)
 
 
+# All that a line may have.
+RECORD_KEYS = (*(field.name for field in fields(StepMetrics)), "val_bits_per_char")
+
+
 def bits(nats: float) -> float:
     """Nats to bits."""
     return nats / math.log(2)
 
 
 def metrics_line(metrics: StepMetrics) -> str:
-    """One line of the file, without its newline; what was not measured is left out."""
+    """One line of the file, without its newline."""
+    return json.dumps(metrics_record(metrics))
+
+
+def metrics_record(metrics: StepMetrics) -> dict[str, Any]:
+    """What a line of the file says; what was not measured is left out."""
     record: dict[str, Any] = {
         key: _rounded(value) for key, value in asdict(metrics).items() if value is not None
     }
@@ -61,7 +70,7 @@ def metrics_line(metrics: StepMetrics) -> str:
         del record["skipped_steps"]
     if metrics.val_bits_per_char is not None:
         record["val_bits_per_char"] = _rounded(metrics.val_bits_per_char)
-    return json.dumps(record)
+    return record
 
 
 def append_metrics(path: Path, line: str) -> None:

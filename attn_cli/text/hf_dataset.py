@@ -51,6 +51,8 @@ class HfText:
 
     def __init__(self, name: str, separator: str) -> None:
         path, _, self._column = name.removeprefix(PREFIX).rpartition(":")
+        if name == PREFIX:
+            raise TextError("hf: names no data set", hint=_HINT)
         whole = Path(name.removeprefix(PREFIX)).expanduser()
         # Without a column, the colon of C:\ may be the last one.
         if not path or (not Path(path).expanduser().exists() and whole.exists()):
@@ -116,9 +118,11 @@ class HfText:
         if self._column not in names:
             near = difflib.get_close_matches(self._column, names, len(names), 0.0)
             listed = ", ".join(dict.fromkeys([*near, *names]))
-            what = f"{self.path} has no column {self._column!r}"
-            if not self._column:
-                what = f"which column of {self.path}?"
+            what = (
+                f"{self.path} has no column {self._column!r}"
+                if self._column
+                else (f"no column of {self.path} is named")
+            )
             raise TextError(f"{what}; it has {listed}", hint=_HINT)
         kind = table.column(self._column).type
         if not _is_text(kind):
@@ -206,6 +210,8 @@ def _train_of(path: Path) -> Path:
 
 def _tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
     """A file in tables of a few rows, of one column; of all, to see what there is."""
+    if not path.stat().st_size:
+        raise TextError(f"{path} is empty", hint="give a data set that has rows")
     try:
         if path.suffix == ".parquet":
             yield from _parquet_tables(path, column)
