@@ -1,6 +1,7 @@
 """gzip, xz and zstd, told by their first bytes and unpacked while they are read."""
 
 import gzip
+import importlib
 import lzma
 import sys
 import zlib
@@ -12,6 +13,8 @@ from attn_cli.errors import MissingExtraError, TextError
 # No text in UTF-8 begins like one of these, so a name without an ending will do.
 _KINDS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _BLOCK = 1 << 16  # bytes of an archive read at a time
+# Python's own from 3.14 on, and the same for older ones.
+_ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
 # `xz -9` asks for 65 MiB to unpack, `zstd --ultra` for 128; a file can ask for gigabytes.
 _MOST_MEMORY = 1 << 28  # bytes
 
@@ -114,12 +117,7 @@ class _Frames:
 
 
 def _zstd(name: str) -> Any:
-    """Python's own zstd, from 3.14 on, or the same for older ones."""
     try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
+        return importlib.import_module(_ZSTD)
     except ImportError:
-        raise MissingExtraError(f"{name}, packed with zstd,", "backports.zstd", "zstd") from None
-    return zstd
+        raise MissingExtraError(f"{name}, packed with zstd,", _ZSTD, "zstd") from None
