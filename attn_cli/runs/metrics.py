@@ -90,6 +90,14 @@ def read_metrics(path: Path) -> Iterator[StepMetrics]:
             yield metrics
 
 
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """What the lines of a run say, to the digit; a line that is torn or is none is left out."""
+    for line in _lines(path):
+        if _parsed(line) is not None:
+            record = json.loads(line)
+            yield {key: record[key] for key in RECORD_KEYS if type(record.get(key)) in _NUMBERS}
+
+
 def rewind_metrics(path: Path, last_line: str | None) -> None:
     """Takes the file back to where it was when a checkpoint was saved.
 
@@ -121,6 +129,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 _LONGEST_LINE = 10_000  # characters
+_NUMBERS = (int, float)
 _FIELDS = frozenset(field.name for field in fields(StepMetrics))
 
 
@@ -133,7 +142,7 @@ def _parsed(line: str) -> StepMetrics | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     values = (value for value in asdict(metrics).values() if value is not None)
-    whole = all(type(value) in (int, float) for value in values)
+    whole = all(type(value) in _NUMBERS for value in values)
     return metrics if whole else None
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from attn_cli.config.schema import Config
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loggers.logger import Logger
-from attn_cli.runs.metrics import StepMetrics, metrics_record, read_metrics
+from attn_cli.runs.metrics import StepMetrics, metrics_record, read_records
 
 
 class Loggers:
@@ -37,8 +37,10 @@ class Loggers:
 
     def line(self, metrics: StepMetrics) -> None:
         """What was added to metrics.jsonl."""
+        record = metrics_record(metrics)
+        step = record.pop("step")
         for name, logger in list(self._open.items()):
-            self._attempt(name, f"log step {metrics.step:,}", partial(_log, logger, metrics))
+            self._attempt(name, f"log step {step:,}", partial(logger.line, step, record))
 
     def sample(self, step: int, text: str) -> None:
         """What was added to samples.txt."""
@@ -55,10 +57,11 @@ class Loggers:
         logger = _made(name, run, config, self._tell)
         self._open[name] = logger
         samples = dict(run.last_samples())
-        for metrics in read_metrics(run.metrics):
-            _log(logger, metrics)
-            if metrics.val_loss is not None and metrics.step in samples:
-                logger.sample(metrics.step, samples[metrics.step])
+        for record in read_records(run.metrics):
+            step = record.pop("step")
+            logger.line(step, record)
+            if "val_loss" in record and step in samples:
+                logger.sample(step, samples[step])
 
     def _attempt(self, name: str, what: str, action: Callable[[], None]) -> None:
         try:
@@ -70,12 +73,6 @@ class Loggers:
                     failed.close()
             reason = str(error).partition("\n")[0] or type(error).__name__
             self._warn(f"{name} could not {what}, and is left out from here on: {reason}")
-
-
-def _log(logger: Logger, metrics: StepMetrics) -> None:
-    record = metrics_record(metrics)
-    del record["step"]
-    logger.line(metrics.step, record)
 
 
 def _made(name: str, run: RunFolder, config: Config, tell: Callable[[str], None]) -> Logger:
