@@ -20,7 +20,7 @@ class Logger(Protocol):
     """
 
     def line(self, step: int, record: Mapping[str, float]) -> None:
-        """A line of metrics.jsonl, without its step; what it gets is safe when this returns."""
+        """A line of metrics.jsonl, without its step."""
 
     def sample(self, step: int, text: str) -> None:
         """What the model wrote at an evaluation."""

@@ -8,6 +8,7 @@ the server goes on, and steps that it has already stay as they are there.
 from __future__ import annotations
 
 import html
+import logging
 import netrc
 import re
 import shlex
@@ -38,6 +39,8 @@ class WandbLogger:
     def __init__(self, run: RunFolder, config: Config, tell: Callable[[str], None]) -> None:
         import wandb
 
+        # Its own log on a full disk is no reason for tracebacks.
+        logging.raiseExceptions = False
         self._wandb: Any = wandb
         folder = run.wandb
         folder.mkdir(exist_ok=True)
@@ -91,7 +94,11 @@ class WandbLogger:
             self._run.log({"sample": page}, step=step)
 
     def close(self) -> None:
-        self._run.finish()
+        try:
+            self._run.finish()
+        finally:
+            # Here what fails can be told; at the interpreter's exit it is a traceback.
+            self._wandb.teardown()
 
 
 def _has_login(settings: Any) -> bool:
