@@ -12,18 +12,16 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attn_cli.errors import MissingExtraError, TextError
-from attn_cli.text.folders import cache_folder
+from attn_cli.text.tables import KINDS, file_tables, saved_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 PREFIX = "hf:"
-_KINDS = {".parquet": "parquet", ".jsonl": "json", ".csv": "csv"}  # the names that `datasets` has
-_CHUNK = 1 << 20  # characters handed on at a time, and bytes of a Parquet file read at a time
-_MOST_ROWS = 256  # read at once
+_CHUNK = 1 << 20  # characters handed on at a time
 _SPLIT = re.compile(
     r"(?:^|[-._ 0-9/])(?:(train|training)"
     r"|(?:validation|valid|dev|val|test|testing|eval|evaluation))(?=[-._ 0-9/]|$)"
@@ -143,38 +141,24 @@ def _is_text(kind: "pa.DataType") -> bool:
     return any(is_kind(kind) for is_kind in texts)
 
 
-def _datasets() -> Any:
-    """The library, kept from the network and from talking."""
-    os.environ |= {
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-    }
-    import datasets
-
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    return datasets
-
-
 def _parts(path: Path) -> tuple[list[Part], int]:
     """What reads each part of a data set, and how many files are of another split."""
     if path.is_file():
-        if path.suffix not in _KINDS:
+        if path.suffix not in KINDS:
             raise TextError(
-                f"{path} is no data set", hint=f"give one that ends with {', '.join(_KINDS)}"
+                f"{path} is no data set", hint=f"give one that ends with {', '.join(KINDS)}"
             )
-        return [partial(_tables, path)], 0
+        return [partial(file_tables, path)], 0
     if not path.is_dir():
         raise TextError(f"there is no file or folder {path}", hint=_HINT)
     if (path / "dataset_dict.json").is_file():
-        return [partial(_saved_tables, _train_of(path))], 0
+        return [partial(saved_tables, _train_of(path))], 0
     if (path / "state.json").is_file():
-        return [partial(_saved_tables, path)], 0
+        return [partial(saved_tables, path)], 0
     paths = [
         file
         for file in path.rglob("*")
-        if file.suffix in _KINDS
+        if file.suffix in KINDS
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
@@ -183,7 +167,7 @@ def _parts(path: Path) -> tuple[list[Part], int]:
     if not paths:
         raise TextError(
             f"the folder {path} has no data set",
-            hint=f"give a folder of files that end with {', '.join(_KINDS)}, "
+            hint=f"give a folder of files that end with {', '.join(KINDS)}, "
             "or one that save_to_disk wrote",
         )
     splits = {file: _SPLIT.search(file.relative_to(path).as_posix()) for file in paths}
@@ -191,7 +175,7 @@ def _parts(path: Path) -> tuple[list[Part], int]:
         train = [file for file, split in splits.items() if not split or split[1]]
     else:
         train = paths
-    return [partial(_tables, file) for file in train], len(paths) - len(train)
+    return [partial(file_tables, file) for file in train], len(paths) - len(train)
 
 
 def _train_of(path: Path) -> Path:
@@ -206,75 +190,3 @@ def _train_of(path: Path) -> Path:
     raise TextError(
         f"{path} has no split train; it has {listed}", hint="name the folder of one of its splits"
     )
-
-
-def _tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A file in tables of a few rows, of one column; of all, to see what there is."""
-    if not path.stat().st_size:
-        raise TextError(f"{path} is empty", hint="give a data set that has rows")
-    try:
-        if path.suffix == ".parquet":
-            yield from _parquet_tables(path, column)
-        else:
-            yield from _line_tables(path, column)
-    except Exception as error:  # of whichever library reads it
-        raise _unreadable(path, error) from None
-
-
-def _parquet_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A Parquet file, page by page.
-
-    `datasets` takes a whole group of rows into memory, and many files have a single one.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_CHUNK) as file:
-        if column is None:
-            yield file.schema_arrow.empty_table()
-            return
-        facts = file.metadata
-        groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
-        a_row = max(
-            (group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0
-        )
-        rows = min(max(_CHUNK // max(a_row, 1), 1), _MOST_ROWS)
-        for batch in file.iter_batches(rows, columns=[column], use_threads=False):
-            yield pa.Table.from_batches([batch])
-
-
-def _line_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A file of JSON or CSV, a row a line."""
-    datasets = _datasets()
-    options: dict[str, Any] = {}
-    if path.suffix == ".csv":
-        # "NA" and "None" are words like others, and so is "007" in a column of words.
-        options = {"keep_default_na": False, "na_values": [""]}
-        if column is not None:
-            features = datasets.Features({column: datasets.Value("string")})
-            options |= {"usecols": [column], "features": features}
-    rows = datasets.load_dataset(
-        _KINDS[path.suffix],
-        data_files=[str(path)],
-        split="train",
-        streaming=True,
-        cache_dir=str(cache_folder() / "datasets"),
-        **options,
-    )
-    yield from rows.with_format("arrow").iter(_MOST_ROWS)
-
-
-def _saved_tables(folder: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A data set that `save_to_disk` wrote, mapped from disk."""
-    try:
-        rows = _datasets().load_from_disk(str(folder), keep_in_memory=False)
-        if column is not None:
-            rows = rows.select_columns([column])
-        yield from rows.with_format("arrow").iter(_MOST_ROWS)
-    except Exception as error:  # of whichever library reads it
-        raise _unreadable(folder, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> TextError:
-    what = str(error).strip().partition("\n")[0] or type(error).__name__
-    return TextError(f"cannot read {path}: {what}", hint="give a data set that is whole")

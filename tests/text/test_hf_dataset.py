@@ -144,6 +144,30 @@ def test_a_damaged_file(tmp_path: Path, name: str) -> None:
 
 
 @slow
+def test_json_lines_of_every_shape(tmp_path: Path) -> None:
+    """What looks like a time is text, and rows may have other columns or none."""
+    rows = [{"text": "2026-01-01"}, {"text": None}] * 300 + [{"id": 1}, {"text": "two", "id": "x"}]
+    path = tmp_path / "d.jsonl"
+    path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8-sig")
+    source = open_source([f"hf:{path}:text"])
+    assert text_of(source) == "2026-01-01\f" * 300 + "two"
+    assert source.notes() == [f"of {path}, 301 rows without text were left out"]
+    path.write_text('{"text": "a"}\n{"text": 5}\n')
+    message = f"cannot read {path}: line 2: its 'text' is no text"
+    assert error_of(f"hf:{path}:text").message == message
+    path.write_text('{"text": "a"}\n[]\n')
+    assert error_of(f"hf:{path}:text").message == f"cannot read {path}: line 2 is no JSON object"
+
+
+@slow
+def test_words_of_digits_in_a_column_of_words(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    rows = ["word"] * 12_000 + ["007"] * 12_000
+    path.write_text("text\n" + "\n".join(rows))
+    assert text_of(open_source([f"hf:{path}:text"])) == "\f".join(rows)
+
+
+@slow
 @pytest.mark.parametrize("name", ["hf:", "hf:nowhere:text", "hf:nowhere", "hf:::"])
 def test_what_names_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
