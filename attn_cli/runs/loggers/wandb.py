@@ -54,7 +54,7 @@ class WandbLogger:
         except (wandb.Error, TimeoutError) as error:
             if mode in ("offline", "disabled"):
                 raise
-            tell(f"wandb cannot be reached: {str(error).partition(chr(10))[0]}")
+            tell(f"wandb cannot log online: {str(error).partition(chr(10))[0]}")
             self._run = self._begun(run, config, "offline")
         if self._run.offline:
             part = folder / Path(self._run.dir).parent.name
