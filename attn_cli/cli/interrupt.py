@@ -11,11 +11,14 @@ from attn_cli.cli.terminal import notice
 class Interrupts:
     """Within it, the first signal is noted, and the second ends the program at once.
 
+    Where several processes train together, one signal reaches all, and one of them says so.
+
     `exit_code` is 128 plus the number of the signal that came, as shells expect;
     None while none has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self.exit_code: int | None = None
         numbers = [signal.SIGINT, signal.SIGTERM]
         # A terminal that closes. Under nohup it is ignored, and stays so.
@@ -50,4 +53,5 @@ class Interrupts:
         if self.wanted():
             raise KeyboardInterrupt
         self.exit_code = 128 + number
-        notice("\nstopping after this step; once more to stop at once")
+        if not self._quiet:
+            notice("\nstopping after this step; once more to stop at once")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
     from attn_cli.text.corpus import Corpus
+    from attn_cli.training.processes import Processes
     from attn_cli.training.session import Session
 
 
@@ -99,15 +100,21 @@ def train(
     ):
         if given:
             raise InputError(f"{one} and {other} exclude each other", "give one of the two")
+    from attn_cli.cli.together import run_to_resume, together
     from attn_cli.config.load import parse_override
+    from attn_cli.training.distributed.launch import launched
 
-    overrides = [parse_override(setting) for setting in settings or ()]
-    overrides += _flags(text, minutes, steps, device, seed, log)
-    if resume is None:
-        opened = _begun(config, overrides, out, start_from, context.obj)
-    else:
-        opened = _resumed(resume, config, overrides, context.obj)
-    _train(opened, quiet=quiet, as_json=as_json)
+    launch = launched()
+    with together(launch) as processes:
+        overrides = [parse_override(setting) for setting in settings or ()]
+        overrides += _flags(text, minutes, steps, device, seed, log)
+        resume = run_to_resume(launch, resume, out)
+        if resume is None:
+            opened = _begun(config, overrides, out, start_from, context.obj, processes)
+        else:
+            opened = _resumed(resume, config, overrides, context.obj, processes)
+        code = _train(opened, processes, quiet=quiet, as_json=as_json)
+    raise typer.Exit(code)
 
 
 def _begun(
@@ -116,6 +123,7 @@ def _begun(
     out: Path | None,
     start_from: str | None,
     started: float,
+    processes: Processes,
 ) -> AbstractContextManager[Session]:
     """A new run."""
     from attn_cli.config.load import Override, load_config
@@ -145,11 +153,16 @@ def _begun(
         started,
         resize=partial(configure, origin="--minutes") if size_open else None,
         start=start,
+        processes=processes,
     )
 
 
 def _resumed(
-    where: str, config: str | None, overrides: list[Override], started: float
+    where: str,
+    config: str | None,
+    overrides: list[Override],
+    started: float,
+    processes: Processes,
 ) -> AbstractContextManager[Session]:
     """A run that was stopped; `where` is empty for the newest one."""
     from attn_cli.config.load import load_config
@@ -168,40 +181,55 @@ def _resumed(
 
     from attn_cli.training.resuming import resumed
 
-    return resumed(run, wanted, {override.key for override in overrides}, started)
+    return resumed(run, wanted, {override.key for override in overrides}, started, processes)
 
 
-def _train(opened: AbstractContextManager[Session], *, quiet: bool, as_json: bool) -> None:
-    """Trains a run to its end, or until a signal comes, and says what came of it."""
+def _train(
+    opened: AbstractContextManager[Session], processes: Processes, *, quiet: bool, as_json: bool
+) -> int:
+    """Trains a run to its end, or until a signal comes, and says what came of it.
+
+    Returns:
+        What to leave with.
+    """
     from attn_cli.cli.interrupt import Interrupts
     from attn_cli.cli.progress import TrainingProgress
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
     from attn_cli.training.allocator import keep_freed_memory
+    from attn_cli.training.observer import Nobody
+    from attn_cli.training.processes import PeerLostError
 
     keep_freed_memory()
-    with opened as session, Interrupts() as interrupts:
+    with opened as session, Interrupts(quiet=not processes.first) as interrupts:
         run, trainer = session.run, session.trainer
-        if not quiet:
+        if processes.first and not quiet:
             tell_of(session.corpus, session.notes)
         sampler = _sampler(trainer.config, session.corpus)
         progress = TrainingProgress(
             run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
         )
         try:
-            outcome = trainer.fit(run, progress, interrupts.wanted)
+            outcome = trainer.fit(run, progress if processes.first else Nobody(), interrupts.wanted)
             interrupts.close()
         except KeyboardInterrupt:
-            notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
+            if processes.first:
+                notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
             raise typer.Exit(interrupts.exit_code or 130) from None
+        except PeerLostError:
+            processes.wait_for_the_end(interrupts.wanted)
+            raise
         finally:
             progress.close()
-    if as_json:
-        result_json(summary(run, outcome))
-    else:
-        report(run, session.corpus, outcome)
-    if outcome.interrupted:
-        notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
-        raise typer.Exit(interrupts.exit_code or 130)
+    if processes.first:
+        if as_json:
+            result_json(summary(run, outcome))
+        else:
+            report(run, session.corpus, outcome)
+        if outcome.interrupted:
+            notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
+    # A launcher that sees one process leave may end the others.
+    processes.wait()
+    return (interrupts.exit_code or 130) if outcome.interrupted else 0
 
 
 def _flags(

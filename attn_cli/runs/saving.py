@@ -15,7 +15,7 @@ from safetensors.torch import save
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.checkpoint import MODEL, OPTIMIZER, RANDOM, Memory
+from attn_cli.runs.checkpoint import MODEL, OPTIMIZER, RANDOM
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
 from attn_cli.runs.folder import step_name
 from attn_cli.runs.state import STATE, DataFacts, Progress, State, read_state, seal
@@ -25,7 +25,7 @@ from attn_cli.text.tokenizer import Tokenizer
 def save_checkpoint(
     checkpoints: Path,
     model: Transformer,
-    memory: Memory,
+    memory: Mapping[str, Mapping[str, torch.Tensor]],
     random: Mapping[str, torch.Tensor],
     config: Config,
     tokenizer: Tokenizer,
@@ -39,7 +39,7 @@ def save_checkpoint(
 
     Args:
         checkpoints: The run's folder of checkpoints.
-        memory: What the optimizers remember of each parameter, by name.
+        memory: What the optimizers remember, by parameter and name.
         random: The states of random generators, by name.
         data: The text.
         progress: How far the run has come.
@@ -89,15 +89,17 @@ def save_checkpoint(
 
 
 def _tensor_files(
-    model: Transformer, memory: Memory, random: Mapping[str, torch.Tensor]
+    model: Transformer,
+    memory: Mapping[str, Mapping[str, torch.Tensor]],
+    random: Mapping[str, torch.Tensor],
 ) -> dict[str, bytes]:
     """The content of the two files of tensors, by their names."""
     # named_parameters names a tied weight once, as safetensors wants it.
     weights = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
     remembered = {
         f"{name}/{what}": value.detach().cpu().contiguous()
-        for name, parameter in model.named_parameters()
-        for what, value in memory.get(parameter, {}).items()
+        for name in weights
+        for what, value in memory.get(name, {}).items()
     }
     remembered |= {f"{RANDOM}/{which}": state for which, state in random.items()}
     return {MODEL: save(weights), OPTIMIZER: save(remembered)}

@@ -30,12 +30,24 @@ class Batches:
         block_size: Characters a sequence (T).
         batch_size: Sequences a batch (B).
         seed: Of the order; not negative.
+        part: Which part of each batch to give, from 0.
+        parts: Among how many processes batches are shared; divides B.
     """
 
-    def __init__(self, ids: Ids, block_size: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        block_size: int,
+        batch_size: int,
+        seed: int,
+        part: int = 0,
+        parts: int = 1,
+    ) -> None:
         self.block_size = block_size
         self.batch_size = batch_size
         self.seed = seed
+        self._part = part
+        self._share = batch_size // parts
         self._ids = ids
         # A view: row i holds the T inputs that start at i, and the target of the last.
         self._rows = sliding_window_view(np.asarray(ids), block_size + 1)
@@ -47,11 +59,11 @@ class Batches:
 
     @property
     def chars_per_step(self) -> int:
-        """Characters that a batch predicts: B * T."""
+        """Characters that a whole batch predicts: B * T."""
         return self.batch_size * self.block_size
 
     def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The inputs and targets of a step, both int64 of shape (B, T).
+        """The inputs and targets of a step, both int64 of shape (B, T), or (B / parts, T).
 
         Targets are the inputs shifted by one: `y[:, :-1] == x[:, 1:]`.
 
@@ -59,10 +71,10 @@ class Batches:
             RunError: A text that is mapped from disk was cut short there.
         """
         require_whole(self._ids)
-        first = step * self.batch_size
-        sequences = np.arange(first, first + self.batch_size, dtype=np.int64)
+        first = step * self.batch_size + self._part * self._share
+        sequences = np.arange(first, first + self._share, dtype=np.int64)
         epochs, places = np.divmod(sequences, self.windows_per_epoch)
-        starts = np.empty(self.batch_size, dtype=np.int64)
+        starts = np.empty(self._share, dtype=np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             order, start = self._epoch(epoch)

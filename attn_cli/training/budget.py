@@ -6,6 +6,8 @@ import math
 import time
 from typing import Protocol
 
+from attn_cli.training.processes import Processes
+
 
 class Budget(Protocol):
     """How much of a run is done, and how much there is."""
@@ -89,3 +91,28 @@ class TimeBudget:
 
     def _end(self) -> float:
         return self.started + self.seconds - self.reserved
+
+
+class AgreedBudget:
+    """A budget of which all processes know what the first one's clock says.
+
+    Args:
+        budget: The process's own.
+        processes: Those that begin and end steps together.
+    """
+
+    def __init__(self, budget: Budget, processes: Processes) -> None:
+        self._budget = budget
+        self._processes = processes
+
+    def total_steps(self, done: int) -> float:
+        return self._processes.from_first(self._budget.total_steps(done))
+
+    def spent(self, done: int) -> bool:
+        return self._processes.from_first(self._budget.spent(done)) > 0
+
+    def reserve(self, seconds: float) -> None:
+        self._budget.reserve(seconds)
+
+    def has_room(self) -> bool:
+        return self._processes.from_first(self._budget.has_room()) > 0

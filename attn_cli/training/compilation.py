@@ -19,6 +19,7 @@ from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.folders import cache_folder
 from attn_cli.training.precision import WorkingModel
+from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.step import mean_loss
 
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
@@ -67,6 +68,7 @@ class Compiling:
         steps_left: float,
         tell: Callable[[str], None],
         stop_wanted: Callable[[], bool],
+        processes: Processes = ALONE,
     ) -> None:
         """Compiles where it was asked for or pays; `wanted` says what came of it.
 
@@ -77,21 +79,27 @@ class Compiling:
             steps_left: How many the run will still do.
             tell: Is told in a line what came of it.
             stop_wanted: Whether the run is to be stopped: then nothing is decided.
+            processes: All of them compile, or none.
         """
         wanted = self.wanted
         if wanted == "auto":
-            left = (self.fastest or 0.0) * steps_left  # seconds
+            left = processes.from_first((self.fastest or 0.0) * steps_left)  # seconds
             wanted = left > WORTHWHILE_SECONDS and x.device.type != "mps"
         if wanted:
             begin = time.monotonic()
+            twin, why = None, "another process could not"
             try:
-                working.trained = compiled(working.model, x, y)
-                tell(f"compiled in {time.monotonic() - begin:.0f} s")
+                twin = compiled(working.model, x, y)
             except CompilationError as error:
-                if stop_wanted():
-                    return  # The interrupt reaches the compiler's own processes, too.
-                tell(f"not compiled, steps are slower: {error}")
-                wanted = False
+                why = str(error)
+            wanted = processes.all(twin is not None)
+            if twin is not None and wanted:
+                working.train_with(twin)
+                tell(f"compiled in {time.monotonic() - begin:.0f} s")
+            elif processes.any(stop_wanted()):
+                return  # The interrupt reaches the compiler's own processes, too.
+            else:
+                tell(f"not compiled, steps are slower: {why}")
         self.wanted, self.settled = wanted, True
 
 

@@ -7,23 +7,48 @@ from typing import Literal
 import torch
 
 from attn_cli.errors import DeviceError
+from attn_cli.training.processes import ALONE, Processes
 
 
-def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> torch.device:
+def choose_device(
+    wanted: Literal["auto", "cpu", "cuda", "mps"], processes: Processes = ALONE
+) -> torch.device:
     """The device that was asked for; for `auto`, the first of cuda, mps, cpu that is there.
 
+    Of several processes on a host, each takes a GPU of its own.
+
     Raises:
-        DeviceError: It is not on this machine, or this torch was built without it.
+        DeviceError: It is not on this machine, or this torch was built without it; or it
+            cannot be shared by the processes.
     """
+    alone = processes.count == 1
+    if wanted == "mps" and not alone:
+        raise DeviceError(
+            f"device mps is one for all, and there are {processes.count} processes",
+            "train with one process on it, or with several on --device cpu",
+        )
     available = ["cpu"]
-    if torch.backends.mps.is_available():
+    if torch.backends.mps.is_available() and alone:
         available.insert(0, "mps")
     if torch.cuda.is_available():
         available.insert(0, "cuda")
     if wanted == "auto":
-        return torch.device(available[0])
+        return _own(torch.device(available[0]), processes)
     if wanted not in available:
         raise DeviceError(
             f"device {wanted} is not available on this machine", f"here: {', '.join(available)}"
         )
-    return torch.device(wanted)
+    return _own(torch.device(wanted), processes)
+
+
+def _own(device: torch.device, processes: Processes) -> torch.device:
+    """Of several GPUs, that of this process."""
+    if device.type != "cuda" or processes.count == 1:
+        return device
+    if processes.local_count > torch.cuda.device_count():
+        raise DeviceError(
+            f"{processes.local_count} processes on this host, and {torch.cuda.device_count()} GPUs",
+            "start no more processes than there are GPUs (torchrun --nproc-per-node)",
+        )
+    torch.cuda.set_device(processes.local_rank)
+    return torch.device("cuda", processes.local_rank)

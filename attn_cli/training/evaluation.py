@@ -19,6 +19,7 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import bits
 from attn_cli.text.batches import windows
 from attn_cli.text.tokenizer import Ids
+from attn_cli.training.processes import ALONE, Processes
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 CHARS_AT_ONCE = 8192
@@ -85,15 +86,33 @@ class CharacterLosses:
     @property
     def evaluation(self) -> Evaluation:
         """Of the characters whose losses were computed."""
-        return Evaluation(loss=self._total / self._chars, chars=self._chars)
+        return self.together(ALONE)
+
+    def together(self, processes: Processes) -> Evaluation:
+        """Of the characters whose losses were computed, in all processes."""
+        total, chars = processes.totals(self._total, self._chars)
+        return Evaluation(loss=total / chars, chars=int(chars))
 
 
-def evaluate(model: Transformer, ids: Ids) -> Evaluation:
-    """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does."""
-    losses = CharacterLosses(model, ids)
+def evaluate(model: Transformer, ids: Ids, processes: Processes = ALONE) -> Evaluation:
+    """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does.
+
+    Each process takes the same number of windows, or one less; every character is
+    predicted once, from the same characters as by one process.
+    """
+    losses = CharacterLosses(model, _share(ids, model.config.block_size, processes))
     for _ in losses:
         pass
-    return losses.evaluation
+    return losses.together(processes)
+
+
+def _share(ids: Ids, block_size: int, processes: Processes) -> Ids:
+    """A process's part of a text, cut between two windows."""
+    windows = -(-(len(ids) - 1) // block_size)
+    first = windows * processes.rank // processes.count
+    end = windows * (processes.rank + 1) // processes.count
+    # The next window's first character is the last one to predict.
+    return ids[first * block_size : end * block_size + 1]
 
 
 def evaluation_seconds(model: Transformer, ids: Ids, budget: float) -> float:

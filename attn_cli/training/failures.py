@@ -12,6 +12,7 @@ from attn_cli.model.memory import asked_memory, gibibytes, machine_memory, neede
 from attn_cli.model.outline import outline, parameter_count
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
+from attn_cli.training.processes import ALONE, Processes
 
 
 class BrokenDownError(RunError):
@@ -28,12 +29,13 @@ class BrokenDownError(RunError):
 
 
 @contextmanager
-def explained(run: RunFolder, config: Config) -> Iterator[None]:
+def explained(run: RunFolder, config: Config, processes: Processes = ALONE) -> Iterator[None]:
     """Within it, what fails says what was lost (nothing that was saved) and what to do.
 
     Args:
         run: Where the run goes.
         config: What it trains.
+        processes: Those that train it; what broke is set aside by the first.
 
     Raises:
         RunError: In place of the errors of the system and of torch.
@@ -42,7 +44,8 @@ def explained(run: RunFolder, config: Config) -> Iterator[None]:
     try:
         yield
     except BrokenDownError as error:
-        set_aside_from(run, error.last_applied)
+        if processes.first:
+            set_aside_from(run, error.last_applied)
         advice = smaller_steps(config.train)
         hint = f"begin again with smaller steps: {advice}"
         if run.step_folders():

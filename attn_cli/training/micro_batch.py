@@ -9,18 +9,40 @@ from __future__ import annotations
 import torch
 
 from attn_cli.config.schema import Config
+from attn_cli.errors import ConfigError
+from attn_cli.training.processes import Processes
 
 # Numbers in one activation (B, T, C) of a piece; measured in benchmarks/LOG.md.
 PIECE = 2**21
 
 
-def choose_micro_batch(config: Config, device: torch.device) -> int:
-    """The number that was asked for; for `auto`, on a CPU, what fits its caches."""
-    whole = config.train.batch_size
+def choose_micro_batch(config: Config, device: torch.device, processes: int = 1) -> int:
+    """The number that was asked for; for `auto`, on a CPU, what fits its caches.
+
+    Args:
+        config: Its batch is a multiple of `processes`.
+        device: Where to compute.
+        processes: Among how many the batch is shared; a piece is no larger than a share.
+    """
+    share = config.train.batch_size // processes
     if config.train.micro_batch != "auto":
-        return config.train.micro_batch
-    if device.type != "cpu":
-        return whole
-    sequence = config.model.block_size * config.model.n_embd
-    fitting = min(whole, max(1, PIECE // sequence))
-    return next(size for size in range(fitting, 0, -1) if whole % size == 0)
+        wanted = config.train.micro_batch
+    elif device.type != "cpu":
+        wanted = share
+    else:
+        wanted = max(1, PIECE // (config.model.block_size * config.model.n_embd))
+    return next(size for size in range(min(share, wanted), 0, -1) if share % size == 0)
+
+
+def check_shares(config: Config, processes: Processes) -> None:
+    """Makes sure that each process gets as much of a batch as another.
+
+    Raises:
+        ConfigError: The batch cannot be shared so.
+    """
+    size, count = config.train.batch_size, processes.count
+    if size % count:
+        raise ConfigError(
+            f"train.batch_size ({size}) is not divisible by the {count} processes",
+            f"set train.batch_size={-(-size // count) * count}, or start another number of them",
+        )

@@ -16,7 +16,8 @@ from collections.abc import Iterable
 
 import torch
 
-from attn_cli.training.optimizer import Optimizer
+from attn_cli.training.optimizer import Optimizer, local
+from attn_cli.training.processes import ALONE, Processes
 
 # The quintic whose repetition moves every singular value towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -37,6 +38,7 @@ class Muon(Optimizer):
         momentum: How much of the last direction is kept, after the first `MOMENTUM_STEPS`
             steps; Nesterov's form.
         weight_decay: Pull towards 0, times the step size.
+        processes: Among which the products may be shared.
     """
 
     remembers = ("momentum",)
@@ -48,10 +50,12 @@ class Muon(Optimizer):
         *,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        processes: Processes = ALONE,
     ) -> None:
         super().__init__(parameters, lr)
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.processes = processes
 
     @torch.no_grad()
     def step(self, done: int, share: float) -> None:
@@ -69,18 +73,20 @@ class Muon(Optimizer):
         self, matrices: list[torch.nn.Parameter], momentum: float, rate: float
     ) -> None:
         """One step of N matrices with the same two sides."""
-        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        memories = [self.memory(matrix)["momentum"] for matrix in matrices]
+        gradients = [local(matrix.grad) for matrix in matrices if matrix.grad is not None]
+        memories = [local(self.memory(matrix)["momentum"]) for matrix in matrices]
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
-        together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
-        updates = orthogonalise(together).unbind()
+        whole = map(self.processes.whole, directions, matrices)
+        together = torch.stack([_lying(direction) for direction in whole])  # (N, r, c)
+        spread = self.processes.spread(orthogonalise, side=max(matrices[0].shape))
+        updates = spread(together).unbind()
         for matrix, update in zip(matrices, updates, strict=True):
             rows, columns = matrix.shape
             # A tall matrix moves each output as far as a square one would.
             far = rate * max(1.0, rows / columns) ** 0.5
-            matrix.mul_(1.0 - rate * self.weight_decay)
-            matrix.add_(update.mT if rows > columns else update, alpha=-far)
+            own = self.processes.part(update.mT if rows > columns else update, matrix)
+            local(matrix).mul_(1.0 - rate * self.weight_decay).add_(own, alpha=-far)
 
 
 def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:

@@ -22,3 +22,19 @@ class Observer(Protocol):
 
     def noticed(self, message: str) -> None:
         """Something that the user should know, in one line."""
+
+
+class Nobody(Observer):
+    """Watches nothing: of several processes one is watched."""
+
+    def began(self, model: Transformer, precision: str, device: str) -> None:
+        return
+
+    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
+        return
+
+    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+        return
+
+    def noticed(self, message: str) -> None:
+        return

@@ -10,6 +10,9 @@ import torch
 
 from attn_cli.errors import CheckpointError
 
+# What is remembered of each parameter, by name.
+Memories = Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]]
+
 
 class Optimizer(ABC):
     """Moves some parameters, all by the same rule and step size.
@@ -48,7 +51,7 @@ class Optimizer(ABC):
             }
         return self.state[parameter]
 
-    def restore(self, memories: Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]]) -> None:
+    def restore(self, memories: Memories) -> None:
         """Takes over what an optimizer of the same kind remembered.
 
         Raises:
@@ -63,3 +66,9 @@ class Optimizer(ABC):
                 )
             for name, tensor in saved.items():
                 self.memory(parameter)[name].copy_(tensor)
+
+
+def local(tensor: torch.Tensor) -> torch.Tensor:
+    """What of a tensor lies in this process: its part where it is sharded (FSDP), else all."""
+    part = getattr(tensor, "to_local", None)
+    return tensor if part is None else part()

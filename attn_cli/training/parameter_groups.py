@@ -11,9 +11,12 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.training.adamw import AdamW
 from attn_cli.training.muon import Muon
 from attn_cli.training.optimizer import Optimizer
+from attn_cli.training.processes import ALONE, Processes
 
 
-def make_optimizers(model: Transformer, config: TrainConfig) -> list[Optimizer]:
+def make_optimizers(
+    model: Transformer, config: TrainConfig, processes: Processes = ALONE
+) -> list[Optimizer]:
     """The optimizers that together move every parameter once.
 
     `adamw`: AdamW for all, with weight decay on matrices only.
@@ -32,5 +35,10 @@ def make_optimizers(model: Transformer, config: TrainConfig) -> list[Optimizer]:
         return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0)]
     inner = {name: p for name, p in named.items() if name.startswith("blocks.") and p.dim() == 2}
     outer = [parameter for name, parameter in named.items() if name not in inner]
-    muon = Muon(inner.values(), config.matrix_learning_rate, weight_decay=config.weight_decay)
+    muon = Muon(
+        inner.values(),
+        config.matrix_learning_rate,
+        weight_decay=config.weight_decay,
+        processes=processes,
+    )
     return [muon, adamw(outer, 0.0)]

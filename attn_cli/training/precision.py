@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
 from attn_cli.model.transformer import Transformer
+from attn_cli.training.optimizer import Memories
 
 Precision = Literal["fp32", "bf16"]
 
@@ -37,7 +40,7 @@ class WorkingModel:
 
     Attributes:
         master: The model that learns.
-        model: The model that computes, to evaluate.
+        model: The model that computes.
         trained: The same to train; a twin of it where the blocks are compiled.
 
     Args:
@@ -48,9 +51,25 @@ class WorkingModel:
     def __init__(self, master: Transformer, precision: Precision) -> None:
         self.master = master
         self.model = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
-        self.trained = self.model
+        self.trained: torch.nn.Module = self.model
         self._learned: list[torch.Tensor] = list(master.parameters())
         self._worked: list[torch.Tensor] = list(self.model.parameters())
+
+    def train_with(self, model: Transformer) -> None:
+        """Trains with a twin of the model that computes; it shares all its weights."""
+        self.trained = model
+
+    @contextmanager
+    def piece(self, *, last: bool) -> Iterator[None]:
+        """Within it, `trained` computes a piece of a batch, forward and backward.
+
+        The gradients of the pieces add up in the master's.
+
+        Args:
+            last: Whether it is the last piece, after which the gradients are whole.
+        """
+        yield
+        self.collect_gradients()
 
     @torch.no_grad()
     def collect_gradients(self) -> None:
@@ -65,11 +84,36 @@ class WorkingModel:
             learned.grad.add_(worked.grad)  # one at a time: no second set in fp32
             worked.grad = None
 
+    def clip_gradients(self, longest: float) -> torch.Tensor:
+        """Scales the gradient down where it is longer; returns its length before, ().
+
+        Args:
+            longest: 0 for no limit.
+        """
+        parameters = self.master.parameters()
+        return torch.nn.utils.clip_grad_norm_(parameters, longest or math.inf)
+
     @torch.no_grad()
     def refresh(self) -> None:
         """Takes over the master's weights after a step."""
         if self.model is not self.master:
             torch._foreach_copy_(self._worked, self._learned)
+
+    def whole(self) -> Transformer:
+        """The model that learns, with every weight in this process."""
+        return self.master
+
+    def to_evaluate(self) -> Transformer:
+        """The model that computes, with every weight in this process."""
+        return self.model
+
+    def gathered(self, memories: Memories) -> Memories:
+        """What optimizers remember, with every number of it in this process."""
+        return memories
+
+    def spread(self, memories: Memories) -> Memories:
+        """What `gathered` gave, as the optimizers here remember it."""
+        return memories
 
 
 def _product_seconds(device: torch.device, dtypes: Sequence[torch.dtype]) -> list[float]:

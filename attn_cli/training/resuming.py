@@ -11,24 +11,37 @@ import torch
 from attn_cli.config.differences import Difference, adopted, differences
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError
-from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.lock import locked
 from attn_cli.runs.reading import read_bounded
-from attn_cli.runs.recovery import newest_whole, require_own, rewind
+from attn_cli.runs.recovery import Recovered, newest_whole, require_own, rewind
 from attn_cli.runs.state import MOST_STATE_BYTES
 from attn_cli.runs.training_text import load_training_text
 from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device
 from attn_cli.training.failures import explained
+from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.random_state import process_count
+from attn_cli.training.same import require_same
 from attn_cli.training.schedule import learning_rate
-from attn_cli.training.session import Session, decided, read_corpus, reading_from, start_checkpoint
+from attn_cli.training.session import (
+    Session,
+    decided,
+    held,
+    read_corpus,
+    reading_from,
+    start_checkpoint,
+)
 from attn_cli.training.trainer import Trainer
 
 
 @contextmanager
 def resumed(
-    run: RunFolder, wanted: Config | None, overridden: Collection[str], started: float
+    run: RunFolder,
+    wanted: Config | None,
+    overridden: Collection[str],
+    started: float,
+    processes: Processes = ALONE,
 ) -> Iterator[Session]:
     """A run that was stopped, back at its newest whole checkpoint.
 
@@ -39,15 +52,16 @@ def resumed(
         wanted: The configuration that it is to go on with; None for the checkpoint's own.
         overridden: The keys of it that were given on the command line.
         started: A reading of `time.monotonic()` when this process began.
+        processes: Those that train it together, of whatever number it was trained by before.
 
     Raises:
         AttnError: It cannot go on, or not with this configuration.
     """
     require_own(run)
-    with explained(run, wanted or Config()), locked(run):
-        found = newest_whole(run)
+    with explained(run, wanted or Config(), processes), held(run, processes):
+        found = _found(run, processes)
         if found.checkpoint is None:
-            yield _from_the_beginning(run, wanted, started)
+            yield _from_the_beginning(run, wanted, started, processes)
             return
         checkpoint = found.checkpoint
         was = checkpoint.config
@@ -59,12 +73,21 @@ def resumed(
         text = wanted.data.text if wanted and elsewhere else None
         corpus = load_training_text(run, checkpoint, text)
         config = reading_from(config, list(corpus.sources))
-        with explained(run, config):
-            device = choose_device(config.train.device)
-            config = decided(config, corpus, device)
-            trainer = Trainer(config, corpus, device=device, started=started, resumed=checkpoint)
-            rewind(run, checkpoint)
-            run.describe(config, checkpoint.tokenizer)
+        with explained(run, config, processes):
+            require_same(processes, config, corpus)
+            device = choose_device(config.train.device, processes)
+            config = decided(config, corpus, device, processes)
+            trainer = Trainer(
+                config,
+                corpus,
+                device=device,
+                started=started,
+                resumed=checkpoint,
+                processes=processes,
+            )
+            if processes.first:
+                rewind(run, checkpoint)
+                run.describe(config, checkpoint.tokenizer)
             notes = [f"set aside: {damage}" for damage in found.damaged]
             if trainer.ended:
                 notes.append(_end(checkpoint))
@@ -72,23 +95,39 @@ def resumed(
                 notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
             notes += [f"  {change}" for change in changes]
             notes += _schedule(checkpoint, config, changes)
-            notes += _elsewhere(checkpoint, device)
+            notes += _elsewhere(checkpoint, device, processes)
             yield Session(run, corpus, trainer, tuple(notes))
 
 
-def _from_the_beginning(run: RunFolder, config: Config | None, started: float) -> Session:
+def _found(run: RunFolder, processes: Processes) -> Recovered:
+    """The newest whole checkpoint: the first process looks for it, the others take the same."""
+    if processes.first:
+        found = newest_whole(run)
+        processes.text_from_first(found.checkpoint.folder.name if found.checkpoint else "")
+        return found
+    name = processes.text_from_first("")
+    return Recovered(read_checkpoint(run.checkpoints / name) if name else None, ())
+
+
+def _from_the_beginning(
+    run: RunFolder, config: Config | None, started: float, processes: Processes
+) -> Session:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
     start = start_checkpoint(config.train.start_from) if config.train.start_from else None
     if run.text.is_file():
         config = reading_from(config, [str(run.text.resolve())])
     corpus = read_corpus(config, start)
+    require_same(processes, config, corpus)
     check_length(corpus, config.model.block_size)
-    device = choose_device(config.train.device)
-    config = decided(config, corpus, device)
-    trainer = Trainer(config, corpus, device=device, started=started, weights=start)
-    rewind(run, None)
-    run.describe(config, corpus.tokenizer)
+    device = choose_device(config.train.device, processes)
+    config = decided(config, corpus, device, processes)
+    trainer = Trainer(
+        config, corpus, device=device, started=started, weights=start, processes=processes
+    )
+    if processes.first:
+        rewind(run, None)
+        run.describe(config, corpus.tokenizer)
     note = f"{run.path} was stopped before its first checkpoint: it begins anew"
     return Session(run, corpus, trainer, (note,))
 
@@ -193,8 +232,12 @@ def _schedule(checkpoint: Checkpoint, config: Config, changes: list[Difference])
         yield f"  the step size now comes down over {after.steps:,} steps"
 
 
-def _elsewhere(checkpoint: Checkpoint, device: torch.device) -> Iterator[str]:
+def _elsewhere(checkpoint: Checkpoint, device: torch.device, processes: Processes) -> Iterator[str]:
     """What makes it another machine than the run was trained on before."""
+    before = process_count(checkpoint.random_states())
+    if before != processes.count:
+        differs = "dropout is" if checkpoint.config.model.dropout else "last digits may be"
+        yield f"  processes were {before} and are {processes.count}: {differs} other than it was"
     versions = checkpoint.state.versions
     for what, here in (("torch", torch.__version__), ("device", device.type)):
         if versions.get(what) != here:

@@ -15,7 +15,7 @@ import torch
 
 from attn_cli.config.differences import differences
 from attn_cli.config.schema import Config
-from attn_cli.errors import ConfigError
+from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.outline import outline
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.finding import create_run, find_run
@@ -24,10 +24,15 @@ from attn_cli.runs.lock import locked
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.training.device import choose_device
 from attn_cli.training.failures import check_memory, explained
-from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.precision import choose_precision
+from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.same import require_same, require_shared
 from attn_cli.training.sizing import choose_size
 from attn_cli.training.trainer import Trainer
+
+# What stands for standard input among the names of texts.
+STANDARD_INPUT = "-"
 
 # Makes a configuration of some settings, by dotted key, under all that the user set.
 Configure = Callable[[dict[str, Any]], Config]
@@ -58,6 +63,7 @@ def begun(
     *,
     resize: Configure | None = None,
     start: Checkpoint | None = None,
+    processes: Processes = ALONE,
 ) -> Iterator[Session]:
     """A new run, whose folder is made last, when all that can be refused was not.
 
@@ -67,38 +73,76 @@ def begun(
         started: A reading of `time.monotonic()` when this process began.
         resize: Where the size of the model is left open to the time that there is.
         start: Whose weights and vocabulary to begin with.
+        processes: Those that train it together; the first one makes the folder.
 
     Raises:
         AttnError: Something of it cannot be used.
     """
+    if processes.count > 1 and STANDARD_INPUT in config.data.text:
+        raise InputError(
+            f"standard input cannot be read by {processes.count} processes",
+            "save the text to a file and name that",
+        )
     corpus = read_corpus(config, start)
-    device = choose_device(config.train.device)
+    require_same(processes, config, corpus)
+    device = choose_device(config.train.device, processes)
     notes: list[str] = []
     if start:
         notes.append(f"begins with the weights of {start.folder}")
     if resize and config.train.minutes and not start:
-        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device)
+        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device, processes)
         config = sizing.config
         notes.extend(sizing.reasons)
     check_length(corpus, config.model.block_size)
-    config = decided(config, corpus, device)
+    config = decided(config, corpus, device, processes)
+    run = _made(out, corpus.name, processes)
+    with explained(run, config, processes), held(run, processes):
+        if processes.first:
+            run.require_unused()
+        try:
+            if STANDARD_INPUT in corpus.sources:
+                text = run.keep_text(corpus.source.chunks())
+                config = reading_from(config, [str(text.resolve())])
+            trainer = Trainer(
+                config, corpus, device=device, started=started, weights=start, processes=processes
+            )
+            if processes.first:
+                run.describe(config, corpus.tokenizer)
+        except BaseException:
+            if processes.first:
+                run.discard_if_blank(whole=out is None)
+            raise
+        yield Session(run, corpus, trainer, tuple(notes))
+
+
+def _made(out: Path | None, name: str, processes: Processes) -> RunFolder:
+    """The empty folder of a new run, made by the first process."""
+    if not processes.first:
+        return RunFolder(Path(processes.text_from_first("")))
     if out is not None and RunFolder(out).lock.exists():
         # Says which process holds it, rather than that it is not empty.
         with locked(RunFolder(out)):
             pass
-    run = create_run(out, corpus.name)
-    with explained(run, config), locked(run):
-        run.require_unused()
-        try:
-            if "-" in corpus.sources:
-                text = run.keep_text(corpus.source.chunks())
-                config = reading_from(config, [str(text.resolve())])
-            trainer = Trainer(config, corpus, device=device, started=started, weights=start)
-            run.describe(config, corpus.tokenizer)
-        except BaseException:
-            run.discard_if_blank(whole=out is None)
-            raise
-        yield Session(run, corpus, trainer, tuple(notes))
+    run = create_run(out, name)
+    processes.text_from_first(str(run.path))
+    return run
+
+
+@contextmanager
+def held(run: RunFolder, processes: Processes) -> Iterator[None]:
+    """Within it the first process holds a run's folder, and the others see that it does.
+
+    Raises:
+        InputError: Another run holds it; or a process sees another folder of that name.
+        OSError: The folder cannot be written to.
+    """
+    if not processes.first:
+        require_shared(run, processes.text_from_first(""))
+        yield
+        return
+    with locked(run):
+        processes.text_from_first(str(run.lock_holder.read_text(encoding="ascii")))
+        yield
 
 
 def read_corpus(config: Config, start: Checkpoint | None) -> Corpus:
@@ -130,16 +174,28 @@ def _require_same_shapes(config: Config, start: Checkpoint) -> None:
         )
 
 
-def decided(config: Config, corpus: Corpus, device: torch.device) -> Config:
+def decided(
+    config: Config, corpus: Corpus, device: torch.device, processes: Processes = ALONE
+) -> Config:
     """The configuration with what it leaves to this machine decided, to train the same again.
 
     Raises:
         RunError: It needs more memory than there is.
+        ConfigError: It cannot be trained by so many processes.
     """
-    micro_batch = choose_micro_batch(config, device)
+    check_shares(config, processes)
+    micro_batch = choose_micro_batch(config, device, processes.count)
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
-    precision = choose_precision(config.train.precision, device)
+    # The first process's, whatever another host is faster at.
+    precision = processes.text_from_first(choose_precision(config.train.precision, device))
     settled = {"precision": precision, "micro_batch": micro_batch}
+    if config.train.sharding == "fsdp" and processes.count > 1:
+        if config.train.compile is True:
+            raise ConfigError(
+                "train.compile true and train.sharding fsdp do not go together",
+                "leave one of them out",
+            )
+        settled["compile"] = False
     train = config.train.model_copy(update=settled)
     return reading_from(config.model_copy(update={"train": train}), list(corpus.sources))
 

@@ -19,9 +19,10 @@ from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.training.compilation import WORTHWHILE_SECONDS
-from attn_cli.training.micro_batch import choose_micro_batch
+from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
+from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.step import train_step
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
@@ -103,6 +104,7 @@ def choose_size(
     corpus: Corpus,
     seconds: float,
     device: torch.device,
+    processes: Processes = ALONE,
 ) -> Sizing:
     """The largest size that the time is long enough for.
 
@@ -112,16 +114,20 @@ def choose_size(
         corpus: The text.
         seconds: For the whole run.
         device: Where it will be trained.
+        processes: Those that will train it together; the first one's clock decides.
 
     Raises:
         TextError: The text is too short for the smallest size.
+        ConfigError: No batch of these sizes can be shared among the processes.
     """
     check_length(corpus, SIZES[0].block_size)
     fitting = [size for size in SIZES if size.block_size < len(corpus.train)]
     for_steps = SHARE_OF_STEPS * max(seconds - AROUND, seconds / 2)
     chosen, speed = fitting[0], 0.0
     for size in fitting:
-        measured = _chars_per_second(configure(size.settings()), corpus, device)
+        settings = configure(size.settings())
+        check_shares(settings, processes)
+        measured = processes.from_first(_chars_per_second(settings, corpus, device, processes))
         if size is not fitting[0] and measured * for_steps < size.least_chars:
             break
         chosen, speed = size, measured
@@ -143,12 +149,17 @@ def choose_size(
     )
 
 
-def _chars_per_second(config: Config, corpus: Corpus, device: torch.device) -> float:
-    """How fast a model trains here, uncompiled: the fastest of three steps."""
+def _chars_per_second(
+    config: Config, corpus: Corpus, device: torch.device, processes: Processes
+) -> float:
+    """How fast a model trains here, uncompiled: the fastest of three steps.
+
+    What processes have to send one another is not in it.
+    """
     vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
         model = Transformer(config.model, vocab_size).to(device)
-        shape = (config.train.batch_size, config.model.block_size)
+        shape = (config.train.batch_size // processes.count, config.model.block_size)
         ids = torch.randint(vocab_size, shape, device=device)
     working = WorkingModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
@@ -161,9 +172,9 @@ def _chars_per_second(config: Config, corpus: Corpus, device: torch.device) -> f
             ids,
             ids,
             done=done,
-            micro_batch=choose_micro_batch(config, device),
+            micro_batch=choose_micro_batch(config, device, processes.count),
             learning_rate_share=0.0,
             grad_clip=1.0,
         )
         took.append(time.perf_counter() - begin)
-    return ids.numel() / min(took)
+    return processes.count * ids.numel() / min(took)

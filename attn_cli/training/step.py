@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import WorkingModel
+from attn_cli.training.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def train_step(
     micro_batch: int,
     learning_rate_share: float,
     grad_clip: float,
+    processes: Processes = ALONE,
 ) -> Outcome:
     """Gradients of one batch, clipped and applied.
 
@@ -50,23 +52,24 @@ def train_step(
     Args:
         working: The model that computes, and the one that learns.
         optimizers: They move the one that learns.
-        x: Characters, (B, T) of int64.
+        x: Characters, (B, T) of int64; of this process's part of the batch.
         y: The characters that follow them, (B, T).
         done: Steps before this one.
         micro_batch: Sequences in memory at once; divides B.
         learning_rate_share: The step size, as a share of the highest.
         grad_clip: The longest gradient applied as it is; 0 for no limit.
+        processes: Those that have the other parts of the batch.
     """
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
-    for piece_x, piece_y in zip(x.chunk(pieces), y.chunk(pieces), strict=True):
-        loss = mean_loss(working.trained(piece_x), piece_y) / pieces
-        loss.backward()  # type: ignore[no-untyped-call]
-        working.collect_gradients()
+    for number, (piece_x, piece_y) in enumerate(zip(x.chunk(pieces), y.chunk(pieces), strict=True)):
+        with working.piece(last=number == pieces - 1):
+            loss = mean_loss(working.trained(piece_x), piece_y) / pieces
+            loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
-    norm = torch.nn.utils.clip_grad_norm_(working.master.parameters(), grad_clip or math.inf)
+    norm = working.clip_gradients(grad_clip)
     # On a GPU this waits for the device: the price of never applying a step that is broken.
-    loss, length = torch.stack((total, norm)).tolist()
+    loss, length = torch.stack((processes.mean(total), norm)).tolist()
     applied = math.isfinite(loss) and math.isfinite(length)
     if applied:
         for optimizer in optimizers:

@@ -6,6 +6,9 @@ every measurement through an `Observer`.
 
 All that decides what comes next is in a checkpoint. So a run that was stopped, after
 whatever step and in whatever way, goes on bit for bit as if it had not been.
+
+Where several processes train together, each has a trainer, and all do the same in the
+same order: whatever hangs on a clock or a signal is agreed on first. One of them writes.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from attn_cli.runs.saving import save_checkpoint
 from attn_cli.runs.state import DataFacts, Progress
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
-from attn_cli.training.budget import Budget, StepBudget, TimeBudget
+from attn_cli.training.budget import AgreedBudget, Budget, StepBudget, TimeBudget
 from attn_cli.training.compilation import Compiling
 from attn_cli.training.evaluation import evaluate, evaluation_seconds
 from attn_cli.training.failures import BrokenDownError
@@ -35,8 +38,9 @@ from attn_cli.training.meter import Meter
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.observer import Observer
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import WorkingModel, choose_precision
-from attn_cli.training.random_state import random_states, set_random_states
+from attn_cli.training.precision import choose_precision
+from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.random_state import random_states, seed_process, set_random_states
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.stability import Stability
 from attn_cli.training.step import train_step
@@ -76,6 +80,8 @@ class Trainer:
         started: A reading of `time.monotonic()` when this process began.
         weights: A checkpoint whose weights a new run begins with.
         resumed: The checkpoint that a run goes on from.
+        processes: Those that train together; each has a trainer of the same config, and
+            calls the same of its methods.
 
     Raises:
         CheckpointError: A checkpoint is damaged, or does not fit the config.
@@ -90,8 +96,10 @@ class Trainer:
         started: float,
         weights: Checkpoint | None = None,
         resumed: Checkpoint | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self.config = config
+        self.processes = processes
         self.corpus = corpus
         self.device = device
         before = resumed.state if resumed else Progress()
@@ -105,20 +113,27 @@ class Trainer:
             source.load_weights(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
-        self.working = WorkingModel(self.model, self.precision)
-        self.optimizers = make_optimizers(self.model, config.train)
+        self.working = processes.working(self.model, self.precision, config.train)
+        self.optimizers = make_optimizers(self.model, config.train, processes)
+        seed_process(config.train.seed, before.step, processes)
         if resumed:
-            memory = resumed.load_memory(self.model)
+            memory = self.working.spread(resumed.load_memory(self.model))
             for optimizer in self.optimizers:
                 optimizer.restore(memory)
-            set_random_states(resumed.random_states(), device)
-        self.micro_batch = choose_micro_batch(config, device)
+            set_random_states(resumed.random_states(), device, processes)
+        self.micro_batch = choose_micro_batch(config, device, processes.count)
         self.batches = Batches(
-            corpus.train, config.model.block_size, config.train.batch_size, config.train.seed
+            corpus.train,
+            config.model.block_size,
+            config.train.batch_size,
+            config.train.seed,
+            part=processes.rank,
+            parts=processes.count,
         )
         self.budget: Budget = StepBudget(config.train.steps)
         if config.train.minutes is not None:
-            self.budget = TimeBudget(60 * config.train.minutes, self.started, before.seconds)
+            clock = TimeBudget(60 * config.train.minutes, self.started, before.seconds)
+            self.budget = AgreedBudget(clock, processes)
 
         self.step = before.step
         self.best_step = before.best_step
@@ -154,11 +169,12 @@ class Trainer:
         observer.began(self.model, self.precision, self.device.type)
         if settings.minutes is not None and not self.ended:
             validation = self.corpus.validation
-            self.budget.reserve(
-                evaluation_seconds(self.working.model, validation, 60 * settings.minutes)
+            seconds = evaluation_seconds(
+                self.working.to_evaluate(), validation, 60 * settings.minutes
             )
+            self.budget.reserve(seconds / self.processes.count)
         while not self.ended:
-            if stop_wanted():
+            if self.processes.any(stop_wanted()):
                 self._save(run)
                 return self._result(interrupted=True)
             if not self._looked:
@@ -173,7 +189,7 @@ class Trainer:
         begin = time.perf_counter()
         settings = self.config.train
         rate = learning_rate(self.step, self.budget.total_steps(self.step), settings)
-        x, y = (self._moved(ids) for ids in self.batches.batch(self.step))  # (B, T)
+        x, y = (self._moved(ids) for ids in self.batches.batch(self.step))  # (B / processes, T)
         outcome = train_step(
             self.working,
             self.optimizers,
@@ -183,6 +199,7 @@ class Trainer:
             micro_batch=self.micro_batch,
             learning_rate_share=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
+            processes=self.processes,
         )
         self.step += 1
         self._looked = False
@@ -228,14 +245,18 @@ class Trainer:
         """Compiles where it was asked for or pays; the run's configuration says what came of it."""
         x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
         steps_left = self.budget.total_steps(self.step) - self.step
-        self._compiling.settle(self.working, x, y, steps_left, observer.noticed, stop_wanted)
+        self._compiling.settle(
+            self.working, x, y, steps_left, observer.noticed, stop_wanted, self.processes
+        )
         if self._compiling.wanted != self.config.train.compile:
             train = self.config.train.model_copy(update={"compile": self._compiling.wanted})
             self.config = self.config.model_copy(update={"train": train})
-            run.settle(self.config)
+            if self.processes.first:
+                run.settle(self.config)
 
     def _evaluate(self, run: RunFolder, observer: Observer) -> None:
-        val_loss = evaluate(self.working.model, self.corpus.validation).loss
+        model = self.working.to_evaluate()
+        val_loss = evaluate(model, self.corpus.validation, self.processes).loss
         if not math.isfinite(val_loss):
             raise BrokenDownError(
                 f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
@@ -246,9 +267,9 @@ class Trainer:
             self.best_val_loss, self.best_step = val_loss, self.step
             self._evaluations_since_best = 0
         metrics = self._log(run, observer, val_loss)
-        self.model.eval()
-        observer.evaluated(metrics, self.model)
-        self.model.train()
+        model = self.working.whole().eval()
+        observer.evaluated(metrics, model)
+        model.train()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.train.patience
@@ -272,7 +293,8 @@ class Trainer:
             val_loss=val_loss,
         )
         self._last_line = metrics_line(metrics)
-        append_metrics(run.metrics, self._last_line)
+        if self.processes.first:
+            append_metrics(run.metrics, self._last_line)
         observer.stepped(metrics, self.budget.total_steps(self.step))
         if reading.skipped:
             observer.noticed(
@@ -286,15 +308,23 @@ class Trainer:
         return metrics
 
     def _save(self, run: RunFolder) -> None:
+        model = self.working.whole()
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        remembered = self.working.gathered(
+            {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()}
+        )
+        states = random_states(self.device, self.processes)
+        if not self.processes.first:
+            return
         # What the checkpoint counts on is on the disk before it.
         sync_file(run.metrics)
         sync_file(run.samples)
         sync_folder(run.path)
         checkpoint = save_checkpoint(
             run.checkpoints,
-            self.model,
-            {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()},
-            random_states(self.device),
+            model,
+            {names[parameter]: memory for parameter, memory in remembered.items()},
+            states,
             self.config,
             self.corpus.tokenizer,
             DataFacts(

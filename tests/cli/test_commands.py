@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -225,10 +226,23 @@ def test_a_closed_pipe_ends_quietly(trained: Trained) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
+def test_an_interrupt_while_the_program_is_still_being_read_is_quiet(tmp_path: Path) -> None:
+    """Ctrl-C comes within the first import of the commands: a library that sends it."""
+    sent = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    (tmp_path / "typer.py").write_text(sent)
+    path = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))
+    done = subprocess.run(
+        [sys.executable, "-m", "attn_cli", "train"],
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, cwd=tmp_path,
+        # What starts the tests in the background may have told them to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends POSIX signals")
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_an_interrupt_saves(name: str, code: int, verse_file: Path, tmp_path: Path) -> None:
-    import signal
-
     command = [sys.executable, "-m", "attn_cli", "train", str(verse_file), "--config", "lesson",
                "--steps", "1000000", "--out", str(tmp_path / "run"), "--json",
                "--set", "train.eval_every=25"]  # fmt: skip

@@ -253,7 +253,7 @@ def test_saved_again_on_another_device_it_is_still_whole(
     monkeypatch.setattr(
         trainer,
         "random_states",
-        lambda device: {"torch": torch.get_rng_state(), "other": torch.zeros(3)},
+        lambda *_: {"torch": torch.get_rng_state(), "other": torch.zeros(3)},
     )
     resume_in(stopped.run.path, stop_at=41)
     read_checkpoint(stopped.run.checkpoints / "step-00000040").verify()

@@ -1,0 +1,1 @@
+"""Several processes that train one model: started by `torchrun`, joined by torch.distributed."""

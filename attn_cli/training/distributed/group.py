@@ -1,0 +1,274 @@
+"""Joining the other processes of a run, and agreeing with them.
+
+Small facts (configurations, paths, who failed) go through the store in which the
+processes find one another, numbers and tensors through gloo on a CPU and NCCL on CUDA.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import torch
+from torch import distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from attn_cli.config.schema import TrainConfig
+from attn_cli.errors import RunError
+from attn_cli.model.transformer import Transformer
+from attn_cli.training.distributed.launch import Launch
+from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.processes import Batched, PeerLostError, Processes
+
+# For all processes to be there, from when the first one is.
+MEETING = timedelta(seconds=25)
+# For all to come to the same place later: one may be encoding a text that others have in a cache.
+PATIENCE = timedelta(minutes=30)
+# For another process that fails, too, to say so first.
+SAME_FAILURE = 2.0  # seconds
+# For the launcher to end this process after another one has failed.
+ENDING = 5.0  # seconds
+# Longer side of matrices from which it is faster to share Muon's products and send their results.
+WORTH_SENDING = 512
+
+
+def join(launch: Launch) -> Group:
+    """Makes this process one of several; `Group.leave` undoes it.
+
+    Raises:
+        RunError: The others did not come.
+    """
+    _use_share_of_cores(launch)
+    store = _meet(launch)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        dist.init_process_group(
+            backend, store=store, rank=launch.rank, world_size=launch.count, timeout=PATIENCE
+        )
+    except RuntimeError as error:
+        raise _not_met(launch, str(error).partition("\n")[0]) from None
+    group = Group(launch, store)
+    group.wait()  # Were one to leave now, another might still be looking for it.
+    return group
+
+
+class Group(Processes):
+    """Several processes, seen from one of them.
+
+    The methods of `Processes` have to be called by all, in the same order; each raises a
+    `PeerLostError` where another process has ended. Those of its own any may call, alone.
+
+    Args:
+        launch: What `torchrun` says.
+        store: Where they have met.
+    """
+
+    def __init__(self, launch: Launch, store: Store) -> None:
+        self.rank, self.count = launch.rank, launch.count
+        self.local_rank, self.local_count = launch.local_rank, launch.local_count
+        self._store = store
+        self._exchanges = 0
+        store.set_timeout(PATIENCE)
+
+    def any(self, wish: bool) -> bool:
+        return self.totals(float(wish))[0] > 0
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        total = value.clone()
+        with peers():
+            dist.all_reduce(total)
+        return total / self.count
+
+    def totals(self, *numbers: float) -> list[float]:
+        summed = torch.tensor(numbers, dtype=torch.float64)
+        with peers():
+            dist.all_reduce(summed)
+        result: list[float] = summed.tolist()
+        return result
+
+    def from_first(self, number: float) -> float:
+        value = torch.tensor(number, dtype=torch.float64)
+        with peers():
+            dist.broadcast(value, 0)
+        return float(value)
+
+    def text_from_first(self, text: str) -> str:
+        return self.exchange(text if self.first else "")[0]
+
+    def exchange(self, text: str) -> list[str]:
+        """The texts of all processes, by rank."""
+        self._exchanges += 1
+        with peers():
+            self._store.set(f"exchange/{self._exchanges}/{self.rank}", text)
+            return [
+                self._store.get(f"exchange/{self._exchanges}/{rank}").decode()
+                for rank in range(self.count)
+            ]
+
+    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        parts = [torch.empty_like(tensor) for _ in range(self.count)]
+        with peers():
+            dist.all_gather(parts, tensor)
+        return parts
+
+    def wait(self) -> None:
+        self.totals(0.0)
+
+    def wait_for_the_end(self, asked: Callable[[], bool]) -> None:
+        end = time.monotonic() + ENDING
+        while not asked() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def working(
+        self, model: Transformer, precision: Precision, settings: TrainConfig
+    ) -> WorkingModel:
+        if settings.sharding == "fsdp":
+            from attn_cli.training.distributed.shards import Shards
+
+            return Shards(model, precision)
+        from attn_cli.training.distributed.replicas import Replicas
+
+        return Replicas(model, precision)
+
+    def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        if not isinstance(like, DTensor):
+            return part
+        with peers():
+            sharded = DTensor.from_local(
+                part, like.device_mesh, like.placements, shape=like.shape, stride=like.stride()
+            )
+            return sharded.full_tensor()
+
+    def part(self, whole: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        if not isinstance(like, DTensor):
+            return whole
+        return distribute_tensor(
+            whole, like.device_mesh, like.placements, src_data_rank=None
+        ).to_local()
+
+    def spread(self, function: Batched, side: int) -> Batched:
+        return self._shared(function) if side >= WORTH_SENDING else function
+
+    def _shared(self, function: Batched) -> Batched:
+        def shared(matrices: torch.Tensor) -> torch.Tensor:
+            number = len(matrices)  # matrices: (N, rows, columns)
+            each = -(-number // self.count)
+            # Those past the end compute the last one again, so that all parts are of one shape.
+            own = torch.arange(self.rank * each, (self.rank + 1) * each).clamp(max=number - 1)
+            part = function(matrices[own])  # (each, rows, columns)
+            return torch.cat(self.gather(part))[:number]
+
+        return shared
+
+    def leave(self) -> None:
+        """Ends what joined the processes, where all are done; one that failed just ends."""
+        gc.collect()  # What trained has cycles, and threads that have to end before the process.
+        dist.destroy_process_group()
+
+    def speaks_first(self) -> bool:
+        """Whether no other process has asked this before."""
+        try:
+            return self._store.add("spoken", 1) == 1
+        except RuntimeError:  # the store has gone with the process that held it
+            return True
+
+    def failed_as_well(self, message: str) -> bool:
+        """Whether a process of a lower rank failed for the same reason, and says so itself."""
+        try:
+            self._store.set(f"failed/{self.rank}", message)
+            end = time.monotonic() + (SAME_FAILURE if self.rank else 0.0)
+            while True:
+                for key in (f"failed/{rank}" for rank in range(self.rank)):
+                    if self._store.check([key]) and self._store.get(key).decode() == message:
+                        return True
+                if time.monotonic() >= end:
+                    return False
+                time.sleep(0.05)
+        except RuntimeError:  # the store has gone with the process that held it
+            return False
+
+
+@contextmanager
+def peers() -> Iterator[None]:
+    """Within it, what fails because another process has ended is told as that.
+
+    Raises:
+        PeerLostError: In place of the errors of gloo, NCCL and the store.
+    """
+    try:
+        yield
+    except dist.DistError as error:
+        raise PeerLostError("another process of this run has ended") from error
+    except RuntimeError as error:
+        if not any(sign in str(error) for sign in _SIGNS_OF_LOSS):
+            raise
+        raise PeerLostError("another process of this run has ended") from error
+
+
+# gloo says it in RuntimeErrors of no class of their own.
+_SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "gloo", "Broken pipe")
+
+
+def _meet(launch: Launch) -> Store:
+    """The store in which all processes have said that they are there."""
+    if launch.rank:
+        _wait_for_store(launch)
+    store: Store
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=MEETING))
+    except (RuntimeError, ValueError) as error:
+        raise _not_met(launch, str(error).partition("\n")[0]) from None
+    if launch.hosts == 1:
+        # Processes started again on one host find the store of those before. (On several
+        # hosts c10d makes a new one, and each host counts its restarts by itself.)
+        store = PrefixStore(f"restart-{launch.restarts}", store)
+    store.set(f"here/{launch.rank}", socket.gethostname())
+    keys = [f"here/{rank}" for rank in range(launch.count)]
+    try:
+        store.wait(keys, MEETING)
+    except RuntimeError:
+        here = sum(store.check([key]) for key in keys)
+        raise _not_met(launch, f"{here} of {launch.count} were there") from None
+    return store
+
+
+def _wait_for_store(launch: Launch) -> None:
+    """Until something listens where all meet; torch's own client tries for twice its time."""
+    host, _, port = launch.address.rpartition(":")
+    end = time.monotonic() + MEETING.seconds
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except (OSError, ValueError) as error:
+            if time.monotonic() > end:
+                raise _not_met(launch, str(error)) from None
+            time.sleep(0.2)
+        else:
+            return
+
+
+def _not_met(launch: Launch, why: str) -> RunError:
+    return RunError(
+        f"the processes of this run did not meet at {launch.address} "
+        f"within {MEETING.seconds} s: {why}",
+        f"start all {launch.count}, by torchrun on each host with the same --rdzv-endpoint, "
+        "which every host has to reach",
+    )
+
+
+def _use_share_of_cores(launch: Launch) -> None:
+    """A share of the cores for each process of a host.
+
+    `torchrun` sets OMP_NUM_THREADS to 1 where it is not set, which leaves cores idle where
+    there are more of them than processes. Another number is somebody's wish.
+    """
+    if os.environ.get("OMP_NUM_THREADS", "1") == "1":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        torch.set_num_threads(max(1, (cores or 1) // launch.local_count))

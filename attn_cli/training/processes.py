@@ -1,0 +1,116 @@
+"""The processes that train one model together: without `torchrun`, this one alone.
+
+The trainer asks here for whatever all have to agree on, so that it reads the same for
+one process and for many. `distributed/group.py` has the many; nothing of it is imported
+where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from attn_cli.config.schema import TrainConfig
+from attn_cli.errors import AttnError
+from attn_cli.model.transformer import Transformer
+from attn_cli.training.precision import Precision, WorkingModel
+
+# Of N matrices (N, rows, columns), each by itself, the same number of the same shape.
+Batched = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Processes:
+    """This process alone; all that it asks the others for is its own.
+
+    Attributes:
+        rank: Its number, from 0.
+        count: How many there are (the world size).
+        local_rank: Its number among those of its host.
+        local_count: How many its host has.
+    """
+
+    rank = 0
+    count = 1
+    local_rank = 0
+    local_count = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the one that writes, prints and draws."""
+        return self.rank == 0
+
+    def any(self, wish: bool) -> bool:
+        """Whether any process has the wish."""
+        return wish
+
+    def all(self, wish: bool) -> bool:
+        """Whether every process has the wish."""
+        return not self.any(not wish)
+
+    def mean(self, value: torch.Tensor) -> torch.Tensor:
+        """The mean over the processes, element by element."""
+        return value
+
+    def totals(self, *numbers: float) -> list[float]:
+        """Each number summed over the processes, in double precision."""
+        return list(numbers)
+
+    def from_first(self, number: float) -> float:
+        """The first process's number: what follows from a clock has to be the same for all."""
+        return number
+
+    def text_from_first(self, text: str) -> str:
+        """The first process's text."""
+        return text
+
+    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        """The tensors of all processes, by rank; all of one shape and format."""
+        return [tensor]
+
+    def wait(self) -> None:
+        """Until every process has come to here."""
+
+    def wait_for_the_end(self, asked: Callable[[], bool]) -> None:
+        """After another process was lost: until this one is told to end, or for a while.
+
+        A launcher should see that the other one was the first.
+
+        Args:
+            asked: Whether it was told.
+        """
+
+    def working(
+        self, model: Transformer, precision: Precision, settings: TrainConfig
+    ) -> WorkingModel:
+        """What computes for a model that learns, alone or with its like in the others."""
+        return WorkingModel(model, precision)
+
+    def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """All of a tensor of which this process has the part that it has of another one.
+
+        Args:
+            part: What lies in this process.
+            like: A parameter, sharded or not.
+        """
+        return part
+
+    def part(self, whole: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+        """The part of a tensor that this process has of another one; `whole` undone."""
+        return whole
+
+    def spread(self, function: Batched, side: int) -> Batched:
+        """A function of many matrices, its work shared among the processes where that is faster.
+
+        Args:
+            function: Of each matrix by itself.
+            side: The longer side of the matrices.
+        """
+        return function
+
+
+ALONE = Processes()
+
+
+class PeerLostError(AttnError):
+    """Another process of the run has ended; why, it has said itself, unless it was killed."""

@@ -1,0 +1,80 @@
+"""Whether processes that are to train together have the same in hands."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+
+from attn_cli import __version__
+from attn_cli.config.differences import differences
+from attn_cli.config.schema import Config
+from attn_cli.errors import ConfigError, InputError, TextError
+from attn_cli.runs.folder import RunFolder
+from attn_cli.text.corpus import Corpus
+from attn_cli.training.processes import Processes
+
+# A file that one host wrote may be seen by another a while later.
+SEEN_WITHIN = 15.0  # seconds
+
+
+def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
+    """Compares configuration, text, vocabulary and version with those of the first process.
+
+    Raises:
+        ConfigError: The configuration or the version of attn is another one.
+        TextError: The text or its vocabulary is.
+    """
+    vocabulary = json.dumps(corpus.tokenizer.to_json())
+    own = {
+        "version": __version__,
+        "config": config.model_dump(mode="json"),
+        "text": corpus.sha256,
+        "chars": corpus.chars,
+        "vocabulary": hashlib.sha256(vocabulary.encode("ascii")).hexdigest(),
+    }
+    first = json.loads(processes.text_from_first(json.dumps(own)))
+    where = f"process {processes.rank}"
+    if first["version"] != own["version"]:
+        raise ConfigError(
+            f"{where} runs attn {own['version']}, and process 0 {first['version']}",
+            "install the same version on every host",
+        )
+    others = Config.model_validate(first["config"])
+    differing = [each for each in differences(others, config) if each.key != "train.device"]
+    if differing:
+        raise ConfigError(
+            f"{where} has another configuration than process 0: {', '.join(map(str, differing))}",
+            "give every process the same config file and options",
+        )
+    if (first["text"], first["vocabulary"]) != (own["text"], own["vocabulary"]):
+        raise TextError(
+            f"{where} has another text than process 0: {', '.join(corpus.sources)} has "
+            f"{corpus.chars:,} characters there, and {first['chars']:,}",
+            "copy the same text to every host",
+        )
+
+
+def require_shared(run: RunFolder, holder: str) -> None:
+    """Makes sure that a run's folder is the one that the first process holds.
+
+    Args:
+        run: Its folder, as this host sees it.
+        holder: What the first process wrote there.
+
+    Raises:
+        InputError: It is another folder, or none.
+    """
+    end = time.monotonic() + SEEN_WITHIN
+    while True:
+        try:
+            if run.lock_holder.read_text(encoding="ascii") == holder:
+                return
+        except (OSError, UnicodeDecodeError):
+            pass
+        if time.monotonic() > end:
+            raise InputError(
+                f"{run.path} is not on this host, where process 0 is training into it",
+                "name by --out a folder that all hosts share, at the same path",
+            )
+        time.sleep(0.1)
