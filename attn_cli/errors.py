@@ -51,5 +51,21 @@ class DeviceError(InputError):
     """The device that was asked for is not on this machine."""
 
 
+class MissingExtraError(InputError):
+    """What was asked for needs a package that is not installed.
+
+    Args:
+        what: What needs it.
+        package: The package.
+        extra: The extra of attn that brings it.
+    """
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed",
+            f"pip install 'attn[{extra}]'",
+        )
+
+
 class RunError(AttnError):
     """Something failed while the command ran: disk, memory, network."""

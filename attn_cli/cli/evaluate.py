@@ -128,6 +128,8 @@ def text_of_file(file: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> Ids
     text = load_text([file], tokenizer, unknown)
     if len(text.ids) < 2:
         raise TextError(f"{file}: one {tokenizer.unit} is too short", "a text needs 2")
+    for note in text.source.notes():
+        notice(note)
     if text.changed:
         notice(f"{text.changed:,} characters outside the vocabulary were changed")
     return text.ids

@@ -13,21 +13,24 @@ from tqdm import tqdm
 from attn_cli.cli.terminal import notice, visible_controls
 
 if TYPE_CHECKING:
+    from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
     from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.loggers.group import Loggers
     from attn_cli.runs.metrics import StepMetrics
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 
 
 class TrainingProgress:
-    """An `Observer` of training: draws on standard error, keeps the samples.
+    """An `Observer` of training: draws on standard error, keeps the samples, feeds the loggers.
 
     On a terminal it draws a bar. Elsewhere, where a bar would be a heap of carriage
     returns, it writes a line at each evaluation.
 
     Args:
         run: Where samples.txt goes.
+        config: Its configuration, which names the loggers.
         write_sample: Lets a model write, given the step.
         first_step: Steps done before.
         quiet: Whether to draw nothing.
@@ -36,21 +39,29 @@ class TrainingProgress:
     def __init__(
         self,
         run: RunFolder,
+        config: Config,
         write_sample: Callable[[Transformer, int], str],
         *,
         first_step: int,
         quiet: bool,
     ) -> None:
         self.run = run
+        self.config = config
         self.write_sample = write_sample
         self.first_step = first_step
         self.quiet = quiet
         self._val_loss: float | None = None
         self._bar: tqdm[Never] | None = None
+        self._loggers: Loggers | None = None
 
     def began(self, model: Transformer, precision: str, device: str) -> None:
-        if self.quiet:
-            return
+        from attn_cli.runs.loggers.group import Loggers
+
+        if not self.quiet:
+            self._draw(model, precision, device)
+        self._loggers = Loggers(self.run, self.config, self.noticed, warn=self._say)
+
+    def _draw(self, model: Transformer, precision: str, device: str) -> None:
         notice(f"{model.parameter_count():,} parameters, {precision} on {device}; {self.run.path}")
         if sys.stderr.isatty():
             self._bar = tqdm(
@@ -63,6 +74,8 @@ class TrainingProgress:
 
     def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
         self._val_loss = metrics.val_loss or self._val_loss
+        if self._loggers is not None:
+            self._loggers.line(metrics)
         if self._bar is None:
             return
         val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
@@ -78,6 +91,8 @@ class TrainingProgress:
         assert metrics.val_loss is not None
         sample = self.write_sample(model, metrics.step)
         self.run.append_sample(metrics.step, metrics.val_loss, sample)
+        if self._loggers is not None:
+            self._loggers.sample(metrics.step, sample)
         try:
             draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
         except OSError:
@@ -96,7 +111,9 @@ class TrainingProgress:
             self._say(message)
 
     def close(self) -> None:
-        """Ends the bar's line."""
+        """Ends the loggers, and the bar's line."""
+        if self._loggers is not None:
+            self._loggers.close()
         if self._bar is not None:
             self._bar.close()
 

@@ -45,7 +45,8 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
-            help="Files, folders, a built-in text (attn data list), or - for standard input.",
+            help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
+            "or - for standard input.",
         ),
     ] = None,
     config: ConfigOption = None,
@@ -77,6 +78,14 @@ def train(
         str | None,
         typer.Option("--from", metavar="RUN", help="Begin with the weights of another run."),
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="csv|tensorboard|trackio|wandb",
+            help="Log there, too, beside metrics.jsonl; may be repeated.",
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,7 +107,7 @@ def train(
     launch = launched()
     with together(launch) as processes:
         overrides = [parse_override(setting) for setting in settings or ()]
-        overrides += _flags(text, minutes, steps, device, seed)
+        overrides += _flags(text, minutes, steps, device, seed, log)
         resume = run_to_resume(launch, resume, out)
         if resume is None:
             opened = _begun(config, overrides, out, start_from, context.obj, processes)
@@ -119,9 +128,11 @@ def _begun(
     """A new run."""
     from attn_cli.config.load import Override, load_config
     from attn_cli.config.presets import DEFAULT, find_config
+    from attn_cli.runs.loggers.logger import require_loggers
 
     source = find_config(config or DEFAULT)
     settled = load_config(source, overrides)
+    require_loggers(settled.train.log)
 
     from attn_cli.training.session import begun, settings_of, start_checkpoint
 
@@ -157,6 +168,7 @@ def _resumed(
     from attn_cli.config.load import load_config
     from attn_cli.config.presets import find_config
     from attn_cli.runs.finding import find_run, newest_run
+    from attn_cli.runs.loggers.logger import require_loggers
 
     run = find_run(Path(where)) if where else newest_run()
     source = run.config if config is None else find_config(config)
@@ -164,6 +176,8 @@ def _resumed(
     wanted = load_config(source, overrides) if source.is_file() else None
     if wanted is None and overrides:
         raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
+    if wanted is not None:
+        require_loggers(wanted.train.log)
 
     from attn_cli.training.resuming import resumed
 
@@ -191,7 +205,9 @@ def _train(
         if processes.first and not quiet:
             tell_of(session.corpus, session.notes)
         sampler = _sampler(trainer.config, session.corpus)
-        progress = TrainingProgress(run, sampler, first_step=trainer.step, quiet=quiet)
+        progress = TrainingProgress(
+            run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
+        )
         try:
             outcome = trainer.fit(run, progress if processes.first else Nobody(), interrupts.wanted)
             interrupts.close()
@@ -222,6 +238,7 @@ def _flags(
     steps: int | None,
     device: str | None,
     seed: int | None,
+    log: list[str] | None,
 ) -> list[Override]:
     """The options that stand for a key of the configuration."""
     from attn_cli.config.load import Override
@@ -241,6 +258,8 @@ def _flags(
         overrides.append(Override("train.minutes", None, "--steps"))
     if text:
         overrides.append(Override("data.text", text, "TEXT"))
+    if log:
+        overrides.append(Override("train.log", log, f"--log {' --log '.join(log)}"))
     return overrides
 
 

@@ -20,12 +20,10 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
         f"{corpus.name}: {corpus.chars:,} characters, "
         f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
     )
-    if corpus.source.skipped:
-        notice(f"  {corpus.source.skipped} files that look binary were left out")
     if corpus.changed:
         shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
         notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
-    for note in notes:
+    for note in (*corpus.source.notes(), *notes):
         notice(f"  {note}")
 
 

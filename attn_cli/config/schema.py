@@ -32,7 +32,7 @@ class DataConfig(Section):
     """The text and how it becomes numbers."""
 
     text: Text = Field(default=["tales"], min_length=1)
-    """Files, folders, built-in names, or "-" for standard input; one or a list."""
+    """Files, folders, hf:PATH:COLUMN, built-in names, or "-" for standard input; one or a list."""
     tokenizer: Literal["printable", "corpus", "bytes"] = "printable"
     """printable: Python's 100 printable characters; corpus: those of the text; bytes: 256."""
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
@@ -133,6 +133,8 @@ class TrainConfig(Section):
     """Decides the first weights, the order of the text and dropout."""
     log_every: Count = 10
     """Steps between lines in metrics.jsonl."""
+    log: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
+    """Where else these lines go (attn train --log); all but csv are extras of the same name."""
     eval_every: Count = 250
     """Steps between exact evaluations of the validation split."""
     patience: Count | None = None

@@ -6,6 +6,7 @@ runs/NAME/config.yaml       resolved; trains the same again
           samples.txt       what it wrote at each evaluation
           text.txt          the text, where it came from standard input
           loss.svg          the curves
+          metrics.csv, tensorboard/, trackio/, wandb/   where `--log` asked for them
           checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` name one each
 """
 
@@ -28,6 +29,7 @@ from attn_cli.runs.reading import read_bounded
 from attn_cli.text.tokenizer import Tokenizer
 
 _STEP_FOLDER = re.compile(r"step-[0-9]{8,15}")
+_SAMPLE = re.compile(r"(?:^|\n\n)=== step ([0-9]{1,15}) · val loss [^\n]*\n")
 _LONGEST_POINTER = 100  # bytes
 _LAST_SAMPLES = 2**22  # bytes
 
@@ -61,6 +63,22 @@ class RunFolder:
     @property
     def text(self) -> Path:
         return self.path / "text.txt"
+
+    @property
+    def csv(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def trackio(self) -> Path:
+        return self.path / "trackio"
+
+    @property
+    def wandb(self) -> Path:
+        return self.path / "wandb"
 
     @property
     def checkpoints(self) -> Path:
@@ -196,27 +214,26 @@ class RunFolder:
         Raises:
             OSError: It cannot be written.
         """
-        append(self.samples, f"{_sample_heading(step)}val loss {val_loss:.4f}\n{text}\n\n")
+        append(self.samples, f"=== step {step} · val loss {val_loss:.4f}\n{text}\n\n")
 
     def sample(self, step: int) -> str:
         """What the model wrote at the evaluation after a step; empty if that is not there."""
+        return dict(self.last_samples()).get(step, "")
+
+    def last_samples(self) -> list[tuple[int, str]]:
+        """The samples at the end of samples.txt, each with its step, oldest first."""
         if not self.samples.is_file():
-            return ""
+            return []
         try:
             with self.samples.open("rb") as file:
-                # It is near the end; the file may have grown over days.
+                # The file may have grown over days.
                 file.seek(max(0, self.samples.stat().st_size - _LAST_SAMPLES))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError:
-            return ""
-        before, heading, after = text.rpartition(_sample_heading(step))
-        if not heading or (before and not before.endswith("\n")):
-            return ""
-        return after.partition("\n")[2].split("\n\n=== step ")[0]
-
-
-def _sample_heading(step: int) -> str:
-    return f"=== step {step} · "
+            return []
+        _, *parts = _SAMPLE.split(text)
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        return [(int(step), sample.removesuffix("\n\n")) for step, sample in pairs]
 
 
 def step_name(step: int) -> str:

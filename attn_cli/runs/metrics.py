@@ -47,13 +47,22 @@ class StepMetrics:
         return None if self.val_loss is None else bits(self.val_loss)
 
 
+# All that a line may have.
+RECORD_KEYS = (*(field.name for field in fields(StepMetrics)), "val_bits_per_char")
+
+
 def bits(nats: float) -> float:
     """Nats to bits."""
     return nats / math.log(2)
 
 
 def metrics_line(metrics: StepMetrics) -> str:
-    """One line of the file, without its newline; what was not measured is left out."""
+    """One line of the file, without its newline."""
+    return json.dumps(metrics_record(metrics))
+
+
+def metrics_record(metrics: StepMetrics) -> dict[str, Any]:
+    """What a line of the file says; what was not measured is left out."""
     record: dict[str, Any] = {
         key: _rounded(value) for key, value in asdict(metrics).items() if value is not None
     }
@@ -61,7 +70,7 @@ def metrics_line(metrics: StepMetrics) -> str:
         del record["skipped_steps"]
     if metrics.val_bits_per_char is not None:
         record["val_bits_per_char"] = _rounded(metrics.val_bits_per_char)
-    return json.dumps(record)
+    return record
 
 
 def append_metrics(path: Path, line: str) -> None:
@@ -79,6 +88,14 @@ def read_metrics(path: Path) -> Iterator[StepMetrics]:
         metrics = _parsed(line)
         if metrics is not None:
             yield metrics
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """What the lines of a run say, to the digit; a line that is torn or is none is left out."""
+    for line in _lines(path):
+        if _parsed(line) is not None:
+            record = json.loads(line)
+            yield {key: record[key] for key in RECORD_KEYS if type(record.get(key)) in _NUMBERS}
 
 
 def rewind_metrics(path: Path, last_line: str | None) -> None:
@@ -112,6 +129,7 @@ def _lines(path: Path) -> Iterator[str]:
 
 
 _LONGEST_LINE = 10_000  # characters
+_NUMBERS = (int, float)
 _FIELDS = frozenset(field.name for field in fields(StepMetrics))
 
 
@@ -124,7 +142,7 @@ def _parsed(line: str) -> StepMetrics | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     values = (value for value in asdict(metrics).values() if value is not None)
-    whole = all(type(value) in (int, float) for value in values)
+    whole = all(type(value) in _NUMBERS for value in values)
     return metrics if whole else None
 
 

@@ -115,7 +115,8 @@ def require_own(run: RunFolder) -> None:
     """
     home = run.path.resolve()
     files = (run.checkpoints, run.config, run.metrics, run.samples, run.curves)
-    for path in (*files, *run.step_folders()):
+    logs = (run.csv, run.tensorboard, run.trackio, run.wandb)
+    for path in (*files, *logs, *run.step_folders()):
         if not path.resolve().is_relative_to(home):
             raise CheckpointError(
                 f"{path} is a link out of the run's folder",

@@ -159,7 +159,8 @@ def load_text(
         notes = encoding.notes()
     else:
         key = _cache_key(facts.sha256, made, unknown)
-        ids, notes = cached_ids(key, made.dtype, encoding.pieces(), encoding.notes)
+        number = facts.utf8_bytes if made.kind == "bytes" else facts.chars
+        ids, notes = cached_ids(key, made.dtype, encoding.pieces(), encoding.notes, number)
     examples = tuple((character, written) for character, written in notes["examples"])
     return EncodedText(ids, made, facts.chars, facts.sha256, notes["changed"], examples, source)
 

@@ -3,14 +3,14 @@
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from attn_cli.errors import TextError
+from attn_cli.text.compressed import Readable
 
 BLOCK = 1 << 20  # bytes read at a time
 
 
-def decode_stream(stream: BinaryIO, name: str) -> Iterator[str]:
+def decode_stream(stream: Readable, name: str) -> Iterator[str]:
     """The text of `stream` in pieces of about a million characters.
 
     A byte-order mark is dropped; CRLF and CR become LF.

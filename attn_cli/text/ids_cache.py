@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ def cached_ids(
     dtype: np.dtype[Any],
     pieces: Iterator[Ids],
     notes: Callable[[], dict[str, Any]],
+    number: int,
 ) -> tuple[Ids, dict[str, Any]]:
     """The ids stored under `key`, mapped from disk; made from `pieces` if they are not there.
 
@@ -33,9 +35,10 @@ def cached_ids(
         dtype: Their type.
         pieces: Makes them, piece by piece; only run if they are not there.
         notes: What to remember beside them; asked once `pieces` has ended.
+        number: About how many they will be.
 
     Raises:
-        RunError: the cache cannot be written.
+        RunError: the cache cannot be written, or would fill the disk.
     """
     folder = cache_folder() / "ids"
     try:
@@ -43,6 +46,7 @@ def cached_ids(
         with FileLock(folder / f"{key}.lock"):
             found = _read(folder, key, dtype)
             if found is None:
+                _require_room(folder, number * dtype.itemsize)
                 _write(folder, key, pieces, notes)
                 found = _read(folder, key, dtype)
     except OSError as error:
@@ -75,6 +79,16 @@ def require_whole(ids: Ids) -> None:
         raise RunError(
             f"the ids of the text in {path} were cut short while they were read",
             hint="start again, or go on with --resume: they are made again",
+        )
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    """Nobody's disk is filled to find out that it was too small: an archive can hold anything."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise RunError(
+            f"the ids of the text need {needed:,} bytes in {folder}, and {free:,} are free there",
+            hint="make room there, or set ATTN_CACHE to another folder",
         )
 
 

@@ -13,7 +13,9 @@ from typing import BinaryIO
 
 from attn_cli.errors import TextError
 from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, made_text
+from attn_cli.text.compressed import unpacked
 from attn_cli.text.decoding import decode_stream
+from attn_cli.text.hf_dataset import PREFIX, HfText
 from attn_cli.text.spool import Spool
 
 SEPARATOR = "\f"  # stands between documents
@@ -21,6 +23,7 @@ SEPARATOR = "\f"  # stands between documents
 # Control characters that no text has, but nearly every other kind of file:
 # all below the space except BEL to CR (7 to 13) and ESC (27).
 _CONTROL = bytes(code for code in range(32) if not (7 <= code <= 13 or code == 27))
+_PACKED = (".gz", ".xz", ".zst")  # what a name says of how it is packed
 _SNIFFED = 8192  # bytes of a file that are looked at to tell whether it is text
 
 
@@ -31,10 +34,12 @@ class Document:
     Attributes:
         name: What to call it in an error.
         chunks: Makes an iterator over its text, in pieces of about a million characters.
+        note: What was left out of it when it was last read, in a line; empty for nothing.
     """
 
     name: str
     chunks: Callable[[], Iterator[str]]
+    note: Callable[[], str] = str
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Source:
 
     Attributes:
         names: What a config holds to name it again from any folder: absolute paths,
-            built-in names, or "-".
+            built-in names, columns of data sets, or "-".
         name: A short name for a run's folder, of letters, digits, ".", "_" and "-".
         documents: Its texts, in the order in which they are read.
         skipped: How many files of its folders look binary and were left out.
@@ -72,14 +77,22 @@ class Source:
                 last = chunk[-1]
                 yield chunk
 
+    def notes(self) -> list[str]:
+        """What was left out, a line each; whole once the text has been read."""
+        notes = [document.note() for document in self.documents]
+        if self.skipped:
+            notes.insert(0, f"{self.skipped} files that look binary were left out")
+        return [note for note in notes if note]
+
 
 def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
     """Finds what `names` name; reads no more than what tells text from other files.
 
-    A name is that of a built-in text, "-" for standard input, or the path of a file
-    or a folder. A folder gives its files and those of its folders in the order of
-    their relative paths, without hidden ones, those that look binary, and runs of attn.
-    Standard input, and a path that is a pipe, are kept in a temporary file.
+    A name is that of a built-in text, "-" for standard input, `hf:PATH:COLUMN` for a data
+    set, or the path of a file or a folder; files may be packed with gzip, xz or zstd. A
+    folder gives its files and those of its folders in the order of their relative paths,
+    without hidden ones, those that look binary, and runs of attn. Standard input, and a
+    path that is a pipe, are kept in a temporary file.
 
     Args:
         names: What the user named, at least one.
@@ -87,6 +100,7 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
 
     Raises:
         TextError: a name names nothing, or something that has no text.
+        MissingExtraError: a name needs a package that is not installed.
         RunError: there is no room to keep standard input.
     """
     all_names: list[str] = []
@@ -106,6 +120,9 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
         return name, [_builtin_document(name)], 0
     if name == "-":
         return "-", [_spooled_input(stdin or sys.stdin.buffer)], 0
+    if name.startswith(PREFIX):
+        rows = HfText(name, SEPARATOR)
+        return rows.name, [Document(rows.name, rows.chunks, rows.note)], 0
     path = Path(name)
     mode = _mode(name)
     if stat.S_ISFIFO(mode):
@@ -144,7 +161,7 @@ def _mode(name: str) -> int:
 def _read_file(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as stream:
-            yield from decode_stream(stream, str(path))
+            yield from decode_stream(unpacked(stream, str(path)), str(path))
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -192,7 +209,7 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
 def _looks_binary(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
-            head = stream.read(_SNIFFED)
+            head = unpacked(stream, str(path)).read(_SNIFFED)
     except OSError as error:
         raise _unreadable(path, error) from None
     return len(head.translate(None, _CONTROL)) < len(head)
@@ -213,13 +230,15 @@ def _spooled_pipe(path: Path) -> Document:
 
 def _short_name(names: Sequence[str]) -> str:
     first = names[0]
+    is_data_set = first.startswith(PREFIX)
     if first == "-":
         short = "stdin"
     elif first in BUILTIN_NAMES:
         short = first
     else:
-        path = Path(first)
-        short = path.name if path.is_dir() else path.stem
+        path = Path(first.removeprefix(PREFIX).rpartition(":")[0] if is_data_set else first)
+        stem = path.with_suffix("").stem if path.suffix in _PACKED else path.stem
+        short = path.name if path.is_dir() else stem
     if not short.isascii():
         from anyascii import anyascii
 

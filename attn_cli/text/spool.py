@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from attn_cli.errors import RunError, TextError
+from attn_cli.text.compressed import unpacked
 from attn_cli.text.decoding import decode_stream
 
 
@@ -41,4 +42,4 @@ class Spool:
     def chunks(self) -> Iterator[str]:
         """The text from its beginning, in pieces; see `decode_stream`."""
         self._file.seek(0)
-        return decode_stream(self._file, self._name)
+        return decode_stream(unpacked(self._file, self._name), self._name)

@@ -63,7 +63,8 @@ class TestFiles:
         [
             ("Война и мир.txt", "Voyna-i-mir"),
             ("...", "text"),
-            ("a/../b.tar.gz", "b.tar"),
+            ("a/../b.tar.gz", "b"),
+            ("book.txt.zst", "book"),
             ("x" * 200, "x" * 60),
             ("tales", "tales"),
         ],

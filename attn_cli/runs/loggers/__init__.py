@@ -1,0 +1,1 @@
+"""Where else the metrics of a run go: one file a library."""

@@ -1,0 +1,75 @@
+"""`--log tensorboard`: an event file in the run's folder; `tensorboard --logdir runs` shows it.
+
+The records are written here and not by a `SummaryWriter`, which writes in a thread of its
+own: what fails there is told too late, and what it holds is lost with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from attn_cli.config.schema import Config
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.metrics import read_metrics
+
+
+class TensorBoardLogger:
+    """Scalars, the configuration as hyperparameters, and samples as text."""
+
+    def __init__(self, run: RunFolder, config: Config) -> None:
+        from tensorboard.compat.proto import event_pb2
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from torch.utils.tensorboard import summary
+
+        self._event: Any = event_pb2
+        self._summary: Any = summary
+        folder = run.tensorboard
+        folder.mkdir(exist_ok=True)
+        for path in folder.glob("events.out.tfevents.*"):
+            path.unlink()
+        # What tfevents files are called; readers take them in the order of their names.
+        path = folder / f"events.out.tfevents.{int(time.time()):010d}.{os.getpid()}.attn"
+        # By the run's own clock, on which it was never stopped.
+        taken = max((metrics.seconds for metrics in read_metrics(run.metrics)), default=0.0)
+        self._start = time.time() - taken
+        self._seconds = 0.0
+        self._file: Any = RecordWriter(path.open("xb"))
+        self._write(file_version="brain.Event:2")
+        # A reader that has seen the files before this one forgets them.
+        start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._write(session_log=start)
+        *begin, self._end = self._summary.hparams(_flat(config), {"val_loss": 0.0})
+        for part in begin:
+            self._write(summary=part)
+
+    def line(self, step: int, record: Mapping[str, float]) -> None:
+        self._seconds = record["seconds"]
+        for name, value in record.items():
+            self._write(step, summary=self._summary.scalar(name, value, new_style=False))
+        self._file.flush()
+
+    def sample(self, step: int, text: str) -> None:
+        # TensorBoard shows Markdown: indented, a text is shown as it is.
+        shown = "".join(f"    {line}\n" for line in text.split("\n"))
+        self._write(step, summary=self._summary.text("sample", shown))
+        self._file.flush()
+
+    def close(self) -> None:
+        self._write(summary=self._end)
+        self._file.close()
+
+    def _write(self, step: int = 0, **what: Any) -> None:
+        event = self._event.Event(wall_time=self._start + self._seconds, step=step, **what)
+        self._file.write(event.SerializeToString())
+
+
+def _flat(config: Config) -> dict[str, bool | float | str]:
+    """The configuration by dotted keys; a hyperparameter is a number or a word."""
+    return {
+        f"{section}.{name}": value if isinstance(value, bool | int | float) else str(value)
+        for section, values in config.model_dump().items()
+        for name, value in values.items()
+    }

@@ -1,0 +1,146 @@
+"""Columns of files of rows, a few rows at a time: Parquet, JSON lines, CSV, saved data sets.
+
+The text may be larger than memory. Where a reader of `datasets` does not keep to that, or
+guesses what is in a column, another one stands here, and says so.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.errors import TextError
+from attn_cli.text.folders import cache_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KINDS = (".parquet", ".jsonl", ".csv")
+_CHUNK = 1 << 20  # bytes of a file, or of a few rows, read at a time
+_MOST_ROWS = 256  # read at a time
+
+
+def file_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
+    """A file in tables of a few rows, of one column; of all, to see what there is."""
+    if not path.stat().st_size:
+        raise TextError(f"{path} is empty", hint="give a data set that has rows")
+    try:
+        readers = {".parquet": _parquet_tables, ".jsonl": _json_tables, ".csv": _csv_tables}
+        yield from readers[path.suffix](path, column)
+    except Exception as error:  # of whichever library reads it
+        raise _unreadable(path, error) from None
+
+
+def saved_tables(folder: Path, column: str | None) -> Iterator["pa.Table"]:
+    """A data set that `save_to_disk` wrote, mapped from disk."""
+    try:
+        rows = _datasets().load_from_disk(str(folder), keep_in_memory=False)
+        if column is not None:
+            rows = rows.select_columns([column])
+        yield from rows.with_format("arrow").iter(_MOST_ROWS)
+    except Exception as error:  # of whichever library reads it
+        raise _unreadable(folder, error) from None
+
+
+def _parquet_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
+    """A Parquet file, page by page.
+
+    `datasets` takes a whole group of rows into memory, and many files have a single one.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_CHUNK) as file:
+        if column is None:
+            yield file.schema_arrow.empty_table()
+            return
+        facts = file.metadata
+        groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
+        a_row = max(
+            (group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0
+        )
+        rows = min(max(_CHUNK // max(a_row, 1), 1), _MOST_ROWS)
+        for batch in file.iter_batches(rows, columns=[column], use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _json_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
+    """A file of JSON lines.
+
+    `datasets` guesses the types of its columns from the first ones, takes texts like
+    "2026-01-01" for times, and ends where a later row has other columns.
+    """
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        rows: list[dict[str, Any]] = []
+        size = 0
+        for number, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            row = json.loads(line)
+            if not isinstance(row, dict):
+                raise ValueError(f"line {number} is no JSON object")
+            if column is not None:
+                row = {column: row.get(column)}
+                if not isinstance(row[column], str | None):
+                    raise ValueError(f"line {number}: its {column!r} is no text")
+            rows.append(row)
+            size += len(line)
+            if len(rows) == _MOST_ROWS or size >= _CHUNK:
+                yield _table(rows)
+                rows, size = [], 0
+                if column is None:
+                    return
+        if rows:
+            yield _table(rows)
+
+
+def _table(rows: list[dict[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        try:
+            columns[name] = pa.array(values)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # of several types; which line is told later
+            columns[name] = pa.nulls(len(rows))
+    return pa.table(columns)
+
+
+def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
+    """A file of comma-separated values, the names of its columns in the first line."""
+    datasets = _datasets()
+    # "NA" and "None" are words like others, and so is "007" in a column of words.
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "chunksize": 1000}
+    if column is not None:
+        features = datasets.Features({column: datasets.Value("string")})
+        options |= {"usecols": [column], "features": features}
+    rows = datasets.load_dataset(
+        "csv",
+        data_files=[str(path)],
+        split="train",
+        streaming=True,
+        cache_dir=str(cache_folder() / "datasets"),
+        **options,
+    )
+    yield from rows.with_format("arrow").iter(_MOST_ROWS)
+
+
+def _unreadable(path: Path, error: Exception) -> TextError:
+    what = str(error).strip().partition("\n")[0] or type(error).__name__
+    return TextError(f"cannot read {path}: {what}", hint="give a data set that is whole")
+
+
+def _datasets() -> Any:
+    """The library, kept from the network and from talking."""
+    os.environ |= {
+        "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
+    }
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    return datasets
