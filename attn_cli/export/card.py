@@ -27,7 +27,7 @@ def _lines(model: Leaving) -> Iterator[str]:
     yield "tags: [attn, character-level]"
     yield "---"
     yield ""
-    yield f"# {_plain(model.name)}"
+    yield f"# {plain(model.name)}"
     yield ""
     yield f"A transformer that writes one {unit} at a time, trained by attn {__version__}:"
     yield (
@@ -41,7 +41,7 @@ def _lines(model: Leaving) -> Iterator[str]:
     yield 'folder = "."  # where this file is'
     yield "model = AutoModelForCausalLM.from_pretrained(folder)"
     yield "tokenizer = AutoTokenizer.from_pretrained(folder)"
-    yield 'prompt = tokenizer("T", return_tensors="pt")'
+    yield f'prompt = tokenizer("{_example(model)}", return_tensors="pt")'
     room = max(1, shape.block_size - 1)
     yield f"written = model.generate(**prompt, max_new_tokens={room})"
     yield "print(tokenizer.decode(written[0]))"
@@ -78,13 +78,19 @@ def _lines(model: Leaving) -> Iterator[str]:
         yield from _fenced(sample)
 
 
+def _example(model: Leaving) -> str:
+    """A letter that the model knows, to begin with."""
+    letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
+    return "T" if "T" in letters or not letters else letters[0]
+
+
 def _data(model: Leaving) -> Iterator[str]:
     data, config = model.checkpoint.state.data, model.checkpoint.config.data
     if not data.chars:
         yield "Not known: the model was imported."
         return
     yield (
-        f"{_plain(data.name)}, {data.chars:,} characters, SHA-256 `{data.sha256}`. The last "
+        f"{plain(data.name)}, {data.chars:,} characters, SHA-256 `{data.sha256}`. The last "
         f"{config.validation_fraction:.0%} was not trained on."
     )
 
@@ -142,7 +148,7 @@ def _fenced(text: str) -> Iterator[str]:
     yield fence
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name that means nothing to Markdown, in one line."""
     shown = "".join(c if c.isprintable() else "?" for c in name)
     return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", shown)

@@ -21,12 +21,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from attn_cli.errors import InputError
+from attn_cli.export.card import plain
 from attn_cli.export.extras import require_extra
 from attn_cli.export.leaving import Leaving
 from attn_cli.model.cache import KeyValueCache, LayerCache
@@ -98,7 +98,7 @@ def onnx_files(model: Leaving) -> dict[str, bytes]:
         CheckpointError: Its weights are missing or damaged.
     """
     require_extra("onnx", "onnx", "onnxscript")
-    config, V = model.config, model.tokenizer.vocab_size
+    config = model.config
     # A length of 1 is a special case to the tracer, which would keep it for ever.
     if config.block_size < 5:
         raise InputError(
@@ -107,21 +107,19 @@ def onnx_files(model: Leaving) -> dict[str, bytes]:
         )
     network = model.checkpoint.load_model()
     ids = torch.zeros(2, 2, dtype=torch.long)
-    past = torch.zeros(
-        config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head
-    )  # (L, B, H, S, D)
-    batch, time = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
-    of_ids, of_past = {0: batch, 1: time}, {1: batch, 3: time}
+    shape = (config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head)
+    # Two tensors: of one that comes twice, the tracer makes a single input.
+    past_keys, past_values = torch.zeros(shape), torch.zeros(shape)  # (L, B, H, S, D)
+    of_ids, of_past = {0: "batch", 1: "time"}, {1: "batch", 3: "past"}
     files = _graph("model", WholePass(network), (ids,), (of_ids,), ["ids"], ["logits"])
     files |= _graph(
         "decode",
         CachedStep(network),
-        (ids, past, past),
+        (ids, past_keys, past_values),
         (of_ids, of_past, of_past),
         ["ids", "past_keys", "past_values"],
         ["logits", "keys", "values"],
     )
-    assert V == network.vocab_size
     vocabulary = {**model.tokenizer.to_json(), "start_id": model.start_id, "end_id": model.end_id}
     files["tokenizer.json"] = (json.dumps(vocabulary, ensure_ascii=False) + "\n").encode()
     files["README.md"] = _readme(model).encode()
@@ -132,7 +130,7 @@ def _graph(
     name: str,
     module: nn.Module,
     arguments: tuple[torch.Tensor, ...],
-    dynamic: tuple[dict[int, Any], ...],
+    dynamic: tuple[dict[int, str], ...],
     inputs: list[str],
     outputs: list[str],
 ) -> dict[str, bytes]:
@@ -149,6 +147,8 @@ def _graph(
             verbose=False,
         )
     assert program is not None
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # where on this machine each line of the model lies
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.onnx")
         program.save(str(path))
@@ -166,3 +166,46 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
+
+
+def _readme(model: Leaving) -> str:
+    config, V = model.config, model.tokenizer.vocab_size
+    L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
+    unit = model.tokenizer.unit
+    shown = (
+        'bytes(text).decode(errors="replace")'
+        if model.tokenizer.kind == "bytes"
+        else '"".join(vocabulary["symbols"][id] for id in text)'
+    )
+    return f"""# {plain(model.name)}
+
+A transformer that writes one {unit} at a time, trained by attn, as two ONNX graphs:
+
+| graph | inputs | outputs |
+|---|---|---|
+| model.onnx | ids (B, T) int64 | logits (B, T, {V}) float32 |
+| decode.onnx | ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32 | \
+logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32 |
+
+B texts of T {unit}s, after S that were read before; S may be 0, and S + T is at most
+{config.block_size:,}. `logits[:, -1]` scores what comes next. tokenizer.json has the symbol of
+each id (of the kind `bytes`, an id is a byte), and the id that a text begins after.
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+
+vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
+session = onnxruntime.InferenceSession("decode.onnx")
+keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32)
+text, next_id = [], vocabulary["start_id"]
+for _ in range({min(60, config.block_size)}):
+    inputs = {{"ids": np.array([[next_id]]), "past_keys": keys, "past_values": values}}
+    logits, keys, values = session.run(["logits", "keys", "values"], inputs)
+    next_id = int(logits[0, -1].argmax())
+    text.append(next_id)
+print({shown})
+```
+"""
