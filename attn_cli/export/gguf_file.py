@@ -157,9 +157,7 @@ def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
     tokenizer = model.tokenizer
     if tokenizer.kind == "bytes":
         pieces = [SPACE if byte == ord(" ") else f"<0x{byte:02X}>" for byte in range(256)]
-        return pieces, [
-            TokenType.NORMAL if piece == SPACE else TokenType.BYTE for piece in pieces
-        ]
+        return pieces, [TokenType.NORMAL if piece == SPACE else TokenType.BYTE for piece in pieces]
     if SPACE in tokenizer.symbols:
         raise InputError(
             f"the vocabulary has {SPACE} (U+2581), which llama.cpp takes for a space",
@@ -226,9 +224,7 @@ def _add_vocabulary(
     writer.add_add_space_prefix(False)
 
 
-def _add_tensor(
-    writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType
-) -> None:
+def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:
     import gguf
 
     data: Any = array

@@ -19,6 +19,8 @@ from attn_cli.config.schema import ModelConfig
 from attn_cli.export.counterpart import Floats
 from attn_cli.model.outline import Shape
 
+_Parts = dict[str, tuple[str, ...]]
+
 QUERY_KEY_VALUE = ("attention.query", "attention.key", "attention.value")
 
 
@@ -55,6 +57,7 @@ class Slot:
 
 def huggingface(config: ModelConfig) -> list[Slot]:
     """The tensors of `GPT2LMHeadModel` or `Qwen3ForCausalLM`; a tied one once."""
+    inside: _Parts
     if config.block == "qwen3":
         inside = {
             "input_layernorm": ("attention_norm",),
@@ -89,7 +92,7 @@ def huggingface(config: ModelConfig) -> list[Slot]:
 
 def gguf(config: ModelConfig) -> list[Slot]:
     """The tensors of llama.cpp's `gpt2` or `qwen3`; a tied one once."""
-    inside = {
+    inside: _Parts = {
         "attn_norm": ("attention_norm",),
         "attn_output": ("attention.projection",),
         "ffn_norm": ("feed_forward_norm",),
@@ -115,7 +118,7 @@ def gguf(config: ModelConfig) -> list[Slot]:
 def _slots(
     config: ModelConfig,
     blocks: str,
-    inside: Mapping[str, tuple[str, ...]],
+    inside: _Parts,
     around: Mapping[str, str],
     head: str,
     transposed: str = "\0",

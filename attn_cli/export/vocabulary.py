@@ -62,9 +62,7 @@ def tokenizer_file(tokenizer: Tokenizer, end_id: int | None, replacement: str) -
     }
 
 
-def tokenizer_settings(
-    tokenizer: Tokenizer, end_id: int | None, block_size: int
-) -> dict[str, Any]:
+def tokenizer_settings(tokenizer: Tokenizer, end_id: int | None, block_size: int) -> dict[str, Any]:
     """The content of tokenizer_config.json."""
     settings: dict[str, Any] = {
         # With `GPT2Tokenizer`, or none, transformers 5 makes a tokenizer anew that loses spaces.
@@ -133,9 +131,9 @@ def _of_bytes(pieces: list[str], record: Mapping[str, Any]) -> Tokenizer | None:
     if len(pieces) != 256:
         return None
     pre_tokenizer = record.get("pre_tokenizer")
-    byte_level = isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel"
-    if byte_level and not pre_tokenizer.get("add_prefix_space"):
-        return bytes_tokenizer() if tuple(pieces) == _byte_alphabet() else None
+    if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel":
+        prefixed = pre_tokenizer.get("add_prefix_space", True)
+        return None if prefixed or tuple(pieces) != _byte_alphabet() else bytes_tokenizer()
     found = [_BYTE_TOKEN.fullmatch(piece) for piece in pieces]
     in_order = all(match and int(match[1], 16) == byte for byte, match in enumerate(found))
     return bytes_tokenizer() if in_order and pre_tokenizer is None else None
