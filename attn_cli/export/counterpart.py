@@ -99,9 +99,10 @@ def position_table(config: ModelConfig) -> Floats:
     shape = (config.block_size, config.n_embd)
     if config.position != "sinusoidal":
         return np.zeros(shape, np.float32)
-    # As in generation/weights.py, and in model/position.py up to rounding; a test holds them equal.
+    # As in model/position.py, whose angles are rounded before their sines are taken.
     frequency = 10_000.0 ** (-np.arange(0, config.n_embd, 2) / config.n_embd)
     angles = np.outer(np.arange(config.block_size), frequency)  # (T, C / 2)
+    angles = angles.astype(np.float32).astype(np.float64)
     table: Floats = np.stack((np.sin(angles), np.cos(angles)), axis=-1, dtype=np.float32)
     return table.reshape(shape)
 

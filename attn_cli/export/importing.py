@@ -168,7 +168,8 @@ def _read_weights(path: Path, most_bytes: int) -> dict[str, Floats]:
     # An output layer that is tied may be there a second time, and masks, which are small.
     most = 2 * most_bytes + _HEADER_BYTES
     try:
-        data = read_bounded(path, most)
+        # A buffer is as large as what is asked for, and a configuration may claim terabytes.
+        data = read_bounded(path, min(most, path.stat().st_size))
     except FileNotFoundError:
         sharded = path.with_name(f"{path.name}.index.json").exists()
         raise InputError(
