@@ -2,7 +2,8 @@
 
 GPT-2 has a table of positions and a bias everywhere: sinusoidal positions are such a table, no
 positions are one of zeros, and no biases are biases of zero. Qwen3 turns queries and keys by
-their positions, and has neither a table nor biases. Dropout is of training alone.
+their positions, and has neither a table nor biases; no positions are angles divided by a number
+so large that nothing turns. Dropout is of training alone.
 
 Shapes: T time (characters), C channels = n_embd.
 """
@@ -23,6 +24,8 @@ Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
 TABLE = "position_embedding.weight"
+# Divides every rotary angle. The cosine is 1 then, and what the sine adds is lost in rounding.
+STANDSTILL = 1e30
 
 
 def require_counterpart(config: ModelConfig) -> None:
@@ -37,11 +40,18 @@ def require_counterpart(config: ModelConfig) -> None:
             "GPT-2 adds its positions to the embeddings",
             "export page or onnx, which take every model; or train with model.block=qwen3",
         )
-    if config.block == "qwen3" and config.position != "rope":
+    if config.block == "qwen3" and config.position not in ("rope", "none"):
         raise InputError(
             f"model.position={config.position} with model.block=qwen3 has no counterpart: "
-            "Qwen3 has rotary positions and no others",
+            "Qwen3 has no table of positions",
             "export page or onnx, which take every model; or train with model.position=rope",
+        )
+    head_size = config.n_embd // config.n_head
+    if config.block == "qwen3" and head_size % 2:
+        raise InputError(
+            f"model.n_head={config.n_head} with model.block=qwen3 has no counterpart: "
+            f"Qwen3 has heads of an even size, not n_embd / n_head = {head_size}",
+            "export page or onnx, which take every model",
         )
 
 

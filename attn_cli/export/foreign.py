@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
+from attn_cli.export.counterpart import STANDSTILL
 from attn_cli.text.tokenizer import UNICODE_SIZE
 
 _Values = Mapping[str, Any]
@@ -87,9 +88,11 @@ def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
     # Since transformers 5 the base is beside the kind of rotation, before it was apart.
     rope = record.get("rope_parameters") or record.get("rope_scaling") or {}
     rope = rope if isinstance(rope, dict) else {"rope_type": rope}
+    kind, factor = rope.get("rope_type", rope.get("type", "default")), rope.get("factor")
+    still = kind == "linear" and isinstance(factor, int | float) and factor >= STANDSTILL
     values = {
         "block": "qwen3",
-        "position": "rope",
+        "position": "none" if still else "rope",
         "n_layer": record.get("num_hidden_layers", 32),
         "n_head": n_head,
         "n_embd": n_embd,
@@ -109,7 +112,7 @@ def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
         ("attention_bias", record.get("attention_bias", False), (False,)),
         ("use_sliding_window", record.get("use_sliding_window", False), (False,)),
         ("layer_types", odd, ("full_attention",)),
-        ("rope_type", rope.get("rope_type", rope.get("type", "default")), ("default",)),
+        ("rope_type", "default" if still else kind, ("default",)),
         ("num_key_value_heads", record.get("num_key_value_heads", 32), (n_head, None)),
         ("head_dim", record.get("head_dim", 128), (head_size,)),
     ]

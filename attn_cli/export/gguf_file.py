@@ -20,7 +20,7 @@ import numpy as np
 
 from attn_cli import __version__
 from attn_cli.errors import InputError
-from attn_cli.export.counterpart import Floats, completed, require_counterpart
+from attn_cli.export.counterpart import STANDSTILL, Floats, completed, require_counterpart
 from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.extras import require_extra
 from attn_cli.export.leaving import Leaving
@@ -189,6 +189,9 @@ def _add_settings(writer: gguf.GGUFWriter, model: Leaving, number_type: NumberTy
         writer.add_value_length(head_size)
         writer.add_rope_dimension_count(head_size)
         writer.add_rope_freq_base(config.rope_theta)
+        if config.position == "none":
+            writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            writer.add_rope_scaling_factor(STANDSTILL)
         writer.add_layer_norm_rms_eps(1e-6)
     else:
         writer.add_layer_norm_eps(1e-5)

@@ -12,7 +12,7 @@ from typing import Any
 from safetensors.numpy import save
 
 from attn_cli.export.card import model_card
-from attn_cli.export.counterpart import as_gpt2, completed, require_counterpart
+from attn_cli.export.counterpart import STANDSTILL, as_gpt2, completed, require_counterpart
 from attn_cli.export.leaving import Leaving
 from attn_cli.export.names import huggingface
 from attn_cli.export.vocabulary import tokenizer_file, tokenizer_settings
@@ -53,6 +53,9 @@ def model_settings(model: Leaving) -> dict[str, Any]:
         "dtype": "float32",
     }
     if config.block == "qwen3":
+        rope: dict[str, Any] = {"rope_type": "default"}
+        if config.position == "none":
+            rope = {"rope_type": "linear", "factor": STANDSTILL}
         return {
             "architectures": ["Qwen3ForCausalLM"],
             "model_type": "qwen3",
@@ -65,8 +68,9 @@ def model_settings(model: Leaving) -> dict[str, Any]:
             "hidden_act": "silu",
             "max_position_embeddings": config.block_size,
             "rms_norm_eps": 1e-6,
-            # The first is read by transformers 5, the second by those before.
-            "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
+            # The first is read by transformers 5, the others by those before.
+            "rope_parameters": {**rope, "rope_theta": config.rope_theta},
+            "rope_scaling": None if config.position == "rope" else rope,
             "rope_theta": config.rope_theta,
             "attention_bias": False,
             # Here it is the only dropout; the others have no counterpart, in training.

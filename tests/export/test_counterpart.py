@@ -20,6 +20,8 @@ from tests.generation.conftest import kinds, make_model
 
 
 def has_counterpart(config: ModelConfig) -> bool:
+    if config.position == "none":
+        return True
     return (config.block == "qwen3") == (config.position == "rope")
 
 
@@ -62,3 +64,9 @@ def test_a_bias_that_is_not_zero_stays() -> None:
         found, _ = reduced(config, changed)
         assert found.bias is (name != TABLE)
         assert found.position == "learned"
+
+
+def test_heads_that_cannot_be_turned_name_their_number() -> None:
+    config = ModelConfig(block="qwen3", position="none", n_embd=15, n_head=3)
+    with pytest.raises(InputError, match=r"model\.n_head=3 .* n_embd / n_head = 5"):
+        require_counterpart(config)

@@ -35,12 +35,15 @@ FILES = {
     "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
     "tokenizer_config.json", "README.md", "attn.json",
 }  # fmt: skip
-# What GPT-2 itself does not have, and what can be said exactly with what it has.
-GPT2_KINDS = [
+# What the architectures do not have by name, and what can be said exactly with what they have.
+KINDS = [
     (f"model.position={position}", f"model.bias={bias}", f"model.tie_embeddings={tied}")
     for position, bias, tied in itertools.product(
         ("learned", "sinusoidal", "none"), ("true", "false"), ("true", "false")
     )
+] + [
+    ("model.block=qwen3", f"model.position={position}", f"model.tie_embeddings={tied}")
+    for position, tied in itertools.product(("rope", "none"), ("true", "false"))
 ]
 
 
@@ -82,7 +85,7 @@ def cases(
         folder = exported(ours.model, root / block)
         case(block, ours, folder, prompts=PROMPTS, strings=printable, save=str(root / "re" / block))
         case(f"{block} corrupted", ours, corrupted(folder, root / f"{block}-bad"), prompts=PROMPTS)
-    for kind in GPT2_KINDS:
+    for kind in KINDS:
         name = " ".join(kind)
         model = random_run(root / "runs" / name, kind)
         case(name, known(model, ()), exported(model, root / name))
@@ -119,8 +122,8 @@ def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [" ".join(kind) for kind in GPT2_KINDS])
-def test_whatever_gpt2_can_say_is_said_exactly(cases: dict[str, Any], kind: str) -> None:
+@pytest.mark.parametrize("kind", [" ".join(kind) for kind in KINDS])
+def test_whatever_can_be_said_is_said_exactly(cases: dict[str, Any], kind: str) -> None:
     ours, _, theirs = cases[kind]
     assert farthest(theirs["logits"], ours.logits) < TOLERANCE
 

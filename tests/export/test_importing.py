@@ -28,6 +28,10 @@ CASES: dict[str, tuple[tuple[str, ...], Any]] = {
     "gpt2 without biases": (("model.bias=false",), corpus_tokenizer("αβ ▁\f")),
     "sinusoidal": (("model.position=sinusoidal", "model.dropout=0.25"), bytes_tokenizer()),
     "no positions": (("model.position=none",), printable_tokenizer()),
+    "qwen3 without positions": (
+        ("model.block=qwen3", "model.position=none"),
+        printable_tokenizer(),
+    ),
     "qwen3 untied": (
         (*BLOCKS["qwen3"], "model.tie_embeddings=false", "model.rope_theta=500.0"),
         bytes_tokenizer(),
