@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from attn_cli.config.schema import Config, DataConfig
+from attn_cli.config.schema import Config, DataConfig, TrainConfig
 from attn_cli.errors import InputError
 from attn_cli.export.counterpart import Floats, reduced
 from attn_cli.export.foreign import foreign_config
@@ -89,7 +89,8 @@ def read_folder(folder: Path) -> Arrived:
     name = folder.resolve().name
     data = DataConfig(text=[f"not known: imported from {name}"], tokenizer=tokenizer.kind)
     return Arrived(
-        Config(data=data, model=model),
+        # In which format it was trained is not known; this one measures it as it is.
+        Config(data=data, model=model, train=TrainConfig(precision="fp32")),
         tokenizer,
         ours,
         start_id,
