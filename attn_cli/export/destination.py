@@ -86,9 +86,9 @@ def telling_what_failed(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(
-            f"cannot write {out}: {error.strerror or error}", "name another place"
-        ) from None
+        # NumPy says how much it wrote, and not why that was not all.
+        what = error.strerror or f"{error} (is the disk full?)"
+        raise RunError(f"cannot write {out}: {what}", "name another place") from None
 
 
 def _fill(home: Path, files: Mapping[str, bytes]) -> None:

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, deserialize
 from attn_cli.config.schema import Config, DataConfig, TrainConfig
 from attn_cli.errors import InputError
 from attn_cli.export.counterpart import Floats, reduced
+from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.foreign import foreign_config
 from attn_cli.export.names import Slot, huggingface
 from attn_cli.export.vocabulary import tokenizer_from_file
@@ -122,7 +123,7 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
             parameter.copy_(torch.from_numpy(arrived.weights[parameter_name]))
     run = create_run(out, name)
     try:
-        with locked(run):
+        with telling_what_failed(run.path), locked(run):
             run.require_unused()
             # The length 0 says that the text is not known.
             data = DataFacts(name=name, chars=0, sha256="", start_id=arrived.start_id)

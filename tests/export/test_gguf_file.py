@@ -33,6 +33,7 @@ STILL = {
     "gpt2 without positions": ("model.position=none", "model.bias=false"),
     "qwen3 without positions": ("model.block=qwen3", "model.position=none"),
 }
+WIDE = ("model.n_embd=96", "model.n_inner=64")
 GREEK = "αβγ –“é\n x?"
 
 
@@ -89,6 +90,8 @@ def cases(
         overrides = ("model.block_size=96", *STILL[name])
         model = random_run(root / "runs" / name, overrides)
         case(name, known(model), prompts=PROMPTS[:1])
+    wide = random_run(root / "runs" / "q8_0", (*BLOCKS["qwen3"], *WIDE, "model.block_size=96"))
+    case("q8_0", known(wide), NumberType.q8_0, prompts=PROMPTS[:1])
     answers = ask("llama_cpp", [request for _, request in asked.values()])
     return {name: (*asked[name], answer) for name, answer in zip(asked, answers, strict=True)}
 
@@ -126,6 +129,14 @@ def test_no_positions_are_none_there(cases: dict[str, Any], name: str) -> None:
     written = wanted.argmax(-1, keepdim=True)
     difference = (torch.tensor(theirs["log_probs"]) - wanted).abs()
     assert difference.gather(-1, written).max() < 5 * TOLERANCE
+
+
+@pytest.mark.slow
+def test_eight_bits_a_weight_are_near(cases: dict[str, Any]) -> None:
+    ours, _, theirs = cases["q8_0"]
+    wanted = log_probabilities(ours, theirs["texts"])
+    difference = (torch.tensor(theirs["log_probs"]) - wanted).abs()
+    assert 0 < difference.mean() < 0.05 * wanted.std()
 
 
 @pytest.mark.slow
@@ -175,7 +186,7 @@ def test_a_vocabulary_without_an_end_ends_at_what_is_never_written(make_run: Mak
 def test_numbers_are_as_exact_as_their_type(
     make_run: MakeRun, tmp_path: Path, kind: NumberType
 ) -> None:
-    model = make_run("model.n_embd=96", "model.n_inner=64")
+    model = make_run(*WIDE)
     write_gguf(tmp_path / "m.gguf", model, kind)
     tensors = {t.name: t for t in gguf.GGUFReader(tmp_path / "m.gguf").tensors}
     weights = model.checkpoint.weights
@@ -192,7 +203,7 @@ def test_numbers_are_as_exact_as_their_type(
 def test_q8_0_of_other_widths_names_the_option(
     make_run: MakeRun, tmp_path: Path, option: str
 ) -> None:
-    model = make_run("model.n_embd=96", "model.n_inner=64", f"model.{option}=42")
+    model = make_run(*WIDE, f"model.{option}=42")
     with pytest.raises(InputError, match=f"model.{option} is 42"):
         write_gguf(tmp_path / "m.gguf", model, NumberType.q8_0)
     assert not (tmp_path / "m.gguf").exists()
