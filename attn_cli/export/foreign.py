@@ -104,7 +104,8 @@ def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
     }
     divisible = type(n_embd) is int and type(n_head) is int and n_head > 0
     head_size = n_embd // n_head if divisible else None
-    layers = record.get("layer_types") or ["full_attention"]
+    layers = record.get("layer_types") or []
+    layers = layers if isinstance(layers, list) else [layers]
     odd = next((layer for layer in layers if layer != "full_attention"), "full_attention")
     return values, [
         ("hidden_act", record.get("hidden_act", "silu"), ("silu", "swish")),

@@ -18,7 +18,7 @@ from typing import Any
 from attn_cli.errors import CheckpointError, InputError
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, tokenizer_from_json
 
-_BYTE_LEVEL = {
+_BYTE_LEVEL: dict[str, Any] = {
     "type": "ByteLevel",
     "add_prefix_space": False,
     "trim_offsets": True,
@@ -91,19 +91,24 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
     vocab = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(record, dict) or not isinstance(model, dict) or not vocab:
         raise InputError(f"{name} has no vocabulary", HINT)
-    kind = model.get("type")
+    kind, merges, before = model.get("type"), model.get("merges"), record.get("pre_tokenizer")
     if kind not in ("BPE", "WordLevel") or not isinstance(vocab, dict):
         raise InputError(f"{name} is of the kind {kind!r:.40}", HINT)
-    merges = model.get("merges")
     if merges:
-        raise InputError(f"{name} is of subwords: it has {len(merges):,} merges", HINT)
+        number = f"{len(merges):,}" if isinstance(merges, list) else "no list of"
+        raise InputError(f"{name} is of subwords: it has {number} merges", HINT)
     if record.get("normalizer") is not None:
         raise InputError(f"{name} changes the text before it reads it: it has a normalizer", HINT)
+    if _type(record.get("post_processor")) not in (None, "ByteLevel"):
+        raise InputError(f"{name} adds to what it has read: it has a post-processor", HINT)
     pieces = _in_order(vocab, vocab_size, name)
-    if (byte := _of_bytes(pieces, record)) is not None:
+    if (byte := _of_bytes(pieces, before)) is not None:
         return byte
-    if record.get("pre_tokenizer") is not None:
-        raise InputError(f"{name} cuts the text before it reads it: it has a pre-tokenizer", HINT)
+    # Without merges a BPE model takes each character by itself; one of words has to be told.
+    if not (_cuts_everywhere(before) or (before is None and kind == "BPE")):
+        raise InputError(
+            f"{name} does not cut the text into characters: see its pre-tokenizer", HINT
+        )
     printable = pieces == list(string.printable)
     try:
         return tokenizer_from_json(
@@ -126,17 +131,27 @@ def _in_order(vocab: Mapping[Any, Any], vocab_size: int, name: str) -> list[str]
     return [by_id[id_] for id_ in range(vocab_size)]
 
 
-def _of_bytes(pieces: list[str], record: Mapping[str, Any]) -> Tokenizer | None:
+def _of_bytes(pieces: list[str], before: object) -> Tokenizer | None:
     """The tokenizer of bytes, where these are the 256 bytes in their order."""
-    if len(pieces) != 256:
-        return None
-    pre_tokenizer = record.get("pre_tokenizer")
-    if isinstance(pre_tokenizer, dict) and pre_tokenizer.get("type") == "ByteLevel":
-        prefixed = pre_tokenizer.get("add_prefix_space", True)
+    if isinstance(before, dict) and _type(before) == "ByteLevel":
+        prefixed = before.get("add_prefix_space", True)
         return None if prefixed or tuple(pieces) != _byte_alphabet() else bytes_tokenizer()
     found = [_BYTE_TOKEN.fullmatch(piece) for piece in pieces]
     in_order = all(match and int(match[1], 16) == byte for byte, match in enumerate(found))
-    return bytes_tokenizer() if in_order and pre_tokenizer is None else None
+    return bytes_tokenizer() if len(pieces) == 256 and in_order and before is None else None
+
+
+def _cuts_everywhere(before: object) -> bool:
+    """Whether a pre-tokenizer cuts at nothing, which is before and after every character."""
+    if not isinstance(before, dict) or _type(before) != "Split":
+        return False
+    isolated = before.get("behavior") == "Isolated" and not before.get("invert")
+    return isolated and before.get("pattern") in ({"String": ""}, {"Regex": ""})
+
+
+def _type(part: object) -> object:
+    """Which kind of normalizer, pre-tokenizer or post-processor something is."""
+    return part.get("type") if isinstance(part, dict) else part
 
 
 def _special(id_: int, piece: str) -> dict[str, Any]:

@@ -154,6 +154,14 @@ def odd_ids(record: dict[str, Any]) -> None:
     record["model"]["vocab"]["t"] = 10**12
 
 
+def framed(record: dict[str, Any]) -> None:
+    record["post_processor"] = {"type": "TemplateProcessing"}
+
+
+def whole_texts(record: dict[str, Any]) -> None:
+    record["model"]["type"] = "WordLevel"
+
+
 def unigram(record: dict[str, Any]) -> None:
     record["model"] = {"type": "Unigram", "vocab": [["a", 0.0]]}
 
@@ -165,6 +173,8 @@ TOKENIZERS: dict[Callable[[dict[str, Any]], None], str] = {
     cut: "pre-tokenizer",
     fewer: "has 99 tokens, and config.json says 100",
     odd_ids: "from 0 to 99",
+    framed: "post-processor",
+    whole_texts: "pre-tokenizer",
     unigram: "Unigram",
 }
 
@@ -293,3 +303,40 @@ def test_bytes_by_their_names_are_read_too(make_run: MakeRun, tmp_path: Path) ->
     record["pre_tokenizer"] = None
     (folder / "tokenizer.json").write_text(json.dumps(record), "utf-8")
     assert read_folder(folder).tokenizer == bytes_tokenizer()
+
+
+@pytest.mark.parametrize("kind", ["BPE", "WordLevel"])
+@pytest.mark.parametrize("pattern", [{"String": ""}, {"Regex": ""}])
+def test_characters_cut_by_a_split_are_read_too(
+    gpt2: Path, kind: str, pattern: dict[str, str]
+) -> None:
+    record = json.loads((gpt2 / "tokenizer.json").read_text("utf-8"))
+    record["model"]["type"] = kind
+    record["pre_tokenizer"] = {
+        "type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": False,
+    }  # fmt: skip
+    (gpt2 / "tokenizer.json").write_text(json.dumps(record), "utf-8")
+    assert read_folder(gpt2).tokenizer == printable_tokenizer()
+
+
+ODD: tuple[Any, ...] = (None, True, -1, 0, 5, 1e300, 10**40, "x", [], [1], {}, {"type": []}, [[]])
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+def test_whatever_stands_there_is_read_or_told(gpt2: Path, qwen3: Path, name: str) -> None:
+    for folder in (gpt2, qwen3):
+        path = folder / name
+        record = json.loads(path.read_text("utf-8"))
+        parts = [record, *(part for part in record.values() if isinstance(part, dict))]
+        told = 0
+        for part in parts:
+            for key, before in list(part.items()):
+                for value in ODD:
+                    part[key] = value
+                    path.write_text(json.dumps(record), "utf-8")
+                    try:
+                        read_folder(folder)
+                    except InputError:
+                        told += 1
+                part[key] = before
+        assert told > 20
