@@ -99,7 +99,7 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(f"{name} is of subwords: it has {number} merges", HINT)
     if record.get("normalizer") is not None:
         raise InputError(f"{name} changes the text before it reads it: it has a normalizer", HINT)
-    if _type(record.get("post_processor")) not in (None, "ByteLevel"):
+    if _adds(record.get("post_processor")):
         raise InputError(f"{name} adds to what it has read: it has a post-processor", HINT)
     pieces = _in_order(vocab, vocab_size, name)
     if (byte := _of_bytes(pieces, before)) is not None:
@@ -147,6 +147,13 @@ def _cuts_everywhere(before: object) -> bool:
         return False
     isolated = before.get("behavior") == "Isolated" and not before.get("invert")
     return isolated and before.get("pattern") in ({"String": ""}, {"Regex": ""})
+
+
+def _adds(after: object) -> bool:
+    """Whether a post-processor may put anything around a text; transformers save an empty one."""
+    if isinstance(after, dict) and _type(after) == "TemplateProcessing":
+        return after.get("special_tokens") != {}
+    return _type(after) not in (None, "ByteLevel")
 
 
 def _type(part: object) -> object:

@@ -155,7 +155,7 @@ def odd_ids(record: dict[str, Any]) -> None:
 
 
 def framed(record: dict[str, Any]) -> None:
-    record["post_processor"] = {"type": "TemplateProcessing"}
+    record["post_processor"] = {"type": "TemplateProcessing", "special_tokens": {"t": {}}}
 
 
 def whole_texts(record: dict[str, Any]) -> None:
