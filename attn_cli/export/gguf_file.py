@@ -5,6 +5,11 @@ longer pieces nothing is ever merged. It writes the space as U+2581. Its `gpt2` 
 characters. Special ids that are left out have defaults that are ordinary characters here, so
 all are said. Bytes are pieces of the kind BYTE, but for the space.
 
+llama.cpp stops at one id in every vocabulary, and writes on after all others. Here that is the
+form feed, which a model that has learned from a single text never writes. A vocabulary without
+one gets it as an id more, which is suppressed; where that is not known, its score is the mean of
+all others, and so never the highest.
+
 Sources: the GGUF specification (ggml's docs/gguf.md); llama.cpp's llama-vocab.cpp, gpt2.cpp and
 qwen3.cpp. Needs no torch.
 """
@@ -25,8 +30,6 @@ from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.extras import require_extra
 from attn_cli.export.leaving import Leaving
 from attn_cli.export.names import gguf as gguf_slots
-from attn_cli.generation.decoder import Decoder
-from attn_cli.generation.sampling import Controls, probabilities
 from attn_cli.runs.durable import UNFINISHED, sync_file, sync_folder
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ SPACE = "\u2581"
 OWN = "attn.version"
 _HEAD = 65_536  # bytes in which that stands
 _BLOCK = 32  # numbers that share a scale in Q8_0
-_CONTEXTS = 64  # texts after which the rarest character is looked for
+END = "\f"
+_BY_ID = ("token_embd.weight", "output.weight")  # the tensors that have a row for each id
 
 
 class NumberType(StrEnum):
@@ -65,7 +69,6 @@ def write_gguf(out: Path, model: Leaving, number_type: NumberType) -> int:
     _require_widths(model, number_type)
     pieces, types = _pieces(model)
     weights = completed(model.config, model.checkpoint.weights)
-    end_id = model.end_id if model.end_id is not None else unlikely_id(model)
 
     import gguf
 
@@ -74,9 +77,11 @@ def write_gguf(out: Path, model: Leaving, number_type: NumberType) -> int:
         beside = home.with_name(f".{home.name}.{os.getpid()}{UNFINISHED}")
         writer = gguf.GGUFWriter(beside, model.config.block)
         _add_settings(writer, model, number_type)
-        _add_vocabulary(writer, model, pieces, types, end_id)
+        _add_vocabulary(writer, model, pieces, types)
         for slot in gguf_slots(model.config):
             array = slot.filled(weights)
+            if slot.theirs in _BY_ID and len(pieces) > len(array):
+                array = np.vstack((array, array.mean(axis=0, keepdims=True)))  # (V + 1, C)
             matrix = array.ndim == 2 and slot.theirs != "position_embd.weight"
             _add_tensor(writer, slot.theirs, array, number_type if matrix else NumberType.f32)
         try:
@@ -113,22 +118,6 @@ def require_free_file(out: Path) -> None:
         raise InputError(f"{out} is there and is no export of attn", "name another file")
 
 
-def unlikely_id(model: Leaving) -> int:
-    """What the model hardly ever writes.
-
-    llama.cpp stops at one id in every vocabulary, and writes on after all others. A model that
-    has learned from a single text has no end; what it stops at should be what it does not write.
-    """
-    symbols = model.tokenizer.symbols
-    if "\f" in symbols:
-        return symbols.index("\f")
-    decoder = Decoder(model.config, model.checkpoint.weights)
-    V = decoder.vocab_size
-    ids = np.unique(np.linspace(0, V - 1, min(V, _CONTEXTS)).astype(np.intp))
-    scores = decoder.read(ids[:, None], decoder.new_cache(len(ids), 1))
-    return int(probabilities(scores, Controls(1.0)).mean(axis=0).argmin())
-
-
 def _require_widths(model: Leaving, number_type: NumberType) -> None:
     """Q8_0 packs the rows of a matrix in blocks of 32.
 
@@ -147,7 +136,7 @@ def _require_widths(model: Leaving, number_type: NumberType) -> None:
 
 
 def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
-    """Each id as llama.cpp has it, and of which kind it is.
+    """Each id as llama.cpp has it, and of which kind it is; one more where no end is among them.
 
     Raises:
         InputError: The vocabulary has the character that stands for the space.
@@ -168,6 +157,9 @@ def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
     if "\0" in pieces:  # ends a string in C; as a byte it has a name
         nul = pieces.index("\0")
         pieces[nul], types[nul] = "<0x00>", TokenType.BYTE
+    if END not in pieces:
+        pieces.append(END)
+        types.append(TokenType.CONTROL)
     return pieces, types
 
 
@@ -211,8 +203,9 @@ def _add_vocabulary(
     model: Leaving,
     pieces: list[str],
     types: list[gguf.TokenType],
-    end_id: int,
 ) -> None:
+    vocab_size, of_bytes = model.tokenizer.vocab_size, model.tokenizer.kind == "bytes"
+    end_id = ord(END) if of_bytes else pieces.index(END)
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(pieces)
@@ -225,6 +218,8 @@ def _add_vocabulary(
     writer.add_add_bos_token(False)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
+    if end_id == vocab_size:
+        writer.add_array("tokenizer.ggml.suppress_tokens", [end_id])
 
 
 def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from attn_cli.errors import InputError
-from attn_cli.export.gguf_file import NumberType, unlikely_id, write_gguf
+from attn_cli.export.gguf_file import NumberType, write_gguf
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (
     BLOCKS,
@@ -85,6 +85,12 @@ def cases(
         strings = made_strings(GREEK if name == "corpus" else "aé –😀\n\f")
         decode = [tokenizer.encode(text).tolist() for text in strings]
         case(name, known(model, ()), strings=strings, decode=decode)
+    endless = random_run(
+        root / "runs" / "endless",
+        (*BLOCKS["qwen3"], "model.block_size=96"),
+        corpus_tokenizer("".join(PROMPTS) + "\n"),
+    )
+    case("endless", known(endless), prompts=PROMPTS)
     for name in STILL:
         # 64 characters of random weights: what is measured is each step, not what it says.
         overrides = ("model.block_size=96", *STILL[name])
@@ -132,6 +138,15 @@ def test_no_positions_are_none_there(cases: dict[str, Any], name: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_text_without_an_end_is_not_ended(cases: dict[str, Any]) -> None:
+    ours, _, theirs = cases["endless"]
+    assert theirs["texts"] == ours.texts
+    assert set("".join(ours.texts)) > set("".join(PROMPTS))  # the newline, which it begins after
+    found = torch.tensor(theirs["log_probs"])
+    assert (found - log_probabilities(ours, theirs["texts"])).abs().max() < 5 * TOLERANCE
+
+
+@pytest.mark.slow
 def test_eight_bits_a_weight_are_near(cases: dict[str, Any]) -> None:
     ours, _, theirs = cases["q8_0"]
     wanted = log_probabilities(ours, theirs["texts"])
@@ -173,13 +188,21 @@ def test_every_special_id_is_said(make_run: MakeRun, tmp_path: Path) -> None:
     assert field(reader, "gpt2.context_length") == 11
 
 
-def test_a_vocabulary_without_an_end_ends_at_what_is_never_written(make_run: MakeRun) -> None:
-    model = make_run("model.bias=true", tokenizer=corpus_tokenizer("abcxyz\n"))
-    weights, y = model.checkpoint.weights, model.tokenizer.symbols.index("y")
-    # A stream that always points away from "y".
-    weights["final_norm.weight"] = np.zeros_like(weights["final_norm.weight"])
-    weights["final_norm.bias"] = -3 * weights["token_embedding.weight"][y]
-    assert unlikely_id(model) == y
+def test_a_vocabulary_without_an_end_gets_one_that_is_never_written(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    model = make_run("model.tie_embeddings=false", tokenizer=corpus_tokenizer("abc\n"))
+    write_gguf(tmp_path / "m.gguf", model, NumberType.f32)
+    reader = gguf.GGUFReader(tmp_path / "m.gguf")
+    assert field(reader, "tokenizer.ggml.tokens") == ["\n", "a", "b", "c", "\f"]
+    assert field(reader, "tokenizer.ggml.token_type")[-1] == gguf.TokenType.CONTROL
+    assert field(reader, "tokenizer.ggml.eos_token_id") == 4
+    assert field(reader, "tokenizer.ggml.suppress_tokens") == [4]
+    tensors = {t.name: t.data for t in reader.tensors}
+    for theirs, ours in (("token_embd", "token_embedding"), ("output", "head")):
+        rows = tensors[f"{theirs}.weight"]
+        np.testing.assert_array_equal(rows[:4], model.checkpoint.weights[f"{ours}.weight"])
+        np.testing.assert_allclose(rows[4], rows[:4].mean(axis=0), atol=1e-7)
 
 
 @pytest.mark.parametrize("kind", NumberType)

@@ -40,7 +40,7 @@ def answer(request):
                 "max_tokens": request["chars"],
                 "temperature": 0,
                 "cache_prompt": False,
-                "logprobs": request["vocab_size"],
+                "logprobs": request["vocab_size"] + 1,  # there may be an end beside them
             }
         )
         (choice,) = completion["choices"]
