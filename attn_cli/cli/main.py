@@ -17,6 +17,7 @@ from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
 from attn_cli.cli.generate import generate
+from attn_cli.cli.import_folder import import_
 from attn_cli.cli.inspect_attention import inspect_attention
 from attn_cli.cli.inspect_heads import inspect_heads
 from attn_cli.cli.inspect_logits import inspect_logits
@@ -48,6 +49,7 @@ app.command("inspect-logits")(inspect_logits)
 app.command("inspect-training")(inspect_training)
 app.command()(evaluate)
 app.command()(export)
+app.command("import")(import_)
 app.command()(runs)
 app.command()(configs)
 app.add_typer(data_app, name="data")

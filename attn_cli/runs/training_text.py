@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from attn_cli.errors import TextError
@@ -21,9 +22,14 @@ def load_training_text(
         names: Where the text is now; None for where it was.
 
     Raises:
-        TextError: It is not there, or it is not the same any more.
+        TextError: It is not there, not the same any more, or was never known.
     """
     data, known = checkpoint.config.data, checkpoint.state.data
+    if not known.chars:
+        raise TextError(
+            f"the text of {run.path} is not known: the model was imported",
+            f"begin a run with its weights: attn train TEXT --from {shlex.quote(str(run.path))}",
+        )
     if names is None:
         names = [str(run.text)] if run.text.is_file() else data.text
     try:

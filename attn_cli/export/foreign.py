@@ -1,0 +1,124 @@
+"""What a config.json of GPT-2 or Qwen3 says, as a model here, or why there is none.
+
+What a file leaves out is the default of transformers' `GPT2Config` or `Qwen3Config`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import InputError
+from attn_cli.export.counterpart import STANDSTILL
+from attn_cli.text.tokenizer import UNICODE_SIZE
+
+_Values = Mapping[str, Any]
+# Of an option: its name, what the file says, and what a model here has.
+_Demand = tuple[str, Any, tuple[Any, ...]]
+
+
+def foreign_config(record: object, name: str) -> tuple[ModelConfig, int]:
+    """The model of a config.json, and how many ids it has.
+
+    Args:
+        record: What the JSON says.
+        name: The file, for messages.
+
+    Raises:
+        InputError: It is of another architecture, or has what no model here has.
+    """
+    kind = record.get("model_type") if isinstance(record, dict) else None
+    if not isinstance(record, dict) or kind not in ("gpt2", "qwen3"):
+        raise InputError(
+            f"{name}: its model_type is {kind!r:.40}",
+            "attn imports gpt2 and qwen3, its own two shapes of block",
+        )
+    values, demands = _gpt2(record) if kind == "gpt2" else _qwen3(record)
+    demands = [*demands, ("quantization_config", record.get("quantization_config"), (None,))]
+    for key, found, wanted in demands:
+        if found not in wanted:
+            raise InputError(
+                f"{name}: {key} is {found!r:.40}, and a {kind} model of attn has {wanted[0]!r}",
+                "this model has no counterpart in attn",
+            )
+    vocab_size = record.get("vocab_size", 50_257 if kind == "gpt2" else 151_936)
+    if type(vocab_size) is not int or not 0 < vocab_size <= UNICODE_SIZE:
+        raise InputError(f"{name}: vocab_size is {vocab_size!r:.40}")
+    try:
+        return ModelConfig.model_validate(values), vocab_size
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = "".join(f"{part}: " for part in wrong["loc"][:1])
+        raise InputError(f"{name}: {where}{wrong['msg'].removeprefix('Value error, ')}") from None
+
+
+def _gpt2(record: _Values) -> tuple[_Values, list[_Demand]]:
+    dropout = record.get("resid_pdrop", 0.1)
+    values = {
+        "block": "gpt2",
+        "position": "learned",
+        "bias": True,
+        "n_layer": record.get("n_layer", 12),
+        "n_head": record.get("n_head", 12),
+        "n_embd": record.get("n_embd", 768),
+        "n_inner": record.get("n_inner"),
+        "block_size": record.get("n_positions", 1024),
+        "dropout": _float(dropout),
+        "tie_embeddings": record.get("tie_word_embeddings", True),
+    }
+    tanh = ("gelu_new", "gelu_pytorch_tanh")
+    return values, [
+        ("activation_function", record.get("activation_function", tanh[0]), tanh),
+        ("layer_norm_epsilon", record.get("layer_norm_epsilon", 1e-5), (1e-5,)),
+        ("scale_attn_weights", record.get("scale_attn_weights", True), (True,)),
+        (
+            "scale_attn_by_inverse_layer_idx",
+            record.get("scale_attn_by_inverse_layer_idx", False),
+            (False,),
+        ),
+        ("add_cross_attention", record.get("add_cross_attention", False), (False,)),
+    ]
+
+
+def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
+    n_embd, n_head = record.get("hidden_size", 4096), record.get("num_attention_heads", 32)
+    # Since transformers 5 the base is beside the kind of rotation, before it was apart.
+    rope = record.get("rope_parameters") or record.get("rope_scaling") or {}
+    rope = rope if isinstance(rope, dict) else {"rope_type": rope}
+    kind, factor = rope.get("rope_type", rope.get("type", "default")), rope.get("factor")
+    still = kind == "linear" and isinstance(factor, int | float) and factor >= STANDSTILL
+    values = {
+        "block": "qwen3",
+        "position": "none" if still else "rope",
+        "n_layer": record.get("num_hidden_layers", 32),
+        "n_head": n_head,
+        "n_embd": n_embd,
+        "n_inner": record.get("intermediate_size", 22_016),
+        "block_size": record.get("max_position_embeddings", 32_768),
+        "dropout": _float(record.get("attention_dropout", 0.0)),
+        "tie_embeddings": record.get("tie_word_embeddings", False),
+        "rope_theta": _float(rope.get("rope_theta", record.get("rope_theta", 10_000.0))),
+    }
+    divisible = type(n_embd) is int and type(n_head) is int and n_head > 0
+    head_size = n_embd // n_head if divisible else None
+    layers = record.get("layer_types") or []
+    layers = layers if isinstance(layers, list) else [layers]
+    odd = next((layer for layer in layers if layer != "full_attention"), "full_attention")
+    return values, [
+        ("hidden_act", record.get("hidden_act", "silu"), ("silu", "swish")),
+        ("rms_norm_eps", record.get("rms_norm_eps", 1e-6), (1e-6,)),
+        ("attention_bias", record.get("attention_bias", False), (False,)),
+        ("use_sliding_window", record.get("use_sliding_window", False), (False,)),
+        ("layer_types", odd, ("full_attention",)),
+        ("rope_type", "default" if still else kind, ("default",)),
+        ("num_key_value_heads", record.get("num_key_value_heads", 32), (n_head, None)),
+        ("head_dim", record.get("head_dim", 128), (head_size,)),
+    ]
+
+
+def _float(value: object) -> object:
+    """A number that JSON may have written without its point."""
+    return float(value) if type(value) is int else value

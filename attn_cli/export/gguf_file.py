@@ -1,0 +1,235 @@
+"""A model as one GGUF file, for llama.cpp and what is built on it: Ollama, LM Studio.
+
+The tokenizer is llama.cpp's `llama`: each character is a piece of its own of score 0, and with no
+longer pieces nothing is ever merged. It writes the space as U+2581. Its `gpt2` kind would drop
+characters. Special ids that are left out have defaults that are ordinary characters here, so
+all are said. Bytes are pieces of the kind BYTE, but for the space.
+
+llama.cpp stops at one id in every vocabulary, and writes on after all others. Here that is the
+form feed, which a model that has learned from a single text never writes. A vocabulary without
+one gets it as an id more, which is suppressed; where that is not known, its score is the mean of
+all others, and so never the highest.
+
+Sources: the GGUF specification (ggml's docs/gguf.md); llama.cpp's llama-vocab.cpp, gpt2.cpp and
+qwen3.cpp. Needs no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attn_cli import __version__
+from attn_cli.errors import InputError
+from attn_cli.export.counterpart import STANDSTILL, Floats, completed, require_counterpart
+from attn_cli.export.destination import telling_what_failed
+from attn_cli.export.extras import require_extra
+from attn_cli.export.leaving import Leaving
+from attn_cli.export.names import gguf as gguf_slots
+from attn_cli.runs.durable import UNFINISHED, sync_file, sync_folder
+
+if TYPE_CHECKING:
+    import gguf
+
+SPACE = "\u2581"
+OWN = "attn.version"
+_HEAD = 65_536  # bytes in which that stands
+_BLOCK = 32  # numbers that share a scale in Q8_0
+END = "\f"
+_BY_ID = ("token_embd.weight", "output.weight")  # the tensors that have a row for each id
+
+
+class NumberType(StrEnum):
+    """How the matrices are stored; norms, biases and positions are always float32."""
+
+    f32 = "f32"
+    f16 = "f16"
+    q8_0 = "q8_0"
+
+
+def write_gguf(out: Path, model: Leaving, number_type: NumberType) -> int:
+    """Writes the file, in the place of an earlier export if there is one.
+
+    Returns:
+        How many bytes it takes.
+
+    Raises:
+        InputError: The package is missing, the model has something that the architecture, the
+            tokenizer or the type cannot express, or another file is there.
+        CheckpointError: The weights are missing or damaged.
+        RunError: It cannot be written; what was there is still there.
+    """
+    require_free_file(out)
+    require_extra("gguf", "gguf")
+    require_counterpart(model.config)
+    _require_widths(model, number_type)
+    pieces, types = _pieces(model)
+    weights = completed(model.config, model.checkpoint.weights)
+
+    import gguf
+
+    with telling_what_failed(out):
+        home = out.resolve()
+        beside = home.with_name(f".{home.name}.{os.getpid()}{UNFINISHED}")
+        writer = gguf.GGUFWriter(beside, model.config.block)
+        _add_settings(writer, model, number_type)
+        _add_vocabulary(writer, model, pieces, types)
+        for slot in gguf_slots(model.config):
+            array = slot.filled(weights)
+            if slot.theirs in _BY_ID and len(pieces) > len(array):
+                array = np.vstack((array, array.mean(axis=0, keepdims=True)))  # (V + 1, C)
+            matrix = array.ndim == 2 and slot.theirs != "position_embd.weight"
+            _add_tensor(writer, slot.theirs, array, number_type if matrix else NumberType.f32)
+        try:
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+            sync_file(beside)
+            beside.replace(home)
+        finally:
+            beside.unlink(missing_ok=True)
+        sync_folder(home.parent)
+        return home.stat().st_size
+
+
+def require_free_file(out: Path) -> None:
+    """Makes sure that the file can be written without loss.
+
+    Raises:
+        InputError: Another file is there, or no file can be.
+    """
+    if str(out) == "-":
+        raise InputError("a GGUF export needs a file of its own", "name one, such as model.gguf")
+    try:
+        with out.open("rb") as file:
+            head = file.read(_HEAD)
+    except FileNotFoundError:
+        if not out.parent.is_dir():
+            raise InputError(f"there is no folder {out.parent}", "make it first") from None
+        return
+    except OSError as error:
+        raise InputError(f"{out} is no file to write: {error.strerror}") from None
+    if not (head.startswith(b"GGUF") and OWN.encode() in head):
+        raise InputError(f"{out} is there and is no export of attn", "name another file")
+
+
+def _require_widths(model: Leaving, number_type: NumberType) -> None:
+    """Q8_0 packs the rows of a matrix in blocks of 32.
+
+    Raises:
+        InputError: A row does not divide.
+    """
+    if number_type is not NumberType.q8_0:
+        return
+    config = model.config
+    for option, width in (("n_embd", config.n_embd), ("n_inner", config.inner_width)):
+        if width % _BLOCK:
+            raise InputError(
+                f"--type q8_0 needs widths that divide by {_BLOCK}: model.{option} is {width:,}",
+                "use --type f16 or f32",
+            )
+
+
+def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
+    """Each id as llama.cpp has it, and of which kind it is; one more where no end is among them.
+
+    Raises:
+        InputError: The vocabulary has the character that stands for the space.
+    """
+    from gguf import TokenType
+
+    tokenizer = model.tokenizer
+    if tokenizer.kind == "bytes":
+        pieces = [SPACE if byte == ord(" ") else f"<0x{byte:02X}>" for byte in range(256)]
+        return pieces, [TokenType.NORMAL if piece == SPACE else TokenType.BYTE for piece in pieces]
+    if SPACE in tokenizer.symbols:
+        raise InputError(
+            f"the vocabulary has {SPACE} (U+2581), which llama.cpp takes for a space",
+            "train on a text without it, or export hf or onnx",
+        )
+    pieces = [SPACE if symbol == " " else symbol for symbol in tokenizer.symbols]
+    types = [TokenType.NORMAL] * len(pieces)
+    if "\0" in pieces:  # ends a string in C; as a byte it has a name
+        nul = pieces.index("\0")
+        pieces[nul], types[nul] = "<0x00>", TokenType.BYTE
+    if END not in pieces:
+        pieces.append(END)
+        types.append(TokenType.CONTROL)
+    return pieces, types
+
+
+def _add_settings(writer: gguf.GGUFWriter, model: Leaving, number_type: NumberType) -> None:
+    import gguf
+
+    config = model.config
+    writer.add_string(OWN, __version__)
+    writer.add_name(model.name)
+    writer.add_block_count(config.n_layer)
+    writer.add_context_length(config.block_size)
+    writer.add_embedding_length(config.n_embd)
+    writer.add_feed_forward_length(config.inner_width)
+    writer.add_head_count(config.n_head)
+    if config.block == "qwen3":
+        head_size = config.n_embd // config.n_head
+        writer.add_head_count_kv(config.n_head)
+        writer.add_key_length(head_size)
+        writer.add_value_length(head_size)
+        writer.add_rope_dimension_count(head_size)
+        writer.add_rope_freq_base(config.rope_theta)
+        if config.position == "none":
+            writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+            writer.add_rope_scaling_factor(STANDSTILL)
+        writer.add_layer_norm_rms_eps(1e-6)
+    else:
+        writer.add_layer_norm_eps(1e-5)
+    types = gguf.LlamaFileType
+    file_type = {
+        NumberType.f32: types.ALL_F32,
+        NumberType.f16: types.MOSTLY_F16,
+        NumberType.q8_0: types.MOSTLY_Q8_0,
+    }[number_type]
+    writer.add_file_type(file_type)
+    if number_type is NumberType.q8_0:
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _add_vocabulary(
+    writer: gguf.GGUFWriter,
+    model: Leaving,
+    pieces: list[str],
+    types: list[gguf.TokenType],
+) -> None:
+    vocab_size, of_bytes = model.tokenizer.vocab_size, model.tokenizer.kind == "bytes"
+    end_id = ord(END) if of_bytes else pieces.index(END)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(pieces)
+    writer.add_token_scores([0.0] * len(pieces))
+    writer.add_token_types(types)
+    writer.add_bos_token_id(model.start_id)
+    writer.add_eos_token_id(end_id)
+    writer.add_unk_token_id(model.tokenizer.symbols.index(model.replacement))
+    writer.add_pad_token_id(end_id)
+    writer.add_add_bos_token(False)
+    writer.add_add_eos_token(False)
+    writer.add_add_space_prefix(False)
+    if end_id == vocab_size:
+        writer.add_array("tokenizer.ggml.suppress_tokens", [end_id])
+
+
+def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:
+    import gguf
+
+    data: Any = array
+    if number_type is NumberType.f16:
+        data = array.astype(np.float16)
+    elif number_type is NumberType.q8_0:
+        kind = gguf.GGMLQuantizationType.Q8_0
+        writer.add_tensor(name, gguf.quants.quantize(array, kind), raw_dtype=kind)
+        return
+    writer.add_tensor(name, data)

@@ -1,0 +1,211 @@
+"""A model as two ONNX graphs: a whole pass, and a step that goes on from keys and values.
+
+    model.onnx     ids (B, T)                                    -> logits (B, T, V)
+    decode.onnx    ids (B, T), past_keys, past_values            -> logits (B, T, V), keys, values
+
+Keys and values are (L, B, H, S, D) of float32; S, the characters before, may be 0. Batch and
+time are free. Both are traced from the model itself, in its step-by-step form, whose operations
+do not depend on how long a text is.
+
+Shapes: B batch, T new characters, S characters before, H heads, D head size, V vocabulary,
+L layers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from attn_cli.errors import InputError
+from attn_cli.export.card import plain
+from attn_cli.export.extras import require_extra
+from attn_cli.export.leaving import Leaving
+from attn_cli.model.cache import KeyValueCache, LayerCache
+from attn_cli.model.trace import NoTrace
+from attn_cli.model.transformer import Transformer
+
+OPSET = 20
+
+
+class _StepByStep(NoTrace):
+    """Records nothing; asks for the form of attention that a trace sees."""
+
+    enabled = True
+
+
+class _GrowingLayer(LayerCache):
+    """Keys and values that become longer with each character, instead of buffers."""
+
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        super().__init__(keys, values)
+        self.length = keys.shape[-2]
+
+    def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adds (B, H, T, D) keys and values; returns all so far, (B, H, S + T, D) each."""
+        self.keys = torch.cat((self.keys, keys), dim=-2)
+        self.values = torch.cat((self.values, values), dim=-2)
+        return self.keys, self.values
+
+
+class _GrowingCache(KeyValueCache):
+    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
+        self.layers = [_GrowingLayer(*pair) for pair in zip(keys, values, strict=True)]
+
+
+class WholePass(nn.Module):
+    """ids (B, T) -> logits (B, T, V)."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(ids, trace=_StepByStep())
+        return logits
+
+
+class CachedStep(nn.Module):
+    """ids (B, T) and keys and values (L, B, H, S, D) -> logits, and the same of S + T."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, ids: torch.Tensor, past_keys: torch.Tensor, past_values: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        cache = _GrowingCache(past_keys, past_values)
+        logits = self.model(ids, cache=cache, trace=_StepByStep())
+        keys = torch.stack([layer.keys for layer in cache.layers])
+        values = torch.stack([layer.values for layer in cache.layers])
+        return logits, keys, values
+
+
+def onnx_files(model: Leaving) -> dict[str, bytes]:
+    """The files of the folder, by name.
+
+    Raises:
+        InputError: A package is missing, or the model sees too few characters to be traced.
+        CheckpointError: Its weights are missing or damaged.
+    """
+    require_extra("onnx", "onnx", "onnxscript")
+    config = model.config
+    # A length of 1 is a special case to the tracer, which would keep it for ever.
+    if config.block_size < 5:
+        raise InputError(
+            f"model.block_size={config.block_size} is too short for a graph of any length",
+            "export page or hf",
+        )
+    network = model.checkpoint.load_model()
+    ids = torch.zeros(2, 2, dtype=torch.long)
+    shape = (config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head)
+    # Two tensors: of one that comes twice, the tracer makes a single input.
+    past_keys, past_values = torch.zeros(shape), torch.zeros(shape)  # (L, B, H, S, D)
+    of_ids, of_past = {0: "batch", 1: "time"}, {1: "batch", 3: "past"}
+    files = _graph("model", WholePass(network), (ids,), (of_ids,), ["ids"], ["logits"])
+    files |= _graph(
+        "decode",
+        CachedStep(network),
+        (ids, past_keys, past_values),
+        (of_ids, of_past, of_past),
+        ["ids", "past_keys", "past_values"],
+        ["logits", "keys", "values"],
+    )
+    vocabulary = {**model.tokenizer.to_json(), "start_id": model.start_id, "end_id": model.end_id}
+    files["tokenizer.json"] = (json.dumps(vocabulary, ensure_ascii=False) + "\n").encode()
+    files["README.md"] = _readme(model).encode()
+    return files
+
+
+def _graph(
+    name: str,
+    module: nn.Module,
+    arguments: tuple[torch.Tensor, ...],
+    dynamic: tuple[dict[int, str], ...],
+    inputs: list[str],
+    outputs: list[str],
+) -> dict[str, bytes]:
+    """One graph, and the numbers that do not fit into its file."""
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            arguments,
+            input_names=inputs,
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamic_shapes=dynamic,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # where on this machine each line of the model lies
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"{name}.onnx")
+        program.save(str(path))
+        return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of its passes on every stream; a failure is an exception all the same."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _readme(model: Leaving) -> str:
+    config, V = model.config, model.tokenizer.vocab_size
+    L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
+    unit = model.tokenizer.unit
+    shown = (
+        'bytes(text).decode(errors="replace")'
+        if model.tokenizer.kind == "bytes"
+        else '"".join(vocabulary["symbols"][id] for id in text)'
+    )
+    return f"""# {plain(model.name)}
+
+A transformer that writes one {unit} at a time, trained by attn, as two ONNX graphs:
+
+| graph | inputs | outputs |
+|---|---|---|
+| model.onnx | ids (B, T) int64 | logits (B, T, {V}) float32 |
+| decode.onnx | ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32 | \
+logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32 |
+
+B texts of T {unit}s, after S that were read before; S may be 0, and S + T is at most
+{config.block_size:,}. `logits[:, -1]` scores what comes next. tokenizer.json has the symbol of
+each id (of the kind `bytes`, an id is a byte), and the id that a text begins after.
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+
+vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
+session = onnxruntime.InferenceSession("decode.onnx")
+keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32)
+text, next_id = [], vocabulary["start_id"]
+for _ in range({min(60, config.block_size)}):
+    inputs = {{"ids": np.array([[next_id]]), "past_keys": keys, "past_values": values}}
+    logits, keys, values = session.run(["logits", "keys", "values"], inputs)
+    next_id = int(logits[0, -1].argmax())
+    text.append(next_id)
+print({shown})
+```
+"""

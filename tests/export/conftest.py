@@ -1,0 +1,147 @@
+"""Models that leave: two that were trained for real, and any other with random weights."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attn_cli.config.load import load_config, parse_override
+from attn_cli.export.leaving import Leaving, leaving
+from attn_cli.generation.sampling import Controls
+from attn_cli.generation.wishes import Wishes
+from attn_cli.generation.writer import Writer
+from attn_cli.model.transformer import Transformer
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.saving import save_checkpoint
+from attn_cli.runs.state import DataFacts, Progress
+from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
+from tests.conftest import train_in
+
+CHARS = 64
+PROMPTS = ("The fox", "The owl met", "They sat", "moon", "T")
+BLOCKS = {
+    "gpt2": ("model.block=gpt2", "model.bias=true", "model.tie_embeddings=false"),
+    "qwen3": ("model.block=qwen3", "model.position=rope"),
+}
+SMALL = (
+    "model.n_layer=2", "model.n_head=3", "model.n_embd=42", "model.n_inner=23",
+    "model.block_size=11",
+)  # fmt: skip
+
+MakeRun = Callable[..., Leaving]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What attn itself makes of a model."""
+
+    model: Leaving
+    ids: list[list[int]]
+    logits: torch.Tensor
+    texts: list[str]
+
+    @property
+    def run(self) -> Path:
+        return self.model.folder.path
+
+
+def known(model: Leaving, prompts: Sequence[str] = PROMPTS) -> Known:
+    """Logits of some texts, and what it writes greedily."""
+    network = model.checkpoint.load_model()
+    V, T = network.vocab_size, min(13, network.config.block_size)
+    ids = torch.randint(0, V, (3, T), generator=torch.Generator().manual_seed(5))
+    with torch.no_grad():
+        logits = network(ids)
+    writer = Writer(model.config, model.checkpoint.weights, model.tokenizer, model.start_id)
+    wishes = Wishes(CHARS, Controls(0.0))
+    texts = []
+    if prompts:
+        writings, steps = writer.begin(prompts, [0] * len(prompts), wishes)
+        for _ in steps:
+            pass
+        texts = [writing.prompt + writing.sample().text for writing in writings]
+    return Known(model, ids.tolist(), logits, texts)
+
+
+def farthest(found: Any, wanted: torch.Tensor) -> float:
+    """The largest difference of two lists of numbers."""
+    return (torch.tensor(found) - wanted).abs().max().item()
+
+
+@pytest.fixture(scope="session")
+def learned(tmp_path_factory: pytest.TempPathFactory, verse_file: Path) -> Mapping[str, Known]:
+    """A trained model of each block, with room for a prompt and 64 characters."""
+    root = tmp_path_factory.mktemp("learned")
+    return {
+        block: known(
+            leaving(
+                train_in(
+                    root / block, verse_file, "model.block_size=96", "train.steps=160", *overrides
+                ).run.path
+            )
+        )
+        for block, overrides in BLOCKS.items()
+    }
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> MakeRun:
+    """Makes a run whose weights are random, none of them zero or one."""
+
+    def make(
+        *overrides: str,
+        tokenizer: Tokenizer | None = None,
+        name: str = "random",
+        start_id: int | None = None,
+    ) -> Leaving:
+        return random_run(tmp_path / name, overrides, tokenizer, start_id)
+
+    return make
+
+
+def random_run(
+    folder: Path,
+    overrides: Sequence[str] = (),
+    tokenizer: Tokenizer | None = None,
+    start_id: int | None = None,
+) -> Leaving:
+    tokenizer = tokenizer or printable_tokenizer()
+    config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
+    torch.manual_seed(3)
+    model = Transformer(config.model, tokenizer.vocab_size)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            centre = 1.0 if name.endswith("norm.weight") else 0.0
+            parameter.copy_(centre + 0.3 * torch.randn_like(parameter))
+    run = RunFolder(folder)
+    run.checkpoints.mkdir(parents=True)
+    start = tokenizer.separator_id if start_id is None else start_id
+    saved = save_checkpoint(
+        run.checkpoints, model, {}, {}, config, tokenizer,
+        DataFacts(name="random", chars=1, sha256="0", start_id=start),
+        Progress(step=7, best_step=7, best_val_loss=1.25),
+    )  # fmt: skip
+    run.point("best", saved)
+    run.describe(config, tokenizer)
+    return leaving(folder)
+
+
+def made_strings(alphabet: str = string.printable) -> list[str]:
+    """A hundred strings of these characters, the whole alphabet among them."""
+    made = [alphabet, alphabet[::-1], "  two  spaces  ", " a", "don 't do it .", "\n\n\t \x0b\x0c"]
+
+    @settings(max_examples=100, database=None, deadline=None)
+    @given(st.text(alphabet=alphabet, min_size=1, max_size=40))
+    def collect(text: str) -> None:
+        made.append(text)
+
+    collect()
+    return [text for text in made if set(text) <= set(alphabet)]

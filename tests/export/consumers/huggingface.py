@@ -1,0 +1,38 @@
+"""transformers, as a user calls them: no code of the model's own, nothing from the network."""
+
+import json
+import sys
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+
+@torch.no_grad()
+def answer(request):
+    model = AutoModelForCausalLM.from_pretrained(request["folder"]).eval()
+    tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+    texts = []
+    for prompt in request["prompts"]:
+        ids = tokenizer(prompt, return_tensors="pt")
+        written = model.generate(**ids, do_sample=False, max_new_tokens=request["chars"])
+        texts.append(tokenizer.decode(written[0]))
+    if "save" in request:
+        model.save_pretrained(request["save"])
+        tokenizer.save_pretrained(request["save"])
+    encoded = [tokenizer(text).input_ids for text in request["strings"]]
+    return {
+        "model": type(model).__name__,
+        "logits": model(torch.tensor(request["ids"])).logits.tolist(),
+        "texts": texts,
+        "encoded": encoded,
+        "decoded": [tokenizer.decode(ids) for ids in encoded],
+        "bos_eos": [model.config.bos_token_id, model.config.eos_token_id],
+        "tokenizer_eos": tokenizer.eos_token,
+    }
+
+
+print(json.dumps([answer(request) for request in json.load(sys.stdin)]))

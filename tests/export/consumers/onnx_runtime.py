@@ -1,0 +1,51 @@
+"""ONNX Runtime: the whole pass, the cached step at every split, and text written by the step."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+
+def answer(request):
+    folder = Path(request["folder"])
+    whole = onnxruntime.InferenceSession(folder / "model.onnx")
+    step = onnxruntime.InferenceSession(folder / "decode.onnx")
+    symbols = json.loads((folder / "tokenizer.json").read_text("utf-8"))["symbols"]
+    L, _, H, _, D = step.get_inputs()[1].shape
+
+    def read(ids, keys, values):
+        return step.run(
+            ["logits", "keys", "values"],
+            {"ids": np.array(ids), "past_keys": keys, "past_values": values},
+        )
+
+    def nothing(batch):
+        return np.zeros((L, batch, H, 0, D), np.float32)
+
+    splits = []
+    ids = np.array(request["ids"])
+    B, T = ids.shape
+    for split in range(1, T):
+        before, keys, values = read(ids[:, :split], nothing(B), nothing(B))
+        after, keys, values = read(ids[:, split:], keys, values)
+        assert keys.shape == values.shape == (L, B, H, T, D)
+        splits.append(np.concatenate((before, after), axis=1).tolist())
+    texts = []
+    for prompt in request["prompts"]:
+        text = [symbols.index(character) for character in prompt]
+        logits, keys, values = read([text], nothing(1), nothing(1))
+        for _ in range(request["chars"]):
+            text.append(int(logits[0, -1].argmax()))
+            logits, keys, values = read([text[-1:]], keys, values)
+        texts.append("".join(symbols[id_] for id_ in text))
+    return {
+        "logits": whole.run(["logits"], {"ids": ids})[0].tolist(),
+        "one": whole.run(["logits"], {"ids": ids[:1, :1]})[0].tolist(),
+        "splits": splits,
+        "texts": texts,
+    }
+
+
+print(json.dumps([answer(request) for request in json.load(sys.stdin)]))

@@ -1,0 +1,105 @@
+"""Folders of exports: whole or absent, and over nothing that someone else made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from attn_cli.errors import InputError, RunError
+from attn_cli.export.destination import MANIFEST, require_free_folder, write_folder
+from attn_cli.export.leaving import Leaving
+from tests.export.conftest import MakeRun
+
+FILES = {"a.json": b"{}", "b.bin": b"12345"}
+
+
+@pytest.fixture
+def model(make_run: MakeRun) -> Leaving:
+    return make_run()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != MANIFEST}
+
+
+def test_a_later_export_takes_the_place_of_an_earlier_one(model: Leaving, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "out"
+    assert write_folder(out, FILES, model, "hf") == sum(p.stat().st_size for p in out.iterdir())
+    assert contents(out) == FILES
+    write_folder(out, {"c": b"3"}, model, "hf")
+    assert contents(out) == {"c": b"3"}
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_an_empty_folder_is_filled_and_stays_the_same(model: Leaving, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    before = out.stat().st_ino
+    write_folder(out, FILES, model, "hf")
+    assert contents(out) == FILES
+    assert out.stat().st_ino == before
+
+
+@pytest.mark.parametrize("change", ["a file more", "a file changed", "a file less", "no manifest"])
+def test_what_a_user_changed_is_not_replaced(model: Leaving, tmp_path: Path, change: str) -> None:
+    out = tmp_path / "out"
+    write_folder(out, FILES, model, "hf")
+    if change == "a file more":
+        (out / "notes.txt").write_text("mine")
+    elif change == "a file changed":
+        (out / "b.bin").write_bytes(b"12346")
+    elif change == "a file less":
+        (out / "b.bin").unlink()
+    else:
+        (out / MANIFEST).unlink()
+    before = contents(out)
+    with pytest.raises(InputError, match="is no export of attn, or was changed"):
+        write_folder(out, {"c": b"3"}, model, "hf")
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", '{"sha256": 3}', '{"sha256": {"../x": "0"}}'])
+def test_a_manifest_that_is_none_is_no_export(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / MANIFEST).write_text(manifest)
+    with pytest.raises(InputError, match="is no export"):
+        require_free_folder(tmp_path / "out")
+
+
+def test_a_file_and_a_dash_are_no_folders(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match="is not a folder"):
+        require_free_folder(tmp_path / "file")
+    with pytest.raises(InputError, match="needs a folder"):
+        require_free_folder(Path("-"))
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_told(model: Leaving, tmp_path: Path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o500)
+    with pytest.raises(RunError, match=r"cannot write .*out: Permission denied"):
+        write_folder(tmp_path / "locked" / "out", FILES, model, "hf")
+
+
+def test_a_parent_that_is_a_file_is_told(model: Leaving, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="cannot write"):
+        write_folder(tmp_path / "file" / "out", FILES, model, "hf")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_nothing_half_written_stays(model: Leaving, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_folder(out, FILES, model, "hf")
+    # A name that no system takes, after a file that could be written.
+    with pytest.raises(RunError):
+        write_folder(out, {"c": b"3", "x" * 300: b""}, model, "hf")
+    assert contents(out) == FILES
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(RunError):
+        write_folder(empty, {"c": b"3", "x" * 300: b""}, model, "hf")
+    assert list(empty.iterdir()) == []
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

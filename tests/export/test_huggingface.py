@@ -1,0 +1,183 @@
+"""The folder for transformers: what is in it, and what transformers make of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from attn_cli.export.destination import write_folder
+from attn_cli.export.huggingface import huggingface_files
+from attn_cli.export.importing import import_folder
+from attn_cli.export.leaving import Leaving, leaving
+from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
+from tests.export.conftest import (
+    BLOCKS,
+    CHARS,
+    PROMPTS,
+    Known,
+    MakeRun,
+    farthest,
+    known,
+    made_strings,
+    random_run,
+)
+from tests.export.outside import ask
+
+TOLERANCE = 1e-5
+FILES = {
+    "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+    "tokenizer_config.json", "README.md", "attn.json",
+}  # fmt: skip
+# What the architectures do not have by name, and what can be said exactly with what they have.
+KINDS = [
+    (f"model.position={position}", f"model.bias={bias}", f"model.tie_embeddings={tied}")
+    for position, bias, tied in itertools.product(
+        ("learned", "sinusoidal", "none"), ("true", "false"), ("true", "false")
+    )
+] + [
+    ("model.block=qwen3", f"model.position={position}", f"model.tie_embeddings={tied}")
+    for position, tied in itertools.product(("rope", "none"), ("true", "false"))
+]
+
+
+def exported(model: Leaving, folder: Path) -> Path:
+    write_folder(folder, huggingface_files(model), model, "hf")
+    return folder
+
+
+def corrupted(folder: Path, to: Path) -> Path:
+    """A copy of which a single weight is another."""
+    to.mkdir()
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    weights = load_file(folder / "model.safetensors")
+    name = next(
+        name for name in weights if name.endswith(("transformer.ln_f.weight", "model.norm.weight"))
+    )
+    weights[name][0] += 20.0
+    save_file(weights, to / "model.safetensors", metadata={"format": "pt"})
+    return to
+
+
+@pytest.fixture(scope="module")
+def cases(
+    learned: Mapping[str, Known], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Known, dict[str, Any], dict[str, Any]]]:
+    """Of each model: what attn knows, what was asked, what transformers answered."""
+    root = tmp_path_factory.mktemp("huggingface")
+    asked: dict[str, tuple[Known, dict[str, Any]]] = {}
+
+    def case(name: str, ours: Known, folder: Path, **more: Any) -> None:
+        request = {
+            "folder": str(folder), "ids": ours.ids, "prompts": [], "chars": CHARS, "strings": [],
+        }  # fmt: skip
+        asked[name] = ours, {**request, **more}
+
+    printable = made_strings()
+    for block, ours in learned.items():
+        folder = exported(ours.model, root / block)
+        case(block, ours, folder, prompts=PROMPTS, strings=printable, save=str(root / "re" / block))
+        case(f"{block} corrupted", ours, corrupted(folder, root / f"{block}-bad"), prompts=PROMPTS)
+    for kind in KINDS:
+        name = " ".join(kind)
+        model = random_run(root / "runs" / name, kind)
+        case(name, known(model, ()), exported(model, root / name))
+    tokenizers: dict[str, Tokenizer] = {
+        "bytes": bytes_tokenizer(), "corpus": corpus_tokenizer("αβγ –“é\n ▁x?"),
+    }  # fmt: skip
+    for name, tokenizer in tokenizers.items():
+        model = random_run(root / "runs" / name, BLOCKS["qwen3"], tokenizer)
+        strings = made_strings("".join(tokenizer.symbols) if name == "corpus" else "aé –😀\0\n\f")
+        case(name, known(model, ()), exported(model, root / name), strings=strings)
+    answers = ask("huggingface", [request for _, request in asked.values()])
+    return {name: (*asked[name], answer) for name, answer in zip(asked, answers, strict=True)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_transformers_write_what_attn_writes(cases: dict[str, Any], block: str) -> None:
+    ours, request, theirs = cases[block]
+    wanted = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[block]
+    assert theirs["model"] == wanted
+    assert farthest(theirs["logits"], ours.logits) < TOLERANCE
+    assert theirs["texts"] == ours.texts
+    encode = ours.model.tokenizer.encode
+    assert theirs["encoded"] == [encode(text).tolist() for text in request["strings"]]
+    assert theirs["decoded"] == request["strings"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block: str) -> None:
+    ours, _, theirs = cases[f"{block} corrupted"]
+    assert farthest(theirs["logits"], ours.logits) > 100 * TOLERANCE
+    assert theirs["texts"] != ours.texts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [" ".join(kind) for kind in KINDS])
+def test_whatever_can_be_said_is_said_exactly(cases: dict[str, Any], kind: str) -> None:
+    ours, _, theirs = cases[kind]
+    assert farthest(theirs["logits"], ours.logits) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["bytes", "corpus"])
+def test_other_vocabularies_are_read_id_for_id(cases: dict[str, Any], kind: str) -> None:
+    ours, request, theirs = cases[kind]
+    encode = ours.model.tokenizer.encode
+    assert theirs["encoded"] == [encode(text).tolist() for text in request["strings"]]
+    assert theirs["decoded"] == request["strings"]
+    assert farthest(theirs["logits"], ours.logits) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_what_transformers_save_comes_back(
+    cases: dict[str, Any], block: str, tmp_path: Path
+) -> None:
+    ours, request, _ = cases[block]
+    back = leaving(import_folder(Path(request["save"]), tmp_path / "back").path)
+    wanted = ours.model.config
+    assert back.config == wanted.model_copy(update={"n_inner": wanted.inner_width})
+    assert back.tokenizer == ours.model.tokenizer
+    assert back.checkpoint.weights.keys() == ours.model.checkpoint.weights.keys()
+    for name, array in ours.model.checkpoint.weights.items():
+        assert (back.checkpoint.weights[name] == array).all()
+
+
+def test_the_folder_says_all_that_has_another_default_elsewhere(make_run: MakeRun) -> None:
+    several, single = make_run(name="several"), make_run(name="single", start_id=96)
+    for model, bos, eos in ((several, 99, 99), (single, 96, None)):
+        files = huggingface_files(model)
+        assert {*files, "attn.json"} == FILES
+        config = json.loads(files["config.json"])
+        assert (config["bos_token_id"], config["eos_token_id"]) == (bos, eos)
+        settings = json.loads(files["tokenizer_config.json"])
+        assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+        assert settings["clean_up_tokenization_spaces"] is False
+        # A newline that was special would be left out of what a pipeline shows.
+        assert settings.get("eos_token") == (None if eos is None else "\f")
+        generation = json.loads(files["generation_config.json"])
+        assert (generation["bos_token_id"], generation["eos_token_id"]) == (bos, eos)
+        assert json.loads(files["tokenizer.json"])["model"]["vocab"] == {
+            symbol: id_ for id_, symbol in enumerate(string.printable)
+        }
+
+
+def test_nothing_of_this_machine_leaves(make_run: MakeRun, tmp_path: Path) -> None:
+    model = make_run()
+    folder = exported(model, tmp_path / "out")
+    for path in folder.iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes(), path.name
+
+
+def test_the_outside_has_neither_attn_nor_a_network() -> None:
+    assert ask("nothing", None) == []

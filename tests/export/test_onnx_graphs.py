@@ -1,0 +1,119 @@
+"""The two graphs, and what ONNX Runtime makes of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from attn_cli.errors import InputError
+from attn_cli.export.destination import write_folder
+from attn_cli.export.onnx_graphs import onnx_files
+from tests.export.conftest import BLOCKS, CHARS, PROMPTS, Known, MakeRun, farthest
+from tests.export.outside import ask
+
+pytestmark = pytest.mark.slow  # the exporter alone takes several seconds a model
+
+TOLERANCE = 1e-4
+
+
+def corrupted(folder: Path, to: Path) -> Path:
+    """A copy of which a single weight of each graph is another."""
+    import onnx
+    from onnx import numpy_helper
+
+    shutil.copytree(folder, to)
+    for graph in ("model.onnx", "decode.onnx"):
+        model = onnx.load(to / graph)
+        (norm,) = (t for t in model.graph.initializer if t.name.endswith("final_norm.weight"))
+        array = numpy_helper.to_array(norm).copy()
+        array[0] += 20.0
+        norm.CopyFrom(numpy_helper.from_array(array, norm.name))
+        onnx.save(model, to / graph)
+    return to
+
+
+@pytest.fixture(scope="module")
+def cases(
+    learned: Mapping[str, Known], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Known, Path, dict[str, Any]]]:
+    """Of each model: what attn knows, its folder, what ONNX Runtime answered."""
+    root = tmp_path_factory.mktemp("onnx")
+    asked: dict[str, tuple[Known, Path]] = {}
+    for block, ours in learned.items():
+        folder = root / block
+        write_folder(folder, onnx_files(ours.model), ours.model, "onnx")
+        asked[block] = ours, folder
+        asked[f"{block} corrupted"] = ours, corrupted(folder, root / f"{block}-bad")
+    answers = ask("onnx_runtime", [
+        {"folder": str(folder), "ids": ours.ids, "prompts": PROMPTS, "chars": CHARS}
+        for ours, folder in asked.values()
+    ])  # fmt: skip
+    return {name: (*asked[name], answer) for name, answer in zip(asked, answers, strict=True)}
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_whole_pass_and_the_step_at_every_split(cases: dict[str, Any], block: str) -> None:
+    ours, _, theirs = cases[block]
+    assert farthest(theirs["logits"], ours.logits) < TOLERANCE
+    assert farthest(theirs["one"], ours.logits[:1, :1]) < TOLERANCE
+    assert len(theirs["splits"]) == len(ours.ids[0]) - 1
+    for logits in theirs["splits"]:
+        assert farthest(logits, ours.logits) < TOLERANCE
+    assert theirs["texts"] == ours.texts
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block: str) -> None:
+    ours, _, theirs = cases[f"{block} corrupted"]
+    assert farthest(theirs["logits"], ours.logits) > 100 * TOLERANCE
+    assert farthest(theirs["splits"][0], ours.logits) > 100 * TOLERANCE
+    assert theirs["texts"] != ours.texts
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_readme_s_code_runs(
+    cases: dict[str, Any],
+    block: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ours, folder, _ = cases[block]
+    monkeypatch.chdir(folder)
+    readme = (folder / "README.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert code
+    exec(code[1], {})
+    assert len(capsys.readouterr().out.rstrip("\n")) >= 50
+    vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    assert vocabulary["symbols"] == list(ours.model.tokenizer.symbols)
+    assert vocabulary["start_id"] == ours.model.start_id
+
+
+def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) -> None:
+    """Rotary positions in a block of GPT-2's; and the paths of this machine stay here."""
+    from attn_cli.generation.decoder import Decoder
+
+    model = make_run("model.position=rope")
+    files = onnx_files(model)
+    assert {"model.onnx", "decode.onnx", "tokenizer.json", "README.md"} == files.keys()
+    assert not any(b"attn_cli" in data for data in files.values())
+    import onnxruntime
+
+    ids = np.array([[5, 50, 7, 99]])
+    session = onnxruntime.InferenceSession(files["model.onnx"])
+    decoder = Decoder(model.config, model.checkpoint.weights)
+    wanted = decoder.read(ids, decoder.new_cache())
+    found = session.run(None, {"ids": ids})[0][:, -1]
+    np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
+
+
+def test_a_model_of_few_characters_is_told(make_run: MakeRun) -> None:
+    with pytest.raises(InputError, match=r"model\.block_size=4 is too short"):
+        onnx_files(make_run("model.block_size=4"))
