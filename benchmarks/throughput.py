@@ -49,7 +49,7 @@ class Ours:
         self.ids = torch.randint(V, (config.train.batch_size, config.model.block_size))
         if compile:
             piece = self.ids[: self.micro_batch]
-            self.working.trained = compiled(self.working.model, piece, piece)
+            self.working.train_with(compiled(self.working.model, piece, piece))
 
     def step(self) -> None:
         train_step(

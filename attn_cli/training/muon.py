@@ -79,7 +79,7 @@ class Muon(Optimizer):
         directions = torch._foreach_lerp(gradients, memories, momentum)
         whole = map(self.processes.whole, directions, matrices)
         together = torch.stack([_lying(direction) for direction in whole])  # (N, r, c)
-        spread = self.processes.spread(orthogonalise, side=max(matrices[0].shape))
+        spread = self.processes.spread(orthogonalise, side=min(matrices[0].shape))
         updates = spread(together).unbind()
         for matrix, update in zip(matrices, updates, strict=True):
             rows, columns = matrix.shape

@@ -104,7 +104,7 @@ class Processes:
 
         Args:
             function: Of each matrix by itself.
-            side: The longer side of the matrices.
+            side: The shorter side of the matrices.
         """
         return function
 

@@ -6,6 +6,7 @@ processes find one another, numbers and tensors through gloo on a CPU and NCCL o
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import socket
@@ -36,8 +37,9 @@ PATIENCE = timedelta(minutes=30)
 SAME_FAILURE = 2.0  # seconds
 # For the launcher to end this process after another one has failed.
 ENDING = 5.0  # seconds
-# Longer side of matrices from which it is faster to share Muon's products and send their results.
-WORTH_SENDING = 512
+# Shorter side of matrices from which it is faster to share Muon's products and send what
+# comes of them; by measurement in benchmarks/LOG.md.
+WORTH_SENDING = 192
 
 
 def join(launch: Launch) -> Group:
@@ -60,6 +62,10 @@ def join(launch: Launch) -> Group:
     except RuntimeError as error:
         raise _not_met(launch, str(error).partition("\n")[0]) from None
     _set_pg_timeout(PATIENCE)
+    if backend == "gloo":
+        # Its threads have to end before the process does, however that ends. Those of NCCL
+        # might wait for the other processes, where something has failed.
+        atexit.register(_end)
     group = Group(launch, store)
     group.wait()  # Were one to leave now, another might still be looking for it.
     return group
@@ -174,9 +180,8 @@ class Group(Processes):
         return shared
 
     def leave(self) -> None:
-        """Ends what joined the processes, where all are done; one that failed just ends."""
-        gc.collect()  # What trained has cycles, and threads that have to end before the process.
-        dist.destroy_process_group()
+        """Ends what joined the processes, where all are done."""
+        _end()
 
     def speaks_first(self) -> bool:
         """Whether no other process has asked this before."""
@@ -199,6 +204,12 @@ class Group(Processes):
                 time.sleep(0.05)
         except RuntimeError:  # the store has gone with the process that held it
             return False
+
+
+def _end() -> None:
+    if dist.is_initialized():
+        gc.collect()  # What trained has cycles, and holds on to them.
+        dist.destroy_process_group()
 
 
 @contextmanager

@@ -18,8 +18,9 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.group import peers
 from attn_cli.training.precision import Precision, WorkingModel
 
-# The gradients that are sent together; by measurement in benchmarks/LOG.md.
-BUCKET_MIB = 25
+# Of gradients that are sent together. A CPU that sends does not compute meanwhile: few large
+# messages are faster there (benchmarks/LOG.md). A GPU does both: torch's own default.
+BUCKET_MIB = {"cpu": 100, "cuda": 25}
 
 
 class Replicas(WorkingModel):
@@ -45,7 +46,7 @@ class Replicas(WorkingModel):
             self._parallel = DistributedDataParallel(
                 model,
                 device_ids=[device] if device.type == "cuda" else None,
-                bucket_cap_mb=BUCKET_MIB,
+                bucket_cap_mb=BUCKET_MIB[device.type],
                 gradient_as_bucket_view=True,
             )
         if self.model is not self.master:

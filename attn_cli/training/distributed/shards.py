@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import distributed as dist
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -35,9 +37,10 @@ class Shards(WorkingModel):
         if precision == "bf16":
             policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
         with peers():
+            mesh = init_device_mesh(self._device.type, (dist.get_world_size(),))
             for block in master.blocks:
-                fully_shard(block, mp_policy=policy)
-            self._sharded: FSDPModule = fully_shard(master, mp_policy=policy)
+                fully_shard(block, mesh=mesh, mp_policy=policy)
+            self._sharded: FSDPModule = fully_shard(master, mesh=mesh, mp_policy=policy)
 
     @contextmanager
     def piece(self, *, last: bool) -> Iterator[None]:
@@ -52,7 +55,7 @@ class Shards(WorkingModel):
 
     def whole(self) -> Transformer:
         """The model with every weight, for as long as it is used; all have to ask together."""
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]):  # its first weights are not kept
             model = Transformer(self.master.config, self.master.vocab_size)
         model.to(self._device)
         weights = dict(self.master.named_parameters())

@@ -38,7 +38,7 @@ LOSSES = {
     "qwen3, adamw, untied": (
         "model.block=qwen3", "model.position=rope", "model.tie_embeddings=false",
     ),
-    "sinusoidal, small buckets": ("model.position=sinusoidal", "model.n_embd=96"),
+    "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
     "fsdp, gpt2, adamw": ("train.sharding=fsdp",),
     "fsdp, qwen3, accumulation": (
         "train.sharding=fsdp", "model.block=qwen3", "model.position=rope", "train.micro_batch=1",
