@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side, one on each core; threads of several would wait for one another.
+    # Before torch is imported, which reads it then.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import io
 import json
-import os
 import signal
 import sys
 import time
