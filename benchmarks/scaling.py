@@ -153,7 +153,9 @@ def _wire(processes: Processes, parameters: int) -> dict[str, float]:
     return result
 
 
-def project(whole: float, half: float, gradient: float, latency: float, parameters: int) -> None:
+def project(
+    whole: float, half: float, gradient: float, latency: float, parameters: int, batch: int
+) -> None:
     """Where more processes stop paying, from what was measured; arithmetic, no measurement."""
     divided = 2 * (whole - half)  # what a step takes that N processes share
     everywhere = max(whole - divided, 0.0)  # what each of them does all the same
@@ -164,7 +166,8 @@ def project(whole: float, half: float, gradient: float, latency: float, paramete
         "\n  a step by N: t(N) = c / N + o + 2 (N - 1) / N g / b + 2 (N - 1) l, where it takes\n"
         f"  c = {1000 * divided:.1f} ms that are divided, o = {1000 * everywhere:.1f} ms that each "
         f"takes, a gradient g = {sent / 1e6:.2f} MB,\n"
-        f"  b = {bandwidth / 1e9:.2f} GB/s and l = {1e6 * latency / 2:.0f} us a message, here"
+        f"  b = {bandwidth / 1e9:.2f} GB/s and l = {1e6 * latency / 2:.0f} us a message, here;\n"
+        "  one batch: t(1) / t(N); a batch for each: N (c + o) / (c + o + what is sent)"
     )
     links = {
         "here": (bandwidth, latency / 2),
@@ -173,17 +176,18 @@ def project(whole: float, half: float, gradient: float, latency: float, paramete
     }
     for link, (speed, delay) in links.items():
         for faster in (1, 100):
+            one = (divided + everywhere) / faster
 
-            def seconds(
-                n: int, faster: int = faster, speed: float = speed, delay: float = delay
-            ) -> float:
-                computed = (divided / n + everywhere) / faster
-                return computed + 2 * (n - 1) / n * sent / speed + 2 * (n - 1) * delay
+            def sending(n: int, speed: float = speed, delay: float = delay) -> float:
+                return 2 * (n - 1) / n * sent / speed + 2 * (n - 1) * delay
 
-            gains = ", ".join(f"{n}: {seconds(1) / seconds(n):.2f} x" for n in (2, 8, 64))
-            best = min(range(1, 1025), key=seconds)
+            # More processes than sequences there cannot be.
+            shares = [n for n in range(2, batch + 1) if batch % n == 0]
+            times = {n: (divided / n + everywhere) / faster + sending(n) for n in shares}
+            strong = ", ".join(f"{n}: {one / seconds:.2f} x" for n, seconds in times.items())
+            weak = ", ".join(f"{n}: {n * one / (one + sending(n)):.1f} x" for n in (2, 8, 64))
             what = "this processor" if faster == 1 else f"{faster} x its speed"
-            print(f"  {link:15} {what:15} {gains}; fastest by {best:,}")
+            print(f"  {link:15} {what:15} one batch {strong}; a batch for each {weak}")
 
 
 def main() -> None:
@@ -235,7 +239,7 @@ def main() -> None:
             f"  weak: each half of the batch, two processes have {half / two:.0%} of the speed a "
             "process that one alone has"
         )
-        project(whole, half, gradient, latency, first["parameters"])
+        project(whole, half, gradient, latency, first["parameters"], config.train.batch_size)
 
 
 if __name__ == "__main__":

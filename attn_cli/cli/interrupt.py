@@ -11,7 +11,7 @@ from attn_cli.cli.terminal import notice
 class Interrupts:
     """Within it, the first signal is noted, and the second ends the program at once.
 
-    Where several processes train together, one signal reaches all, and one of them says so.
+    Of several processes none says so: a launcher ends them by a signal, too, when one has failed.
 
     `exit_code` is 128 plus the number of the signal that came, as shells expect;
     None while none has.

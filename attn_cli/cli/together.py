@@ -40,9 +40,9 @@ def together(launch: Launch | None) -> Iterator[Processes]:
         raise
     try:
         yield group
-    except PeerLostError:
+    except PeerLostError as error:
         if group.speaks_first():
-            notice("attn: another process of this run has ended; what was saved before is whole")
+            notice(f"attn: {error.message}; what was saved before is whole")
         raise typer.Exit(1) from None
     except AttnError as error:
         if group.failed_as_well(error.message):
@@ -58,7 +58,9 @@ def together(launch: Launch | None) -> Iterator[Processes]:
     group.leave()
 
 
-def run_to_resume(launch: Launch | None, resume: str | None, out: Path | None) -> str | None:
+def run_to_resume(
+    launch: Launch | None, processes: Processes, resume: str | None, out: Path | None
+) -> str | None:
     """What `--resume` stands for, where `torchrun` starts processes again that have failed.
 
     Raises:
@@ -73,6 +75,7 @@ def run_to_resume(launch: Launch | None, resume: str | None, out: Path | None) -
         )
     from attn_cli.runs.folder import is_run
 
-    if launch.restarts and is_run(out):
+    # Not every host counts a restart that another one asked for.
+    if processes.any(launch.restarts > 0) and processes.any(is_run(out)):
         return str(out)
     return None

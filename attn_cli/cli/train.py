@@ -93,22 +93,22 @@ def train(
 
     Without arguments: on the built-in tales, in about a minute.
     """
-    for one, other, given in (
-        ("--minutes", "--steps", minutes is not None and steps is not None),
-        ("--resume", "--out", resume is not None and out is not None),
-        ("--resume", "--from", resume is not None and start_from is not None),
-    ):
-        if given:
-            raise InputError(f"{one} and {other} exclude each other", "give one of the two")
     from attn_cli.cli.together import run_to_resume, together
     from attn_cli.config.load import parse_override
     from attn_cli.training.distributed.launch import launched
 
     launch = launched()
     with together(launch) as processes:
+        for one, other, given in (
+            ("--minutes", "--steps", minutes is not None and steps is not None),
+            ("--resume", "--out", resume is not None and out is not None),
+            ("--resume", "--from", resume is not None and start_from is not None),
+        ):
+            if given:
+                raise InputError(f"{one} and {other} exclude each other", "give one of the two")
         overrides = [parse_override(setting) for setting in settings or ()]
         overrides += _flags(text, minutes, steps, device, seed, log)
-        resume = run_to_resume(launch, resume, out)
+        resume = run_to_resume(launch, processes, resume, out)
         if resume is None:
             opened = _begun(config, overrides, out, start_from, context.obj, processes)
         else:
@@ -200,7 +200,7 @@ def _train(
     from attn_cli.training.processes import PeerLostError
 
     keep_freed_memory()
-    with opened as session, Interrupts(quiet=not processes.first) as interrupts:
+    with opened as session, Interrupts(quiet=processes.count > 1) as interrupts:
         run, trainer = session.run, session.trainer
         if processes.first and not quiet:
             tell_of(session.corpus, session.notes)

@@ -46,8 +46,9 @@ MODEL = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
 RANDOM = "random"
 
-# Of a file of tensors beside its numbers: its header, and the states of random generators.
-_HEADER_BYTES = 2**20
+# Of a file of tensors beside its numbers: its header, and the states of random generators,
+# 5 kB for each of the processes that trained it.
+_HEADER_BYTES = 2**23
 
 Memory = Mapping["torch.nn.Parameter", Mapping[str, "torch.Tensor"]]
 Array = NDArray[Any]

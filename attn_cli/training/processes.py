@@ -8,16 +8,20 @@ where there is one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-
-from attn_cli.config.schema import TrainConfig
 from attn_cli.errors import AttnError
-from attn_cli.model.transformer import Transformer
-from attn_cli.training.precision import Precision, WorkingModel
+
+# A command that is refused should not have waited for torch.
+if TYPE_CHECKING:
+    import torch
+
+    from attn_cli.config.schema import TrainConfig
+    from attn_cli.model.transformer import Transformer
+    from attn_cli.training.precision import Precision, WorkingModel
 
 # Of N matrices (N, rows, columns), each by itself, the same number of the same shape.
-Batched = Callable[[torch.Tensor], torch.Tensor]
+Batched = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 class Processes:
@@ -39,6 +43,11 @@ class Processes:
     def first(self) -> bool:
         """Whether it is the one that writes, prints and draws."""
         return self.rank == 0
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether what started the processes, and would end them, is there no more."""
+        return False
 
     def any(self, wish: bool) -> bool:
         """Whether any process has the wish."""
@@ -84,6 +93,8 @@ class Processes:
         self, model: Transformer, precision: Precision, settings: TrainConfig
     ) -> WorkingModel:
         """What computes for a model that learns, alone or with its like in the others."""
+        from attn_cli.training.precision import WorkingModel
+
         return WorkingModel(model, precision)
 
     def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -6,14 +6,18 @@ import hashlib
 import json
 import time
 
+import torch
+
 from attn_cli import __version__
-from attn_cli.config.differences import differences
+from attn_cli.config.differences import Difference
 from attn_cli.config.schema import Config
-from attn_cli.errors import ConfigError, InputError, TextError
+from attn_cli.errors import ConfigError, DeviceError, InputError, TextError
 from attn_cli.runs.folder import RunFolder
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.processes import Processes
 
+# What may differ: how a text is named on its host, and where to compute, which is compared itself.
+_FREE = (("data", "text"), ("train", "device"))
 # A file that one host wrote may be seen by another a while later.
 SEEN_WITHIN = 15.0  # seconds
 
@@ -25,10 +29,11 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
         ConfigError: The configuration or the version of attn is another one.
         TextError: The text or its vocabulary is.
     """
+    dump = config.model_dump(mode="json")
     vocabulary = json.dumps(corpus.tokenizer.to_json())
     own = {
         "version": __version__,
-        "config": config.model_dump(mode="json"),
+        "config": dump,
         "text": corpus.sha256,
         "chars": corpus.chars,
         "vocabulary": hashlib.sha256(vocabulary.encode("ascii")).hexdigest(),
@@ -40,8 +45,14 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
             f"{where} runs attn {own['version']}, and process 0 {first['version']}",
             "install the same version on every host",
         )
-    others = Config.model_validate(first["config"])
-    differing = [each for each in differences(others, config) if each.key != "train.device"]
+    # Not by `differences` alone, which overlooks what `config` leaves to the machine.
+    others = first["config"]
+    differing = [
+        Difference(f"{section}.{name}", others[section][name], value)
+        for section, values in dump.items()
+        for name, value in values.items()
+        if others[section][name] != value and (section, name) not in _FREE
+    ]
     if differing:
         raise ConfigError(
             f"{where} has another configuration than process 0: {', '.join(map(str, differing))}",
@@ -52,6 +63,20 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
             f"{where} has another text than process 0: {', '.join(corpus.sources)} has "
             f"{corpus.chars:,} characters there, and {first['chars']:,}",
             "copy the same text to every host",
+        )
+
+
+def require_same_device(processes: Processes, device: torch.device) -> None:
+    """Makes sure that all compute on the same kind of device.
+
+    Raises:
+        DeviceError: This one does not.
+    """
+    first = processes.text_from_first(device.type)
+    if first != device.type:
+        raise DeviceError(
+            f"process {processes.rank} computes on {device.type}, and process 0 on {first}",
+            "name one by --device",
         )
 
 

@@ -27,7 +27,7 @@ from attn_cli.training.failures import check_memory, explained
 from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.precision import choose_precision
 from attn_cli.training.processes import ALONE, Processes
-from attn_cli.training.same import require_same, require_shared
+from attn_cli.training.same import require_same, require_same_device, require_shared
 from attn_cli.training.sizing import choose_size
 from attn_cli.training.trainer import Trainer
 
@@ -184,6 +184,7 @@ def decided(
         ConfigError: It cannot be trained by so many processes.
     """
     check_shares(config, processes)
+    require_same_device(processes, device)
     micro_batch = choose_micro_batch(config, device, processes.count)
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
     # The first process's, whatever another host is faster at.
@@ -193,7 +194,7 @@ def decided(
         if config.train.compile is True:
             raise ConfigError(
                 "train.compile true and train.sharding fsdp do not go together",
-                "leave one of them out",
+                "leave one of them out, or set train.compile=false",
             )
         settled["compile"] = False
     train = config.train.model_copy(update=settled)

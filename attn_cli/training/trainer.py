@@ -174,7 +174,7 @@ class Trainer:
             )
             self.budget.reserve(seconds / self.processes.count)
         while not self.ended:
-            if self.processes.any(stop_wanted()):
+            if self.processes.any(stop_wanted() or self.processes.abandoned):
                 self._save(run)
                 return self._result(interrupted=True)
             if not self._looked:

@@ -67,6 +67,7 @@ def processes(folder: Path, number: int, seed: int = 4) -> Iterator[tuple[str, T
         yield "one of two processes fails: told", _failing(folder, text)
         yield "Ctrl-C at torchrun: saved", _interrupted(folder, text, whole, chance)
         yield "torchrun starts them again", _restarted(folder, text, whole)
+        yield "torchrun itself killed: saved", _orphaned(folder, text, whole, chance)
     ended = wait(lonely)
     problem = ended.promised(1, "did not meet", "1/2 clients joined", "torchrun on each host")
     yield "processes that never meet: told", Trial(problem)
@@ -77,7 +78,10 @@ def _killed(folder: Path, text: Path, whole: RunFolder, rank: int, chance: rando
     saved = latest_step(run)
     begin = time.monotonic()
     os.kill(pids[rank], signal.SIGKILL)
-    problem = _told(wait(launcher), "another process of this run has ended", "Signal 9")
+    ended = wait(launcher)
+    problem = _told(ended, "another process of this run has ended", "Signal 9")
+    if "stopping" in ended.err:
+        problem = problem or "the signal of the launcher was told as one of the user's"
     return _gone_on(run, whole, problem or _ended(begin, pids), saved, folder)
 
 
@@ -106,6 +110,28 @@ def _restarted(folder: Path, text: Path, whole: RunFolder) -> Trial:
     problem = f"ended with {ended.code}: {ended.err[-300:]!r}" if ended.code else ""
     differs = problem or difference(run, whole)
     return Trial(problem or differs, lost=bool(differs))
+
+
+def _orphaned(folder: Path, text: Path, whole: RunFolder, chance: random.Random) -> Trial:
+    run, launcher, pids = _running(folder, text, chance)
+    saved = latest_step(run)
+    launcher.kill()
+    launcher.wait()
+    end = time.monotonic() + SECONDS
+    while any(_alive(pid) for pid in pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    left = [pid for pid in pids if _alive(pid)]
+    launcher.communicate()
+    problem = f"processes were left: {left}" if left else ""
+    return _gone_on(run, whole, problem, saved, folder)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; what has ended may stay listed until somebody asks for its code."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
 
 
 def _lonely(folder: Path) -> subprocess.Popen[str]:
@@ -175,7 +201,7 @@ def _told(ended: Ended, *words: str) -> str:
 def _ended(begin: float, pids: list[int]) -> str:
     """Whether all ended in time, and none was left."""
     seconds = time.monotonic() - begin
-    left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    left = [pid for pid in pids if _alive(pid)]
     if left:
         return f"processes were left: {left}"
     return f"they took {seconds:.0f} s to end" if seconds > SECONDS else ""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,8 +16,7 @@ from datetime import timedelta
 
 import torch
 from torch import distributed as dist
-from torch.distributed.distributed_c10d import PrefixStore, Store, _set_pg_timeout
-from torch.distributed.rendezvous import rendezvous
+from torch.distributed.distributed_c10d import Store, _set_pg_timeout
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from attn_cli.config.schema import TrainConfig
@@ -26,11 +24,10 @@ from attn_cli.errors import RunError
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.interface import interface_towards
 from attn_cli.training.distributed.launch import Launch
+from attn_cli.training.distributed.meeting import MEETING, meet, not_met
 from attn_cli.training.precision import Precision, WorkingModel
 from attn_cli.training.processes import Batched, PeerLostError, Processes
 
-# For all processes to be there, from when the first one is.
-MEETING = timedelta(seconds=20)
 # For all to come to the same place later: one may be encoding a text that others have in a cache.
 PATIENCE = timedelta(minutes=30)
 # For another process that fails, too, to say so first.
@@ -49,7 +46,7 @@ def join(launch: Launch) -> Group:
         RunError: The others did not come.
     """
     _use_share_of_cores(launch)
-    store = _meet(launch)
+    store = meet(launch)
     if launch.hosts > 1 and "GLOO_SOCKET_IFNAME" not in os.environ:
         interface = interface_towards(launch.address)
         if interface is not None:
@@ -60,7 +57,7 @@ def join(launch: Launch) -> Group:
             backend, store=store, rank=launch.rank, world_size=launch.count, timeout=MEETING
         )
     except RuntimeError as error:
-        raise _not_met(launch, str(error).partition("\n")[0]) from None
+        raise not_met(launch, str(error).partition("\n")[0]) from None
     _set_pg_timeout(PATIENCE)
     if backend == "gloo":
         # Its threads have to end before the process does, however that ends. Those of NCCL
@@ -86,8 +83,13 @@ class Group(Processes):
         self.rank, self.count = launch.rank, launch.count
         self.local_rank, self.local_count = launch.local_rank, launch.local_count
         self._store = store
+        self._launcher = os.getppid() if launch.by_torchrun else None
         self._exchanges = 0
         store.set_timeout(PATIENCE)
+
+    @property
+    def abandoned(self) -> bool:
+        return self._launcher is not None and os.getppid() != self._launcher
 
     def any(self, wish: bool) -> bool:
         return self.totals(float(wish))[0] > 0
@@ -119,6 +121,8 @@ class Group(Processes):
         self._exchanges += 1
         with peers():
             self._store.set(f"exchange/{self._exchanges}/{self.rank}", text)
+            # The store would wait for one that has ended, and gloo does not.
+            self.wait()
             return [
                 self._store.get(f"exchange/{self._exchanges}/{rank}").decode()
                 for rank in range(self.count)
@@ -141,6 +145,10 @@ class Group(Processes):
     def working(
         self, model: Transformer, precision: Precision, settings: TrainConfig
     ) -> WorkingModel:
+        with peers():
+            # Hosts may differ in the last digits of what they drew.
+            for parameter in model.parameters():
+                dist.broadcast(parameter.detach(), 0)
         if settings.sharding == "fsdp":
             from attn_cli.training.distributed.shards import Shards
 
@@ -218,66 +226,22 @@ def peers() -> Iterator[None]:
 
     Raises:
         PeerLostError: In place of the errors of gloo, NCCL and the store.
+        RunError: In place of their others.
     """
     try:
         yield
-    except dist.DistError as error:
-        raise PeerLostError("another process of this run has ended") from error
     except RuntimeError as error:
-        if not any(sign in str(error) for sign in _SIGNS_OF_LOSS):
+        # gloo's errors have no class of their own.
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
             raise
-        raise PeerLostError("another process of this run has ended") from error
+        if any(sign in str(error) for sign in _SIGNS_OF_LOSS):
+            raise PeerLostError("another process of this run has ended") from error
+        what = str(error).partition("\n")[0]
+        raise RunError(f"the processes do not reach one another any more: {what}") from error
 
 
-# gloo says it in RuntimeErrors of no class of their own.
-_SIGNS_OF_LOSS = ("Connection closed by peer", "Connection reset by peer", "gloo", "Broken pipe")
-
-
-def _meet(launch: Launch) -> Store:
-    """The store in which all processes have said that they are there."""
-    if launch.rank:
-        _wait_for_store(launch)
-    store: Store
-    try:
-        store, _, _ = next(rendezvous("env://", timeout=MEETING))
-    except (RuntimeError, ValueError) as error:
-        raise _not_met(launch, str(error).partition("\n")[0]) from None
-    if launch.hosts == 1:
-        # Processes started again on one host find the store of those before. (On several
-        # hosts c10d makes a new one, and each host counts its restarts by itself.)
-        store = PrefixStore(f"restart-{launch.restarts}", store)
-    store.set(f"here/{launch.rank}", socket.gethostname())
-    keys = [f"here/{rank}" for rank in range(launch.count)]
-    try:
-        store.wait(keys, MEETING)
-    except RuntimeError:
-        here = sum(store.check([key]) for key in keys)
-        raise _not_met(launch, f"{here} of {launch.count} were there") from None
-    return store
-
-
-def _wait_for_store(launch: Launch) -> None:
-    """Until something listens where all meet; torch's own client tries for twice its time."""
-    host, _, port = launch.address.rpartition(":")
-    end = time.monotonic() + MEETING.seconds
-    while True:
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-        except (OSError, ValueError) as error:
-            if time.monotonic() > end:
-                raise _not_met(launch, str(error)) from None
-            time.sleep(0.2)
-        else:
-            return
-
-
-def _not_met(launch: Launch, why: str) -> RunError:
-    return RunError(
-        f"the processes of this run did not meet at {launch.address} "
-        f"within {MEETING.seconds} s: {why}",
-        f"start all {launch.count}, by torchrun on each host with the same --rdzv-endpoint, "
-        "which every host has to reach",
-    )
+_SIGNS_OF_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "likely closed",
+                  "remote process exited", "pair closure", "failed to recv")  # fmt: skip
 
 
 def _use_share_of_cores(launch: Launch) -> None:

@@ -19,6 +19,7 @@ class Launch:
         local_rank: Its number among those of its host.
         local_count: How many its host has.
         hosts: How many hosts there are.
+        by_torchrun: Whether it was started by `torchrun`, which ends it when it should end.
         address: Where all meet, `host:port`.
         restarts: How often they were started again after one of them failed.
         most_restarts: How often they will be.
@@ -29,6 +30,7 @@ class Launch:
     local_rank: int
     local_count: int
     hosts: int
+    by_torchrun: bool
     address: str
     restarts: int
     most_restarts: int
@@ -49,6 +51,7 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
         local_rank=_number(environment, "LOCAL_RANK", 0),
         local_count=_number(environment, "LOCAL_WORLD_SIZE", 1),
         hosts=_number(environment, "GROUP_WORLD_SIZE", 1),
+        by_torchrun="TORCHELASTIC_RUN_ID" in environment,
         address=f"{environment.get('MASTER_ADDR', '?')}:{environment.get('MASTER_PORT', '?')}",
         restarts=_number(environment, "TORCHELASTIC_RESTART_COUNT", 0),
         most_restarts=_number(environment, "TORCHELASTIC_MAX_RESTARTS", 0),

@@ -6,8 +6,10 @@ of the whole batch, and every process makes the same step with it.
 
 # Annotations are not put off here: torch reads those of its hooks.
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import distributed as dist
@@ -21,6 +23,12 @@ from attn_cli.training.precision import Precision, WorkingModel
 # Of gradients that are sent together. A CPU that sends does not compute meanwhile: few large
 # messages are faster there (benchmarks/LOG.md). A GPU does both: torch's own default.
 BUCKET_MIB = {"cpu": 100, "cuda": 25}
+
+# Newer versions of torch have another name for it, and warn of the old one.
+_NAMES = inspect.signature(DistributedDataParallel).parameters
+_KEEPS_BUFFERS: dict[str, Any] = {
+    "forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers": False
+}
 
 
 class Replicas(WorkingModel):
@@ -37,22 +45,24 @@ class Replicas(WorkingModel):
 
     def __init__(self, master: Transformer, precision: Precision) -> None:
         super().__init__(master, precision)
-        self._sum = _SumInFp32(dict(zip(self._worked, self._learned, strict=True)))
-        self.train_with(self.model)
-
-    def train_with(self, model: Transformer) -> None:
-        device = next(model.parameters()).device
+        device = master.token_embedding.weight.device
         with peers():
             self._parallel = DistributedDataParallel(
-                model,
+                self.model,
                 device_ids=[device] if device.type == "cuda" else None,
                 bucket_cap_mb=BUCKET_MIB[device.type],
                 gradient_as_bucket_view=True,
+                **_KEEPS_BUFFERS,  # tables of positions, which never change
             )
+        self._sum = _SumInFp32(dict(zip(self._worked, self._learned, strict=True)))
         if self.model is not self.master:
             self._parallel.register_comm_hook(self._sum, _send_in_fp32)
         self.trained = self._parallel
         self._settle_buckets(device)
+
+    def train_with(self, model: Transformer) -> None:
+        # Its parameters are those that are listened to already.
+        self._parallel.module = model
 
     def _settle_buckets(self, device: torch.device) -> None:
         """Lets torch put its buckets into the order in which gradients come.

@@ -41,6 +41,8 @@ class Shards(WorkingModel):
             for block in master.blocks:
                 fully_shard(block, mesh=mesh, mp_policy=policy)
             self._sharded: FSDPModule = fully_shard(master, mesh=mesh, mp_policy=policy)
+        # The whole weights that these were would stay in memory for as long as they are listed.
+        self._learned = self._worked = list(master.parameters())
 
     @contextmanager
     def piece(self, *, last: bool) -> Iterator[None]:
@@ -69,11 +71,16 @@ class Shards(WorkingModel):
         return model.bfloat16() if self._precision == "bf16" else model
 
     def gathered(self, memories: Memories) -> Memories:
+        """In the first process alone: it writes them, and the others have no use for them."""
+        first = dist.get_rank() == 0
+        gathered: dict[torch.nn.Parameter, dict[str, torch.Tensor]] = {}
         with peers():
-            return {
-                parameter: {what: whole_tensor(tensor) for what, tensor in memory.items()}
-                for parameter, memory in memories.items()
-            }
+            for parameter, memory in memories.items():
+                for what, tensor in memory.items():
+                    whole = whole_tensor(tensor)
+                    if first:
+                        gathered.setdefault(parameter, {})[what] = whole.cpu()
+        return gathered
 
     def spread(self, memories: Memories) -> Memories:
         return {
