@@ -57,13 +57,12 @@ class MissingExtraError(InputError):
     Args:
         what: What needs it.
         package: The package.
-        extra: The extra of attn that brings it.
     """
 
-    def __init__(self, what: str, package: str, extra: str) -> None:
+    def __init__(self, what: str, package: str) -> None:
         super().__init__(
             f"{what} needs the package {package}, which is not installed",
-            f"pip install 'attn[{extra}]'",
+            f"python -m pip install {package}",
         )
 
 

@@ -120,4 +120,4 @@ def _zstd(name: str) -> Any:
     try:
         return importlib.import_module(_ZSTD)
     except ImportError:
-        raise MissingExtraError(f"{name}, packed with zstd,", _ZSTD, "zstd") from None
+        raise MissingExtraError(f"{name}, packed with zstd,", _ZSTD) from None

@@ -61,7 +61,7 @@ class HfText:
         self._separator = separator
         self._missing = 0
         if importlib.util.find_spec("datasets") is None:
-            raise MissingExtraError("hf:PATH:COLUMN", "datasets", "datasets")
+            raise MissingExtraError("hf:PATH:COLUMN", "datasets")
         self._parts, self._others = _parts(self.path)
         self._check(self._parts[0])  # what is wrong is said before anything is begun
 

@@ -140,7 +140,7 @@ class TestWhatFails:
         assert outcome.code == 2
         assert outcome.err.splitlines() == [
             f"attn: --log {name} needs the package {name}, which is not installed",
-            f"  pip install 'attn[{name}]'",
+            f"  python -m pip install {name}",
         ]
         assert not (tmp_path / "runs").exists()
 

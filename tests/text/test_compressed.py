@@ -137,4 +137,4 @@ def test_zstd_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(MissingExtraError) as caught:
         text_of(path)
     assert str(path) in caught.value.message
-    assert caught.value.hint == "pip install 'attn[zstd]'"
+    assert caught.value.hint == "python -m pip install backports.zstd"

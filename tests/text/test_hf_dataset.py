@@ -233,4 +233,4 @@ def test_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(MissingExtraError) as caught:
         open_source(["hf:books.parquet:text"])
-    assert caught.value.hint == "pip install 'attn[datasets]'"
+    assert caught.value.hint == "python -m pip install datasets"
