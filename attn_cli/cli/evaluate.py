@@ -12,8 +12,7 @@ from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.runs.checkpoint import Checkpoint
-    from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.tokenizer import Ids, Tokenizer, UnknownPolicy
 
 
@@ -40,16 +39,14 @@ def evaluate(
     The text is the run's own validation split, unless a file is named. It is cut into windows
     of block_size characters: the first of a window are predicted with little before them.
     """
-    from attn_cli.runs.checkpoint import read_checkpoint
-    from attn_cli.runs.finding import find_run
+    from attn_cli.runs.loaded_model import load_model
 
-    folder = find_run(run)
-    checkpoint = read_checkpoint(folder.to_use())
+    loaded = load_model(run)
     what = file or "validation split"
     if file is None:
-        ids, floor = _validation(folder, checkpoint)
+        ids, floor = _validation(loaded)
     else:
-        ids = text_of_file(file, checkpoint.tokenizer, checkpoint.config.data.unknown)
+        ids = text_of_file(file, loaded.tokenizer, loaded.config.data.unknown)
         floor = _floor(file)
 
     from attn_cli.training.device import choose_device
@@ -59,9 +56,9 @@ def evaluate(
 
     device = choose_device("auto")
     # In the format it was trained in, so that the figure is the one that training reported.
-    precision = choose_precision(checkpoint.config.train.precision, device)
-    model = WorkingModel(checkpoint.load_model(device), precision).model
-    step, tokenizer = checkpoint.state.step, checkpoint.tokenizer
+    precision = choose_precision(loaded.config.train.precision, device)
+    model = WorkingModel(loaded.checkpoint.load_model(device), precision).model
+    step, tokenizer = loaded.step, loaded.tokenizer
     unit, lists = tokenizer.unit, None
     summary: Callable[[str], None] = result
     if per_char:
@@ -82,7 +79,7 @@ def evaluate(
         finite = math.isfinite(evaluation.perplexity)
         result_json(
             {
-                "run": str(folder.path),
+                "run": str(loaded.folder.path),
                 "step": step,
                 "text": what,
                 "unit": unit,
@@ -95,7 +92,7 @@ def evaluate(
             }
         )
         return
-    summary(f"{folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
+    summary(f"{loaded.folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
     summary(f"loss        {evaluation.loss:.4f} nats per {unit}")
     summary(f"            {evaluation.bits_per_char:.4f} bits per {unit}")
     if floor is not None:
@@ -103,14 +100,13 @@ def evaluate(
     summary(f"perplexity  {evaluation.perplexity:.3f}")
 
 
-def _validation(folder: RunFolder, checkpoint: Checkpoint) -> tuple[Ids, float | None]:
+def _validation(loaded: TrainedModel) -> tuple[Ids, float | None]:
     """The run's validation split, and the floor under its loss where that is known."""
     from attn_cli.errors import TextError
-    from attn_cli.runs.training_text import load_training_text
     from attn_cli.text.builtin import validation_floor
 
     try:
-        corpus = load_training_text(folder, checkpoint)
+        corpus = loaded.corpus()
     except TextError as error:
         raise TextError(error.message, "name a text to measure on: attn evaluate FILE") from None
     return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)

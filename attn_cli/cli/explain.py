@@ -14,7 +14,7 @@ from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.inspection.steps import Step
-    from attn_cli.inspection.subject import Subject
+    from attn_cli.runs.loaded_model import LoadedModel
 
 FRESH = (
     "This model has not been trained: its weights are small random numbers, and what its heads "
@@ -50,28 +50,28 @@ def explain(
     """
     from attn_cli.errors import InputError
     from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.handmade_model import STORY, handmade_model
     from attn_cli.inspection.lesson.build import lesson
-    from attn_cli.inspection.subject import TrainedSubject, find_subject
-    from attn_cli.inspection.tiny import STORY, tiny_subject
+    from attn_cli.runs.loaded_model import TrainedModel, find_model
 
     if tiny and (run is not None or config is not None):
         raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
-    subject = tiny_subject() if tiny else find_subject(run, config)
-    layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
-    ids = _tiny_ids(subject, text) if tiny else subject.ids(text)
+    loaded = handmade_model() if tiny else find_model(run, config)
+    layers, heads = loaded.select("layer", layer), loaded.select("head", head)
+    ids = _tiny_ids(loaded, text) if tiny else loaded.encode_prompt(text)
     steps = lesson(
-        forward_pass(subject.model, ids),
-        subject.tokenizer,
+        forward_pass(loaded.model, ids),
+        loaded.tokenizer,
         layer=layers.start - 1,
         head=heads.start - 1,
-        foreword=STORY if tiny else "" if isinstance(subject, TrainedSubject) else FRESH,
+        foreword=STORY if tiny else "" if isinstance(loaded, TrainedModel) else FRESH,
     )
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
         write_page(
             html,
-            subject,
+            loaded,
             ids,
             layer=layers[0],
             head=heads[0],
@@ -85,20 +85,20 @@ def explain(
 
         records = [step_record(step) for step in steps]
         result_json(
-            {"origin": subject.origin, "text": "".join(subject.characters(ids)), "steps": records}
+            {"model": loaded.description, "text": "".join(loaded.symbols(ids)), "steps": records}
         )
         return
-    notice(subject.on(ids))
+    notice(loaded.describe(ids))
     _show(steps, at_once=show_all)
 
 
-def _tiny_ids(subject: Subject, text: str | None) -> tuple[int, ...]:
+def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
     """The tiny model's text, its own when None; an error says what it knows."""
     from attn_cli.errors import PromptError
-    from attn_cli.inspection.tiny import LETTERS, TEXT
+    from attn_cli.inspection.handmade_model import LETTERS, TEXT
 
     try:
-        return subject.ids(TEXT if text is None else text)
+        return loaded.encode_prompt(TEXT if text is None else text)
     except PromptError as error:
         raise PromptError(
             error.message, f"the tiny model knows only {', '.join(LETTERS)}"

@@ -13,7 +13,7 @@ from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
-    from attn_cli.export.leaving import Leaving
+    from attn_cli.runs.loaded_model import TrainedModel
 
 
 class Format(StrEnum):
@@ -62,9 +62,9 @@ def export(
     if format is Format.page:
         _page(out, run, text, as_json)
         return
-    from attn_cli.export.leaving import leaving
+    from attn_cli.runs.loaded_model import load_model
 
-    model = leaving(run)
+    model = load_model(run)
     write = {Format.hf: _huggingface, Format.gguf: _gguf, Format.onnx: _onnx}[format]
     size, more = write(out, model, number_type)
     if as_json:
@@ -74,26 +74,26 @@ def export(
                 "format": str(format),
                 "bytes": size,
                 "run": str(model.folder.path),
-                "step": model.checkpoint.state.step,
+                "step": model.step,
                 **more,
             }
         )
         return
-    notice(f"{model.origin}, {size:,} bytes")
+    notice(f"{model.description}, {size:,} bytes")
     result(str(out))
 
 
 def _page(out: Path, run: Path | None, text: str | None, as_json: bool) -> None:
     from attn_cli.cli.page_file import write_page
-    from attn_cli.inspection.subject import trained_subject
+    from attn_cli.runs.loaded_model import load_model
 
-    subject = trained_subject(run)
-    title = f"A model of {subject.folder.path.resolve().name}"
-    write_page(out, subject, subject.ids(text), title=title, play=True, as_json=as_json)
+    loaded = load_model(run)
+    title = f"A model of {loaded.name}"
+    write_page(out, loaded, loaded.encode_prompt(text), title=title, play=True, as_json=as_json)
 
 
 def _huggingface(
-    out: Path, model: Leaving, number_type: NumberTypeName | None
+    out: Path, model: TrainedModel, number_type: NumberTypeName | None
 ) -> tuple[int, dict[str, Any]]:
     from attn_cli.export.destination import require_free_folder, write_folder
     from attn_cli.export.huggingface import huggingface_files
@@ -103,7 +103,7 @@ def _huggingface(
 
 
 def _gguf(
-    out: Path, model: Leaving, number_type: NumberTypeName | None
+    out: Path, model: TrainedModel, number_type: NumberTypeName | None
 ) -> tuple[int, dict[str, Any]]:
     from attn_cli.export.gguf_file import NumberType, write_gguf
 
@@ -112,7 +112,7 @@ def _gguf(
 
 
 def _onnx(
-    out: Path, model: Leaving, number_type: NumberTypeName | None
+    out: Path, model: TrainedModel, number_type: NumberTypeName | None
 ) -> tuple[int, dict[str, Any]]:
     from attn_cli.export.destination import require_free_folder, write_folder
     from attn_cli.export.onnx_graphs import onnx_files

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy
     from attn_cli.generation.wishes import Wishes
     from attn_cli.generation.writer import Sample, Writer
-    from attn_cli.runs.checkpoint import Checkpoint
-    from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.loaded_model import TrainedModel
 
 MOST_PROMPT = 10_000_000  # characters; what a pipe sends may have no end
 
@@ -114,11 +113,9 @@ def generate(
 ) -> None:
     """Write text, with the newest run's best checkpoint."""
     from attn_cli.errors import InputError
-    from attn_cli.runs.checkpoint import read_checkpoint
-    from attn_cli.runs.finding import find_run
+    from attn_cli.runs.loaded_model import load_model
 
-    folder = find_run(run)
-    checkpoint = read_checkpoint(folder.to_use())
+    loaded = load_model(run)
     if num_samples < 1:
         raise InputError(f"--num-samples {num_samples} is below 1")
 
@@ -150,7 +147,7 @@ def generate(
             "leave out --temperature, --top-k, --top-p, --min-p, --typical-p and --seed",
         )
     # The run's own taste, where the command line does not say.
-    taste = checkpoint.config.sample
+    taste = loaded.config.sample
     controls = Controls(
         taste.temperature if temperature is None else temperature,
         taste.top_k if top_k is None else top_k,
@@ -171,22 +168,17 @@ def generate(
         beams,
         explain,
     )
-    writer = Writer(
-        checkpoint.config.model,
-        checkpoint.weights,
-        checkpoint.tokenizer,
-        checkpoint.state.data.start_id,
-    )
+    writer = Writer(loaded.config.model, loaded.weights, loaded.tokenizer, loaded.start_id)
     if interactive:
         from attn_cli.cli.play import Play
 
-        Play(writer, wishes, seed, folder.path).run(*prompt or ("",))
+        Play(writer, wishes, seed, loaded.folder.path).run(*prompt or ("",))
         return
     prompts = [_read_prompt() if each == "-" else each for each in prompt or [""]]
     for each in prompts:
         _tell_of_long_prompt(each, writer)
     # First, so that a text that is gone is told before anything is written.
-    training = _training_text(folder, checkpoint) if check_copy else None
+    training = _training_text(loaded) if check_copy else None
     first_seed = secrets.randbelow(2**31) if seed is None else seed
     begin = time.perf_counter()
     if beams > 1:
@@ -205,9 +197,9 @@ def generate(
         records = itertools.starmap(sample_record, itertools.zip_longest(samples, copies))
         result_json(
             {
-                "run": str(folder.path),
-                "step": checkpoint.state.step,
-                "unit": checkpoint.tokenizer.unit,
+                "run": str(loaded.folder.path),
+                "step": loaded.step,
+                "unit": loaded.tokenizer.unit,
                 "samples": list(records),
                 "chars_per_second": round(speed, 1),
             }
@@ -217,7 +209,7 @@ def generate(
     tell_of_copies(copies)
     if sys.stderr.isatty():
         drawn = "" if beams > 1 else f", seed {first_seed}"
-        notice(f"({folder.path}{drawn}, {speed:,.0f} characters a second)")
+        notice(f"({loaded.folder.path}{drawn}, {speed:,.0f} characters a second)")
 
 
 def _drawn(
@@ -235,21 +227,20 @@ def _drawn(
         yield from (writing.sample() for writing in writings)
 
 
-def _training_text(folder: RunFolder, checkpoint: Checkpoint) -> str:
+def _training_text(loaded: TrainedModel) -> str:
     """What the model learned from.
 
     Raises:
         TextError: It is not there, or it is not the same any more.
     """
     from attn_cli.errors import TextError
-    from attn_cli.runs.training_text import load_training_text
 
     try:
-        corpus = load_training_text(folder, checkpoint)
+        corpus = loaded.corpus()
     except TextError as error:
         hint = "--check-copy needs it where it was and as it was"
         raise TextError(error.message, hint) from None
-    return checkpoint.tokenizer.decode(corpus.train)
+    return loaded.tokenizer.decode(corpus.train)
 
 
 def _copies(samples: Sequence[Sample], training: str) -> list[Copy]:

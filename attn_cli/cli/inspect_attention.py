@@ -34,24 +34,24 @@ def inspect_attention(
     from attn_cli.errors import InputError
     from attn_cli.inspection.attention_map import LargeMap, SmallMaps
     from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
-    from attn_cli.inspection.subject import find_subject
+    from attn_cli.runs.loaded_model import find_model
 
     if html is not None and values:
         raise InputError("--values is for the terminal", "leave it out: a page has every number")
-    subject = find_subject(run, config)
-    layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
-    ids = subject.ids(text)
-    characters = subject.characters(ids)
+    loaded = find_model(run, config)
+    layers, heads = loaded.select("layer", layer), loaded.select("head", head)
+    ids = loaded.encode_prompt(text)
+    characters = loaded.symbols(ids)
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
-        write_page(html, subject, ids, layer=layers[0], head=heads[0], as_json=as_json)
+        write_page(html, loaded, ids, layer=layers[0], head=heads[0], as_json=as_json)
         return
-    chosen = chosen_heads(forward_pass(subject.model, ids).weights, layers, heads)
+    chosen = chosen_heads(forward_pass(loaded.model, ids).weights, layers, heads)
     if as_json:
         result_json(
             {
-                "origin": subject.origin,
+                "model": loaded.description,
                 "characters": characters,
                 "layers": list(layers),
                 "heads": list(heads),
@@ -59,7 +59,7 @@ def inspect_attention(
             }
         )
         return
-    notice(subject.on(ids))
+    notice(loaded.describe(ids))
     if not values and chosen.shape[:2] != (1, 1):
         console().print(SmallMaps(chosen, layers, heads))
         return

@@ -12,7 +12,7 @@ from attn_cli.cli.options import ConfigOption, JsonOption, RunOption
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.inspection.subject import Subject
+    from attn_cli.runs.loaded_model import LoadedModel
     from attn_cli.text.tokenizer import Ids
 
 ENOUGH = 16_384  # characters, by default: seconds, not minutes
@@ -40,19 +40,19 @@ def inspect_heads(
     from tqdm import tqdm
 
     from attn_cli.inspection.heads import head_scores, loss_rises
-    from attn_cli.inspection.subject import find_subject
+    from attn_cli.runs.loaded_model import find_model
 
-    subject = find_subject(run, config)
-    whole = _text(file, subject)
+    loaded = find_model(run, config)
+    whole = _text(file, loaded)
     ids: Ids = whole[:chars]
-    scores, evenly = head_scores(subject.model, ids, subject.tokenizer.symbols)
+    scores, evenly = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
     numbered = [
         (layer, head, score)
         for layer, of_layer in enumerate(scores, 1)
         for head, score in enumerate(of_layer, 1)
     ]
     rises = tqdm(
-        loss_rises(subject.model, ids),
+        loss_rises(loaded.model, ids),
         "without each head",
         len(numbered),
         leave=False,
@@ -72,7 +72,7 @@ def inspect_heads(
     if as_json:
         result_json(
             {
-                "origin": subject.origin,
+                "model": loaded.description,
                 "text": file or "validation split",
                 "chars": len(ids),
                 "heads": heads,
@@ -84,18 +84,18 @@ def inspect_heads(
     from attn_cli.inspection.heads_table import heads_table
 
     of = f"the first {len(ids):,} of {len(whole):,}" if len(ids) < len(whole) else f"{len(ids):,}"
-    notice(f"{subject.origin}, {file or 'validation split'}: {of} {subject.tokenizer.unit}s")
-    console().print(heads_table(heads, asdict(evenly), subject.tokenizer.unit))
+    notice(f"{loaded.description}, {file or 'validation split'}: {of} {loaded.tokenizer.unit}s")
+    console().print(heads_table(heads, asdict(evenly), loaded.tokenizer.unit))
 
 
-def _text(file: str | None, subject: Subject) -> Ids:
+def _text(file: str | None, loaded: LoadedModel) -> Ids:
     """The text that was named, or the validation split."""
     from attn_cli.errors import TextError
 
     if file is not None:
-        return text_of_file(file, subject.tokenizer, subject.config.data.unknown)
+        return text_of_file(file, loaded.tokenizer, loaded.config.data.unknown)
     try:
-        return subject.validation()
+        return loaded.validation()
     except TextError as error:
         hint = "name a text to measure on: attn inspect-heads FILE"
         raise TextError(error.message, hint) from None

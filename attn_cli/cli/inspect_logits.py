@@ -22,19 +22,19 @@ def inspect_logits(
     """
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.lens import logit_lens, surprises
-    from attn_cli.inspection.subject import find_subject
+    from attn_cli.runs.loaded_model import find_model
 
-    subject = find_subject(run, config)
-    ids = subject.ids(text)
-    lens = logit_lens(forward_pass(subject.model, ids))
+    loaded = find_model(run, config)
+    ids = loaded.encode_prompt(text)
+    lens = logit_lens(forward_pass(loaded.model, ids))
     odds, likeliest = (each.T.tolist() for each in lens.exp().max(dim=-1))  # (T, L + 1)
     bits = surprises(lens, ids).T.tolist()  # (T - 1, L + 1)
-    characters = subject.characters(ids)
-    guesses = [subject.characters(row) for row in likeliest]
+    characters = loaded.symbols(ids)
+    guesses = [loaded.symbols(row) for row in likeliest]
     if as_json:
         result_json(
             {
-                "origin": subject.origin,
+                "model": loaded.description,
                 "characters": characters,
                 "stages": _stages(len(lens)),
                 "likeliest": guesses,
@@ -46,7 +46,7 @@ def inspect_logits(
 
     from attn_cli.inspection.lens_table import LensTable
 
-    notice(subject.on(ids))
+    notice(loaded.describe(ids))
     console().print(LensTable(characters, _stages(len(lens)), guesses, odds, bits))
 
 

@@ -47,18 +47,18 @@ def inspect_shapes(
     from attn_cli.inspection.meanings import meaning
     from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as inspect
-    from attn_cli.inspection.subject import find_subject
+    from attn_cli.runs.loaded_model import find_model
     from attn_cli.training.device import choose_device
     from attn_cli.training.precision import choose_precision
 
-    subject = find_subject(run, config)
-    ids = subject.ids(text)
-    characters = subject.characters(ids)
-    shapes = inspect(subject.model, ids, batch=batch, precision=dtype or "fp32")
+    loaded = find_model(run, config)
+    ids = loaded.encode_prompt(text)
+    characters = loaded.symbols(ids)
+    shapes = inspect(loaded.model, ids, batch=batch, precision=dtype or "fp32")
     if depth is not None:
         shapes = replace(shapes, rows=folded(shapes.rows, depth))
-    trained_in = dtype or choose_precision(subject.config.train.precision, choose_device("cpu"))
-    spent = costs(subject.model, subject.config, trained_in)
+    trained_in = dtype or choose_precision(loaded.config.train.precision, choose_device("cpu"))
+    spent = costs(loaded.model, loaded.config, trained_in)
     if as_json:
         rows = [asdict(row) | {"operation": row.full_name} for row in shapes.rows]
         if explain:
@@ -68,7 +68,7 @@ def inspect_shapes(
             ]
         result_json(
             {
-                "origin": subject.origin,
+                "model": loaded.description,
                 "characters": characters,
                 "dims": dict(shapes.dims),
                 "rows": rows,
@@ -88,5 +88,5 @@ def inspect_shapes(
 
     from attn_cli.inspection.shapes_table import shapes_view
 
-    notice(subject.on(ids))
+    notice(loaded.describe(ids))
     console().print(shapes_view(shapes, spent, explain=explain))

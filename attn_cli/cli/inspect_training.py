@@ -14,7 +14,7 @@ from attn_cli.text.visible import visible
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
-    from attn_cli.inspection.subject import Subject
+    from attn_cli.runs.loaded_model import LoadedModel
 
 SAMPLE_LINES = 3  # of what it wrote that are shown
 
@@ -38,19 +38,19 @@ def inspect_training(
     from attn_cli.inspection.attention_map import LargeMap, SmallMaps
     from attn_cli.inspection.forward_pass import chosen_heads
     from attn_cli.inspection.history import snapshots, text_to_follow
-    from attn_cli.inspection.subject import trained_subject
+    from attn_cli.runs.loaded_model import load_model
 
-    subject = trained_subject(run)
-    layers, heads = subject.numbers("layer", layer), subject.numbers("head", head)
-    ids = text_to_follow(subject) if text is None else subject.ids(text)
-    characters = subject.characters(ids)
-    kept = list(snapshots(subject.folder, ids, notice))
-    records = _records(subject, kept, layers, heads)
+    loaded = load_model(run)
+    layers, heads = loaded.select("layer", layer), loaded.select("head", head)
+    ids = text_to_follow(loaded) if text is None else loaded.encode_prompt(text)
+    characters = loaded.symbols(ids)
+    kept = list(snapshots(loaded.folder, ids, notice))
+    records = _records(loaded, kept, layers, heads)
     maps = [chosen_heads(snapshot.weights, layers, heads) for snapshot in kept]
     if as_json:
         result_json(
             {
-                "run": str(subject.folder.path),
+                "run": str(loaded.folder.path),
                 "characters": characters,
                 "layers": list(layers),
                 "heads": list(heads),
@@ -62,7 +62,7 @@ def inspect_training(
         )
         return
 
-    notice(subject.on(ids))
+    notice(loaded.describe(ids))
     out = console()
     for record, weights in zip(records, maps, strict=True):
         out.print(_heading(record), style="bold")
@@ -81,7 +81,7 @@ def inspect_training(
 
 
 def _records(
-    subject: Subject, kept: Sequence[Snapshot], layers: range, heads: range
+    loaded: LoadedModel, kept: Sequence[Snapshot], layers: range, heads: range
 ) -> list[dict[str, Any]]:
     """What is told of each checkpoint, the oldest first; of its attention, by the chosen heads."""
     from attn_cli.inspection.forward_pass import chosen_heads
@@ -96,7 +96,7 @@ def _records(
                 "step": snapshot.step,
                 "val_loss": snapshot.val_loss,
                 "bits": bits(float(snapshot.losses.mean())) if len(snapshot.losses) else None,
-                "next": subject.tokenizer.symbols[likeliest],
+                "next": loaded.tokenizer.symbols[likeliest],
                 "next_odds": float(snapshot.next_odds[likeliest]),
                 "moved": None
                 if before is None

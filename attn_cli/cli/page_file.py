@@ -13,7 +13,7 @@ from attn_cli.errors import InputError, RunError
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
     from attn_cli.inspection.steps import Step
-    from attn_cli.inspection.subject import Subject
+    from attn_cli.runs.loaded_model import LoadedModel
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes of a page in which that stands
@@ -21,7 +21,7 @@ HEAD = 4096  # bytes of a page in which that stands
 
 def write_page(
     path: Path,
-    subject: Subject,
+    loaded: LoadedModel,
     ids: tuple[int, ...],
     *,
     layer: int = 1,
@@ -35,7 +35,7 @@ def write_page(
 
     Args:
         path: The file; a page of attn that is there is replaced, nothing else is.
-        subject: The model that runs in the page.
+        loaded: The model that runs in the page.
         ids: The text that it opens with.
         layer: Which layer it shows first, from 1.
         head: Which of its heads.
@@ -51,18 +51,17 @@ def write_page(
     from attn_cli.inspection.ablation import ablate_heads
     from attn_cli.inspection.history import snapshots
     from attn_cli.inspection.page.build import PageContents, page
-    from attn_cli.inspection.subject import TrainedSubject
     from attn_cli.runs.durable import write_whole
+    from attn_cli.runs.loaded_model import TrainedModel
 
     _require_own(path)
     past: tuple[Snapshot, ...] = ()
-    shown = subject
-    if isinstance(subject, TrainedSubject):
-        past = tuple(snapshots(subject.folder, ids, notice))
+    shown = loaded
+    if isinstance(loaded, TrainedModel):
+        past = tuple(snapshots(loaded.folder, ids, notice))
         # A page is for sharing, and the folders around a run are nobody's business.
-        name = subject.folder.path.resolve().name
-        shown = replace(subject, origin=f"{name}, step {subject.checkpoint.state.step:,}")
-    ablations = ablate_heads(subject.model, ids)
+        shown = replace(loaded, description=f"{loaded.name}, step {loaded.step:,}")
+    ablations = ablate_heads(loaded.model, ids)
     contents = PageContents(
         shown, ids, ablations, past, title, lesson, play, layer=layer - 1, head=head - 1
     )
@@ -73,9 +72,9 @@ def write_page(
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}", "name another file") from None
     if as_json:
-        result_json({"page": str(path), "bytes": len(html), "origin": subject.origin})
+        result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
         return
-    notice(f"{subject.origin}, {len(html):,} bytes; it opens in a browser, without a network")
+    notice(f"{loaded.description}, {len(html):,} bytes; it opens in a browser, without a network")
     result(str(path))
 
 

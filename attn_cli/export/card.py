@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterator
 
 from attn_cli import __version__
-from attn_cli.export.leaving import Leaving
-from attn_cli.runs.metrics import bits
+from attn_cli.export.vocabulary import replacement_symbol
+from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.runs.metrics import StepMetrics, bits, read_metrics
 
 _LONGEST_SAMPLE = 2_000  # characters
 
 
-def model_card(model: Leaving) -> str:
+def model_card(model: TrainedModel) -> str:
     """The README, in Markdown with the header that Hugging Face's site reads."""
     return "\n".join(_lines(model)) + "\n"
 
 
-def _lines(model: Leaving) -> Iterator[str]:
-    state, config, tokenizer = model.checkpoint.state, model.checkpoint.config, model.tokenizer
+def _lines(model: TrainedModel) -> Iterator[str]:
+    state, config, tokenizer = model.checkpoint.state, model.config, model.tokenizer
     unit, shape = tokenizer.unit, config.model
     class_name = "Qwen3ForCausalLM" if shape.block == "qwen3" else "GPT2LMHeadModel"
     yield "---"
@@ -54,7 +55,7 @@ def _lines(model: Leaving) -> Iterator[str]:
     if tokenizer.kind != "bytes":
         yield (
             f"Its vocabulary is {tokenizer.vocab_size:,} characters; for any other it reads "
-            f"{model.replacement!r}."
+            f"{replacement_symbol(tokenizer)!r}."
         )
     yield ""
     yield "## Data"
@@ -78,14 +79,14 @@ def _lines(model: Leaving) -> Iterator[str]:
         yield from _fenced(sample)
 
 
-def _example(model: Leaving) -> str:
+def _example(model: TrainedModel) -> str:
     """A letter that the model knows, to begin with."""
     letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
     return "T" if "T" in letters or not letters else letters[0]
 
 
-def _data(model: Leaving) -> Iterator[str]:
-    data, config = model.checkpoint.state.data, model.checkpoint.config.data
+def _data(model: TrainedModel) -> Iterator[str]:
+    data, config = model.checkpoint.state.data, model.config.data
     if not data.chars:
         yield "Not known: the model was imported."
         return
@@ -95,9 +96,15 @@ def _data(model: Leaving) -> Iterator[str]:
     )
 
 
-def _losses(model: Leaving) -> Iterator[str]:
+def _metrics(model: TrainedModel) -> StepMetrics | None:
+    """What was measured at the checkpoint's step; None where the run kept nothing of it."""
+    lines = [line for line in read_metrics(model.folder.metrics) if line.step == model.step]
+    return lines[-1] if lines else None
+
+
+def _losses(model: TrainedModel) -> Iterator[str]:
     state, unit = model.checkpoint.state, model.tokenizer.unit
-    measured = model.measured()
+    measured = _metrics(model)
     val_loss = measured.val_loss if measured else None
     if val_loss is None and state.best_step == state.step:
         val_loss = state.best_val_loss
@@ -112,8 +119,8 @@ def _losses(model: Leaving) -> Iterator[str]:
         yield f"| training, of the last steps | {loss:.4f} | {bits(loss):.4f} |"
 
 
-def _recipe(model: Leaving) -> Iterator[str]:
-    state, config = model.checkpoint.state, model.checkpoint.config
+def _recipe(model: TrainedModel) -> Iterator[str]:
+    state, config = model.checkpoint.state, model.config
     if not state.step:
         yield "Not known: the model was imported."
         return

@@ -17,8 +17,8 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.errors import InputError, RunError
-from attn_cli.export.leaving import Leaving
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.reading import read_bounded
 
 MANIFEST = "attn.json"
@@ -46,7 +46,7 @@ def require_free_folder(out: Path) -> None:
         )
 
 
-def write_folder(out: Path, files: Mapping[str, bytes], model: Leaving, form: str) -> int:
+def write_folder(out: Path, files: Mapping[str, bytes], model: TrainedModel, form: str) -> int:
     """Writes a folder, in the place of an earlier export if there is one.
 
     Args:
@@ -67,7 +67,7 @@ def write_folder(out: Path, files: Mapping[str, bytes], model: Leaving, form: st
         "format": form,
         "attn": __version__,
         "run": model.name,
-        "step": model.checkpoint.state.step,
+        "step": model.step,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
     whole = {**files, MANIFEST: (json.dumps(facts, indent=2) + "\n").encode()}

@@ -28,9 +28,10 @@ from attn_cli.errors import InputError
 from attn_cli.export.counterpart import STANDSTILL, Floats, completed, require_counterpart
 from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.extras import require_extra
-from attn_cli.export.leaving import Leaving
 from attn_cli.export.names import gguf as gguf_slots
+from attn_cli.export.vocabulary import replacement_symbol
 from attn_cli.runs.durable import UNFINISHED, sync_file, sync_folder
+from attn_cli.runs.loaded_model import TrainedModel
 
 if TYPE_CHECKING:
     import gguf
@@ -51,7 +52,7 @@ class NumberType(StrEnum):
     q8_0 = "q8_0"
 
 
-def write_gguf(out: Path, model: Leaving, number_type: NumberType) -> int:
+def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
     """Writes the file, in the place of an earlier export if there is one.
 
     Returns:
@@ -65,20 +66,20 @@ def write_gguf(out: Path, model: Leaving, number_type: NumberType) -> int:
     """
     require_free_file(out)
     require_extra("gguf", "gguf")
-    require_counterpart(model.config)
+    require_counterpart(model.config.model)
     _require_widths(model, number_type)
     pieces, types = _pieces(model)
-    weights = completed(model.config, model.checkpoint.weights)
+    weights = completed(model.config.model, model.weights)
 
     import gguf
 
     with telling_what_failed(out):
         home = out.resolve()
         beside = home.with_name(f".{home.name}.{os.getpid()}{UNFINISHED}")
-        writer = gguf.GGUFWriter(beside, model.config.block)
+        writer = gguf.GGUFWriter(beside, model.config.model.block)
         _add_settings(writer, model, number_type)
         _add_vocabulary(writer, model, pieces, types)
-        for slot in gguf_slots(model.config):
+        for slot in gguf_slots(model.config.model):
             array = slot.filled(weights)
             if slot.theirs in _BY_ID and len(pieces) > len(array):
                 array = np.vstack((array, array.mean(axis=0, keepdims=True)))  # (V + 1, C)
@@ -118,7 +119,7 @@ def require_free_file(out: Path) -> None:
         raise InputError(f"{out} is there and is no export of attn", "name another file")
 
 
-def _require_widths(model: Leaving, number_type: NumberType) -> None:
+def _require_widths(model: TrainedModel, number_type: NumberType) -> None:
     """Q8_0 packs the rows of a matrix in blocks of 32.
 
     Raises:
@@ -126,7 +127,7 @@ def _require_widths(model: Leaving, number_type: NumberType) -> None:
     """
     if number_type is not NumberType.q8_0:
         return
-    config = model.config
+    config = model.config.model
     for option, width in (("n_embd", config.n_embd), ("n_inner", config.inner_width)):
         if width % _BLOCK:
             raise InputError(
@@ -135,7 +136,7 @@ def _require_widths(model: Leaving, number_type: NumberType) -> None:
             )
 
 
-def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
+def _pieces(model: TrainedModel) -> tuple[list[str], list[gguf.TokenType]]:
     """Each id as llama.cpp has it, and of which kind it is; one more where no end is among them.
 
     Raises:
@@ -163,10 +164,10 @@ def _pieces(model: Leaving) -> tuple[list[str], list[gguf.TokenType]]:
     return pieces, types
 
 
-def _add_settings(writer: gguf.GGUFWriter, model: Leaving, number_type: NumberType) -> None:
+def _add_settings(writer: gguf.GGUFWriter, model: TrainedModel, number_type: NumberType) -> None:
     import gguf
 
-    config = model.config
+    config = model.config.model
     writer.add_string(OWN, __version__)
     writer.add_name(model.name)
     writer.add_block_count(config.n_layer)
@@ -200,7 +201,7 @@ def _add_settings(writer: gguf.GGUFWriter, model: Leaving, number_type: NumberTy
 
 def _add_vocabulary(
     writer: gguf.GGUFWriter,
-    model: Leaving,
+    model: TrainedModel,
     pieces: list[str],
     types: list[gguf.TokenType],
 ) -> None:
@@ -213,7 +214,7 @@ def _add_vocabulary(
     writer.add_token_types(types)
     writer.add_bos_token_id(model.start_id)
     writer.add_eos_token_id(end_id)
-    writer.add_unk_token_id(model.tokenizer.symbols.index(model.replacement))
+    writer.add_unk_token_id(model.tokenizer.symbols.index(replacement_symbol(model.tokenizer)))
     writer.add_pad_token_id(end_id)
     writer.add_add_bos_token(False)
     writer.add_add_eos_token(False)

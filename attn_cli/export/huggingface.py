@@ -13,43 +13,43 @@ from safetensors.numpy import save
 
 from attn_cli.export.card import model_card
 from attn_cli.export.counterpart import STANDSTILL, as_gpt2, completed, require_counterpart
-from attn_cli.export.leaving import Leaving
 from attn_cli.export.names import huggingface
 from attn_cli.export.vocabulary import tokenizer_file, tokenizer_settings
+from attn_cli.runs.loaded_model import TrainedModel
 
 
-def huggingface_files(model: Leaving) -> dict[str, bytes]:
+def huggingface_files(model: TrainedModel) -> dict[str, bytes]:
     """The files of the folder, by name.
 
     Raises:
         InputError: The model has something that the architecture cannot express.
         CheckpointError: Its weights are missing or damaged.
     """
-    config, tokenizer = model.config, model.tokenizer
+    config, tokenizer = model.config.model, model.tokenizer
     require_counterpart(config)
-    weights = completed(config, model.checkpoint.weights)
+    weights = completed(config, model.weights)
     tensors = {slot.theirs: slot.filled(weights) for slot in huggingface(config)}
-    settings = tokenizer_settings(tokenizer, model.end_id, config.block_size)
+    settings = tokenizer_settings(tokenizer, model.eos_id, config.block_size)
     return {
         "config.json": _json(model_settings(model)),
         "generation_config.json": _json(_generation_settings(model)),
         # transformers ask whose tensors these are.
         "model.safetensors": save(tensors, metadata={"format": "pt"}),
-        "tokenizer.json": _json(tokenizer_file(tokenizer, model.end_id, model.replacement)),
+        "tokenizer.json": _json(tokenizer_file(tokenizer, model.eos_id)),
         "tokenizer_config.json": _json(settings),
         "README.md": model_card(model).encode(),
     }
 
 
-def model_settings(model: Leaving) -> dict[str, Any]:
+def model_settings(model: TrainedModel) -> dict[str, Any]:
     """The content of config.json; every value that has a default elsewhere is said."""
-    config = model.config
+    config = model.config.model
     shared = {
         "vocab_size": model.tokenizer.vocab_size,
         "tie_word_embeddings": config.tie_embeddings,
         "bos_token_id": model.start_id,
-        "eos_token_id": model.end_id,
-        "pad_token_id": model.end_id,
+        "eos_token_id": model.eos_id,
+        "pad_token_id": model.eos_id,
         "dtype": "float32",
     }
     if config.block == "qwen3":
@@ -96,13 +96,13 @@ def model_settings(model: Leaving) -> dict[str, Any]:
     }
 
 
-def _generation_settings(model: Leaving) -> dict[str, Any]:
-    taste = model.checkpoint.config.sample
+def _generation_settings(model: TrainedModel) -> dict[str, Any]:
+    taste = model.config.sample
     settings: dict[str, Any] = {
         "bos_token_id": model.start_id,
-        "eos_token_id": model.end_id,
+        "eos_token_id": model.eos_id,
         # A text without an end of its own still has to be as long as those beside it.
-        "pad_token_id": model.start_id if model.end_id is None else model.end_id,
+        "pad_token_id": model.start_id if model.eos_id is None else model.eos_id,
     }
     if taste.temperature == 0.0:
         return settings | {"do_sample": False}

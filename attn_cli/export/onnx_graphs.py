@@ -28,10 +28,10 @@ from torch import nn
 from attn_cli.errors import InputError
 from attn_cli.export.card import plain
 from attn_cli.export.extras import require_extra
-from attn_cli.export.leaving import Leaving
 from attn_cli.model.cache import KeyValueCache, LayerCache
 from attn_cli.model.trace import NoTrace
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import TrainedModel
 
 OPSET = 20
 
@@ -90,7 +90,7 @@ class CachedStep(nn.Module):
         return logits, keys, values
 
 
-def onnx_files(model: Leaving) -> dict[str, bytes]:
+def onnx_files(model: TrainedModel) -> dict[str, bytes]:
     """The files of the folder, by name.
 
     Raises:
@@ -98,7 +98,7 @@ def onnx_files(model: Leaving) -> dict[str, bytes]:
         CheckpointError: Its weights are missing or damaged.
     """
     require_extra("onnx", "onnx", "onnxscript")
-    config = model.config
+    config = model.config.model
     # A length of 1 is a special case to the tracer, which would keep it for ever.
     if config.block_size < 5:
         raise InputError(
@@ -120,7 +120,7 @@ def onnx_files(model: Leaving) -> dict[str, bytes]:
         ["ids", "past_keys", "past_values"],
         ["logits", "keys", "values"],
     )
-    vocabulary = {**model.tokenizer.to_json(), "start_id": model.start_id, "end_id": model.end_id}
+    vocabulary = {**model.tokenizer.to_json(), "start_id": model.start_id, "end_id": model.eos_id}
     files["tokenizer.json"] = (json.dumps(vocabulary, ensure_ascii=False) + "\n").encode()
     files["README.md"] = _readme(model).encode()
     return files
@@ -168,8 +168,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _readme(model: Leaving) -> str:
-    config, V = model.config, model.tokenizer.vocab_size
+def _readme(model: TrainedModel) -> str:
+    config, V = model.config.model, model.tokenizer.vocab_size
     L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
     unit = model.tokenizer.unit
     shown = (

@@ -28,12 +28,17 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 HINT = "attn imports models of one character or one byte a token"
 
 
-def tokenizer_file(tokenizer: Tokenizer, end_id: int | None, replacement: str) -> dict[str, Any]:
+def replacement_symbol(tokenizer: Tokenizer) -> str:
+    """What stands for a character outside the vocabulary, as with `unknown: replace`."""
+    symbols = tokenizer.symbols
+    return next((symbol for symbol in ("?", " ") if symbol in symbols), symbols[0])
+
+
+def tokenizer_file(tokenizer: Tokenizer, end_id: int | None) -> dict[str, Any]:
     """The content of tokenizer.json.
 
     Args:
         end_id: What ends a text, if anything does.
-        replacement: What stands for a character that is not in the vocabulary.
     """
     of_bytes = tokenizer.kind == "bytes"
     pieces = _byte_alphabet() if of_bytes else tokenizer.symbols
@@ -50,7 +55,7 @@ def tokenizer_file(tokenizer: Tokenizer, end_id: int | None, replacement: str) -
         "model": {
             "type": "BPE",
             "dropout": None,
-            "unk_token": None if of_bytes else replacement,
+            "unk_token": None if of_bytes else replacement_symbol(tokenizer),
             "continuing_subword_prefix": None,
             "end_of_word_suffix": None,
             "fuse_unk": False,

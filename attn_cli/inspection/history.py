@@ -12,9 +12,9 @@ import torch
 
 from attn_cli.errors import CheckpointError, TextError
 from attn_cli.inspection.forward_pass import forward_pass
-from attn_cli.inspection.subject import TrainedSubject
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.metrics import read_metrics
 
 FOLLOWED = 16  # characters of a text that is followed, where the user names none
@@ -80,14 +80,14 @@ def moved(before: Snapshot, after: Snapshot) -> torch.Tensor:
     return distances[..., 1:].mean(dim=-1) if distances.shape[-1] > 1 else distances[..., 0]
 
 
-def text_to_follow(subject: TrainedSubject) -> tuple[int, ...]:
+def text_to_follow(loaded: TrainedModel) -> tuple[int, ...]:
     """The beginning of a run's validation text.
 
     Raises:
         TextError: The text is not there, or it is not the same any more.
     """
-    most = min(FOLLOWED, subject.model.config.block_size)
+    most = min(FOLLOWED, loaded.model.config.block_size)
     try:
-        return tuple(subject.validation()[:most].tolist())
+        return tuple(loaded.validation()[:most].tolist())
     except TextError as error:
         raise TextError(error.message, "name a text to follow: --text TEXT") from None

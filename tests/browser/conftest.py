@@ -14,8 +14,8 @@ import torch
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.inspection.page.build import PageContents, page
-from attn_cli.inspection.subject import Subject
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:
@@ -111,9 +111,9 @@ def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]
         context.close()
 
 
-def random_subject(
+def random_model(
     *overrides: str, tokenizer: Tokenizer | None = None, spread: float = 6.0
-) -> Subject:
+) -> LoadedModel:
     """A model that nobody trained, with weights large enough that errors would show."""
     config = load_config(None, [parse_override(override) for override in overrides])
     tokenizer = tokenizer or printable_tokenizer()
@@ -123,17 +123,19 @@ def random_subject(
         for parameter in model.parameters():
             noise = torch.randn_like(parameter)
             parameter.add_(noise * (0.02 * spread if parameter.dim() == 2 else 0.2))
-    return Subject(model, tokenizer, config, "a model of random numbers", tokenizer.separator_id)
+    return LoadedModel(
+        config, tokenizer, tokenizer.separator_id, "a model of random numbers", lambda: model
+    )
 
 
 @torch.no_grad()
-def torch_logits(subject: Subject, ids: list[int]) -> torch.Tensor:
+def torch_logits(loaded: LoadedModel, ids: list[int]) -> torch.Tensor:
     """The reference, (T, V)."""
-    logits: torch.Tensor = subject.model(torch.tensor([ids]))[0]
+    logits: torch.Tensor = loaded.model(torch.tensor([ids]))[0]
     return logits
 
 
-def contents(subject: Subject, text: str, **more: Any) -> PageContents:
+def contents(loaded: LoadedModel, text: str, **more: Any) -> PageContents:
     """A page on a text, without anything computed beforehand unless given."""
     given: dict[str, Any] = {"ablations": (), "snapshots": (), "title": "A page", **more}
-    return PageContents(subject=subject, ids=subject.ids(text), **given)
+    return PageContents(loaded=loaded, ids=loaded.encode_prompt(text), **given)

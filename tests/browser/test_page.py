@@ -13,9 +13,9 @@ from attn_cli.generation.sampling import Controls, probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import snapshots
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer
-from tests.browser.conftest import contents, random_subject, torch_logits
+from tests.browser.conftest import contents, random_model, torch_logits
 from tests.conftest import Outcome, Trained
 
 pytestmark = pytest.mark.browser
@@ -25,12 +25,12 @@ GPT2, QWEN3 = "model.block=gpt2", "model.block=qwen3"
 
 
 @pytest.fixture(scope="module")
-def tiny(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def tiny(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 def test_typed_text_gives_the_logits_that_torch_gives(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     for text in ("The fox", "owl", "The fox met the", "T", "\n\n"):
@@ -55,10 +55,10 @@ def test_every_shape_of_model_runs_as_it_does_in_torch(
     block: tuple[str, ...], tied: str, position: str, opened: Callable[..., Any]
 ) -> None:
     shape = (*SMALL, *block, f"model.position={position}", f"model.tie_embeddings={tied}")
-    subject = random_subject(*shape)
-    page = opened(contents(subject, "Hello"))
+    loaded = random_model(*shape)
+    page = opened(contents(loaded, "Hello"))
     text = "To be, or not to be:"
-    wanted = torch_logits(subject, list(subject.ids(text)))
+    wanted = torch_logits(loaded, list(loaded.encode_prompt(text)))
     assert wanted.std() > 0.5  # errors would show
     torch.testing.assert_close(page.logits(text), wanted, atol=1e-3, rtol=0)
     # What is typed at the end, and in the middle, finds the rest already computed.
@@ -66,28 +66,28 @@ def test_every_shape_of_model_runs_as_it_does_in_torch(
     page.type("To be, or not")
     page.type("To bee, or not")
     weights = torch.tensor(page.run("() => attn.weights()"), dtype=torch.float32)
-    wanted_weights = forward_pass(subject.model, subject.ids("To bee, or not")).weights
+    wanted_weights = forward_pass(loaded.model, loaded.encode_prompt("To bee, or not")).weights
     torch.testing.assert_close(weights, wanted_weights, atol=1e-4, rtol=0)
 
 
 def test_the_default_model_with_its_weights_as_integers(opened: Callable[..., Any]) -> None:
-    subject = random_subject(
+    loaded = random_model(
         QWEN3, "model.n_layer=3", "model.position=rope", "model.block_size=256", spread=3.0
     )
-    page = opened(contents(subject, "x" * 64))
+    page = opened(contents(loaded, "x" * 64))
     form = page.run(
         "() => JSON.parse(document.getElementById('payload').textContent)"
         ".weights['blocks.0.attention.query.weight'].form"
     )
     assert form == "integers"
     for text in ("Once upon a time", "a" * 256, "The quick brown fox jumps. " * 9):
-        wanted = torch_logits(subject, list(subject.ids(text)))
+        wanted = torch_logits(loaded, list(loaded.encode_prompt(text)))
         assert wanted.std() > 0.5
         torch.testing.assert_close(page.logits(text), wanted, atol=1e-3, rtol=0)
 
 
 def test_the_vocabularies_of_a_text_and_of_bytes(opened: Callable[..., Any]) -> None:
-    greek = random_subject(*SMALL, tokenizer=corpus_tokenizer("αβγδε \n😀"))
+    greek = random_model(*SMALL, tokenizer=corpus_tokenizer("αβγδε \n😀"))
     page = opened(contents(greek, "αβγ"))
     page.type("δ😀 αxz", shown="δ😀␣α")
     assert (
@@ -98,14 +98,14 @@ def test_the_vocabularies_of_a_text_and_of_bytes(opened: Callable[..., Any]) -> 
     wanted = torch_logits(greek, list(greek.ids("δ😀 α")))
     torch.testing.assert_close(page.logits("δ😀 α"), wanted, atol=1e-3, rtol=0)
 
-    every_text = random_subject(*SMALL, tokenizer=bytes_tokenizer())
+    every_text = random_model(*SMALL, tokenizer=bytes_tokenizer())
     page = opened(contents(every_text, "é😀"))
     page.type("aé😀", shown="ac3a9f09f9880")
     wanted = torch_logits(every_text, list("aé😀".encode()))
     torch.testing.assert_close(page.logits("aé😀"), wanted, atol=1e-3, rtol=0)
 
 
-def test_a_long_text_and_none_at_all(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_a_long_text_and_none_at_all(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox"))
     page.type(
         "They sat and talked until the moon", shown="d until the moon"[-16:].replace(" ", "␣")
@@ -125,7 +125,7 @@ def test_the_odds_after_temperature_top_k_and_top_p(
     temperature: float,
     top_k: int | None,
     top_p: float | None,
-    tiny: TrainedSubject,
+    tiny: TrainedModel,
     opened: Callable[..., Any],
 ) -> None:
     page = opened(contents(tiny, "The fox"))
@@ -148,7 +148,7 @@ def test_the_odds_after_temperature_top_k_and_top_p(
 
 
 def test_writing_takes_the_likeliest_as_attn_generate_does(
-    tiny: TrainedSubject, opened: Callable[..., Any], attn: Callable[..., Outcome]
+    tiny: TrainedModel, opened: Callable[..., Any], attn: Callable[..., Outcome]
 ) -> None:
     how = ("--temperature", "0", "--max-new-chars", "40", "--json")
     (sample,) = attn("generate", "The fox", "--run", tiny.folder.path, *how).json["samples"]
@@ -157,7 +157,7 @@ def test_writing_takes_the_likeliest_as_attn_generate_does(
     assert write(page, 40) == "The fox" + sample["text"]
 
 
-def test_a_seed_always_writes_the_same(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_a_seed_always_writes_the_same(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox", play=True))
     page.page.fill("#temperature", "1.5")
 
@@ -186,7 +186,7 @@ def write(page: Any, count: int) -> str:
 
 
 def test_without_a_head_before_and_in_the_page(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     from playwright.sync_api import expect
 
@@ -217,7 +217,7 @@ def test_without_a_head_before_and_in_the_page(
     assert numbers() == pytest.approx(beforehand, abs=6e-4)
 
 
-def test_the_slider_over_checkpoints(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_slider_over_checkpoints(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     ids = tiny.ids("The fox met")

@@ -13,9 +13,9 @@ import torch
 from attn_cli.generation.sampling import Controls, probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.page.build import PageContents
-from attn_cli.inspection.subject import Subject
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer
-from tests.browser.conftest import contents, random_subject, torch_logits
+from tests.browser.conftest import contents, random_model, torch_logits
 
 pytestmark = pytest.mark.browser
 
@@ -25,9 +25,9 @@ SMALL = ("model.n_layer=2", "model.n_embd=24", "model.n_head=3", "model.block_si
 def test_a_page_without_a_text_says_so_and_takes_what_is_typed(
     opened: Callable[..., Any],
 ) -> None:
-    subject = random_subject(*SMALL)
-    ablations = ablate_heads(subject.model, subject.ids(""))
-    page = opened(contents(subject, "", ablations=ablations))
+    loaded = random_model(*SMALL)
+    ablations = ablate_heads(loaded.model, loaded.encode_prompt(""))
+    page = opened(contents(loaded, "", ablations=ablations))
     assert page.page.input_value("#typed") == ""
     assert page.page.inner_text("#typed-note").startswith("Without a text, the model begins after")
     assert "computed beforehand" in page.page.inner_text("#ablation-note")
@@ -35,7 +35,7 @@ def test_a_page_without_a_text_says_so_and_takes_what_is_typed(
     page.page.focus("#typed")
     page.page.keyboard.type("Hi")
     page.page.wait_for_function("() => attn.ids().length === 2")
-    assert page.run("() => attn.ids()") == list(subject.ids("Hi"))
+    assert page.run("() => attn.ids()") == list(loaded.encode_prompt("Hi"))
     page.page.click("#first-text")
     assert page.page.input_value("#typed") == ""
     assert page.run("() => attn.ids()") == []
@@ -43,14 +43,14 @@ def test_a_page_without_a_text_says_so_and_takes_what_is_typed(
 
 def test_a_text_that_a_field_cannot_hold_is_named(opened: Callable[..., Any]) -> None:
     notice = "cannot hold this text as it is"
-    subject = random_subject(*SMALL)
-    page = opened(contents(subject, "a\rb"))
-    assert page.run("() => attn.ids()") == list(subject.ids("a\rb"))
+    loaded = random_model(*SMALL)
+    page = opened(contents(loaded, "a\rb"))
+    assert page.run("() => attn.ids()") == list(loaded.encode_prompt("a\rb"))
     assert notice in page.page.inner_text("#typed-note")
     page.type("ab")
     assert notice not in page.page.inner_text("#typed-note")
 
-    every_text = random_subject(*SMALL, tokenizer=bytes_tokenizer())
+    every_text = random_model(*SMALL, tokenizer=bytes_tokenizer())
     half = PageContents(every_text, tuple("é".encode()[:1]), (), (), "A page")
     page = opened(half)
     assert notice in page.page.inner_text("#typed-note")
@@ -59,7 +59,7 @@ def test_a_text_that_a_field_cannot_hold_is_named(opened: Callable[..., Any]) ->
 
 
 def test_the_page_opens_with_the_head_that_is_asked_for(opened: Callable[..., Any]) -> None:
-    page = opened(contents(random_subject(*SMALL), "Hello", layer=1, head=2))
+    page = opened(contents(random_model(*SMALL), "Hello", layer=1, head=2))
     assert page.page.inner_text("#map-title") == "Layer 2, head 3"
     checked = page.page.locator("#thumbnails [aria-checked=true]")
     assert checked.get_attribute("aria-label") == "Layer 2, head 3"
@@ -68,20 +68,20 @@ def test_the_page_opens_with_the_head_that_is_asked_for(opened: Callable[..., An
 
 
 def test_a_model_of_no_numbers_still_shows_its_page(opened: Callable[..., Any]) -> None:
-    subject = random_subject(*SMALL)
+    loaded = random_model(*SMALL)
     with torch.no_grad():
-        subject.model.get_parameter("final_norm.weight")[0] = torch.nan
-    page = opened(contents(subject, "Hello"))
+        loaded.model.get_parameter("final_norm.weight")[0] = torch.nan
+    page = opened(contents(loaded, "Hello"))
     assert page.page.locator("#lens-grid td").count() == 15
     page.type("Hel")
     assert page.page.locator("#lens-grid td").count() == 9
     assert "NaN" not in page.page.inner_text("body")
 
 
-def of_settings(**settings: Any) -> Subject:
-    subject = random_subject(*SMALL)
-    sample = subject.config.sample.model_copy(update=settings)
-    return replace(subject, config=subject.config.model_copy(update={"sample": sample}))
+def of_settings(**settings: Any) -> LoadedModel:
+    loaded = random_model(*SMALL)
+    sample = loaded.config.sample.model_copy(update=settings)
+    return replace(loaded, config=loaded.config.model_copy(update={"sample": sample}))
 
 
 @pytest.mark.parametrize(
@@ -99,12 +99,12 @@ def test_the_controls_begin_with_the_run_s_own_settings(
     shown: tuple[str, str],
     opened: Callable[..., Any],
 ) -> None:
-    subject = of_settings(temperature=temperature, top_k=None, top_p=top_p)
-    page = opened(contents(subject, "Hello", play=True))
+    loaded = of_settings(temperature=temperature, top_k=None, top_p=top_p)
+    page = opened(contents(loaded, "Hello", play=True))
     assert page.page.inner_text("#temperature-shown") == shown[0]
     assert page.page.inner_text("#top-p-shown") == shown[1]
     assert page.run("() => document.querySelector('#temperature').valueAsNumber") == temperature
-    logits = torch_logits(subject, list(subject.ids("Hello")))[-1].double().numpy()
+    logits = torch_logits(loaded, list(loaded.encode_prompt("Hello")))[-1].double().numpy()
     odds = probabilities(logits, Controls(temperature, None, top_p))
     best = np.argsort(-logits, kind="stable")[0]
     share = page.page.locator("#next-odds .share").first.inner_text()
@@ -112,16 +112,16 @@ def test_the_controls_begin_with_the_run_s_own_settings(
 
 
 def test_a_vocabulary_of_one_character(opened: Callable[..., Any]) -> None:
-    subject = random_subject(*SMALL, tokenizer=corpus_tokenizer("aaa"))
-    assert subject.tokenizer.vocab_size == 1
-    page = opened(contents(subject, "aaa"))
+    loaded = random_model(*SMALL, tokenizer=corpus_tokenizer("aaa"))
+    assert loaded.tokenizer.vocab_size == 1
+    page = opened(contents(loaded, "aaa"))
     assert page.page.inner_text("#surprise-readout").endswith("The model knows no other.")
 
 
 def test_unknown_characters_are_named_by_signs_that_turn_nothing_around(
     opened: Callable[..., Any],
 ) -> None:
-    page = opened(contents(random_subject(), "Hello"))
+    page = opened(contents(random_model(), "Hello"))
     page.type("a\u202eb\u200b\x07é", shown="ab")
     note = page.page.inner_text("#typed-note")
     assert "‘U+202E’ (number 2), ‘U+200B’ (number 4), ‘␇’ (number 5), ‘é’ (number 6)" in note
@@ -133,7 +133,7 @@ def test_unknown_characters_are_named_by_signs_that_turn_nothing_around(
 def test_numbers_that_cannot_be_used_are_not_used(
     field: str, value: str, opened: Callable[..., Any]
 ) -> None:
-    page = opened(contents(random_subject(), "Hello"))
+    page = opened(contents(random_model(), "Hello"))
     page.page.fill(field, value)
     page.page.click("#write")
     assert page.run("() => document.activeElement.id") == field[1:]  # where the browser says why

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.steps import Formula, Step, Table
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer
-from tests.browser.conftest import contents, random_subject
+from tests.browser.conftest import contents, random_model
 from tests.conftest import Trained
 
 pytestmark = pytest.mark.browser
@@ -49,8 +49,8 @@ CONTRASTS = """(pairs) => {
 
 
 @pytest.fixture(scope="module")
-def tiny(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def tiny(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -59,10 +59,10 @@ def tiny(trained: Trained) -> TrainedSubject:
 def test_no_part_is_wider_than_the_page(
     view: str, width: int, theme: str, opened: Callable[..., Any]
 ) -> None:
-    subject = random_subject(*SMALL, tokenizer=bytes_tokenizer())
+    loaded = random_model(*SMALL, tokenizer=bytes_tokenizer())
     table = Table("numbers", tuple("abcdefgh"), (("row", ("−0.12345",) * 8),))
     lesson = [Step("Numbers", ("word " * 50, Formula(("0.5 × 0.25 + " * 20,)), table))]
-    page = opened(contents(subject, "x" * 64, lesson=lesson), width=width, color_scheme=theme)
+    page = opened(contents(loaded, "x" * 64, lesson=lesson), width=width, color_scheme=theme)
     page.page.check(f"[name=view][value={view}]", force=True)
     page.page.click("text=Show all 64 keys")
     for element in ("document.documentElement", "document.body"):
@@ -71,7 +71,7 @@ def test_no_part_is_wider_than_the_page(
 
 
 def test_the_palette_changes_in_one_direction_in_both_themes(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), color_scheme="dark")
     light, dark = page.run(
@@ -85,7 +85,7 @@ def test_the_palette_changes_in_one_direction_in_both_themes(
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), color_scheme="dark")
     ground = "() => getComputedStyle(document.body).backgroundColor"
@@ -104,7 +104,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_colours_differ_enough_from_what_is_beneath(
-    theme: str, tiny: TrainedSubject, opened: Callable[..., Any]
+    theme: str, tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), color_scheme=theme)
     for pairs, least in ((TEXTS, 4.5), (MARKS, 3.0)):
@@ -122,7 +122,7 @@ def test_the_colours_differ_enough_from_what_is_beneath(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_what_is_chosen_and_focused_can_be_seen_on_any_shade(
-    theme: str, tiny: TrainedSubject, opened: Callable[..., Any]
+    theme: str, tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), color_scheme=theme)
     paper = page.run("() => getComputedStyle(document.body).backgroundColor")
@@ -148,7 +148,7 @@ def test_what_is_chosen_and_focused_can_be_seen_on_any_shade(
 
 
 def test_nothing_moves_where_less_motion_is_wished(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     duration = "() => getComputedStyle(document.querySelector('.bars i')).transitionDuration"
     still = opened(contents(tiny, "The fox"), reduced_motion="reduce")
@@ -158,7 +158,7 @@ def test_nothing_moves_where_less_motion_is_wished(
 
 
 def test_without_javascript_the_page_says_so(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), java_script_enabled=False)
     assert "needs JavaScript" in page.page.inner_text("body")

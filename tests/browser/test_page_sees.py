@@ -13,7 +13,7 @@ import torch
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lens import logit_lens, surprises
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from tests.browser.conftest import PICTURES, contents
 from tests.conftest import Trained
 
@@ -46,12 +46,12 @@ RECORD = """() => {
 
 
 @pytest.fixture(scope="module")
-def tiny(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def tiny(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 @pytest.fixture(scope="module")
-def seen(tiny: TrainedSubject) -> ForwardPass:
+def seen(tiny: TrainedModel) -> ForwardPass:
     return forward_pass(tiny.model, tiny.ids(TEXT))
 
 
@@ -71,14 +71,14 @@ def near(one: Colour, other: Colour, most: int = 2) -> bool:
     return all(abs(a - b) <= most for a, b in zip(one, other, strict=True))
 
 
-def likeliest(tiny: TrainedSubject, log_odds: torch.Tensor) -> tuple[str, float]:
+def likeliest(tiny: TrainedModel, log_odds: torch.Tensor) -> tuple[str, float]:
     """How the page shows the likeliest character, and its share."""
     best = int(log_odds.argmax())
     return tiny.tokenizer.symbols[best].translate(PICTURES), log_odds[best].exp().item()
 
 
 def test_the_lens_shows_what_each_layer_guesses(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     lens = logit_lens(seen)  # (L + 1, T, V)
     page = opened(contents(tiny, TEXT))
@@ -95,7 +95,7 @@ def test_the_lens_shows_what_each_layer_guesses(
 
 
 def test_the_lens_names_the_surprise_of_each_layer(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     bits = surprises(logit_lens(seen), tiny.ids(TEXT))  # (L + 1, T - 1)
     page = opened(contents(tiny, TEXT))
@@ -114,7 +114,7 @@ def test_the_lens_names_the_surprise_of_each_layer(
 
 
 def test_each_character_has_the_shade_and_the_odds_of_its_surprise(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     odds = seen["logits"].softmax(-1)  # (T, V)
     ids = tiny.ids(TEXT)
@@ -143,7 +143,7 @@ def test_each_character_has_the_shade_and_the_odds_of_its_surprise(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_cells_of_the_map_and_of_the_small_maps_are_the_weights(
-    theme: str, tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    theme: str, tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, TEXT, layer=1, head=2), color_scheme=theme)
     size = page.run("() => document.querySelector('#map-cells').width") / T
@@ -160,7 +160,7 @@ def test_the_cells_of_the_map_and_of_the_small_maps_are_the_weights(
 
 
 def test_a_large_map_has_the_same_shades(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, TEXT))
     page.page.check("[name=view][value=table]", force=True)
@@ -172,7 +172,7 @@ def test_a_large_map_has_the_same_shades(
 
 
 def test_the_arcs_are_as_strong_as_the_weights(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, TEXT, layer=0, head=1))
     page.run(RECORD)
@@ -193,7 +193,7 @@ def test_the_arcs_are_as_strong_as_the_weights(
 
 
 def test_a_row_is_told_from_the_most_looked_at_down(
-    tiny: TrainedSubject, seen: ForwardPass, opened: Callable[..., Any]
+    tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, TEXT))
     page.page.check("[name=view][value=lines]", force=True)
@@ -208,7 +208,7 @@ def test_a_row_is_told_from_the_most_looked_at_down(
         page.page.keyboard.press("]")
 
 
-def test_the_past_shows_the_chosen_head(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_past_shows_the_chosen_head(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     seen: list[Snapshot] = list(snapshots(tiny.folder, tiny.ids(TEXT), pytest.fail))
     page = opened(contents(tiny, TEXT, snapshots=seen))
     for place in (0, len(seen) - 1):

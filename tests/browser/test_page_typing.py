@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.history import snapshots
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from tests.browser.conftest import contents
 from tests.conftest import Trained
 
@@ -31,12 +31,12 @@ FOCUSED = "() => document.activeElement.id || document.activeElement.parentEleme
 
 
 @pytest.fixture(scope="module")
-def tiny(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def tiny(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 def test_a_text_may_change_while_the_pointer_rests_on_the_map(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox met the"))
     size = page.run("() => parseFloat(document.querySelector('#map-cells').style.width)") / 15
@@ -62,7 +62,7 @@ def test_a_text_may_change_while_the_pointer_rests_on_the_map(
 
 
 def test_the_keyboard_is_answered_while_the_pointer_rests_on_the_map(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox met the"))
     page.page.click("#map-grid", position={"x": 5, "y": 250})
@@ -71,7 +71,7 @@ def test_the_keyboard_is_answered_while_the_pointer_rests_on_the_map(
 
 
 def test_what_was_just_typed_is_what_is_written_on(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.run(
@@ -88,7 +88,7 @@ def test_what_was_just_typed_is_what_is_written_on(
     assert len(page.page.input_value("#typed")) == 12
 
 
-def test_writing_goes_on_after_typing(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_writing_goes_on_after_typing(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     page = opened(contents(tiny, "The fox"))
@@ -115,7 +115,7 @@ def test_writing_goes_on_after_typing(tiny: TrainedSubject, opened: Callable[...
 
 
 def test_going_back_forgets_what_was_being_typed(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     seen = list(snapshots(tiny.folder, tiny.ids("The fox"), pytest.fail))
     page = opened(contents(tiny, "The fox", snapshots=seen))
@@ -133,7 +133,7 @@ def test_going_back_forgets_what_was_being_typed(
 
 
 def test_another_theme_leaves_what_is_being_typed(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.run(
@@ -146,12 +146,12 @@ def test_another_theme_leaves_what_is_being_typed(
     page.page.wait_for_function("ids => String(attn.ids()) === ids", arg=as_js(tiny, "The owl"))
 
 
-def as_js(tiny: TrainedSubject, text: str) -> str:
+def as_js(tiny: TrainedModel, text: str) -> str:
     return ",".join(map(str, tiny.ids(text)))
 
 
 def test_typing_reads_aloud_only_what_the_model_does_not_see(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox met the"))
     page.page.focus("#typed")
@@ -166,7 +166,7 @@ def test_typing_reads_aloud_only_what_the_model_does_not_see(
     assert "the model sees the last 16." in told[1]
 
 
-def test_without_heads_is_said_once(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_without_heads_is_said_once(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     page = opened(contents(tiny, "The fox"))
@@ -181,7 +181,7 @@ def test_without_heads_is_said_once(tiny: TrainedSubject, opened: Callable[..., 
 
 
 def test_nothing_is_read_aloud_from_other_parts(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.page.focus("#write-one")
@@ -191,7 +191,7 @@ def test_nothing_is_read_aloud_from_other_parts(
     assert {part for part, _ in page.run("() => window.heard")} == {"next-caption", "write-note"}
 
 
-def test_the_focus_stays_in_the_row(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_focus_stays_in_the_row(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox met"))
     keys = page.page.keyboard
     page.page.click("#row-strip [role=option] >> nth=3")
@@ -214,7 +214,7 @@ def test_the_focus_stays_in_the_row(tiny: TrainedSubject, opened: Callable[..., 
 
 
 def test_arrows_lead_beyond_the_character_that_asks(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox met"))
     page.page.click("#surprise-strip [role=option] >> nth=2")
@@ -227,7 +227,7 @@ def test_arrows_lead_beyond_the_character_that_asks(
 
 
 def test_the_way_back_leaves_the_focus_in_the_text(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.type("The owl")
@@ -238,7 +238,7 @@ def test_the_way_back_leaves_the_focus_in_the_text(
 
 @pytest.mark.parametrize("held", [{"altKey": True}, {}])
 def test_signs_count_however_a_keyboard_makes_them(
-    held: dict[str, bool], tiny: TrainedSubject, opened: Callable[..., Any]
+    held: dict[str, bool], tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     press = """(held) => document.body.dispatchEvent(

@@ -9,9 +9,9 @@ import pytest
 
 from attn_cli.inspection.history import snapshots
 from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import corpus_tokenizer
-from tests.browser.conftest import contents, random_subject
+from tests.browser.conftest import contents, random_model
 from tests.conftest import Trained
 
 pytestmark = pytest.mark.browser
@@ -26,8 +26,8 @@ HOSTILE = (
 
 
 @pytest.fixture(scope="module")
-def tiny(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def tiny(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 def chosen(page: Any) -> tuple[int, int, int, int]:
@@ -35,7 +35,7 @@ def chosen(page: Any) -> tuple[int, int, int, int]:
     return at["layer"], at["head"], at["query"], at["key"]
 
 
-def test_the_map_by_keyboard(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_map_by_keyboard(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     page = opened(contents(tiny, "The fox met"))
@@ -71,7 +71,7 @@ def test_the_map_by_keyboard(tiny: TrainedSubject, opened: Callable[..., Any]) -
     assert grid.get_attribute("aria-rowcount") == grid.get_attribute("aria-colcount") == "11"
 
 
-def test_the_other_parts_by_keyboard(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_other_parts_by_keyboard(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox met"))
     keys = page.page.keyboard
     page.page.locator("#surprise-strip [tabindex='0']").focus()
@@ -100,7 +100,7 @@ def test_the_other_parts_by_keyboard(tiny: TrainedSubject, opened: Callable[...,
 
 
 def test_help_opens_and_closes_but_not_while_typing(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     from playwright.sync_api import expect
 
@@ -119,7 +119,7 @@ def test_help_opens_and_closes_but_not_while_typing(
 
 
 def test_every_control_has_a_name_and_can_be_reached(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(
         contents(
@@ -142,7 +142,7 @@ def test_every_control_has_a_name_and_can_be_reached(
     assert reached >= {"text", "attention", "row", "next", "lens", "ablation", "history"}
 
 
-def test_three_views_of_one_head(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_three_views_of_one_head(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     page = opened(contents(tiny, "The fox"))
@@ -158,7 +158,7 @@ def test_three_views_of_one_head(tiny: TrainedSubject, opened: Callable[..., Any
     expect(page.page.locator("#lines canvas")).to_be_visible()
 
 
-def test_the_arithmetic_adds_up(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_the_arithmetic_adds_up(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox met"))
     page.page.click("text=Show all 11 keys")
 
@@ -185,10 +185,10 @@ def test_the_arithmetic_adds_up(tiny: TrainedSubject, opened: Callable[..., Any]
 def test_a_hostile_text_is_shown_and_not_run(text: str, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
-    subject = random_subject(*SMALL, tokenizer=corpus_tokenizer("".join(HOSTILE)))
+    loaded = random_model(*SMALL, tokenizer=corpus_tokenizer("".join(HOSTILE)))
     table = Table(text, (text,), ((text, (text,)),))
     lesson = (Step(text, (text, Formula((text,)), table, SideBySide(table, table))),)
-    page = opened(contents(subject, text, title=text, lesson=lesson))
+    page = opened(contents(loaded, text, title=text, lesson=lesson))
     assert page.page.input_value("#typed") == text
     assert page.page.text_content("h1") == text
     assert page.page.text_content("#lesson details p") == text
@@ -202,7 +202,7 @@ def test_a_hostile_text_is_shown_and_not_run(text: str, opened: Callable[..., An
 
 
 def test_what_the_model_does_not_know_is_named_and_not_run(
-    tiny: TrainedSubject, opened: Callable[..., Any]
+    tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.type("fé<b>ox😀", shown="f<b>ox")
@@ -210,7 +210,7 @@ def test_what_the_model_does_not_know_is_named_and_not_run(
     assert page.page.get_attribute("#typed-warning", "aria-live") == "polite"
 
 
-def test_nothing_can_be_loaded(tiny: TrainedSubject, opened: Callable[..., Any]) -> None:
+def test_nothing_can_be_loaded(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox"))
     failed = page.run("() => fetch('http://localhost:9/').then(() => 'loaded', () => 'refused')")
     assert failed == "refused"

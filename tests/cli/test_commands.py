@@ -150,7 +150,7 @@ def test_inspect_shapes_of_a_run(attn: Attn, trained: Trained) -> None:
 
 def test_inspect_shapes_without_a_run(attn: Attn) -> None:
     outcome = attn("inspect-shapes", "--json")
-    assert "config tales" in outcome.json["origin"]
+    assert "config tales" in outcome.json["model"]
     assert attn("inspect-shapes", "", "--json").json["characters"] == ["\f"]
     lesson = attn("inspect-shapes", "--config", "lesson", "--json").json
     assert lesson["dims"]["D"] == 8

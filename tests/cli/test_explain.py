@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.handmade_model import handmade_model
 from attn_cli.inspection.lesson.build import lesson
 from attn_cli.inspection.lesson.view import part_lines, show_step
 from attn_cli.inspection.steps import SideBySide, Table
-from attn_cli.inspection.tiny import tiny_subject
 from tests.cli.terminal import Terminal
 from tests.conftest import Outcome, Trained, train_in
 
@@ -51,7 +51,7 @@ def test_all_steps_where_nobody_can_press_enter(attn: Attn, trained: Trained) ->
 def test_for_programs(attn: Attn, trained: Trained) -> None:
     whole = attn("explain", "The fox", "--run", trained.run.path, "--json").json
     assert whole["text"] == "The fox"
-    assert str(trained.run.path) in whole["origin"]
+    assert str(trained.run.path) in whole["model"]
     kinds = {part["kind"] for step in whole["steps"] for part in step["parts"]}
     assert kinds == {"text", "formula", "table", "side by side"}
     (both,) = [
@@ -83,7 +83,7 @@ def test_tiny(attn: Attn) -> None:
 def test_fresh_weights_are_said_to_be_fresh(attn: Attn, config: str) -> None:
     outcome = attn("explain", "--config", config)
     assert "has not been trained" in outcome.out
-    assert f"config {config}, fresh weights that have learned nothing, on 'Hello'" in outcome.err
+    assert f"config {config}, untrained weights, on 'Hello'" in outcome.err
     # The last digit may differ with how a product is shared among threads.
     again = attn("explain", "Hello", "--config", config).out
     assert headings(outcome.out) == headings(again)
@@ -96,8 +96,8 @@ def test_fresh_weights_are_said_to_be_fresh(attn: Attn, config: str) -> None:
         (["mamam", "--tiny"], "has 5 characters, and the model sees at most 4"),
         (["maz", "--tiny"], "'z' at position 3\n  the tiny model knows only a, b, m, p"),
         (["é", "--config", "lesson"], "'é' at position 1"),
-        (["--config", "lesson", "--layer", "2"], "--layer 2: the model has 1 layer\n"),
-        (["--config", "lesson", "--head", "3"], "--head 3: the model has 2 heads\n"),
+        (["--config", "lesson", "--layer", "2"], "layer 2: the model has 1 layer\n"),
+        (["--config", "lesson", "--head", "3"], "head 3: the model has 2 heads\n"),
         (["--config", "lesson", "--head", "0"], "--head"),
         (["--tiny", "--run", "runs/x"], "--tiny is a model of its own"),
         (["--tiny", "--config", "lesson"], "--tiny is a model of its own"),
@@ -177,8 +177,8 @@ class TestAtATerminal:
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("colour", [True, False])
 def test_it_fits_a_terminal(width: int, colour: bool) -> None:
-    subject = tiny_subject()
-    steps = lesson(forward_pass(subject.model, subject.ids("mama")), subject.tokenizer)
+    loaded = handmade_model()
+    steps = lesson(forward_pass(loaded.model, loaded.encode_prompt("mama")), loaded.tokenizer)
     screen = Console(
         file=io.StringIO(), width=width, force_terminal=True, color_system="standard",
         no_color=not colour, highlight=False, markup=False,

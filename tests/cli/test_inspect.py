@@ -169,8 +169,8 @@ def test_training(attn: Any, trained: Trained) -> None:
     [
         (("inspect-attention", "é"), "'é' at position 1"),
         (("inspect-attention", "The fox met the owl"), "the model sees at most 16"),
-        (("inspect-attention", "The", "--layer", "3"), "--layer 3: the model has 2 layers"),
-        (("inspect-attention", "The", "--head", "9"), "--head 9: the model has 3 heads"),
+        (("inspect-attention", "The", "--layer", "3"), "layer 3: the model has 2 layers"),
+        (("inspect-attention", "The", "--head", "9"), "head 9: the model has 3 heads"),
         (("inspect-attention", "The", "--head", "0"), "--head"),
         (("inspect-attention",), "TEXT"),
         (("inspect-logits", "é"), "'é' at position 1"),
@@ -191,7 +191,7 @@ def test_what_cannot_be_looked_at_is_told_in_a_line(
 
 
 def test_without_a_run_there_is_still_something_to_see(attn: Any) -> None:
-    assert "config tales, fresh weights" in attn("inspect-logits", "Hi").err
+    assert "config tales, untrained weights" in attn("inspect-logits", "Hi").err
     assert (
         len(attn("inspect-heads", "--config", "lesson", "--chars", "99", "--json").json["heads"])
         == 2

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.config.load import load_config, parse_override
-from attn_cli.export.leaving import Leaving, leaving
 from attn_cli.generation.sampling import Controls
 from attn_cli.generation.wishes import Wishes
 from attn_cli.generation.writer import Writer
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.runs.saving import save_checkpoint
 from attn_cli.runs.state import DataFacts, Progress
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
@@ -36,14 +36,14 @@ SMALL = (
     "model.block_size=11",
 )  # fmt: skip
 
-MakeRun = Callable[..., Leaving]
+MakeRun = Callable[..., TrainedModel]
 
 
 @dataclass(frozen=True)
 class Known:
     """What attn itself makes of a model."""
 
-    model: Leaving
+    model: TrainedModel
     ids: list[list[int]]
     logits: torch.Tensor
     texts: list[str]
@@ -53,14 +53,14 @@ class Known:
         return self.model.folder.path
 
 
-def known(model: Leaving, prompts: Sequence[str] = PROMPTS) -> Known:
+def known(model: TrainedModel, prompts: Sequence[str] = PROMPTS) -> Known:
     """Logits of some texts, and what it writes greedily."""
     network = model.checkpoint.load_model()
     V, T = network.vocab_size, min(13, network.config.block_size)
     ids = torch.randint(0, V, (3, T), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         logits = network(ids)
-    writer = Writer(model.config, model.checkpoint.weights, model.tokenizer, model.start_id)
+    writer = Writer(model.config.model, model.weights, model.tokenizer, model.start_id)
     wishes = Wishes(CHARS, Controls(0.0))
     texts = []
     if prompts:
@@ -82,7 +82,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, verse_file: Path) -> Mappi
     root = tmp_path_factory.mktemp("learned")
     return {
         block: known(
-            leaving(
+            load_model(
                 train_in(
                     root / block, verse_file, "model.block_size=96", "train.steps=160", *overrides
                 ).run.path
@@ -101,7 +101,7 @@ def make_run(tmp_path: Path) -> MakeRun:
         tokenizer: Tokenizer | None = None,
         name: str = "random",
         start_id: int | None = None,
-    ) -> Leaving:
+    ) -> TrainedModel:
         return random_run(tmp_path / name, overrides, tokenizer, start_id)
 
     return make
@@ -112,7 +112,7 @@ def random_run(
     overrides: Sequence[str] = (),
     tokenizer: Tokenizer | None = None,
     start_id: int | None = None,
-) -> Leaving:
+) -> TrainedModel:
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
     torch.manual_seed(3)
@@ -131,7 +131,7 @@ def random_run(
     )  # fmt: skip
     run.point("best", saved)
     run.describe(config, tokenizer)
-    return leaving(folder)
+    return load_model(folder)
 
 
 def made_strings(alphabet: str = string.printable) -> list[str]:

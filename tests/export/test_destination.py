@@ -9,14 +9,14 @@ import pytest
 
 from attn_cli.errors import InputError, RunError
 from attn_cli.export.destination import MANIFEST, require_free_folder, write_folder
-from attn_cli.export.leaving import Leaving
+from attn_cli.runs.loaded_model import TrainedModel
 from tests.export.conftest import MakeRun
 
 FILES = {"a.json": b"{}", "b.bin": b"12345"}
 
 
 @pytest.fixture
-def model(make_run: MakeRun) -> Leaving:
+def model(make_run: MakeRun) -> TrainedModel:
     return make_run()
 
 
@@ -24,7 +24,9 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != MANIFEST}
 
 
-def test_a_later_export_takes_the_place_of_an_earlier_one(model: Leaving, tmp_path: Path) -> None:
+def test_a_later_export_takes_the_place_of_an_earlier_one(
+    model: TrainedModel, tmp_path: Path
+) -> None:
     out = tmp_path / "new" / "out"
     assert write_folder(out, FILES, model, "hf") == sum(p.stat().st_size for p in out.iterdir())
     assert contents(out) == FILES
@@ -33,7 +35,7 @@ def test_a_later_export_takes_the_place_of_an_earlier_one(model: Leaving, tmp_pa
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
-def test_an_empty_folder_is_filled_and_stays_the_same(model: Leaving, tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_stays_the_same(model: TrainedModel, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     before = out.stat().st_ino
@@ -43,7 +45,9 @@ def test_an_empty_folder_is_filled_and_stays_the_same(model: Leaving, tmp_path: 
 
 
 @pytest.mark.parametrize("change", ["a file more", "a file changed", "a file less", "no manifest"])
-def test_what_a_user_changed_is_not_replaced(model: Leaving, tmp_path: Path, change: str) -> None:
+def test_what_a_user_changed_is_not_replaced(
+    model: TrainedModel, tmp_path: Path, change: str
+) -> None:
     out = tmp_path / "out"
     write_folder(out, FILES, model, "hf")
     if change == "a file more":
@@ -77,20 +81,20 @@ def test_a_file_and_a_dash_are_no_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_told(model: Leaving, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_told(model: TrainedModel, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
     with pytest.raises(RunError, match=r"cannot write .*out: Permission denied"):
         write_folder(tmp_path / "locked" / "out", FILES, model, "hf")
 
 
-def test_a_parent_that_is_a_file_is_told(model: Leaving, tmp_path: Path) -> None:
+def test_a_parent_that_is_a_file_is_told(model: TrainedModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(RunError, match="cannot write"):
         write_folder(tmp_path / "file" / "out", FILES, model, "hf")
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_nothing_half_written_stays(model: Leaving, tmp_path: Path) -> None:
+def test_nothing_half_written_stays(model: TrainedModel, tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_folder(out, FILES, model, "hf")
     # A name that no system takes, after a file that could be written.

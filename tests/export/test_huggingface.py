@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from attn_cli.export.destination import write_folder
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.importing import import_folder
-from attn_cli.export.leaving import Leaving, leaving
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (
     BLOCKS,
@@ -47,7 +47,7 @@ KINDS = [
 ]
 
 
-def exported(model: Leaving, folder: Path) -> Path:
+def exported(model: TrainedModel, folder: Path) -> Path:
     write_folder(folder, huggingface_files(model), model, "hf")
     return folder
 
@@ -144,12 +144,12 @@ def test_what_transformers_save_comes_back(
     cases: dict[str, Any], block: str, tmp_path: Path
 ) -> None:
     ours, request, _ = cases[block]
-    back = leaving(import_folder(Path(request["save"]), tmp_path / "back").path)
-    wanted = ours.model.config
+    back = load_model(import_folder(Path(request["save"]), tmp_path / "back").path)
+    wanted = ours.model.config.model
     assert back.config == wanted.model_copy(update={"n_inner": wanted.inner_width})
     assert back.tokenizer == ours.model.tokenizer
-    assert back.checkpoint.weights.keys() == ours.model.checkpoint.weights.keys()
-    for name, array in ours.model.checkpoint.weights.items():
+    assert back.checkpoint.weights.keys() == ours.model.weights.keys()
+    for name, array in ours.model.weights.items():
         assert (back.checkpoint.weights[name] == array).all()
 
 

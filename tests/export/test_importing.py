@@ -17,8 +17,8 @@ from attn_cli.errors import InputError
 from attn_cli.export.destination import write_folder
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.importing import import_folder, read_folder
-from attn_cli.export.leaving import Leaving, leaving
 from attn_cli.generation.decoder import Decoder
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.export.conftest import BLOCKS, MakeRun
 
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[tuple[str, ...], Any]] = {
 }
 
 
-def exported(model: Leaving, folder: Path) -> Path:
+def exported(model: TrainedModel, folder: Path) -> Path:
     write_folder(folder, huggingface_files(model), model, "hf")
     return folder
 
@@ -51,18 +51,18 @@ def test_out_and_back_is_the_same_model_bit_for_bit(
     overrides, tokenizer = CASES[case]
     model = make_run(*overrides, tokenizer=tokenizer)
     first = exported(model, tmp_path / "first")
-    back = leaving(import_folder(first, tmp_path / "back").path)
+    back = load_model(import_folder(first, tmp_path / "back").path)
     second = exported(back, tmp_path / "second")
     for name in ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
-    assert back.config == model.config
+    assert back.config.model == model.config.model
     assert back.tokenizer == model.tokenizer
-    assert (back.start_id, back.end_id) == (model.start_id, model.end_id)
+    assert (back.start_id, back.eos_id) == (model.start_id, model.eos_id)
     ids = np.array([[1, 0, 3, 2, 1]])
     networks = [each.checkpoint.load_model() for each in (model, back)]
     one, other = (network(torch.from_numpy(ids)) for network in networks)
     assert torch.equal(one, other)
-    decoders = [Decoder(each.config, each.checkpoint.weights) for each in (model, back)]
+    decoders = [Decoder(each.config.model, each.weights) for each in (model, back)]
     scores = [decoder.read(ids, decoder.new_cache()) for decoder in decoders]
     np.testing.assert_array_equal(*scores)
 
@@ -279,7 +279,7 @@ def test_gpt2_s_own_files_have_shorter_names_and_masks(make_run: MakeRun, tmp_pa
 
     rewrite(folder, as_in_2019)
     arrived = read_folder(folder)
-    for name, array in model.checkpoint.weights.items():
+    for name, array in model.weights.items():
         np.testing.assert_array_equal(arrived.weights[name], array)
 
 

@@ -108,7 +108,7 @@ def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) 
 
     ids = np.array([[5, 50, 7, 99]])
     session = onnxruntime.InferenceSession(files["model.onnx"])
-    decoder = Decoder(model.config, model.checkpoint.weights)
+    decoder = Decoder(model.config.model, model.weights)
     wanted = decoder.read(ids, decoder.new_cache())
     found = session.run(None, {"ids": ids})[0][:, -1]
     np.testing.assert_allclose(found, wanted, atol=TOLERANCE)

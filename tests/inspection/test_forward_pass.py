@@ -98,12 +98,12 @@ def test_what_moved_is_the_share_that_went_elsewhere() -> None:
 
 
 def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
-    from attn_cli.inspection.subject import trained_subject
+    from attn_cli.runs.loaded_model import load_model
 
-    subject = trained_subject(trained.run.path)
+    loaded = load_model(trained.run.path)
     ids = tuple(range(10, 19))
-    found = {snapshot.step: snapshot for snapshot in snapshots(subject.folder, ids, print)}
-    own = found[subject.checkpoint.state.step]
-    seen = forward_pass(subject.model, ids)
+    found = {snapshot.step: snapshot for snapshot in snapshots(loaded.folder, ids, print)}
+    own = found[loaded.checkpoint.state.step]
+    seen = forward_pass(loaded.model, ids)
     torch.testing.assert_close(own.weights, seen.weights)
     torch.testing.assert_close(own.next_odds, seen["logits"][-1].softmax(-1))

@@ -12,8 +12,8 @@ import torch
 from attn_cli.inspection.ablation import without_head
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores, loss_rises
-from attn_cli.inspection.subject import TrainedSubject, trained_subject
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.training.evaluation import CharacterLosses, evaluate
 from tests.conftest import Trained, tiny_config
 
@@ -21,8 +21,8 @@ TEXT = "The fox isn't the owl.\nThe fox met the owl, and the owl"
 
 
 @pytest.fixture
-def subject(trained: Trained) -> TrainedSubject:
-    return trained_subject(trained.run.path)
+def loaded(trained: Trained) -> TrainedModel:
+    return load_model(trained.run.path)
 
 
 def by_hand(weights: np.ndarray, text: str) -> dict[str, list[float]]:
@@ -48,8 +48,8 @@ def by_hand(weights: np.ndarray, text: str) -> dict[str, list[float]]:
     return found
 
 
-def test_scores_are_those_of_the_definitions(subject: TrainedSubject) -> None:
-    model, tokenizer = subject.model, subject.tokenizer
+def test_scores_are_those_of_the_definitions(loaded: TrainedModel) -> None:
+    model, tokenizer = loaded.model, loaded.tokenizer
     T = model.config.block_size
     scores, evenly = head_scores(model, tokenizer.encode(TEXT), tokenizer.symbols)
     # The last character is only predicted: no window begins with it.
@@ -101,10 +101,10 @@ def test_a_head_taken_away_gives_nothing_and_comes_back(block: str) -> None:
     assert all(torch.equal(p, before[name]) for name, p in model.named_parameters())
 
 
-def test_loss_rises_are_differences_of_exact_losses(subject: TrainedSubject) -> None:
-    model = subject.model
+def test_loss_rises_are_differences_of_exact_losses(loaded: TrainedModel) -> None:
+    model = loaded.model
     T = model.config.block_size
-    ids = subject.tokenizer.encode(TEXT)[: 3 * T + 6]
+    ids = loaded.tokenizer.encode(TEXT)[: 3 * T + 6]
     rises = list(loss_rises(model, ids))
     assert len(rises) == model.config.n_layer * model.config.n_head
     losses = np.concatenate(list(CharacterLosses(model, ids)))

@@ -32,8 +32,8 @@ from attn_cli.inspection.page.build import (
 from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
 from attn_cli.inspection.page.payload import evenly
 from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
-from attn_cli.inspection.subject import Subject, fresh_subject, trained_subject
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.conftest import Trained
 
@@ -80,32 +80,32 @@ def unpacked(packed: Packed) -> np.ndarray[Any, Any]:
 
 @pytest.fixture(scope="module")
 def contents(trained: Trained) -> PageContents:
-    subject = trained_subject(trained.run.path)
-    ids = subject.ids("The fox met")
+    loaded = load_model(trained.run.path)
+    ids = loaded.encode_prompt("The fox met")
     return PageContents(
-        subject,
+        loaded,
         ids,
-        ablate_heads(subject.model, ids),
-        list(snapshots(subject.folder, ids, pytest.fail)),
+        ablate_heads(loaded.model, ids),
+        list(snapshots(loaded.folder, ids, pytest.fail)),
         "Inside a tiny transformer",
     )
 
 
-def fresh(tokenizer: Tokenizer, *overrides: str) -> Subject:
+def fresh(tokenizer: Tokenizer, *overrides: str) -> LoadedModel:
     config = load_config(None, [parse_override(override) for override in overrides])
     model = Transformer(config.model, tokenizer.vocab_size).eval()
-    return Subject(model, tokenizer, config, "nowhere", tokenizer.separator_id)
+    return LoadedModel(config, tokenizer, tokenizer.separator_id, "nowhere", lambda: model)
 
 
 def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
-    subject = fresh_subject(None)
-    ids = subject.ids("x" * 64)
-    seen = forward_pass(subject.model, ids)
+    loaded = fresh_model(None)
+    ids = loaded.encode_prompt("x" * 64)
+    seen = forward_pass(loaded.model, ids)
     shots = [
         Snapshot(step, 1.0, seen.weights, seen.losses, seen["logits"][-1].softmax(-1), "w" * 700)
         for step in range(12)
     ]
-    html = page(PageContents(subject, ids, ablate_heads(subject.model, ids), shots, "A page"))
+    html = page(PageContents(loaded, ids, ablate_heads(loaded.model, ids), shots, "A page"))
     assert len(html.encode()) < LARGEST == 2_000_000
     kept = [shot["step"] for shot in payload(html, "snapshots")]
     assert 2 <= len(kept) <= 8
@@ -155,16 +155,18 @@ def test_every_asset_is_in_the_page(contents: PageContents) -> None:
 
 
 def test_hostile_texts_are_data() -> None:
-    subject = fresh(corpus_tokenizer(HOSTILE), "model.n_layer=1")
+    loaded = fresh(corpus_tokenizer(HOSTILE), "model.n_layer=1")
     table = Table(HOSTILE, (HOSTILE,), ((HOSTILE, (HOSTILE,)),))
     lesson = (Step(HOSTILE, (HOSTILE, Formula((HOSTILE,)), table, SideBySide(table, table))),)
     # Names from a command line may hold what UTF-8 cannot write.
-    html = page(PageContents(subject, subject.ids(HOSTILE), (), (), HOSTILE + "\ud800", lesson))
+    html = page(
+        PageContents(loaded, loaded.encode_prompt(HOSTILE), (), (), HOSTILE + "\ud800", lesson)
+    )
     html.encode()
     assert len(Scripts(html).texts) == 4  # the style, two pieces of data and the script
     assert "alert(1)</script>" not in html
     assert "{{ 7 * 7 }}" in html
-    assert payload(html)["tokenizer"]["symbols"] == list(subject.tokenizer.symbols)
+    assert payload(html)["tokenizer"]["symbols"] == list(loaded.tokenizer.symbols)
 
 
 def test_json_cannot_end_its_element_and_is_the_same_afterwards() -> None:
@@ -203,7 +205,7 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
 ) -> None:
     html = page(contents)
     data = payload(html)
-    named = contents.subject.model.named_arrays()
+    named = contents.loaded.model.named_arrays()
     assert data["weights"].keys() == named.keys()
     for name, array in named.items():
         np.testing.assert_array_equal(unpacked(data["weights"][name]), array)
@@ -220,17 +222,17 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
 
 @pytest.mark.parametrize("tokenizer", [bytes_tokenizer(), corpus_tokenizer("αβ\n"), None])
 def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None) -> None:
-    subject = fresh_subject(None) if tokenizer is None else fresh(tokenizer, "model.n_layer=1")
-    ids = subject.ids("")
-    ablations = ablate_heads(subject.model, ids)
+    loaded = fresh_model(None) if tokenizer is None else fresh(tokenizer, "model.n_layer=1")
+    ids = loaded.encode_prompt("")
+    ablations = ablate_heads(loaded.model, ids)
     assert [ablation.loss_change for ablation in ablations] == [None] * len(ablations)
-    data = payload(page(PageContents(subject, ids, ablations, (), "A page", play=True)))
+    data = payload(page(PageContents(loaded, ids, ablations, (), "A page", play=True)))
     assert data["ids"] == []  # a text of its own is something else than none
     assert (data["play"], data["layer"], data["head"]) == (True, 0, 0)
 
 
 def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
-    model, ids = contents.subject.model, contents.ids
+    model, ids = contents.loaded.model, contents.ids
     whole = forward_pass(model, ids)
     changes = [abs(ablation.loss_change or 0.0) for ablation in contents.ablations]
     assert len(changes) == 6

@@ -27,7 +27,7 @@ from attn_cli.inspection.page.payload import (
     snapshot_payload,
 )
 from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
-from attn_cli.inspection.subject import Subject
+from attn_cli.runs.loaded_model import LoadedModel
 
 FOLDER = Path(__file__).parent
 
@@ -70,7 +70,7 @@ class PageContents:
     """What a page shows.
 
     Attributes:
-        subject: The model that runs in the page.
+        loaded: The model that runs in the page.
         ids: The text that it opens with, one character at least; only the start character
             where there is no text.
         ablations: That text without each head; empty where the page should compute them.
@@ -82,7 +82,7 @@ class PageContents:
         head: Which of that layer's, from 0.
     """
 
-    subject: Subject
+    loaded: LoadedModel
     ids: tuple[int, ...]
     ablations: Sequence[HeadAblation]
     snapshots: Sequence[Snapshot]
@@ -131,9 +131,9 @@ def as_json(value: object) -> str:
 
 
 def _payload(contents: PageContents) -> dict[str, Any]:
-    nothing = contents.ids == (contents.subject.start_id,)
+    nothing = contents.ids == (contents.loaded.start_id,)
     return {
-        **model_payload(contents.subject),
+        **model_payload(contents.loaded),
         "ids": [] if nothing else list(contents.ids),
         "layer": contents.layer,
         "head": contents.head,

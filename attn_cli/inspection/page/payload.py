@@ -14,8 +14,8 @@ import numpy as np
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
-from attn_cli.inspection.subject import Subject
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import LoadedModel
 
 Item = TypeVar("Item")
 
@@ -28,12 +28,12 @@ BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weig
 OTHER_BITS = 17
 
 
-def model_payload(subject: Subject) -> dict[str, Any]:
+def model_payload(loaded: LoadedModel) -> dict[str, Any]:
     """The model and its vocabulary."""
-    model, tokenizer, sample = subject.model, subject.tokenizer, subject.config.sample
+    model, tokenizer, sample = loaded.model, loaded.tokenizer, loaded.config.sample
     config = model.config
     return {
-        "origin": subject.origin,
+        "description": loaded.description,
         "parameters": model.parameter_count(),
         "config": {
             "block": config.block,
@@ -47,7 +47,7 @@ def model_payload(subject: Subject) -> dict[str, Any]:
             "eps": model.final_norm.eps,
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
-        "start_id": subject.start_id,
+        "start_id": loaded.start_id,
         "sample": {
             "temperature": sample.temperature,
             "top_k": sample.top_k,

@@ -6,7 +6,7 @@ const state = new State(data);
 const { model, vocabulary } = state;
 
 byId("model-line").textContent = [
-  data.origin,
+  data.description,
   `${data.parameters.toLocaleString("en")} parameters`,
   `${counted(model.n_layer, "layer")} of ${counted(model.n_head, "head")}`,
   `${model.n_embd} channels`,

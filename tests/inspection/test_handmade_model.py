@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from attn_cli.inspection import tiny
+from attn_cli.inspection import handmade_model as handmade
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.lesson.build import lesson
 from attn_cli.inspection.steps import SideBySide, Table
@@ -20,7 +20,7 @@ def dot(left: Vector, right: Vector) -> float:
     return sum(a * b for a, b in zip(left, right, strict=True))
 
 
-def linear(weight: tiny.Matrix, vectors: Rows) -> Rows:
+def linear(weight: handmade.Matrix, vectors: Rows) -> Rows:
     return [[dot(list(row), vector) for row in weight] for vector in vectors]
 
 
@@ -54,12 +54,12 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         By the beginnings of their captions, those that are there to be looked at; and in
         their order, two columns of each in which something is worked out.
     """
-    ids = [tiny.LETTERS.index(letter) for letter in text]
-    token = [list(tiny.TOKEN_EMBEDDING[id_]) for id_ in ids]
-    position = [list(tiny.POSITION_EMBEDDING[place]) for place in range(len(text))]
+    ids = [handmade.LETTERS.index(letter) for letter in text]
+    token = [list(handmade.TOKEN_EMBEDDING[id_]) for id_ in ids]
+    position = [list(handmade.POSITION_EMBEDDING[place]) for place in range(len(text))]
     x = add(token, position)
     normed = norm(x)
-    q, k, v = (linear(weight, normed) for weight in (tiny.QUERY, tiny.KEY, tiny.VALUE))
+    q, k, v = (linear(weight, normed) for weight in (handmade.QUERY, handmade.KEY, handmade.VALUE))
     heads = []
     for start in (0, 4):
         own = [[row[start : start + 4] for row in rows] for rows in (q, k, v)]
@@ -74,15 +74,15 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         heads.append((own, scores, scaled, masked, causal, unmasked, mix))
     own, scores, scaled, masked, causal, unmasked, mix = heads[head - 1]
     merged = [a + b for a, b in zip(heads[0][-1], heads[1][-1], strict=True)]
-    projected = linear(tiny.PROJECTION, merged)
+    projected = linear(handmade.PROJECTION, merged)
     attended = add(x, projected)
     normed_again = norm(attended)
-    up = linear(tiny.UP, normed_again)
+    up = linear(handmade.UP, normed_again)
     bent = [[gelu(number) for number in row] for row in up]
-    down = linear(tiny.DOWN, bent)
+    down = linear(handmade.DOWN, bent)
     out = add(attended, down)
     final = norm(out)
-    logits = linear(tiny.HEAD, final)
+    logits = linear(handmade.HEAD, final)
     order = sorted(range(4), key=lambda id_: (-logits[-1][id_], id_))
     odds = [softmax([logit / t for logit in logits[-1]]) for t in (0.5, 1.0, 2.0)]
     last = f"‘{text[-1]}’ at position {len(text) - 1}"
@@ -92,29 +92,29 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
     surprises = [softmax(row)[id_] for row, id_ in zip(logits, ids[1:], strict=False)]
     by_hand = [
         (x[-1], normed[-1]),
-        (list(tiny.QUERY[channel]), normed[-1]),
+        (list(handmade.QUERY[channel]), normed[-1]),
         (own[0][-1], own[1][key]),
         (masked[-1], causal[-1]),
         (causal[-1], [row[0] for row in own[2]]),
-        (list(tiny.PROJECTION[0]), merged[-1]),
+        (list(handmade.PROJECTION[0]), merged[-1]),
         (attended[-1], normed_again[-1]),
-        (list(tiny.UP[strongest]), normed_again[-1]),
+        (list(handmade.UP[strongest]), normed_again[-1]),
         (out[-1], final[-1]),
-        (list(tiny.HEAD[order[0]]), final[-1]),
+        (list(handmade.HEAD[order[0]]), final[-1]),
         ([logits[-1][id_] for id_ in order], [softmax(logits[-1])[id_] for id_ in order]),
     ]
     if surprises:
         by_hand.append((surprises, [-math.log(odd) for odd in surprises]))
     return {
         "position, character and id": [[float(id_)] for id_ in ids],
-        "the table of embeddings": [list(row) for row in tiny.TOKEN_EMBEDDING],
+        "the table of embeddings": [list(row) for row in handmade.TOKEN_EMBEDDING],
         "embeddings of the text": token,
         "vectors of the positions": position,
         "their sum": x,
         "after the norm 1": normed,
-        "weights of the query": [list(row) for row in tiny.QUERY],
-        "weights of the key": [list(row) for row in tiny.KEY],
-        "weights of the value": [list(row) for row in tiny.VALUE],
+        "weights of the query": [list(row) for row in handmade.QUERY],
+        "weights of the key": [list(row) for row in handmade.KEY],
+        "weights of the value": [list(row) for row in handmade.VALUE],
         f"queries of head {head}": own[0],
         f"keys of head {head}": own[1],
         f"values of head {head}": own[2],
@@ -126,16 +126,16 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         f"what head {head} hands over": mix,
         "weights of the last row": [heads[0][4][-1], heads[1][4][-1]],
         "merged heads": merged,
-        "weights of the projection": [list(row) for row in tiny.PROJECTION],
+        "weights of the projection": [list(row) for row in handmade.PROJECTION],
         "after the projection": projected,
         "the stream after attention": attended,
         "after the norm 2": normed_again,
-        "weights of up": [list(row) for row in tiny.UP],
+        "weights of up": [list(row) for row in handmade.UP],
         f"{last} inside": [up[-1], bent[-1]],
-        "weights of down": [list(row) for row in tiny.DOWN],
+        "weights of down": [list(row) for row in handmade.DOWN],
         f"{last} after down": [down[-1]],
         "the stream after feed-forward": out,
-        "weights of the last layer": [list(row) for row in tiny.HEAD],
+        "weights of the last layer": [list(row) for row in handmade.HEAD],
         "odds at temperature": [[column[id_] for column in odds] for id_ in order],
     }, by_hand
 
@@ -152,8 +152,10 @@ def close(table: Table, rows: Rows) -> None:
 @pytest.mark.parametrize("head", [1, 2])
 @pytest.mark.parametrize("text", ["mama", "pap", "ab", "b", "bbbb", "abmp"])
 def test_every_number_can_be_worked_out_by_hand(text: str, head: int) -> None:
-    subject = tiny.tiny_subject()
-    steps = lesson(forward_pass(subject.model, subject.ids(text)), subject.tokenizer, head=head - 1)
+    loaded = handmade.handmade_model()
+    steps = lesson(
+        forward_pass(loaded.model, loaded.encode_prompt(text)), loaded.tokenizer, head=head - 1
+    )
     expected, by_hand = worked_out(text, head)
     norms = iter(("after the norm 1", "after the norm 2"))
     checked = set()
@@ -185,13 +187,13 @@ def is_by_hand(table: Table) -> bool:
 
 
 def test_it_does_what_its_story_says() -> None:
-    subject = tiny.tiny_subject()
-    letters = tiny.LETTERS
+    loaded = handmade.handmade_model()
+    letters = handmade.LETTERS
     for one in letters:
         for two in letters.replace(one, ""):
             for length in (2, 3, 4):
                 text = (one + two) * 2
-                seen = forward_pass(subject.model, subject.ids(text[:length]))
+                seen = forward_pass(loaded.model, loaded.encode_prompt(text[:length]))
                 # The next letter is the one before the last.
                 assert letters[int(seen["logits"][-1].argmax())] == text[length - 2]
                 previous = seen.weights[0, 0, 1:].diagonal()
@@ -201,11 +203,11 @@ def test_it_does_what_its_story_says() -> None:
 
 
 def test_equal_weights_are_said_to_be_equal() -> None:
-    subject = tiny.tiny_subject()
+    loaded = handmade.handmade_model()
 
     def told(text: str, head: int) -> str:
-        seen = forward_pass(subject.model, subject.ids(text))
-        return str(lesson(seen, subject.tokenizer, head=head))
+        seen = forward_pass(loaded.model, loaded.encode_prompt(text))
+        return str(lesson(seen, loaded.tokenizer, head=head))
 
     assert "gives the most, 0.95, to ‘m’ at position 2." in told("mama", 0)
     assert "gives the most, 0.49, to ‘a’ at position 1, and as much to 1 other." in told("mama", 1)
@@ -214,10 +216,12 @@ def test_equal_weights_are_said_to_be_equal() -> None:
 
 
 def test_its_weights_are_small_round_numbers_and_its_sizes_fit_a_screen() -> None:
-    subject = tiny.tiny_subject()
-    for weight in subject.model.state_dict().values():
+    loaded = handmade.handmade_model()
+    for weight in loaded.model.state_dict().values():
         assert set(weight.flatten().tolist()) <= {-5, -2, -1, 0, 1, 2, 5}
-    assert subject.model.config.n_embd == 8
-    steps = lesson(forward_pass(subject.model, subject.ids(tiny.TEXT)), subject.tokenizer)
+    assert loaded.model.config.n_embd == 8
+    steps = lesson(
+        forward_pass(loaded.model, loaded.encode_prompt(handmade.TEXT)), loaded.tokenizer
+    )
     assert not any("…" in table.columns for table in tables(steps))
     assert any(isinstance(part, SideBySide) for step in steps for part in step.parts)

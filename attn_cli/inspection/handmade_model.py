@@ -12,8 +12,8 @@ from __future__ import annotations
 import torch
 
 from attn_cli.config.schema import Config, DataConfig, ModelConfig
-from attn_cli.inspection.subject import Subject
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import corpus_tokenizer
 
 LETTERS = "abmp"
@@ -126,8 +126,8 @@ WEIGHTS: dict[str, Matrix | tuple[float, ...]] = {
 }
 
 
-def tiny_subject() -> Subject:
-    """The model, as any other to look at."""
+def handmade_model() -> LoadedModel:
+    """The handmade model, to be used like any other."""
     sizes = ModelConfig(
         n_layer=1, n_head=2, n_embd=8, n_inner=4, block_size=4, tie_embeddings=False
     )
@@ -136,4 +136,4 @@ def tiny_subject() -> Subject:
         {name: torch.tensor(weight, dtype=torch.float32) for name, weight in WEIGHTS.items()}
     )
     config = Config(model=sizes, data=DataConfig(tokenizer="corpus"))
-    return Subject(model, corpus_tokenizer(LETTERS), config, "the tiny model", 0)
+    return LoadedModel(config, corpus_tokenizer(LETTERS), 0, "the tiny model", lambda: model)

@@ -1,0 +1,241 @@
+"""A model ready to use, with its vocabulary: the best checkpoint of a run, or fresh weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.config.load import load_config
+from attn_cli.config.presets import DEFAULT, find_config
+from attn_cli.config.schema import Config, DataConfig
+from attn_cli.errors import InputError
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.finding import find_run, list_runs
+from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.training_text import load_training_text
+from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.text.tokenizer import Ids, Tokenizer, bytes_tokenizer, printable_tokenizer
+
+if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
+    from attn_cli.model.transformer import Transformer
+
+DEFAULT_TEXT = "Hello"
+MAX_SHOWN_TEXT = 60  # characters of a text that `describe` shows
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A model and all that is needed to use it.
+
+    Attributes:
+        config: Its whole configuration.
+        tokenizer: Its vocabulary.
+        start_id: The id that a document begins after; an empty prompt is this one.
+        description: Where the model is from, `runs/tales, step 900`.
+        make_model: Makes the torch model: on the CPU, in fp32, in evaluation mode.
+    """
+
+    config: Config
+    tokenizer: Tokenizer
+    start_id: int
+    description: str
+    make_model: Callable[[], Transformer]
+
+    @cached_property
+    def model(self) -> Transformer:
+        """The torch model, on the CPU, in fp32, in evaluation mode; made when first used.
+
+        Raises:
+            CheckpointError: The file of its weights is missing or damaged.
+        """
+        return self.make_model()
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Its parameters by name, as NumPy arrays.
+
+        Raises:
+            CheckpointError: The file of its weights is missing or damaged.
+        """
+        return self.model.named_arrays()
+
+    @property
+    def eos_id(self) -> int | None:
+        """The id that ends a document; None where the training text was a single document."""
+        separator = self.tokenizer.separator_id
+        is_form_feed = self.tokenizer.symbols[separator] == "\f"
+        return separator if is_form_feed and self.start_id == separator else None
+
+    def encode_prompt(self, text: str | None) -> tuple[int, ...]:
+        """The ids of a text that fits into the context, at least one.
+
+        Args:
+            text: None for as much of "Hello" as the vocabulary knows and the context holds.
+
+        Raises:
+            InputError: The text is longer than the context, or has an unknown character.
+        """
+        context, unit = self.config.model.block_size, self.tokenizer.unit
+        if text is None:
+            ids = self.tokenizer.encode(DEFAULT_TEXT, unknown="drop").tolist()[:context]
+        else:
+            ids = self.tokenizer.encode(text, unknown="error").tolist()
+        if len(ids) > context:
+            raise InputError(
+                f"the text has {len(ids):,} {unit}s, and the model sees at most {context:,}",
+                f"give at most {context:,} {unit}s",
+            )
+        return tuple(ids) or (self.start_id,)
+
+    def symbols(self, ids: Sequence[int]) -> list[str]:
+        """The symbol of each id."""
+        return [self.tokenizer.symbols[id_] for id_ in ids]
+
+    def describe(self, ids: Sequence[int]) -> str:
+        """One line about the model and the text, `runs/tales, step 900, on 'The owl'`."""
+        text = "".join(self.symbols(ids))
+        shown = text if len(text) <= MAX_SHOWN_TEXT else text[: MAX_SHOWN_TEXT - 1] + "…"
+        return f"{self.description}, on {shown!r}"
+
+    def select(self, what: Literal["layer", "head"], number: int | None) -> range:
+        """The numbers, from 1, of all layers or of a layer's heads; or only the one given.
+
+        Raises:
+            InputError: There is none of that number.
+        """
+        model = self.config.model
+        count = model.n_layer if what == "layer" else model.n_head
+        if number is None:
+            return range(1, count + 1)
+        if not 1 <= number <= count:
+            raise InputError(
+                f"{what} {number}: the model has {count} {what}{'s' * (count > 1)}",
+                f"give a number from 1 to {count}, or leave it out"
+                if count > 1
+                else "leave it out",
+            )
+        return range(number, number + 1)
+
+    def validation(self) -> Ids:
+        """The validation split, never trained on.
+
+        Raises:
+            TextError: The text is missing or has changed.
+        """
+        data = self.config.data
+        corpus = load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
+        return corpus.validation
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel(LoadedModel):
+    """The model of a run.
+
+    Attributes:
+        folder: The run.
+        checkpoint: Which of the run's checkpoints.
+    """
+
+    folder: RunFolder
+    checkpoint: Checkpoint
+
+    @property
+    def name(self) -> str:
+        """The name of the run's folder, without its parents: fit to be published."""
+        return self.folder.path.resolve().name
+
+    @property
+    def step(self) -> int:
+        """The optimizer steps that the checkpoint has been trained for."""
+        return self.checkpoint.state.step
+
+    @property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        return self.checkpoint.weights
+
+    def corpus(self) -> Corpus:
+        """The text of the run, both splits.
+
+        Raises:
+            TextError: It is missing, has changed, or was never known.
+        """
+        return load_training_text(self.folder, self.checkpoint)
+
+    def validation(self) -> Ids:
+        return self.corpus().validation
+
+
+def find_model(run: Path | None, config: str | None) -> LoadedModel:
+    """The model of a run or a configuration; of the newest run, or fresh, when both are None.
+
+    Raises:
+        InputError: Both were given, or what was named is missing or damaged.
+    """
+    if run is not None and config is not None:
+        raise InputError("run and config exclude each other", "give one of the two")
+    # Without any run there is still a model to show; a run that was named has to exist.
+    if run is not None or (config is None and any(found.step_folders() for found in list_runs())):
+        return load_model(run)
+    return fresh_model(config)
+
+
+def load_model(run: Path | None = None) -> TrainedModel:
+    """The best checkpoint of a run, of the newest run when None.
+
+    The tensors are read when they are first used.
+
+    Raises:
+        CheckpointError: There is none, or it is damaged.
+    """
+    folder = find_run(run)
+    checkpoint = read_checkpoint(folder.to_use())
+    return TrainedModel(
+        checkpoint.config,
+        checkpoint.tokenizer,
+        checkpoint.state.data.start_id,
+        f"{folder.path}, step {checkpoint.state.step:,}",
+        checkpoint.load_model,
+        folder,
+        checkpoint,
+    )
+
+
+def fresh_model(name: str | None = None) -> LoadedModel:
+    """The untrained model of a configuration, of the default one when None.
+
+    Raises:
+        ConfigError: There is no such configuration, or it is wrong.
+    """
+    config = load_config(find_config(name or DEFAULT))
+    tokenizer = _tokenizer(config.data)
+
+    def make_model() -> Transformer:
+        import torch
+
+        from attn_cli.model.transformer import Transformer
+
+        torch.manual_seed(config.train.seed)
+        return Transformer(config.model, tokenizer.vocab_size).eval()
+
+    return LoadedModel(
+        config,
+        tokenizer,
+        tokenizer.separator_id,
+        f"config {name or DEFAULT}, untrained weights",
+        make_model,
+    )
+
+
+def _tokenizer(data: DataConfig) -> Tokenizer:
+    """The vocabulary of a configuration; only a `corpus` vocabulary has to read the text."""
+    if data.tokenizer == "printable":
+        return printable_tokenizer()
+    if data.tokenizer == "bytes":
+        return bytes_tokenizer()
+    return load_corpus(data.text, data.tokenizer, data.unknown).tokenizer
