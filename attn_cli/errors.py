@@ -35,7 +35,7 @@ class ConfigError(InputError):
     """A configuration, or one of its values, is wrong."""
 
 
-class TextError(InputError):
+class DatasetError(InputError):
     """A text to train on or to evaluate cannot be used."""
 
 
@@ -66,5 +66,5 @@ class MissingExtraError(InputError):
         )
 
 
-class RunError(AttnError):
+class OperationError(AttnError):
     """Something failed while the command ran: disk, memory, network."""

@@ -13,7 +13,7 @@ from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
-    from attn_cli.text.tokenizer import Ids, Tokenizer, UnknownPolicy
+    from attn_cli.text.tokenizer import TokenIds, Tokenizer, UnknownPolicy
 
 
 def evaluate(
@@ -100,30 +100,30 @@ def evaluate(
     summary(f"perplexity  {evaluation.perplexity:.3f}")
 
 
-def _validation(loaded: TrainedModel) -> tuple[Ids, float | None]:
+def _validation(loaded: TrainedModel) -> tuple[TokenIds, float | None]:
     """The run's validation split, and the floor under its loss where that is known."""
-    from attn_cli.errors import TextError
+    from attn_cli.errors import DatasetError
     from attn_cli.text.builtin import validation_floor
 
     try:
         corpus = loaded.corpus()
-    except TextError as error:
-        raise TextError(error.message, "name a text to measure on: attn evaluate FILE") from None
+    except DatasetError as error:
+        raise DatasetError(error.message, "name a text to measure on: attn evaluate FILE") from None
     return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
 
 
-def text_of_file(file: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> Ids:
+def text_of_file(file: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> TokenIds:
     """A whole text, to measure a model on.
 
     Raises:
-        TextError: It is not there, or cannot be used.
+        DatasetError: It is not there, or cannot be used.
     """
-    from attn_cli.errors import TextError
+    from attn_cli.errors import DatasetError
     from attn_cli.text.corpus import load_text
 
     text = load_text([file], tokenizer, unknown)
     if len(text.ids) < 2:
-        raise TextError(f"{file}: one {tokenizer.unit} is too short", "a text needs 2")
+        raise DatasetError(f"{file}: one {tokenizer.unit} is too short", "a text needs 2")
     for note in text.source.notes():
         notice(note)
     if text.changed:

@@ -168,7 +168,7 @@ def generate(
         beams,
         explain,
     )
-    writer = Writer(loaded.config.model, loaded.weights, loaded.tokenizer, loaded.start_id)
+    writer = Writer(loaded.config.model, loaded.weights, loaded.tokenizer, loaded.bos_id)
     if interactive:
         from attn_cli.cli.play import Play
 
@@ -231,15 +231,15 @@ def _training_text(loaded: TrainedModel) -> str:
     """What the model learned from.
 
     Raises:
-        TextError: It is not there, or it is not the same any more.
+        DatasetError: It is not there, or it is not the same any more.
     """
-    from attn_cli.errors import TextError
+    from attn_cli.errors import DatasetError
 
     try:
         corpus = loaded.corpus()
-    except TextError as error:
+    except DatasetError as error:
         hint = "--check-copy needs it where it was and as it was"
-        raise TextError(error.message, hint) from None
+        raise DatasetError(error.message, hint) from None
     return loaded.tokenizer.decode(corpus.train)
 
 

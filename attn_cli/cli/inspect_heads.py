@@ -13,7 +13,7 @@ from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
-    from attn_cli.text.tokenizer import Ids
+    from attn_cli.text.tokenizer import TokenIds
 
 ENOUGH = 16_384  # characters, by default: seconds, not minutes
 
@@ -44,7 +44,7 @@ def inspect_heads(
 
     loaded = find_model(run, config)
     whole = _text(file, loaded)
-    ids: Ids = whole[:chars]
+    ids: TokenIds = whole[:chars]
     scores, evenly = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
     numbered = [
         (layer, head, score)
@@ -88,14 +88,14 @@ def inspect_heads(
     console().print(heads_table(heads, asdict(evenly), loaded.tokenizer.unit))
 
 
-def _text(file: str | None, loaded: LoadedModel) -> Ids:
+def _text(file: str | None, loaded: LoadedModel) -> TokenIds:
     """The text that was named, or the validation split."""
-    from attn_cli.errors import TextError
+    from attn_cli.errors import DatasetError
 
     if file is not None:
         return text_of_file(file, loaded.tokenizer, loaded.config.data.unknown)
     try:
         return loaded.validation()
-    except TextError as error:
+    except DatasetError as error:
         hint = "name a text to measure on: attn inspect-heads FILE"
-        raise TextError(error.message, hint) from None
+        raise DatasetError(error.message, hint) from None

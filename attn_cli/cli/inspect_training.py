@@ -10,7 +10,7 @@ import typer
 
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
 from attn_cli.cli.terminal import console, notice, result, result_json, visible_controls
-from attn_cli.text.visible import visible
+from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
@@ -113,7 +113,7 @@ def _heading(record: Mapping[str, Any]) -> str:
         parts.append(f"val loss {record['val_loss']:.4f} nats")
     if record["bits"] is not None:
         parts.append(f"{record['bits']:.2f} bits each here")
-    parts.append(f"next {visible(record['next'])} with {record['next_odds']:.0%}")
+    parts.append(f"next {printable_symbol(record['next'])} with {record['next_odds']:.0%}")
     if record["moved"] is not None:
         parts.append(f"{record['moved']:.0%} of the attention moved since the last")
     return " · ".join(parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.terminal import notice, result, result_json
-from attn_cli.errors import InputError, RunError
+from attn_cli.errors import InputError, OperationError
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
@@ -46,7 +46,7 @@ def write_page(
 
     Raises:
         InputError: Another file is there, or no file can be.
-        RunError: It cannot be written.
+        OperationError: It cannot be written.
     """
     from attn_cli.inspection.ablation import ablate_heads
     from attn_cli.inspection.history import snapshots
@@ -70,7 +70,9 @@ def write_page(
     try:
         write_whole(path, html)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}", "name another file") from None
+        raise OperationError(
+            f"cannot write {path}: {error.strerror}", "name another file"
+        ) from None
     if as_json:
         result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
         return

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.terminal import harmless, notice
-from attn_cli.text.visible import visible
+from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
     from attn_cli.generation.copying import Copy
@@ -84,7 +84,7 @@ def explanation(writing: Writing) -> Iterator[str]:
     yield ""
     yield "wrote   odds  the likeliest, after the controls"
     for char, odds, alternatives in writing.explained():
-        yield f"{visible(char):5} {odds:6.1%}  " + "  ".join(map(_listed, alternatives))
+        yield f"{printable_symbol(char):5} {odds:6.1%}  " + "  ".join(map(_listed, alternatives))
 
 
 def sample_record(sample: Sample, copy: Copy | None) -> dict[str, Any]:
@@ -112,4 +112,4 @@ def tell_of_copies(copies: Sequence[Copy]) -> None:
 
 
 def _listed(alternative: Alternative) -> str:
-    return f"{visible(alternative.char)} {alternative.odds:.1%}"
+    return f"{printable_symbol(alternative.char)} {alternative.odds:.1%}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from attn_cli.text.tokenizer import Ids, Tokenizer
+    from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
     # What `CharacterLosses` gives: nats, of all characters but the first.
     Losses = Iterable[NDArray[np.float32]]
@@ -36,7 +36,7 @@ def can_colour() -> bool:
     return sys.stdout.isatty() and there.color_system is not None and not there.no_color
 
 
-def write_coloured(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
+def write_coloured(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
     """The text, each character on the colour of its surprise, and a legend."""
     from rich.segment import Segment, Segments
 
@@ -60,7 +60,7 @@ def write_coloured(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
     out.print(Segments(legend), soft_wrap=True)
 
 
-def write_table(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
+def write_table(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
     """A line for each predicted character or byte: its position from 0, itself, its bits."""
     fields = [_field(symbol) for symbol in tokenizer.symbols]
     print("position\tcharacter\tbits")
@@ -69,7 +69,7 @@ def write_table(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> None:
     sys.stdout.flush()  # so that what comes on standard error comes after it
 
 
-def as_lists(tokenizer: Tokenizer, ids: Ids, losses: Losses) -> dict[str, list[Any]]:
+def as_lists(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> dict[str, list[Any]]:
     """Two lists of the same length, the predicted characters or bytes and their bits."""
     return {
         "characters": [tokenizer.symbols[token] for token in ids[1:]],
@@ -84,7 +84,7 @@ def _bits(losses: Losses) -> Iterator[float]:
 
 
 def _surprises(
-    tokenizer: Tokenizer, ids: Ids, losses: Losses
+    tokenizer: Tokenizer, ids: TokenIds, losses: Losses
 ) -> Iterator[tuple[str, float | None]]:
     """Each character and its bits, those of its bytes together; None of the first character."""
     bits = _bits(losses)

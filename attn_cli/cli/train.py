@@ -74,14 +74,14 @@ def train(
             "--resume", metavar="[DIR]", help="Go on with a run that was stopped; the newest one."
         ),
     ] = None,
-    start_from: Annotated[
+    init_from: Annotated[
         str | None,
-        typer.Option("--from", metavar="RUN", help="Begin with the weights of another run."),
+        typer.Option("--init-from", metavar="RUN", help="Begin with the weights of another run."),
     ] = None,
-    log: Annotated[
+    loggers: Annotated[
         list[str] | None,
         typer.Option(
-            "--log",
+            "--logger",
             metavar="csv|tensorboard|trackio|wandb",
             help="Log there, too, beside metrics.jsonl; may be repeated.",
         ),
@@ -102,15 +102,15 @@ def train(
         for one, other, given in (
             ("--minutes", "--steps", minutes is not None and steps is not None),
             ("--resume", "--out", resume is not None and out is not None),
-            ("--resume", "--from", resume is not None and start_from is not None),
+            ("--resume", "--init-from", resume is not None and init_from is not None),
         ):
             if given:
                 raise InputError(f"{one} and {other} exclude each other", "give one of the two")
         overrides = [parse_override(setting) for setting in settings or ()]
-        overrides += _flags(text, minutes, steps, device, seed, log)
+        overrides += _flags(text, minutes, steps, device, seed, loggers)
         resume = run_to_resume(launch, processes, resume, out)
         if resume is None:
-            opened = _begun(config, overrides, out, start_from, context.obj, processes)
+            opened = _begun(config, overrides, out, init_from, context.obj, processes)
         else:
             opened = _resumed(resume, config, overrides, context.obj, processes)
         code = _train(opened, processes, quiet=quiet, as_json=as_json)
@@ -121,7 +121,7 @@ def _begun(
     config: str | None,
     overrides: list[Override],
     out: Path | None,
-    start_from: str | None,
+    init_from: str | None,
     started: float,
     processes: Processes,
 ) -> AbstractContextManager[Session]:
@@ -132,7 +132,7 @@ def _begun(
 
     source = find_config(config or DEFAULT)
     settled = load_config(source, overrides)
-    require_loggers(settled.train.log)
+    require_loggers(settled.train.loggers)
 
     from attn_cli.training.session import begun, settings_of, start_checkpoint
 
@@ -141,11 +141,11 @@ def _begun(
         return load_config(source, [*beneath, *overrides])
 
     start = None
-    if start_from is not None:
-        start = start_checkpoint(start_from)
-        settled = configure(settings_of(start), f"--from {start_from}")
-    elif settled.train.start_from:
-        start = start_checkpoint(settled.train.start_from)
+    if init_from is not None:
+        start = start_checkpoint(init_from)
+        settled = configure(settings_of(start), f"--init-from {init_from}")
+    elif settled.train.init_from:
+        start = start_checkpoint(settled.train.init_from)
     size_open = config is None and _leaves_size_open(overrides)
     return begun(
         settled,
@@ -177,7 +177,7 @@ def _resumed(
     if wanted is None and overrides:
         raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
     if wanted is not None:
-        require_loggers(wanted.train.log)
+        require_loggers(wanted.train.loggers)
 
     from attn_cli.training.resuming import resumed
 
@@ -238,7 +238,7 @@ def _flags(
     steps: int | None,
     device: str | None,
     seed: int | None,
-    log: list[str] | None,
+    loggers: list[str] | None,
 ) -> list[Override]:
     """The options that stand for a key of the configuration."""
     from attn_cli.config.load import Override
@@ -258,8 +258,10 @@ def _flags(
         overrides.append(Override("train.minutes", None, "--steps"))
     if text:
         overrides.append(Override("data.text", text, "TEXT"))
-    if log:
-        overrides.append(Override("train.log", log, f"--log {' --log '.join(log)}"))
+    if loggers:
+        overrides.append(
+            Override("train.loggers", loggers, f"--logger {' --logger '.join(loggers)}")
+        )
     return overrides
 
 
@@ -277,7 +279,7 @@ def _sampler(config: Config, corpus: Corpus) -> Any:
     controls = Controls(sample.temperature, sample.top_k, sample.top_p)
 
     def write_sample(model: Transformer, step: int) -> str:
-        writer = Writer(config.model, model.named_arrays(), corpus.tokenizer, corpus.start_id)
+        writer = Writer(config.model, model.named_arrays(), corpus.tokenizer, corpus.bos_id)
         # The seed is the run's and the step's, so that a sample can be had again.
         return writer.document(config.train.seed + step, sample.max_new_chars, controls)
 

@@ -99,7 +99,7 @@ class TrainConfig(Section):
     """Time for the whole run, in minutes; the schedule then runs over time."""
     batch_size: Count = 12
     """Sequences a step, all processes together."""
-    micro_batch: Literal["auto"] | Count = "auto"
+    micro_batch_size: Literal["auto"] | Count = "auto"
     """Sequences in memory at once; gradients are summed up to batch_size. auto: by the machine."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """adamw: for all; muon: orthogonalised momentum for the matrices inside the blocks."""
@@ -109,7 +109,7 @@ class TrainConfig(Section):
     """Muon's highest step size; it follows the same schedule."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
     """AdamW's step size at the end; Muon's falls by the same share."""
-    schedule: Literal["cosine", "linear"] = "cosine"
+    lr_schedule: Literal["cosine", "linear"] = "cosine"
     """How the step size comes down after warm-up: half a cosine, or a straight line."""
     warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = 100
     """Steps over which the step size rises from near 0."""
@@ -133,8 +133,8 @@ class TrainConfig(Section):
     """Decides the first weights, the order of the text and dropout."""
     log_every: Count = 10
     """Steps between lines in metrics.jsonl."""
-    log: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
-    """Where else these lines go (attn train --log); all but csv are extras of the same name."""
+    loggers: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
+    """Also log to csv, tensorboard, trackio, wandb; all but csv need the extra of that name."""
     eval_every: Count = 250
     """Steps between exact evaluations of the validation split."""
     patience: Count | None = None
@@ -143,15 +143,15 @@ class TrainConfig(Section):
     """Steps between checkpoints."""
     keep_checkpoints: Count = 2
     """How many of the newest checkpoints stay on disk, beside the best."""
-    start_from: str | None = None
-    """A run, or one of its checkpoints, whose weights this one begins with (attn train --from)."""
+    init_from: str | None = None
+    """Run or checkpoint to initialise the weights from."""
 
     @model_validator(mode="after")
     def _batch_divides(self) -> Self:
-        if self.micro_batch != "auto" and self.batch_size % self.micro_batch:
+        if self.micro_batch_size != "auto" and self.batch_size % self.micro_batch_size:
             raise ValueError(
                 f"batch_size ({self.batch_size}) is not divisible by "
-                f"micro_batch ({self.micro_batch})"
+                f"micro_batch_size ({self.micro_batch_size})"
             )
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(

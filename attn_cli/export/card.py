@@ -133,7 +133,7 @@ def _recipe(model: TrainedModel) -> Iterator[str]:
     if train.optimizer == "muon":
         rates += f", of matrices from {train.matrix_learning_rate:g}"
     yield (
-        f"- {train.optimizer}, {rates}, {train.schedule}, warm-up over {train.warmup_steps:,} "
+        f"- {train.optimizer}, {rates}, {train.lr_schedule}, warm-up over {train.warmup_steps:,} "
         f"steps, weight decay {train.weight_decay:g}, gradients to {train.grad_clip:g}"
     )
     yield (

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli import __version__
-from attn_cli.errors import InputError, RunError
+from attn_cli.errors import InputError, OperationError
 from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.reading import read_bounded
@@ -60,7 +60,7 @@ def write_folder(out: Path, files: Mapping[str, bytes], model: TrainedModel, for
 
     Raises:
         InputError: Something else is there.
-        RunError: It cannot be written; what was there is still there.
+        OperationError: It cannot be written; what was there is still there.
     """
     require_free_folder(out)
     facts: dict[str, Any] = {
@@ -88,7 +88,7 @@ def telling_what_failed(out: Path) -> Iterator[None]:
     except OSError as error:
         # NumPy says how much it wrote, and not why that was not all.
         what = error.strerror or f"{error} (is the disk full?)"
-        raise RunError(f"cannot write {out}: {what}", "name another place") from None
+        raise OperationError(f"cannot write {out}: {what}", "name another place") from None
 
 
 def _fill(home: Path, files: Mapping[str, bytes]) -> None:

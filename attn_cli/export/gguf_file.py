@@ -62,7 +62,7 @@ def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
         InputError: The package is missing, the model has something that the architecture, the
             tokenizer or the type cannot express, or another file is there.
         CheckpointError: The weights are missing or damaged.
-        RunError: It cannot be written; what was there is still there.
+        OperationError: It cannot be written; what was there is still there.
     """
     require_free_file(out)
     require_extra("gguf", "gguf")
@@ -206,21 +206,21 @@ def _add_vocabulary(
     types: list[gguf.TokenType],
 ) -> None:
     vocab_size, of_bytes = model.tokenizer.vocab_size, model.tokenizer.kind == "bytes"
-    end_id = ord(END) if of_bytes else pieces.index(END)
+    eos_id = ord(END) if of_bytes else pieces.index(END)
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(pieces)
     writer.add_token_scores([0.0] * len(pieces))
     writer.add_token_types(types)
-    writer.add_bos_token_id(model.start_id)
-    writer.add_eos_token_id(end_id)
+    writer.add_bos_token_id(model.bos_id)
+    writer.add_eos_token_id(eos_id)
     writer.add_unk_token_id(model.tokenizer.symbols.index(replacement_symbol(model.tokenizer)))
-    writer.add_pad_token_id(end_id)
+    writer.add_pad_token_id(eos_id)
     writer.add_add_bos_token(False)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
-    if end_id == vocab_size:
-        writer.add_array("tokenizer.ggml.suppress_tokens", [end_id])
+    if eos_id == vocab_size:
+        writer.add_array("tokenizer.ggml.suppress_tokens", [eos_id])
 
 
 def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:

@@ -47,7 +47,7 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
     shared = {
         "vocab_size": model.tokenizer.vocab_size,
         "tie_word_embeddings": config.tie_embeddings,
-        "bos_token_id": model.start_id,
+        "bos_token_id": model.bos_id,
         "eos_token_id": model.eos_id,
         "pad_token_id": model.eos_id,
         "dtype": "float32",
@@ -99,10 +99,10 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
 def _generation_settings(model: TrainedModel) -> dict[str, Any]:
     taste = model.config.sample
     settings: dict[str, Any] = {
-        "bos_token_id": model.start_id,
+        "bos_token_id": model.bos_id,
         "eos_token_id": model.eos_id,
         # A text without an end of its own still has to be as long as those beside it.
-        "pad_token_id": model.start_id if model.eos_id is None else model.eos_id,
+        "pad_token_id": model.bos_id if model.eos_id is None else model.eos_id,
     }
     if taste.temperature == 0.0:
         return settings | {"do_sample": False}

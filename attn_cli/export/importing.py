@@ -44,13 +44,13 @@ class Arrived:
         config: A whole configuration; what is not of the model is the default.
         tokenizer: Its vocabulary.
         weights: Its parameters by our names.
-        start_id: What a text begins after.
+        bos_id: What a text begins after.
     """
 
     config: Config
     tokenizer: Tokenizer
     weights: dict[str, Floats]
-    start_id: int
+    bos_id: int
 
 
 def read_folder(folder: Path) -> Arrived:
@@ -86,7 +86,7 @@ def read_folder(folder: Path) -> Arrived:
         )
     model, ours = reduced(model, ours)
     bos = record.get("bos_token_id")
-    start_id = bos if type(bos) is int and 0 <= bos < vocab_size else tokenizer.separator_id
+    bos_id = bos if type(bos) is int and 0 <= bos < vocab_size else tokenizer.document_separator_id
     name = folder.resolve().name
     data = DataConfig(text=[f"not known: imported from {name}"], tokenizer=tokenizer.kind)
     return Arrived(
@@ -94,7 +94,7 @@ def read_folder(folder: Path) -> Arrived:
         Config(data=data, model=model, train=TrainConfig(precision="fp32")),
         tokenizer,
         ours,
-        start_id,
+        bos_id,
     )
 
 
@@ -107,7 +107,7 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
 
     Raises:
         InputError: The folder cannot be used, or `out` is not empty.
-        RunError: The run cannot be written.
+        OperationError: The run cannot be written.
     """
     arrived = read_folder(folder)
     # After all that can be refused was not: torch takes a second to import.
@@ -126,7 +126,7 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
         with telling_what_failed(run.path), locked(run):
             run.require_unused()
             # The length 0 says that the text is not known.
-            data = DataFacts(name=name, chars=0, sha256="", start_id=arrived.start_id)
+            data = DataFacts(name=name, chars=0, sha256="", bos_id=arrived.bos_id)
             saved = save_checkpoint(
                 run.checkpoints,
                 model,

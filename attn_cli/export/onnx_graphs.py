@@ -120,7 +120,7 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
         ["ids", "past_keys", "past_values"],
         ["logits", "keys", "values"],
     )
-    vocabulary = {**model.tokenizer.to_json(), "start_id": model.start_id, "end_id": model.eos_id}
+    vocabulary = {**model.tokenizer.to_json(), "bos_id": model.bos_id, "eos_id": model.eos_id}
     files["tokenizer.json"] = (json.dumps(vocabulary, ensure_ascii=False) + "\n").encode()
     files["README.md"] = _readme(model).encode()
     return files
@@ -200,7 +200,7 @@ import onnxruntime
 vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
 session = onnxruntime.InferenceSession("decode.onnx")
 keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32)
-text, next_id = [], vocabulary["start_id"]
+text, next_id = [], vocabulary["bos_id"]
 for _ in range({min(60, config.block_size)}):
     inputs = {{"ids": np.array([[next_id]]), "past_keys": keys, "past_values": values}}
     logits, keys, values = session.run(["logits", "keys", "values"], inputs)

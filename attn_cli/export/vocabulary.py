@@ -34,15 +34,15 @@ def replacement_symbol(tokenizer: Tokenizer) -> str:
     return next((symbol for symbol in ("?", " ") if symbol in symbols), symbols[0])
 
 
-def tokenizer_file(tokenizer: Tokenizer, end_id: int | None) -> dict[str, Any]:
+def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
     """The content of tokenizer.json.
 
     Args:
-        end_id: What ends a text, if anything does.
+        eos_id: What ends a text, if anything does.
     """
     of_bytes = tokenizer.kind == "bytes"
     pieces = _byte_alphabet() if of_bytes else tokenizer.symbols
-    added = [] if end_id is None else [_special(end_id, pieces[end_id])]
+    added = [] if eos_id is None else [_special(eos_id, pieces[eos_id])]
     return {
         "version": "1.0",
         "truncation": None,
@@ -67,7 +67,7 @@ def tokenizer_file(tokenizer: Tokenizer, end_id: int | None) -> dict[str, Any]:
     }
 
 
-def tokenizer_settings(tokenizer: Tokenizer, end_id: int | None, block_size: int) -> dict[str, Any]:
+def tokenizer_settings(tokenizer: Tokenizer, eos_id: int | None, block_size: int) -> dict[str, Any]:
     """The content of tokenizer_config.json."""
     settings: dict[str, Any] = {
         # With `GPT2Tokenizer`, or none, transformers 5 makes a tokenizer anew that loses spaces.
@@ -75,8 +75,8 @@ def tokenizer_settings(tokenizer: Tokenizer, end_id: int | None, block_size: int
         "clean_up_tokenization_spaces": False,
         "model_max_length": block_size,
     }
-    if end_id is not None:
-        piece = _byte_alphabet()[end_id] if tokenizer.kind == "bytes" else tokenizer.symbols[end_id]
+    if eos_id is not None:
+        piece = _byte_alphabet()[eos_id] if tokenizer.kind == "bytes" else tokenizer.symbols[eos_id]
         settings |= {"bos_token": piece, "eos_token": piece, "pad_token": piece}
     return settings
 

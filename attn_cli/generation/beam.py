@@ -51,7 +51,7 @@ def search(
         rules: What may come, and when a text is over.
 
     Raises:
-        RunError: The model's scores are not numbers.
+        OperationError: The model's scores are not numbers.
     """
     beams = [_Beam()]
     over: list[tuple[float, Text]] = []

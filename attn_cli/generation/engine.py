@@ -80,7 +80,7 @@ def write(
         alternatives: How many other ids to tell of each; None for no details at all.
 
     Raises:
-        RunError: The model's scores are not numbers.
+        OperationError: The model's scores are not numbers.
     """
     live = list(texts)
     whole = [list(text.prompt) for text in live]  # prompt and continuation

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.errors import InputError, RunError
+from attn_cli.errors import InputError, OperationError
 
 Floats = NDArray[np.floating[Any]]
 
@@ -137,11 +137,11 @@ def require_numbers(logits: Floats) -> None:
     """Refuses scores that are none.
 
     Raises:
-        RunError: One is not finite: the model's weights are broken.
+        OperationError: One is not finite: the model's weights are broken.
     """
     # One that is not finite leaves no finite sum, except of numbers that no model gives.
     if not np.isfinite(logits.sum(dtype=np.float64)):
-        raise RunError(
+        raise OperationError(
             "the model's scores are not numbers: its weights are broken",
             "use another run or checkpoint; `attn runs` lists them",
         )

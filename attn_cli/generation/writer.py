@@ -116,15 +116,15 @@ class Writer:
         config: The `model` section of the run.
         named: Its parameters by name, as a checkpoint has them.
         tokenizer: Its vocabulary.
-        start_id: What a document begins after; an empty prompt is this.
+        bos_id: What a document begins after; an empty prompt is this.
     """
 
     def __init__(
-        self, config: ModelConfig, named: Named, tokenizer: Tokenizer, start_id: int
+        self, config: ModelConfig, named: Named, tokenizer: Tokenizer, bos_id: int
     ) -> None:
         self.decoder = Decoder(config, named)
         self.tokenizer = tokenizer
-        self.start_id = start_id
+        self.bos_id = bos_id
         self._automata: dict[tuple[str | None, ...], Automaton] = {}
 
     def rules(self, wishes: Wishes) -> Rules:
@@ -202,7 +202,7 @@ class Writer:
         """
         rules = self.rules(wishes)
         texts = [
-            Text(self._encoded(prompt) or [self.start_id], seed)
+            Text(self._encoded(prompt) or [self.bos_id], seed)
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         writings = [
@@ -232,7 +232,7 @@ class Writer:
         most = self.batch_size([prompt], wishes)
         if wishes.beams > most:
             raise InputError(f"--beams {wishes.beams:,} are too many", f"{most:,} fit into memory")
-        rules, ids = self.rules(wishes), self._encoded(prompt) or [self.start_id]
+        rules, ids = self.rules(wishes), self._encoded(prompt) or [self.bos_id]
         found = search(self.decoder, ids, wishes.beams, wishes.controls, rules)
         return [Writing(prompt, text, rules, self.tokenizer).sample(drawn=False) for text in found]
 
@@ -254,6 +254,6 @@ class Writer:
 
     def _end_of_documents(self) -> int | None:
         """The id that ends a document, where the model has learned from several."""
-        separator = self.tokenizer.separator_id
+        separator = self.tokenizer.document_separator_id
         is_form_feed = self.tokenizer.symbols[separator] == "\f"
-        return separator if is_form_feed and self.start_id == separator else None
+        return separator if is_form_feed and self.bos_id == separator else None

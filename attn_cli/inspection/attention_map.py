@@ -18,7 +18,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from attn_cli.inspection.paragraph import Paragraph
-from attn_cli.text.visible import visible
+from attn_cli.text.display import printable_symbol
 
 Floats = NDArray[np.float32]
 
@@ -151,5 +151,5 @@ def _beside(parts: Sequence[str]) -> str:
 
 
 def _name(symbol: str, options: ConsoleOptions) -> str:
-    shown = visible(symbol)
+    shown = printable_symbol(symbol)
     return shown if not options.ascii_only or shown.isascii() else "_"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from attn_cli.inspection.ablation import without_head
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
-from attn_cli.text.batches import windows
-from attn_cli.text.tokenizer import Ids
+from attn_cli.text.batches import eval_windows
+from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.evaluation import CharacterLosses
 
 Floats = NDArray[np.float64]
@@ -99,7 +99,7 @@ class LossRise:
 
 @torch.no_grad()
 def head_scores(
-    model: Transformer, ids: Ids, symbols: Sequence[str]
+    model: Transformer, ids: TokenIds, symbols: Sequence[str]
 ) -> tuple[list[list[HeadScores]], HeadScores]:
     """Where each head looks, [layer][head], and the scores of one that looks at all alike.
 
@@ -114,7 +114,7 @@ def head_scores(
     at_once = max(1, MOST_WEIGHTS // (L * H * T * T))
     in_word = [symbol.isalnum() or symbol == "'" for symbol in symbols]
     total, evenly = _Sums(L * H), _Sums(1)
-    for x, _ in windows(ids, T, at_once):
+    for x, _ in eval_windows(ids, T, at_once):
         trace = Trace()
         model(x, trace=trace)
         found = [each.tensor for each in trace.records if each.operation == "softmax weights"]
@@ -127,7 +127,7 @@ def head_scores(
     return [scores[layer * H : (layer + 1) * H] for layer in range(L)], evenly.means()[0]
 
 
-def loss_rises(model: Transformer, ids: Ids) -> Iterator[LossRise]:
+def loss_rises(model: Transformer, ids: TokenIds) -> Iterator[LossRise]:
     """What the model loses on a text (N,) without each head: those of layer 1 first.
 
     A head is left out as `without_head` does; the losses are those of `attn evaluate`.
@@ -146,7 +146,7 @@ def loss_rises(model: Transformer, ids: Ids) -> Iterator[LossRise]:
             yield LossRise(float(rises.mean()), error)
 
 
-def _losses(model: Transformer, ids: Ids) -> Floats:
+def _losses(model: Transformer, ids: TokenIds) -> Floats:
     """The loss of each character but the first, (N - 1,)."""
     return np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)
 

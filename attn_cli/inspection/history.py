@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from attn_cli.errors import CheckpointError, TextError
+from attn_cli.errors import CheckpointError, DatasetError
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
@@ -84,10 +84,10 @@ def text_to_follow(loaded: TrainedModel) -> tuple[int, ...]:
     """The beginning of a run's validation text.
 
     Raises:
-        TextError: The text is not there, or it is not the same any more.
+        DatasetError: The text is not there, or it is not the same any more.
     """
     most = min(FOLLOWED, loaded.model.config.block_size)
     try:
         return tuple(loaded.validation()[:most].tolist())
-    except TextError as error:
-        raise TextError(error.message, "name a text to follow: --text TEXT") from None
+    except DatasetError as error:
+        raise DatasetError(error.message, "name a text to follow: --text TEXT") from None

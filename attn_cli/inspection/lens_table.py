@@ -10,7 +10,7 @@ from rich.text import Text
 
 from attn_cli.inspection.columns import Columns
 from attn_cli.inspection.paragraph import Paragraph
-from attn_cli.text.visible import visible
+from attn_cli.text.display import printable_symbol
 
 RIGHT = "="  # before a guess that is what came
 
@@ -38,11 +38,15 @@ class LensTable:
         following = [*self.characters[1:], None]
         for place, (here, came) in enumerate(zip(self.characters, following, strict=True)):
             said = [
-                f"{RIGHT if guess == came else ''}{visible(guess)} {odds:4.0%}"
+                f"{RIGHT if guess == came else ''}{printable_symbol(guess)} {odds:4.0%}"
                 for guess, odds in zip(self.guesses[place], self.odds[place], strict=True)
             ]
-            known = ("", "") if came is None else (visible(came), f"{self.bits[place][-1]:.2f}")
-            rows.append((visible(here), *known, *said))
+            known = (
+                ("", "")
+                if came is None
+                else (printable_symbol(came), f"{self.bits[place][-1]:.2f}")
+            )
+            rows.append((printable_symbol(here), *known, *said))
         if self.bits:
             means = [sum(column) / len(self.bits) for column in zip(*self.bits, strict=True)]
             rows.append(("mean", "", f"{means[-1]:.2f}", *(f"{mean:.2f}" for mean in means)))

@@ -193,8 +193,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """
     state = read_state(folder)
     tokenizer = tokenizer_from_json(state.tokenizer)
-    if state.data.start_id >= tokenizer.vocab_size:
-        raise damaged(folder / STATE, "data.start_id is no symbol")
+    if state.data.bos_id >= tokenizer.vocab_size:
+        raise damaged(folder / STATE, "data.bos_id is no symbol")
     if state.step != step_of(folder):
         raise damaged(folder / STATE, f"it is of step {state.step}")
     return Checkpoint(folder, state, tokenizer)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.errors import CheckpointError, InputError, RunError
+from attn_cli.errors import CheckpointError, InputError, OperationError
 from attn_cli.runs.folder import RunFolder, is_run
 
 
@@ -26,7 +26,7 @@ def create_run(out: Path | None, name: str) -> RunFolder:
 
     Raises:
         InputError: `out` exists and is not empty; nothing is ever overwritten.
-        RunError: The folder cannot be made.
+        OperationError: The folder cannot be made.
     """
     try:
         run = RunFolder(_new_folder(name) if out is None else out)
@@ -35,7 +35,7 @@ def create_run(out: Path | None, name: str) -> RunFolder:
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"output {out} is not a folder", "name a new folder") from None
     except OSError as error:
-        raise RunError(
+        raise OperationError(
             f"cannot write to {out or runs_root()}: {error.strerror}",
             "name another folder with --out",
         ) from None

@@ -6,7 +6,7 @@ runs/NAME/config.yaml       resolved; trains the same again
           samples.txt       what it wrote at each evaluation
           text.txt          the text, where it came from standard input
           loss.svg          the curves
-          metrics.csv, tensorboard/, trackio/, wandb/   where `--log` asked for them
+          metrics.csv, tensorboard/, trackio/, wandb/   where `--logger` asked for them
           checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` name one each
 """
 

@@ -20,7 +20,7 @@ from attn_cli.runs.finding import find_run, list_runs
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.training_text import load_training_text
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.text.tokenizer import Ids, Tokenizer, bytes_tokenizer, printable_tokenizer
+from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.transformer import Transformer
@@ -36,14 +36,14 @@ class LoadedModel:
     Attributes:
         config: Its whole configuration.
         tokenizer: Its vocabulary.
-        start_id: The id that a document begins after; an empty prompt is this one.
+        bos_id: The id that a document begins after; an empty prompt is this one.
         description: Where the model is from, `runs/tales, step 900`.
         make_model: Makes the torch model: on the CPU, in fp32, in evaluation mode.
     """
 
     config: Config
     tokenizer: Tokenizer
-    start_id: int
+    bos_id: int
     description: str
     make_model: Callable[[], Transformer]
 
@@ -68,9 +68,9 @@ class LoadedModel:
     @property
     def eos_id(self) -> int | None:
         """The id that ends a document; None where the training text was a single document."""
-        separator = self.tokenizer.separator_id
+        separator = self.tokenizer.document_separator_id
         is_form_feed = self.tokenizer.symbols[separator] == "\f"
-        return separator if is_form_feed and self.start_id == separator else None
+        return separator if is_form_feed and self.bos_id == separator else None
 
     def encode_prompt(self, text: str | None) -> tuple[int, ...]:
         """The ids of a text that fits into the context, at least one.
@@ -91,7 +91,7 @@ class LoadedModel:
                 f"the text has {len(ids):,} {unit}s, and the model sees at most {context:,}",
                 f"give at most {context:,} {unit}s",
             )
-        return tuple(ids) or (self.start_id,)
+        return tuple(ids) or (self.bos_id,)
 
     def symbols(self, ids: Sequence[int]) -> list[str]:
         """The symbol of each id."""
@@ -122,11 +122,11 @@ class LoadedModel:
             )
         return range(number, number + 1)
 
-    def validation(self) -> Ids:
+    def validation(self) -> TokenIds:
         """The validation split, never trained on.
 
         Raises:
-            TextError: The text is missing or has changed.
+            DatasetError: The text is missing or has changed.
         """
         data = self.config.data
         corpus = load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
@@ -163,11 +163,11 @@ class TrainedModel(LoadedModel):
         """The text of the run, both splits.
 
         Raises:
-            TextError: It is missing, has changed, or was never known.
+            DatasetError: It is missing, has changed, or was never known.
         """
         return load_training_text(self.folder, self.checkpoint)
 
-    def validation(self) -> Ids:
+    def validation(self) -> TokenIds:
         return self.corpus().validation
 
 
@@ -198,7 +198,7 @@ def load_model(run: Path | None = None) -> TrainedModel:
     return TrainedModel(
         checkpoint.config,
         checkpoint.tokenizer,
-        checkpoint.state.data.start_id,
+        checkpoint.state.data.bos_id,
         f"{folder.path}, step {checkpoint.state.step:,}",
         checkpoint.load_model,
         folder,
@@ -226,7 +226,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     return LoadedModel(
         config,
         tokenizer,
-        tokenizer.separator_id,
+        tokenizer.document_separator_id,
         f"config {name or DEFAULT}, untrained weights",
         make_model,
     )

@@ -37,7 +37,7 @@ class DataFacts(_Facts):
     """Its length."""
     sha256: str
     """Of the whole text."""
-    start_id: _Count
+    bos_id: _Count
     """What a new document begins after."""
 
 

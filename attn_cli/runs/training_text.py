@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from attn_cli.errors import TextError
+from attn_cli.errors import DatasetError
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
@@ -22,13 +22,13 @@ def load_training_text(
         names: Where the text is now; None for where it was.
 
     Raises:
-        TextError: It is not there, not the same any more, or was never known.
+        DatasetError: It is not there, not the same any more, or was never known.
     """
     data, known = checkpoint.config.data, checkpoint.state.data
     if not known.chars:
-        raise TextError(
+        raise DatasetError(
             f"the text of {run.path} is not known: the model was imported",
-            f"begin a run with its weights: attn train TEXT --from {shlex.quote(str(run.path))}",
+            f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
         )
     if names is None:
         names = [str(run.text)] if run.text.is_file() else data.text
@@ -40,5 +40,5 @@ def load_training_text(
             data.validation_fraction,
             expected=(known.sha256, known.chars),
         )
-    except TextError as error:
-        raise TextError(f"the text of {run.path}: {error.message}", error.hint) from None
+    except DatasetError as error:
+        raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None

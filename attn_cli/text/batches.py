@@ -18,8 +18,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attn_cli.text.ids_cache import require_whole
-from attn_cli.text.tokenizer import Ids
+from attn_cli.text.token_cache import check_not_truncated
+from attn_cli.text.tokenizer import TokenIds
 
 
 class Batches:
@@ -36,7 +36,7 @@ class Batches:
 
     def __init__(
         self,
-        ids: Ids,
+        ids: TokenIds,
         block_size: int,
         batch_size: int,
         seed: int,
@@ -68,9 +68,9 @@ class Batches:
         Targets are the inputs shifted by one: `y[:, :-1] == x[:, 1:]`.
 
         Raises:
-            RunError: A text that is mapped from disk was cut short there.
+            OperationError: A text that is mapped from disk was cut short there.
         """
-        require_whole(self._ids)
+        check_not_truncated(self._ids)
         first = step * self.batch_size + self._part * self._share
         sequences = np.arange(first, first + self._share, dtype=np.int64)
         epochs, places = np.divmod(sequences, self.windows_per_epoch)
@@ -95,7 +95,9 @@ class Batches:
         return self._cached[1:]
 
 
-def windows(ids: Ids, block_size: int, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def eval_windows(
+    ids: TokenIds, block_size: int, batch_size: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     """Inputs and targets that predict every character but the first exactly once.
 
     Consecutive windows of `block_size`, `batch_size` of them at a time: int64 of shape
@@ -112,7 +114,7 @@ def windows(ids: Ids, block_size: int, batch_size: int) -> Iterator[tuple[Tensor
     if whole:
         rows = sliding_window_view(text, block_size + 1)[::block_size]  # (whole, T + 1)
         for first in range(0, whole, batch_size):
-            require_whole(ids)
+            check_not_truncated(ids)
             yield _inputs_and_targets(rows[first : first + batch_size])
     rest = text[whole * block_size :]
     if len(rest) > 1:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from attn_cli.errors import RunError, TextError
+from attn_cli.errors import DatasetError, OperationError
 from attn_cli.resources import resource_folder
-from attn_cli.text.folders import cache_folder
+from attn_cli.text.paths import cache_folder
 
 BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names")
 
@@ -65,18 +65,18 @@ def builtin_path(name: str) -> Path | None:
     """The file of a built-in text, or None for one that is made from Python itself.
 
     Raises:
-        TextError: it has not been fetched yet, or is not the text that was fetched.
-        RunError: the installation lacks it.
+        DatasetError: it has not been fetched yet, or is not the text that was fetched.
+        OperationError: the installation lacks it.
     """
     if name in DOWNLOADS:
         path = download_path(name)
         if not path.is_file():
-            raise TextError(
+            raise DatasetError(
                 f"the text {name!r} is not on this machine yet",
                 hint=f"fetch it with: attn data fetch {name}",
             )
         if path.stat().st_size != DOWNLOADS[name].size:
-            raise TextError(
+            raise DatasetError(
                 f"{path} is not the text {name!r}: its length is wrong",
                 hint=f"fetch it again with: attn data fetch {name}",
             )
@@ -84,14 +84,14 @@ def builtin_path(name: str) -> Path | None:
     if name == "tales":
         path = resource_folder("data") / "tales.txt"
         if not path.is_file():
-            raise RunError(
+            raise OperationError(
                 f"the built-in text {name!r} is missing: {path}", hint="install attn again"
             )
         return path
     return None
 
 
-def made_text(name: str) -> str:
+def generated_text(name: str) -> str:
     """The text `python-docs` or `unicode-names`; it differs between versions of Python."""
     return _python_docs() if name == "python-docs" else _unicode_names()
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
-from attn_cli.errors import MissingExtraError, TextError
+from attn_cli.errors import DatasetError, MissingExtraError
 
 # No text in UTF-8 begins like one of these, so a name without an ending will do.
 _KINDS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -26,7 +26,7 @@ class Readable(Protocol):
         """The next `size` bytes; fewer at the end alone."""
 
 
-def unpacked(stream: BinaryIO, name: str) -> Readable:
+def open_compressed(stream: BinaryIO, name: str) -> Readable:
     """What is in an archive; a stream that is none, as it is.
 
     However much a few bytes unpack to, no more of it is in memory than what is read.
@@ -36,7 +36,7 @@ def unpacked(stream: BinaryIO, name: str) -> Readable:
         name: What to call it in an error.
 
     Raises:
-        TextError: while it is read: the archive is damaged or cut short.
+        DatasetError: while it is read: the archive is damaged or cut short.
         MissingExtraError: unpacking it needs a package that is not here.
     """
     head = stream.read(max(map(len, _KINDS)))
@@ -67,12 +67,12 @@ class _Archive:
         try:
             return self._file.read(size)
         except EOFError:
-            raise TextError(
+            raise DatasetError(
                 f"{self._name} is cut short: its {self._kind} data does not end",
                 hint="copy or download it again",
             ) from None
         except self._errors as error:
-            raise TextError(
+            raise DatasetError(
                 f"{self._name} is damaged: its {self._kind} data cannot be unpacked ({error})",
                 hint="copy or download it again, or unpack it yourself",
             ) from None

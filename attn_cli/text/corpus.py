@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.errors import PromptError, TextError
-from attn_cli.text.ids_cache import cached_ids
+from attn_cli.errors import DatasetError, PromptError
 from attn_cli.text.sources import Source, open_source
+from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import (
     EXAMPLES,
-    Ids,
+    TokenIds,
     Tokenizer,
     TokenizerKind,
     UnknownPolicy,
@@ -44,7 +44,7 @@ class EncodedText:
         source: Where the text came from; its `chunks()` can be read again.
     """
 
-    ids: Ids
+    ids: TokenIds
     tokenizer: Tokenizer
     chars: int
     sha256: str
@@ -74,22 +74,22 @@ class Corpus(EncodedText):
     validation_fraction: float
 
     @property
-    def train(self) -> Ids:
+    def train(self) -> TokenIds:
         """The first `int(n * (1 - validation_fraction))` of the n ids."""
         return self.ids[: _train_length(len(self.ids), self.validation_fraction)]
 
     @property
-    def validation(self) -> Ids:
+    def validation(self) -> TokenIds:
         """The ids after those of `train`."""
         return self.ids[_train_length(len(self.ids), self.validation_fraction) :]
 
     @cached_property
-    def start_id(self) -> int:
+    def bos_id(self) -> int:
         """What a new document begins after: an id that the model has learned to follow.
 
         The separator, where the text has several; else the newline; else the first id.
         """
-        separator = self.tokenizer.separator_id
+        separator = self.tokenizer.document_separator_id
         newlines = [i for i, symbol in enumerate(self.tokenizer.symbols) if symbol == "\n"]
         for candidate in (separator, *newlines):
             if np.count_nonzero(self.train[:_LOOKED_AT] == candidate) >= _LEARNED_FROM:
@@ -127,20 +127,20 @@ def load_text(
         expected: The SHA-256 and the length in characters that the text has to have.
 
     Raises:
-        TextError: the text cannot be read, is empty, is not the expected one, or does
+        DatasetError: the text cannot be read, is empty, is not the expected one, or does
             not fit the vocabulary.
-        RunError: the ids of a large text cannot be kept on disk.
+        OperationError: the ids of a large text cannot be kept on disk.
     """
     source = text if isinstance(text, Source) else open_source(text)
     facts = _measure(source, with_alphabet=tokenizer == "corpus")
     if facts.chars == 0:
-        raise TextError(
+        raise DatasetError(
             f"the text is empty: {', '.join(source.names)}", hint="give a file that has text"
         )
     if expected is not None and facts.sha256 != expected[0]:
         more = facts.chars - expected[1]
         how = f"{abs(more):,} characters {'longer' if more > 0 else 'shorter'}"
-        raise TextError(
+        raise DatasetError(
             f"{', '.join(source.names)} has changed since: it is "
             f"{how if more else 'as long as before, but not the same'}",
             hint="bring the text back as it was, or name its copy",
@@ -160,7 +160,7 @@ def load_text(
     else:
         key = _cache_key(facts.sha256, made, unknown)
         number = facts.utf8_bytes if made.kind == "bytes" else facts.chars
-        ids, notes = cached_ids(key, made.dtype, encoding.pieces(), encoding.notes, number)
+        ids, notes = cached_token_ids(key, made.dtype, encoding.pieces(), encoding.notes, number)
     examples = tuple((character, written) for character, written in notes["examples"])
     return EncodedText(ids, made, facts.chars, facts.sha256, notes["changed"], examples, source)
 
@@ -169,12 +169,12 @@ def check_length(corpus: Corpus, block_size: int) -> None:
     """Makes sure that there is a sequence to train on and a character to validate on.
 
     Raises:
-        TextError: `corpus` is too short for `block_size`, or its validation split is.
+        DatasetError: `corpus` is too short for `block_size`, or its validation split is.
     """
     n, fraction = len(corpus.ids), corpus.validation_fraction
     train, validation = len(corpus.train), len(corpus.validation)
     if fraction <= 0:
-        raise TextError(
+        raise DatasetError(
             "the validation split is empty: data.validation_fraction is 0",
             hint="set data.validation_fraction=0.1",
         )
@@ -193,7 +193,7 @@ def check_length(corpus: Corpus, block_size: int) -> None:
         hint = f"give more text, or set model.block_size to {train - 1} or less"
     else:
         hint = f"give at least {needed:,} {unit}"
-    raise TextError(what, hint=hint)
+    raise DatasetError(what, hint=hint)
 
 
 def _train_length(n: int, validation_fraction: float) -> int:
@@ -261,15 +261,15 @@ class _Encoding:
         self._changed = 0
         self._examples: dict[str, str] = {}
 
-    def pieces(self) -> Iterator[Ids]:
+    def pieces(self) -> Iterator[TokenIds]:
         digest = hashlib.sha256()
         chars = 0
         for chunk in self._source.chunks():
             digest.update(chunk.encode("utf-8"))
             try:
-                encoded = self._tokenizer.encode_counted(chunk, self._unknown, chars + 1)
+                encoded = self._tokenizer.encode_with_report(chunk, self._unknown, chars + 1)
             except PromptError as error:
-                raise TextError(
+                raise DatasetError(
                     f"{self._source.name} has {error.message}",
                     hint=f"set data.unknown to transliterate, drop or replace, or {self._way_out}",
                 ) from None
@@ -281,14 +281,14 @@ class _Encoding:
                 raise self._too_many_unknown()
             yield encoded.ids
         if digest.hexdigest() != self._facts.sha256:
-            raise TextError(f"{self._source.name} changed while it was read", hint="try again")
+            raise DatasetError(f"{self._source.name} changed while it was read", hint="try again")
 
     def notes(self) -> dict[str, Any]:
         return {"changed": self._changed, "examples": list(self._examples.items())[:EXAMPLES]}
 
-    def _too_many_unknown(self) -> TextError:
+    def _too_many_unknown(self) -> DatasetError:
         shown = " ".join(map(repr, list(self._examples)[:EXAMPLES]))
-        return TextError(
+        return DatasetError(
             f"over {MOST_UNKNOWN:.0%} of the characters of {self._source.name} are outside "
             f"the {self._tokenizer.kind} vocabulary, for example {shown}",
             hint=self._way_out,

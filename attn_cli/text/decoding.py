@@ -4,7 +4,7 @@ import codecs
 import io
 from collections.abc import Iterator
 
-from attn_cli.errors import TextError
+from attn_cli.errors import DatasetError
 from attn_cli.text.compressed import Readable
 
 BLOCK = 1 << 20  # bytes read at a time
@@ -20,16 +20,16 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
         name: What to call it in an error.
 
     Raises:
-        TextError: a byte is NUL, or is not part of valid UTF-8; the text is UTF-16.
+        DatasetError: a byte is NUL, or is not part of valid UTF-8; the text is UTF-16.
     """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     position = 0  # of the block's first byte in the stream
     while block := stream.read(BLOCK):
         if position == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise TextError(f"{name} is UTF-16, not UTF-8", hint=_SAVE_AS)
+            raise DatasetError(f"{name} is UTF-16, not UTF-8", hint=_SAVE_AS)
         if (nul := block.find(b"\0")) >= 0:
-            raise TextError(
+            raise DatasetError(
                 f"{name} looks binary: it has a NUL byte at position {position + nul}",
                 hint="give a text file in UTF-8",
             )
@@ -57,9 +57,9 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
 _SAVE_AS = "save it as UTF-8: most editors offer that when saving under a name"
 
 
-def _invalid(name: str, start: int, error: UnicodeDecodeError) -> TextError:
+def _invalid(name: str, start: int, error: UnicodeDecodeError) -> DatasetError:
     """The error, given the position in the stream of the first byte that the decoder had."""
-    return TextError(
+    return DatasetError(
         f"{name} is not UTF-8: byte 0x{error.object[error.start]:02x} "
         f"at position {start + error.start}, counted from 0, is invalid",
         hint=_SAVE_AS,

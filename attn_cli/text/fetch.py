@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from attn_cli.errors import RunError, TextError
+from attn_cli.errors import DatasetError, OperationError
 from attn_cli.text.builtin import DOWNLOADS, Download, download_path
 
 TIMEOUT = 30.0  # seconds without an answer
@@ -31,11 +31,11 @@ def fetch(name: str, url: str | None = None, progress: Progress | None = None) -
         Where the text lies now.
 
     Raises:
-        TextError: there is no such text, or the URL is neither http nor https.
-        RunError: the text could not be had whole, or could not be written.
+        DatasetError: there is no such text, or the URL is neither http nor https.
+        OperationError: the text could not be had whole, or could not be written.
     """
     if name not in DOWNLOADS:
-        raise TextError(
+        raise DatasetError(
             f"there is no text {name!r} to fetch", hint=f"choose one of: {', '.join(DOWNLOADS)}"
         )
     download = DOWNLOADS[name]
@@ -53,7 +53,7 @@ def fetch(name: str, url: str | None = None, progress: Progress | None = None) -
                 _receive(address, download, stream, progress, hint)
             partial.replace(path)
     except OSError as error:
-        raise RunError(
+        raise OperationError(
             f"cannot write {path}: {error.strerror or error}",
             hint="make room there, or set ATTN_CACHE to another folder",
         ) from None
@@ -69,15 +69,19 @@ def _receive(
     for block in _blocks(address, hint):
         received += len(block)
         if received > download.size:
-            raise RunError(f"{address} gives more than the {download.size:,} bytes expected", hint)
+            raise OperationError(
+                f"{address} gives more than the {download.size:,} bytes expected", hint
+            )
         digest.update(block)
         stream.write(block)
         if progress is not None:
             progress(received, download.size)
     if received < download.size:
-        raise RunError(f"{address} gave only {received:,} of {download.size:,} bytes", hint)
+        raise OperationError(f"{address} gave only {received:,} of {download.size:,} bytes", hint)
     if digest.hexdigest() != download.sha256:
-        raise RunError(f"{address} gave another text: its SHA-256 is {digest.hexdigest()}", hint)
+        raise OperationError(
+            f"{address} gave another text: its SHA-256 is {digest.hexdigest()}", hint
+        )
 
 
 def _blocks(address: str, hint: str) -> Iterator[bytes]:
@@ -87,9 +91,9 @@ def _blocks(address: str, hint: str) -> Iterator[bytes]:
                 yield block
     except urllib.error.HTTPError as error:
         error.close()  # it is an answer too, with a connection behind it
-        raise RunError(f"{address} answered {error.code} {error.reason}", hint) from None
+        raise OperationError(f"{address} answered {error.code} {error.reason}", hint) from None
     except (OSError, http.client.HTTPException) as error:
-        raise RunError(f"cannot reach {address}: {_reason(error)}", hint) from None
+        raise OperationError(f"cannot reach {address}: {_reason(error)}", hint) from None
 
 
 def _reason(error: Exception) -> str:
@@ -109,6 +113,6 @@ def _check_address(address: str) -> None:
     except ValueError:  # such as an unfinished [ of an IPv6 address
         parts = urllib.parse.urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise TextError(
+        raise DatasetError(
             f"not an http or https address: {address!r}", hint="give one such as https://host/file"
         )

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from attn_cli.errors import TextError
-from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, made_text
-from attn_cli.text.compressed import unpacked
+from attn_cli.errors import DatasetError
+from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
+from attn_cli.text.compressed import open_compressed
 from attn_cli.text.decoding import decode_stream
-from attn_cli.text.hf_dataset import PREFIX, HfText
 from attn_cli.text.spool import Spool
+from attn_cli.text.table_source import PREFIX, TableSource
 
 SEPARATOR = "\f"  # stands between documents
 
@@ -65,7 +65,7 @@ class Source:
         A form feed stands between documents, unless one already ends with it.
 
         Raises:
-            TextError: a document cannot be read, or is not text in UTF-8.
+            DatasetError: a document cannot be read, or is not text in UTF-8.
         """
         last = ""
         for document in self.documents:
@@ -99,9 +99,9 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
         stdin: What "-" reads; standard input if None.
 
     Raises:
-        TextError: a name names nothing, or something that has no text.
+        DatasetError: a name names nothing, or something that has no text.
         MissingExtraError: a name needs a package that is not installed.
-        RunError: there is no room to keep standard input.
+        OperationError: there is no room to keep standard input.
     """
     all_names: list[str] = []
     documents: list[Document] = []
@@ -121,7 +121,7 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
     if name == "-":
         return "-", [_spooled_input(stdin or sys.stdin.buffer)], 0
     if name.startswith(PREFIX):
-        rows = HfText(name, SEPARATOR)
+        rows = TableSource(name, SEPARATOR)
         return rows.name, [Document(rows.name, rows.chunks, rows.note)], 0
     path = Path(name)
     mode = _mode(name)
@@ -138,7 +138,7 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
 def _builtin_document(name: str) -> Document:
     path = builtin_path(name)
     if path is None:
-        return Document(name, lambda: iter((made_text(name),)))
+        return Document(name, lambda: iter((generated_text(name),)))
     return Document(name, partial(_read_file, path))
 
 
@@ -152,7 +152,7 @@ def _mode(name: str) -> int:
         raise _unreadable(Path(name), error) from None
     nearest = difflib.get_close_matches(name.lower(), BUILTIN_NAMES, n=1)
     choices = f"give a file, a folder, - or one of: {', '.join(BUILTIN_NAMES)}"
-    raise TextError(
+    raise DatasetError(
         f"there is no file, folder or built-in text {name!r}",
         hint=f"did you mean {nearest[0]}?" if nearest else choices,
     )
@@ -161,7 +161,7 @@ def _mode(name: str) -> int:
 def _read_file(path: Path) -> Iterator[str]:
     try:
         with path.open("rb") as stream:
-            yield from decode_stream(unpacked(stream, str(path)), str(path))
+            yield from decode_stream(open_compressed(stream, str(path)), str(path))
     except OSError as error:
         raise _unreadable(path, error) from None
 
@@ -173,7 +173,7 @@ def _file_document(path: Path) -> Document:
     except OSError as error:
         raise _unreadable(path, error) from None
     if empty:
-        raise TextError(f"{path} is empty", hint="give a file that has text")
+        raise DatasetError(f"{path} is empty", hint="give a file that has text")
     return Document(str(path), partial(_read_file, path))
 
 
@@ -199,7 +199,7 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
     binary = len(paths) - len(texts)
     if not texts:
         seen = f" (it has {binary} that look binary)" if binary else ""
-        raise TextError(
+        raise DatasetError(
             f"the folder {folder} has no text files{seen}",
             hint="give a folder with text files in UTF-8; hidden files are left out",
         )
@@ -209,7 +209,7 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
 def _looks_binary(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
-            head = unpacked(stream, str(path)).read(_SNIFFED)
+            head = open_compressed(stream, str(path)).read(_SNIFFED)
     except OSError as error:
         raise _unreadable(path, error) from None
     return len(head.translate(None, _CONTROL)) < len(head)
@@ -247,7 +247,7 @@ def _short_name(names: Sequence[str]) -> str:
     return short if len(names) == 1 else f"{short}-and-{len(names) - 1}-more"
 
 
-def _unreadable(path: Path, error: OSError) -> TextError:
-    return TextError(
+def _unreadable(path: Path, error: OSError) -> DatasetError:
+    return DatasetError(
         f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
     )

@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attn_cli.errors import RunError, TextError
-from attn_cli.text.compressed import unpacked
+from attn_cli.errors import DatasetError, OperationError
+from attn_cli.text.compressed import open_compressed
 from attn_cli.text.decoding import decode_stream
 
 
@@ -19,8 +19,8 @@ class Spool:
         name: What to call it in an error.
 
     Raises:
-        TextError: nothing came.
-        RunError: there is no room to keep it.
+        DatasetError: nothing came.
+        OperationError: there is no room to keep it.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -32,14 +32,14 @@ class Spool:
             shutil.copyfileobj(stream, self._file)
             self._file.flush()
         except OSError as error:
-            raise RunError(
+            raise OperationError(
                 f"cannot keep {name} in a temporary file: {error.strerror or error}",
                 hint="save the text to a file and name that",
             ) from None
         if not self._file.tell():
-            raise TextError(f"{name} is empty", hint="give some text")
+            raise DatasetError(f"{name} is empty", hint="give some text")
 
     def chunks(self) -> Iterator[str]:
         """The text from its beginning, in pieces; see `decode_stream`."""
         self._file.seek(0)
-        return decode_stream(unpacked(self._file, self._name), self._name)
+        return decode_stream(open_compressed(self._file, self._name), self._name)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.errors import TextError
-from attn_cli.text.folders import cache_folder
+from attn_cli.errors import DatasetError
+from attn_cli.text.paths import cache_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,7 @@ _MOST_ROWS = 256  # read at a time
 def file_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
     """A file in tables of a few rows, of one column; of all, to see what there is."""
     if not path.stat().st_size:
-        raise TextError(f"{path} is empty", hint="give a data set that has rows")
+        raise DatasetError(f"{path} is empty", hint="give a data set that has rows")
     try:
         readers = {".parquet": _parquet_tables, ".jsonl": _json_tables, ".csv": _csv_tables}
         yield from readers[path.suffix](path, column)
@@ -127,9 +127,9 @@ def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
     yield from rows.with_format("arrow").iter(_MOST_ROWS)
 
 
-def _unreadable(path: Path, error: Exception) -> TextError:
+def _unreadable(path: Path, error: Exception) -> DatasetError:
     what = str(error).strip().partition("\n")[0] or type(error).__name__
-    return TextError(f"cannot read {path}: {what}", hint="give a data set that is whole")
+    return DatasetError(f"cannot read {path}: {what}", hint="give a data set that is whole")
 
 
 def _datasets() -> Any:

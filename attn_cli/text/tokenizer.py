@@ -26,7 +26,7 @@ from attn_cli.errors import CheckpointError, PromptError
 TokenizerKind = Literal["printable", "corpus", "bytes"]
 UnknownPolicy = Literal["transliterate", "error", "drop", "replace"]
 
-Ids = NDArray[Any]
+TokenIds = NDArray[Any]
 
 # A character of UTF-8 (RFC 3629, section 4), or else one byte.
 _UTF8_CHARACTER = re.compile(
@@ -54,7 +54,7 @@ class Encoded:
         examples: Up to five of those characters, each with what stands in its place.
     """
 
-    ids: Ids
+    ids: TokenIds
     changed: int
     examples: tuple[tuple[str, str], ...]
 
@@ -115,7 +115,7 @@ class Tokenizer(ABC):
         return np.min_scalar_type(self.vocab_size - 1)
 
     @cached_property
-    def separator_id(self) -> int:
+    def document_separator_id(self) -> int:
         """The id that stands between documents, and that ends a text.
 
         The form feed; in a `corpus` vocabulary without one the newline, and
@@ -126,15 +126,15 @@ class Tokenizer(ABC):
                 return self.symbols.index(separator)
         return 0
 
-    def encode(self, text: str, unknown: UnknownPolicy = "error") -> Ids:
+    def encode(self, text: str, unknown: UnknownPolicy = "error") -> TokenIds:
         """The ids of `text`, of shape (T,) and type `dtype`.
 
         Raises:
             PromptError: `unknown` is "error" and a character is outside the vocabulary.
         """
-        return self.encode_counted(text, unknown).ids
+        return self.encode_with_report(text, unknown).ids
 
-    def encode_counted(
+    def encode_with_report(
         self, text: str, unknown: UnknownPolicy = "error", first_position: int = 1
     ) -> Encoded:
         """The ids of `text`, with a count of the characters outside the vocabulary.
@@ -169,7 +169,7 @@ class Tokenizer(ABC):
         return Encoded(ids, len(positions), tuple(written.items())[:EXAMPLES])
 
     @abstractmethod
-    def decode(self, ids: Sequence[int] | Ids) -> str:
+    def decode(self, ids: Sequence[int] | TokenIds) -> str:
         """The text of `ids`, of shape (T,)."""
 
     @abstractmethod
@@ -177,7 +177,7 @@ class Tokenizer(ABC):
         """A decoder that takes one id at a time."""
 
     @abstractmethod
-    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+    def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         """Each character of `ids`, of shape (T,), and how many of them it is written with."""
 
     @abstractmethod
@@ -185,7 +185,7 @@ class Tokenizer(ABC):
         """What `tokenizer_from_json` makes an equal tokenizer of."""
 
     @abstractmethod
-    def _lookup(self, text: str) -> Ids | None:
+    def _lookup(self, text: str) -> TokenIds | None:
         """The ids of `text`, or None where a character is outside the vocabulary."""
 
     @abstractmethod
@@ -223,14 +223,14 @@ class Tokenizer(ABC):
 class CharacterTokenizer(Tokenizer):
     """One id a character: the kinds `printable` and `corpus`."""
 
-    def decode(self, ids: Sequence[int] | Ids) -> str:
+    def decode(self, ids: Sequence[int] | TokenIds) -> str:
         code_points = self._code_points[np.asarray(ids, dtype=np.int64)]
         return code_points.tobytes().decode("utf-32-le")
 
     def decoder(self) -> Decoder:
         return Decoder(self.symbols)
 
-    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+    def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         return ((self.symbols[token], 1) for token in ids)
 
     def to_json(self) -> dict[str, Any]:
@@ -251,7 +251,7 @@ class CharacterTokenizer(Tokenizer):
         table = self._ids_by_code_point
         return table[np.minimum(_code_points(text), len(table) - 1)]
 
-    def _lookup(self, text: str) -> Ids | None:
+    def _lookup(self, text: str) -> TokenIds | None:
         ids = self._ids_or_minus_one(text)
         if ids.size and ids.min() < 0:
             return None
@@ -264,13 +264,13 @@ class CharacterTokenizer(Tokenizer):
 class ByteTokenizer(Tokenizer):
     """One id a byte of UTF-8; only lone surrogates, which UTF-8 cannot write, are outside."""
 
-    def decode(self, ids: Sequence[int] | Ids) -> str:
+    def decode(self, ids: Sequence[int] | TokenIds) -> str:
         return np.asarray(ids, dtype=np.uint8).tobytes().decode("utf-8", errors="replace")
 
     def decoder(self) -> Decoder:
         return ByteDecoder()
 
-    def characters(self, ids: Ids) -> Iterator[tuple[str, int]]:
+    def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         """As above; a byte that is part of no character comes by itself, as "\\xe9"."""
         for match in _UTF8_CHARACTER.finditer(np.asarray(ids, dtype=np.uint8).tobytes()):
             yield match[0].decode("utf-8", errors="backslashreplace"), len(match[0])
@@ -278,7 +278,7 @@ class ByteTokenizer(Tokenizer):
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind}
 
-    def _lookup(self, text: str) -> Ids | None:
+    def _lookup(self, text: str) -> TokenIds | None:
         try:
             return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
         except UnicodeEncodeError:

@@ -17,7 +17,7 @@ import torch
 
 from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
-from attn_cli.text.folders import cache_folder
+from attn_cli.text.paths import cache_folder
 from attn_cli.training.precision import WorkingModel
 from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.step import mean_loss

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import bits
-from attn_cli.text.batches import windows
-from attn_cli.text.tokenizer import Ids
+from attn_cli.text.batches import eval_windows
+from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.processes import ALONE, Processes
 
 # Enough to keep the processor busy, small enough to stay in its caches.
@@ -59,7 +59,7 @@ class CharacterLosses:
     are as before afterwards.
     """
 
-    def __init__(self, model: Transformer, ids: Ids) -> None:
+    def __init__(self, model: Transformer, ids: TokenIds) -> None:
         self._model = model
         self._ids = ids
         self._total, self._chars = 0.0, 0
@@ -72,7 +72,7 @@ class CharacterLosses:
         model.eval()
         self._total, self._chars = 0.0, 0
         try:
-            for x, y in windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
+            for x, y in eval_windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
                 logits = model(x.to(device))  # (B, T, V)
                 targets = y.to(device).flatten()  # (B * T,)
                 losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
@@ -94,7 +94,7 @@ class CharacterLosses:
         return Evaluation(loss=total / chars, chars=int(chars))
 
 
-def evaluate(model: Transformer, ids: Ids, processes: Processes = ALONE) -> Evaluation:
+def evaluate(model: Transformer, ids: TokenIds, processes: Processes = ALONE) -> Evaluation:
     """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does.
 
     Each process takes the same number of windows, or one less; every character is
@@ -106,7 +106,7 @@ def evaluate(model: Transformer, ids: Ids, processes: Processes = ALONE) -> Eval
     return losses.together(processes)
 
 
-def _share(ids: Ids, block_size: int, processes: Processes) -> Ids:
+def _share(ids: TokenIds, block_size: int, processes: Processes) -> TokenIds:
     """A process's part of a text, cut between two windows."""
     windows = -(-(len(ids) - 1) // block_size)
     first = windows * processes.rank // processes.count
@@ -115,7 +115,7 @@ def _share(ids: Ids, block_size: int, processes: Processes) -> Ids:
     return ids[first * block_size : end * block_size + 1]
 
 
-def evaluation_seconds(model: Transformer, ids: Ids, budget: float) -> float:
+def evaluation_seconds(model: Transformer, ids: TokenIds, budget: float) -> float:
     """What an evaluation of `ids` (N,) will take, curves and a sample included, from a part of it.
 
     Args:

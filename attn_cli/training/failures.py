@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from attn_cli.config.schema import Config, TrainConfig
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.model.memory import asked_memory, gibibytes, machine_memory, needed_bytes
 from attn_cli.model.outline import outline, parameter_count
 from attn_cli.runs.folder import RunFolder
@@ -15,7 +15,7 @@ from attn_cli.runs.recovery import set_aside_from
 from attn_cli.training.processes import ALONE, Processes
 
 
-class BrokenDownError(RunError):
+class BrokenDownError(OperationError):
     """Training gives no numbers any more.
 
     Args:
@@ -38,7 +38,7 @@ def explained(run: RunFolder, config: Config, processes: Processes = ALONE) -> I
         processes: Those that train it; what broke is set aside by the first.
 
     Raises:
-        RunError: In place of the errors of the system and of torch.
+        OperationError: In place of the errors of the system and of torch.
     """
     go_on = f"attn train --resume {shlex.quote(str(run.path))}"
     try:
@@ -50,11 +50,11 @@ def explained(run: RunFolder, config: Config, processes: Processes = ALONE) -> I
         hint = f"begin again with smaller steps: {advice}"
         if run.step_folders():
             hint = f"go on from the last good checkpoint with smaller steps: {go_on} {advice}"
-        raise RunError(error.message, hint) from None
+        raise OperationError(error.message, hint) from None
     except BrokenPipeError:
         raise  # Whoever read the output has seen enough.
     except OSError as error:
-        raise RunError(
+        raise OperationError(
             f"cannot write {error.filename or run.path}: {error.strerror or error}",
             f"what was saved before is whole; when that is mended: {go_on}",
         ) from error
@@ -72,7 +72,7 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
     end the process when it is used.
 
     Raises:
-        RunError: It needs more than there is.
+        OperationError: It needs more than there is.
     """
     # Each parameter has a gradient and what the optimizer remembers: a number or more.
     learned = 8 * parameter_count(outline(config.model, vocab_size))
@@ -102,12 +102,12 @@ def smaller_steps(settings: TrainConfig) -> str:
     return " ".join(f"--set train.{key}={rate:.2g}" for key, rate in rates.items())
 
 
-def out_of_memory(config: Config, asked: str, more: str = "") -> RunError:
+def out_of_memory(config: Config, asked: str, more: str = "") -> OperationError:
     """What was asked for, and what to lower."""
     model, train = config.model, config.train
-    return RunError(
+    return OperationError(
         f"out of memory: {asked} asked for{more}",
-        f"lower train.micro_batch (now {train.micro_batch}), train.batch_size "
+        f"lower train.micro_batch_size (now {train.micro_batch_size}), train.batch_size "
         f"({train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
         f"({model.n_embd}) or model.n_layer ({model.n_layer})",
     )

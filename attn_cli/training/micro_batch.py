@@ -25,8 +25,8 @@ def choose_micro_batch(config: Config, device: torch.device, processes: int = 1)
         processes: Among how many the batch is shared; a piece is no larger than a share.
     """
     share = config.train.batch_size // processes
-    if config.train.micro_batch != "auto":
-        wanted = config.train.micro_batch
+    if config.train.micro_batch_size != "auto":
+        wanted = config.train.micro_batch_size
     elif device.type != "cpu":
         wanted = share
     else:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from attn_cli.config.differences import Difference, adopted, differences
+from attn_cli.config.diff import ConfigChange, apply_changes, diff_configs
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
@@ -66,7 +66,7 @@ def resumed(
         checkpoint = found.checkpoint
         was = checkpoint.config
         changes = _changes(run, was, wanted or was, overridden)
-        config = adopted(was, changes)
+        config = apply_changes(was, changes)
         _require_more_to_do(checkpoint, config)
         _require_same_vocabulary(run, checkpoint)
         elsewhere = wanted is not None and wanted.data.text != was.data.text
@@ -114,7 +114,7 @@ def _from_the_beginning(
 ) -> Session:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
-    start = start_checkpoint(config.train.start_from) if config.train.start_from else None
+    start = start_checkpoint(config.train.init_from) if config.train.init_from else None
     if run.text.is_file():
         config = reading_from(config, [str(run.text.resolve())])
     corpus = read_corpus(config, start)
@@ -134,7 +134,7 @@ def _from_the_beginning(
 
 def _changes(
     run: RunFolder, was: Config, wanted: Config, overridden: Collection[str]
-) -> list[Difference]:
+) -> list[ConfigChange]:
     """What the run goes on with that it did not have.
 
     Raises:
@@ -142,7 +142,7 @@ def _changes(
     """
     changes = [
         difference
-        for difference in differences(was, wanted)
+        for difference in diff_configs(was, wanted)
         # Whether to compile is written into config.yaml when the run has decided it.
         if difference.key != "train.compile" or difference.key in overridden
     ]
@@ -150,7 +150,7 @@ def _changes(
     if fixed:
         raise ConfigError(
             f"{run.path} cannot go on with other settings than it began with: {', '.join(fixed)}",
-            "leave them as they were, or train a new run; --from begins one with these weights",
+            "leave them as they were, or train a new run (--init-from starts from these weights)",
         )
     return changes
 
@@ -210,10 +210,10 @@ def _end(checkpoint: Checkpoint) -> str:
     return f"it has ended, at step {state.step:,}; to train it for longer: --resume --set {more}"
 
 
-def _schedule(checkpoint: Checkpoint, config: Config, changes: list[Difference]) -> Iterator[str]:
+def _schedule(checkpoint: Checkpoint, config: Config, changes: list[ConfigChange]) -> Iterator[str]:
     """What a changed end does to the step size."""
     keys = {change.key for change in changes}
-    if not keys & {"train.steps", "train.minutes", "train.schedule", "train.warmup_steps"}:
+    if not keys & {"train.steps", "train.minutes", "train.lr_schedule", "train.warmup_steps"}:
         return
     before, after, step = checkpoint.config.train, config.train, checkpoint.state.step
     if after.minutes is not None:

@@ -9,9 +9,9 @@ import time
 import torch
 
 from attn_cli import __version__
-from attn_cli.config.differences import Difference
+from attn_cli.config.diff import ConfigChange
 from attn_cli.config.schema import Config
-from attn_cli.errors import ConfigError, DeviceError, InputError, TextError
+from attn_cli.errors import ConfigError, DatasetError, DeviceError, InputError
 from attn_cli.runs.folder import RunFolder
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.processes import Processes
@@ -27,7 +27,7 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
 
     Raises:
         ConfigError: The configuration or the version of attn is another one.
-        TextError: The text or its vocabulary is.
+        DatasetError: The text or its vocabulary is.
     """
     dump = config.model_dump(mode="json")
     vocabulary = json.dumps(corpus.tokenizer.to_json())
@@ -45,10 +45,10 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
             f"{where} runs attn {own['version']}, and process 0 {first['version']}",
             "install the same version on every host",
         )
-    # Not by `differences` alone, which overlooks what `config` leaves to the machine.
+    # Not by `diff_configs` alone, which overlooks what `config` leaves to the machine.
     others = first["config"]
     differing = [
-        Difference(f"{section}.{name}", others[section][name], value)
+        ConfigChange(f"{section}.{name}", others[section][name], value)
         for section, values in dump.items()
         for name, value in values.items()
         if others[section][name] != value and (section, name) not in _FREE
@@ -59,7 +59,7 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
             "give every process the same config file and options",
         )
     if (first["text"], first["vocabulary"]) != (own["text"], own["vocabulary"]):
-        raise TextError(
+        raise DatasetError(
             f"{where} has another text than process 0: {', '.join(corpus.sources)} has "
             f"{corpus.chars:,} characters there, and {first['chars']:,}",
             "copy the same text to every host",

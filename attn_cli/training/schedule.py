@@ -25,6 +25,6 @@ def learning_rate(step: int, total_steps: float, config: TrainConfig) -> float:
     if step >= total_steps:
         return config.min_learning_rate
     share = 1.0 - (step - warmup) / (total_steps - warmup)  # 1 at the top, 0 at the end
-    if config.schedule == "cosine":
+    if config.lr_schedule == "cosine":
         share = 0.5 * (1.0 - math.cos(math.pi * share))
     return config.min_learning_rate + share * (config.learning_rate - config.min_learning_rate)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from attn_cli.config.differences import differences
+from attn_cli.config.diff import diff_configs
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.outline import outline
@@ -167,7 +167,7 @@ def _require_same_shapes(config: Config, start: Checkpoint) -> None:
     vocab_size = start.tokenizer.vocab_size
     own, others = (outline(each.model, vocab_size) for each in (config, start.config))
     if own != others:
-        differing = [str(d) for d in differences(start.config, config) if d.key[:6] == "model."]
+        differing = [str(d) for d in diff_configs(start.config, config) if d.key[:6] == "model."]
         raise ConfigError(
             f"the weights of {start.folder} do not fit another model: {', '.join(differing)}",
             "leave the model as it is there; only its dropout is free",
@@ -180,7 +180,7 @@ def decided(
     """The configuration with what it leaves to this machine decided, to train the same again.
 
     Raises:
-        RunError: It needs more memory than there is.
+        OperationError: It needs more memory than there is.
         ConfigError: It cannot be trained by so many processes.
     """
     check_shares(config, processes)
@@ -189,7 +189,7 @@ def decided(
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
     # The first process's, whatever another host is faster at.
     precision = processes.text_from_first(choose_precision(config.train.precision, device))
-    settled = {"precision": precision, "micro_batch": micro_batch}
+    settled = {"precision": precision, "micro_batch_size": micro_batch}
     if config.train.sharding == "fsdp" and processes.count > 1:
         if config.train.compile is True:
             raise ConfigError(
@@ -207,7 +207,7 @@ def reading_from(config: Config, names: list[str]) -> Config:
 
 
 def start_checkpoint(name: str) -> Checkpoint:
-    """The checkpoint that `train.start_from` names: itself, or the one to use of a run.
+    """The checkpoint that `train.init_from` names: itself, or the one to use of a run.
 
     Raises:
         CheckpointError: There is none.
@@ -223,5 +223,5 @@ def settings_of(start: Checkpoint) -> dict[str, Any]:
     return {
         **model,
         "data.tokenizer": start.tokenizer.kind,
-        "train.start_from": str(start.folder),
+        "train.init_from": str(start.folder),
     }

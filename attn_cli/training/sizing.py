@@ -68,7 +68,7 @@ class Size:
             "train.batch_size": self.batch_size,
             "train.learning_rate": self.learning_rate,
             "train.min_learning_rate": 0.0,
-            "train.schedule": "linear",
+            "train.lr_schedule": "linear",
             "train.warmup_steps": 10,
             "train.weight_decay": 0.1,
             "train.beta2": 0.95,
@@ -117,7 +117,7 @@ def choose_size(
         processes: Those that will train it together; the first one's clock decides.
 
     Raises:
-        TextError: The text is too short for the smallest size.
+        DatasetError: The text is too short for the smallest size.
         ConfigError: No batch of these sizes can be shared among the processes.
     """
     check_length(corpus, SIZES[0].block_size)

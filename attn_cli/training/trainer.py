@@ -331,7 +331,7 @@ class Trainer:
                 name=self.corpus.name,
                 chars=self.corpus.chars,
                 sha256=self.corpus.sha256,
-                start_id=self.corpus.start_id,
+                bos_id=self.corpus.bos_id,
             ),
             self._progress(run),
         )

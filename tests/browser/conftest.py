@@ -124,7 +124,11 @@ def random_model(
             noise = torch.randn_like(parameter)
             parameter.add_(noise * (0.02 * spread if parameter.dim() == 2 else 0.2))
     return LoadedModel(
-        config, tokenizer, tokenizer.separator_id, "a model of random numbers", lambda: model
+        config,
+        tokenizer,
+        tokenizer.document_separator_id,
+        "a model of random numbers",
+        lambda: model,
     )
 
 

@@ -111,9 +111,9 @@ def test_a_long_text_and_none_at_all(tiny: TrainedModel, opened: Callable[..., A
         "They sat and talked until the moon", shown="d until the moon"[-16:].replace(" ", "␣")
     )
     assert "longer than that: the model sees the last 16." in page.page.inner_text("#typed-note")
-    page.type("", shown="␌" if tiny.tokenizer.symbols[tiny.start_id] == "\f" else "⏎")
+    page.type("", shown="␌" if tiny.tokenizer.symbols[tiny.bos_id] == "\f" else "⏎")
     assert "Without a text, the model begins after" in page.page.inner_text("#typed-note")
-    wanted = torch_logits(tiny, [tiny.start_id])
+    wanted = torch_logits(tiny, [tiny.bos_id])
     torch.testing.assert_close(page.logits(""), wanted, atol=1e-4, rtol=0)
 
 

@@ -299,7 +299,7 @@ def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None
 
 
 def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> None:
-    settings = ("--set", "train.batch_size=3", "--set", "train.micro_batch=3")
+    settings = ("--set", "train.batch_size=3", "--set", "train.micro_batch_size=3")
     settings += ("--set", "train.learning_rate=1e-3", "--device", "cpu")
     outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "a", *settings)
     assert outcome.code == 0

@@ -1,4 +1,4 @@
-"""`attn train --resume` and `--from` as a user calls them."""
+"""`attn train --resume` and `--init-from` as a user calls them."""
 
 import json
 import shutil
@@ -117,15 +117,15 @@ def test_from_begins_with_the_weights_of_another_run(
     attn: Attn, tmp_path: Path, killed: Path
 ) -> None:
     (tmp_path / "mine.txt").write_text(VERSE.upper() * 40)
-    outcome = attn("train", "mine.txt", "--from", "runs/whole", "--steps", "2", "--out", "tuned",
-                   "--set", "train.learning_rate=1e-30", "--set", "train.min_learning_rate=0",
-                   "--set", "train.matrix_learning_rate=1e-30")  # fmt: skip
+    still = ("learning_rate=1e-30", "min_learning_rate=0", "matrix_learning_rate=1e-30")
+    outcome = attn("train", "mine.txt", "--init-from", "runs/whole", "--steps", "2",
+                   "--out", "tuned", *(f"--set=train.{rate}" for rate in still))  # fmt: skip
     assert outcome.code == 0, outcome.err
     whole = tmp_path / "runs" / "whole"
     best = whole / "checkpoints" / (whole / "checkpoints" / "best").read_text().strip()
     assert f"begins with the weights of {best}" in outcome.err
     config = yaml.safe_load((tmp_path / "tuned" / "config.yaml").read_text())
-    assert config["train"]["start_from"] == str(best)
+    assert config["train"]["init_from"] == str(best)
     assert config["model"]["n_embd"] == 16
     assert config["train"]["seed"] == 1337
     # With steps of no size, it is still the model that it came from.
@@ -141,12 +141,12 @@ def test_from_keeps_the_vocabulary(attn: Attn, tmp_path: Path, verse_file: Path)
     corpus = ("--set", "data.tokenizer=corpus")
     assert attn("train", verse_file, *RECIPE, *corpus, "--steps", "3", "--out", "small").code == 0
     (tmp_path / "other.txt").write_text("0123456789 " * 99)
-    outcome = attn("train", "other.txt", "--from", "small", "--steps", "1")
+    outcome = attn("train", "other.txt", "--init-from", "small", "--steps", "1")
     assert outcome.code == 2
     assert "outside the corpus vocabulary" in outcome.err
     assert "its vocabulary is fixed" in outcome.err
     (tmp_path / "near.txt").write_text(VERSE.replace("moon", "mön") * 40)
-    near = attn("train", "near.txt", "--from", "small", "--steps", "1")
+    near = attn("train", "near.txt", "--init-from", "small", "--steps", "1")
     assert near.code == 0, near.err
     assert "40 characters outside the vocabulary were changed" in near.err
 
@@ -183,14 +183,14 @@ def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) ->
     ("arguments", "words"),
     [
         (("--resume", "runs/killed", "--out", "x"), ("--resume and --out exclude",)),
-        (("--resume", "runs/killed", "--from", "x"), ("--resume and --from exclude",)),
+        (("--resume", "runs/killed", "--init-from", "x"), ("--resume and --init-from exclude",)),
         (("--resume", "nowhere"), ("no run nowhere", "attn runs")),
         (("--resume", "runs"), ("runs is not a run",)),
-        (("--resume", "runs/killed", "--seed", "5"), ("train.seed 1337 -> 5", "--from")),
+        (("--resume", "runs/killed", "--seed", "5"), ("train.seed 1337 -> 5", "--init-from")),
         (("--resume", "runs/killed", "tales"), ("tales has changed since",)),
-        (("--from", "nowhere"), ("no run nowhere",)),
-        (("--from", "runs/whole", "--set", "model.n_embd=32"), ("model.n_embd 16 -> 32",)),
-        (("--from", "runs/whole", "--set", "data.tokenizer=bytes"), ("keeps its vocabulary",)),
+        (("--init-from", "nowhere"), ("no run nowhere",)),
+        (("--init-from", "runs/whole", "--set", "model.n_embd=32"), ("model.n_embd 16 -> 32",)),
+        (("--init-from", "runs/whole", "--set", "data.tokenizer=bytes"), ("keeps its vocabulary",)),
         (("--out", "runs/killed"), ("is not empty", "attn train --resume runs/killed")),
     ],
     ids=lambda value: "",

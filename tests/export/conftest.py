@@ -60,7 +60,7 @@ def known(model: TrainedModel, prompts: Sequence[str] = PROMPTS) -> Known:
     ids = torch.randint(0, V, (3, T), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         logits = network(ids)
-    writer = Writer(model.config.model, model.weights, model.tokenizer, model.start_id)
+    writer = Writer(model.config.model, model.weights, model.tokenizer, model.bos_id)
     wishes = Wishes(CHARS, Controls(0.0))
     texts = []
     if prompts:
@@ -100,9 +100,9 @@ def make_run(tmp_path: Path) -> MakeRun:
         *overrides: str,
         tokenizer: Tokenizer | None = None,
         name: str = "random",
-        start_id: int | None = None,
+        bos_id: int | None = None,
     ) -> TrainedModel:
-        return random_run(tmp_path / name, overrides, tokenizer, start_id)
+        return random_run(tmp_path / name, overrides, tokenizer, bos_id)
 
     return make
 
@@ -111,7 +111,7 @@ def random_run(
     folder: Path,
     overrides: Sequence[str] = (),
     tokenizer: Tokenizer | None = None,
-    start_id: int | None = None,
+    bos_id: int | None = None,
 ) -> TrainedModel:
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
@@ -123,10 +123,10 @@ def random_run(
             parameter.copy_(centre + 0.3 * torch.randn_like(parameter))
     run = RunFolder(folder)
     run.checkpoints.mkdir(parents=True)
-    start = tokenizer.separator_id if start_id is None else start_id
+    start = tokenizer.document_separator_id if bos_id is None else bos_id
     saved = save_checkpoint(
         run.checkpoints, model, {}, {}, config, tokenizer,
-        DataFacts(name="random", chars=1, sha256="0", start_id=start),
+        DataFacts(name="random", chars=1, sha256="0", bos_id=start),
         Progress(step=7, best_step=7, best_val_loss=1.25),
     )  # fmt: skip
     run.point("best", saved)

@@ -53,7 +53,7 @@ def test_a_trained_run_goes_out_and_comes_back(
         ("export", "page", "page.html", "--run", "runs/back"),
         ("export", "gguf", "model.gguf", "--run", "runs/back"),
         ("runs",),
-        ("train", verse_file, "--from", "runs/back", "--steps", "2", "--out", "runs/on"),
+        ("train", verse_file, "--init-from", "runs/back", "--steps", "2", "--out", "runs/on"),
     ):
         outcome = attn(*command)
         assert outcome.code == 0, (command, outcome.err)
@@ -76,7 +76,7 @@ def test_an_imported_run_says_what_it_does_not_have(attn: Attn, make_run: MakeRu
     assert "attn evaluate FILE" in evaluated.err
     resumed = attn("train", "--resume", "back")
     assert resumed.code == 2
-    assert "attn train TEXT --from back" in resumed.err
+    assert "attn train TEXT --init-from back" in resumed.err
 
 
 def test_gguf_of_each_type_is_smaller(attn: Attn, make_run: MakeRun) -> None:

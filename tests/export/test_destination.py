@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import InputError, RunError
+from attn_cli.errors import InputError, OperationError
 from attn_cli.export.destination import MANIFEST, require_free_folder, write_folder
 from attn_cli.runs.loaded_model import TrainedModel
 from tests.export.conftest import MakeRun
@@ -83,13 +83,13 @@ def test_a_file_and_a_dash_are_no_folders(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_told(model: TrainedModel, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(mode=0o500)
-    with pytest.raises(RunError, match=r"cannot write .*out: Permission denied"):
+    with pytest.raises(OperationError, match=r"cannot write .*out: Permission denied"):
         write_folder(tmp_path / "locked" / "out", FILES, model, "hf")
 
 
 def test_a_parent_that_is_a_file_is_told(model: TrainedModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(RunError, match="cannot write"):
+    with pytest.raises(OperationError, match="cannot write"):
         write_folder(tmp_path / "file" / "out", FILES, model, "hf")
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -98,12 +98,12 @@ def test_nothing_half_written_stays(model: TrainedModel, tmp_path: Path) -> None
     out = tmp_path / "out"
     write_folder(out, FILES, model, "hf")
     # A name that no system takes, after a file that could be written.
-    with pytest.raises(RunError):
+    with pytest.raises(OperationError):
         write_folder(out, {"c": b"3", "x" * 300: b""}, model, "hf")
     assert contents(out) == FILES
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(RunError):
+    with pytest.raises(OperationError):
         write_folder(empty, {"c": b"3", "x" * 300: b""}, model, "hf")
     assert list(empty.iterdir()) == []
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]

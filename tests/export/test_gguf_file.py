@@ -168,7 +168,7 @@ def field(reader: gguf.GGUFReader, name: str) -> Any:
 
 
 def test_every_special_id_is_said(make_run: MakeRun, tmp_path: Path) -> None:
-    write_gguf(tmp_path / "m.gguf", make_run(start_id=96), NumberType.f32)
+    write_gguf(tmp_path / "m.gguf", make_run(bos_id=96), NumberType.f32)
     reader = gguf.GGUFReader(tmp_path / "m.gguf")
     said = {name: field(reader, f"tokenizer.ggml.{name}") for name in (
         "model", "bos_token_id", "eos_token_id", "unknown_token_id", "add_bos_token",

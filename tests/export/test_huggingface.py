@@ -154,7 +154,7 @@ def test_what_transformers_save_comes_back(
 
 
 def test_the_folder_says_all_that_has_another_default_elsewhere(make_run: MakeRun) -> None:
-    several, single = make_run(name="several"), make_run(name="single", start_id=96)
+    several, single = make_run(name="several"), make_run(name="single", bos_id=96)
     for model, bos, eos in ((several, 99, 99), (single, 96, None)):
         files = huggingface_files(model)
         assert {*files, "attn.json"} == FILES

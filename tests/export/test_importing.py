@@ -57,7 +57,7 @@ def test_out_and_back_is_the_same_model_bit_for_bit(
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     assert back.config.model == model.config.model
     assert back.tokenizer == model.tokenizer
-    assert (back.start_id, back.eos_id) == (model.start_id, model.eos_id)
+    assert (back.bos_id, back.eos_id) == (model.bos_id, model.eos_id)
     ids = np.array([[1, 0, 3, 2, 1]])
     networks = [each.checkpoint.load_model() for each in (model, back)]
     one, other = (network(torch.from_numpy(ids)) for network in networks)

@@ -93,7 +93,7 @@ def test_the_readme_s_code_runs(
     assert len(capsys.readouterr().out.rstrip("\n")) >= 50
     vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))
     assert vocabulary["symbols"] == list(ours.model.tokenizer.symbols)
-    assert vocabulary["start_id"] == ours.model.start_id
+    assert vocabulary["bos_id"] == ours.model.bos_id
 
 
 def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) -> None:

@@ -50,11 +50,11 @@ def too_large(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
         ended = attn("train", text, *huge, "--out", run.path, folder=folder)
         problem = ended.promised(1, "out of memory", "GiB asked for", "model.n_embd (65520)")
         yield "more memory than there is", Trial(problem or _made(run))
-        keys = ("model.block_size=1024", "train.batch_size=512", "train.micro_batch=512",
+        keys = ("model.block_size=1024", "train.batch_size=512", "train.micro_batch_size=512",
                 "model.n_embd=96")  # fmt: skip
         ended = attn("train", text, *settings(*keys), "--out", run.path, folder=folder,
                      before=limited)  # fmt: skip
-        problem = ended.promised(1, "out of memory", "asked for", "train.micro_batch (now 512")
+        problem = ended.promised(1, "out of memory", "asked for", "train.micro_batch_size (now 512")
         yield "more memory than the system gives", Trial(problem)
 
 

@@ -26,7 +26,7 @@ from tests.faults.harness import (
 )
 
 KINDS = (
-    ("model.dropout=0.2", "train.micro_batch=2"),
+    ("model.dropout=0.2", "train.micro_batch_size=2"),
     ("train.optimizer=muon", "model.block=qwen3", "model.position=rope", "model.dropout=0.1"),
     ("train.optimizer=muon", "train.precision=bf16", "model.bias=true"),
 )

@@ -38,14 +38,14 @@ OPTIONS = settings("model.dropout=0.1", f"train.steps={STEPS}")
 HARMED = """
 import os, signal, sys
 from attn_cli.__main__ import main
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.text.batches import Batches
 real, harm = Batches.batch, sys.argv.pop(1)
 def batch(self, step):
     if step == 40 and os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
         if harm == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        raise RunError("no room on this host", "make some")
+        raise OperationError("no room on this host", "make some")
     return real(self, step)
 Batches.batch = batch
 main()

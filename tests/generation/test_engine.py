@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.generation.engine import Text, write
 from attn_cli.generation.rules import Rules
 from attn_cli.generation.sampling import Controls
@@ -89,5 +89,5 @@ def test_details_are_the_models_own_log_probabilities(one_model: Transformer) ->
 def test_broken_weights_are_told(one_model: Transformer) -> None:
     with torch.no_grad():
         one_model.blocks[0].feed_forward.up.weight[0, 0] = float("nan")
-    with pytest.raises(RunError, match="weights are broken"):
+    with pytest.raises(OperationError, match="weights are broken"):
         written(one_model, [Text([1])], Rules(5))

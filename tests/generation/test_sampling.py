@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.errors import InputError, RunError
+from attn_cli.errors import InputError, OperationError
 from attn_cli.generation.sampling import (
     Controls,
     RandomStreams,
@@ -153,7 +153,7 @@ def test_log_probabilities() -> None:
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_no_numbers_are_refused(broken: float) -> None:
-    with pytest.raises(RunError, match="not numbers"):
+    with pytest.raises(OperationError, match="not numbers"):
         require_numbers(np.array([1.0, broken]))
 
 

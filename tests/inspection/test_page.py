@@ -94,7 +94,7 @@ def contents(trained: Trained) -> PageContents:
 def fresh(tokenizer: Tokenizer, *overrides: str) -> LoadedModel:
     config = load_config(None, [parse_override(override) for override in overrides])
     model = Transformer(config.model, tokenizer.vocab_size).eval()
-    return LoadedModel(config, tokenizer, tokenizer.separator_id, "nowhere", lambda: model)
+    return LoadedModel(config, tokenizer, tokenizer.document_separator_id, "nowhere", lambda: model)
 
 
 def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:

@@ -31,7 +31,7 @@ def test_a_checkpoint_describes_itself(trained: Trained) -> None:
     checkpoint = read_checkpoint(trained.run.checkpoint("best"))
     # What was left open is settled by the run, in the checkpoint and in config.yaml.
     assert checkpoint.config.train.compile is False
-    assert checkpoint.config.train.micro_batch == 8
+    assert checkpoint.config.train.micro_batch_size == 8
     assert load_config(trained.run.config) == checkpoint.config == trained.config
     assert checkpoint.tokenizer.vocab_size == 100
     state = checkpoint.state
@@ -165,8 +165,8 @@ def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: st
 def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
     folder = copied.checkpoint("best")
     data = json.loads((folder / "state.json").read_text())["data"]
-    rewrite_state(folder, data=data | {"start_id": 100})
-    with pytest.raises(CheckpointError, match="start_id is no symbol"):
+    rewrite_state(folder, data=data | {"bos_id": 100})
+    with pytest.raises(CheckpointError, match="bos_id is no symbol"):
         read_checkpoint(folder)
 
 

@@ -1,4 +1,4 @@
-"""`attn train --log`: what a logger has is what metrics.jsonl and samples.txt have, always."""
+"""`attn train --logger`: what a logger has is what metrics.jsonl and samples.txt have, always."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class TestCsv:
     def test_it_has_what_metrics_jsonl_has(
         self, attn: Attn, tmp_path: Path, verse_file: Path
     ) -> None:
-        outcome = attn("train", verse_file, *RECIPE, "--log", "csv", "--out", "mine")
+        outcome = attn("train", verse_file, *RECIPE, "--logger", "csv", "--out", "mine")
         assert outcome.code == 0, outcome.err
         assert len(measured(tmp_path / "mine")) == 20
         assert in_csv(tmp_path / "mine") == measured(tmp_path / "mine")
         config = yaml.safe_load((tmp_path / "mine" / "config.yaml").read_text())
-        assert config["train"]["log"] == ["csv"], "its configuration trains the same again"
+        assert config["train"]["loggers"] == ["csv"], "its configuration trains the same again"
 
     def test_after_a_kill_it_goes_on(self, attn: Attn, tmp_path: Path, verse_file: Path) -> None:
         run = tmp_path / "mine"
-        assert attn("train", verse_file, *RECIPE, "--log", "csv", "--out", run).code == 0
+        assert attn("train", verse_file, *RECIPE, "--logger", "csv", "--out", run).code == 0
         after_a_kill(run, 10)
         before = in_csv(run)
         outcome = attn("train", "--resume", run)
@@ -76,19 +76,19 @@ class TestCsv:
         run = tmp_path / "mine"
         assert attn("train", verse_file, *RECIPE, "--out", run).code == 0
         assert not (run / "metrics.csv").exists()
-        outcome = attn("train", "--resume", run, "--log", "csv", "--steps", "25")
+        outcome = attn("train", "--resume", run, "--logger", "csv", "--steps", "25")
         assert outcome.code == 0, outcome.err
-        assert "train.log none -> csv" in outcome.err
+        assert "train.loggers none -> csv" in outcome.err
         assert in_csv(run) == measured(run)
         assert len(in_csv(run)) == 25, "with all that was before"
-        outcome = attn("train", "--resume", run, "--set", "train.log=[]", "--steps", "30")
+        outcome = attn("train", "--resume", run, "--set", "train.loggers=[]", "--steps", "30")
         assert outcome.code == 0, outcome.err
         assert len(in_csv(run)) == 25
 
     @pytest.mark.skipif(os.name != "posix", reason="Windows ends a process without asking it")
     def test_an_interrupted_run_has_all_its_lines(self, tmp_path: Path, verse_file: Path) -> None:
         command = [sys.executable, "-m", "attn_cli", "train", verse_file, *RECIPE,
-                   "--steps", "1000000", "--log", "csv", "--out", "mine"]  # fmt: skip
+                   "--steps", "1000000", "--logger", "csv", "--out", "mine"]  # fmt: skip
         environment = os.environ | {"ATTN_CACHE": str(tmp_path), "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, env=environment)
         assert process.stderr is not None
@@ -109,7 +109,7 @@ class TestWhatFails:
         run = tmp_path / "mine"
         assert attn("train", verse_file, *RECIPE, "--out", run).code == 0
         (run / "metrics.csv").mkdir()
-        outcome = attn("train", "--resume", run, "--log", "csv", "--steps", "25", "--quiet")
+        outcome = attn("train", "--resume", run, "--logger", "csv", "--steps", "25", "--quiet")
         assert outcome.code == 0, outcome.err
         assert outcome.err.startswith("csv could not begin, and is left out from here on: ")
         assert len(outcome.err.splitlines()) == 1
@@ -119,7 +119,7 @@ class TestWhatFails:
     def test_one_that_fails_on_the_way_is_left_out(self, tmp_path: Path) -> None:
         (tmp_path / "metrics.csv").symlink_to("/dev/full")
         said: list[str] = []
-        config = Config(train=TrainConfig(log=["csv"]))
+        config = Config(train=TrainConfig(loggers=["csv"]))
         loggers = Loggers(RunFolder(tmp_path), config, said.append, said.append)
         for step in (1000, 2000):
             loggers.line(StepMetrics(step, 1, 1.0, 2.0, 0.1, 1.0, 10.0))
@@ -136,18 +136,20 @@ class TestWhatFails:
         name: str,
     ) -> None:  # fmt: skip
         monkeypatch.setitem(sys.modules, name, None)
-        outcome = attn("train", verse_file, *RECIPE, "--log", "csv", "--log", name)
+        outcome = attn("train", verse_file, *RECIPE, "--logger", "csv", "--logger", name)
         assert outcome.code == 2
         assert outcome.err.splitlines() == [
-            f"attn: --log {name} needs the package {name}, which is not installed",
+            f"attn: --logger {name} needs the package {name}, which is not installed",
             f"  python -m pip install {name}",
         ]
         assert not (tmp_path / "runs").exists()
 
     def test_an_unknown_one(self, attn: Attn, verse_file: Path) -> None:
-        outcome = attn("train", verse_file, *RECIPE, "--log", "mlflow")
+        outcome = attn("train", verse_file, *RECIPE, "--logger", "mlflow")
         assert outcome.code == 2
-        assert "--log mlflow: should be 'csv', 'tensorboard', 'trackio' or 'wandb'" in outcome.err
+        assert (
+            "--logger mlflow: should be 'csv', 'tensorboard', 'trackio' or 'wandb'" in outcome.err
+        )
 
     @pytest.mark.parametrize("name", ["metrics.csv", "tensorboard", "trackio", "wandb"])
     def test_a_link_out_of_the_run_is_not_followed(
@@ -160,7 +162,7 @@ class TestWhatFails:
             (run / name).symlink_to(precious)
         except OSError:
             pytest.skip("this system lets no user make links")
-        outcome = attn("train", "--resume", run, "--log", "csv", "--steps", "9")
+        outcome = attn("train", "--resume", run, "--logger", "csv", "--steps", "9")
         assert outcome.code == 2
         assert "is a link out of the run's folder" in outcome.err
         assert precious.read_text() == "mine"
@@ -171,8 +173,8 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with every logger, resumed at step 10 as if it had been killed after step 20."""
     folder = tmp_path_factory.mktemp("logged")
     (folder / "verse.txt").write_text(VERSE * 30)
-    train = ("train", "verse.txt", *RECIPE, "--out", "mine", "--json", "--log", "csv")
-    done = attn_process(folder, *train, *(f"--log={name}" for name in LIBRARIES))
+    train = ("train", "verse.txt", *RECIPE, "--out", "mine", "--json", "--logger", "csv")
+    done = attn_process(folder, *train, *(f"--logger={name}" for name in LIBRARIES))
     after_a_kill(folder / "mine", 10)
     again = attn_process(folder, "train", "--resume", "mine", "--json")
     for process in (done, again):
@@ -250,7 +252,7 @@ def test_what_was_logged_offline_before_is_kept_where_no_upload_looks(logged: Pa
 @pytest.mark.slow
 def test_wandb_with_a_key_that_is_none_logs_offline_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 30)
-    words = ("train", "verse.txt", *RECIPE, "--steps", "2", "--log", "wandb", "--out", "mine")
+    words = ("train", "verse.txt", *RECIPE, "--steps", "2", "--logger", "wandb", "--out", "mine")
     said = attn_process(tmp_path, *words, WANDB_API_KEY="short").stderr
     assert "wandb cannot log online: WANDB_API_KEY invalid" in said
     assert "wandb logs offline; to upload it: wandb sync mine/wandb/offline-run-" in said
@@ -262,7 +264,7 @@ def test_wandb_with_a_key_that_is_none_logs_offline_and_says_so(tmp_path: Path) 
 def test_only_what_is_used_is_imported(tmp_path: Path, names: tuple[str, ...]) -> None:
     (tmp_path / "verse.txt").write_text(VERSE * 30)
     words = ["train", "verse.txt", *RECIPE[:2], "--steps", "1", "--quiet"]
-    words += [f"--log={name}" for name in names]
+    words += [f"--logger={name}" for name in names]
     code = (
         "import sys; from attn_cli.cli.main import main\n"
         f"sys.argv = {['attn', *words]}\n"

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attn_cli.errors import RunError
-from attn_cli.text.batches import Batches, windows
+from attn_cli.errors import OperationError
+from attn_cli.text.batches import Batches, eval_windows
 
 sizes = given(
     block_size=st.integers(1, 7),
@@ -116,7 +116,7 @@ def test_windows_predict_every_character_but_the_first_once(
     n: int, block_size: int, batch_size: int
 ) -> None:
     ids = np.arange(n, dtype=np.uint8)
-    pairs = list(windows(ids, block_size, batch_size))
+    pairs = list(eval_windows(ids, block_size, batch_size))
     inputs = [int(token) for x, _ in pairs for token in x.flatten()]
     targets = [int(token) for _, y in pairs for token in y.flatten()]
     assert inputs == list(range(max(0, n - 1)))
@@ -140,7 +140,9 @@ def test_ids_mapped_from_disk(tmp_path_factory: pytest.TempPathFactory, dtype: s
     for step in (0, 100):
         assert torch.equal(here.batch(step)[0], there.batch(step)[0])
         assert torch.equal(here.batch(step)[1], there.batch(step)[1])
-    for (x, _), (mapped_x, _) in zip(windows(ids, 13, 5), windows(mapped, 13, 5), strict=True):
+    for (x, _), (mapped_x, _) in zip(
+        eval_windows(ids, 13, 5), eval_windows(mapped, 13, 5), strict=True
+    ):
         assert torch.equal(x, mapped_x)
 
 
@@ -152,7 +154,7 @@ def test_a_mapped_text_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
     train, validation = Batches(ids[:180], 8, 4, seed=0), ids[180:]
     train.batch(0)
     os.truncate(path, 50)
-    with pytest.raises(RunError, match=r"text\.ids were cut short while they were read"):
+    with pytest.raises(OperationError, match=r"text\.ids were cut short while they were read"):
         train.batch(1)
-    with pytest.raises(RunError, match="cut short"):
-        next(windows(validation, 8, 4))
+    with pytest.raises(OperationError, match="cut short"):
+        next(eval_windows(validation, 8, 4))

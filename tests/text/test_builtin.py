@@ -4,10 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import TextError
+from attn_cli.errors import DatasetError
 from attn_cli.resources import resource_folder
-from attn_cli.text.builtin import DOWNLOADS, builtin_path, download_path, entropy_floor, made_text
-from attn_cli.text.folders import cache_folder
+from attn_cli.text.builtin import (
+    DOWNLOADS,
+    builtin_path,
+    download_path,
+    entropy_floor,
+    generated_text,
+)
+from attn_cli.text.paths import cache_folder
 
 
 def test_the_cache_folder_can_be_chosen(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,13 +24,13 @@ def test_the_cache_folder_can_be_chosen(cache: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_python_docs_are_the_topics_of_the_running_python() -> None:
-    topics = made_text("python-docs").split("\f")
+    topics = generated_text("python-docs").split("\f")
     assert len(topics) > 50
     assert any("lambda" in topic for topic in topics)
 
 
 def test_unicode_names_are_one_a_line() -> None:
-    names = made_text("unicode-names").splitlines()
+    names = generated_text("unicode-names").splitlines()
     assert "LATIN SMALL LETTER A" in names
     assert "PILE OF POO" in names
     assert len(names) == len(set(names)) > 30_000
@@ -36,12 +42,12 @@ def test_unicode_names_are_one_a_line() -> None:
     ["CJK UNIFIED IDEOGRAPH-", "CJK COMPATIBILITY IDEOGRAPH-", "HANGUL SYLLABLE ", "TANGUT IDEO"],
 )
 def test_unicode_names_leave_out_those_that_are_computed(computed: str) -> None:
-    assert f"\n{computed}" not in made_text("unicode-names")
+    assert f"\n{computed}" not in generated_text("unicode-names")
 
 
 @pytest.mark.parametrize("name", DOWNLOADS)
 def test_what_was_not_fetched_says_how(name: str) -> None:
-    with pytest.raises(TextError, match="not on this machine yet") as caught:
+    with pytest.raises(DatasetError, match="not on this machine yet") as caught:
         builtin_path(name)
     assert caught.value.hint == f"fetch it with: attn data fetch {name}"
 
@@ -50,7 +56,7 @@ def test_what_was_fetched_and_cut_short_says_so() -> None:
     path = download_path("names")
     path.parent.mkdir(parents=True)
     path.write_text("emma\n")
-    with pytest.raises(TextError, match="its length is wrong"):
+    with pytest.raises(DatasetError, match="its length is wrong"):
         builtin_path("names")
     with path.open("ab") as stream:
         stream.truncate(DOWNLOADS["names"].size)

@@ -15,8 +15,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from attn_cli.errors import MissingExtraError, RunError, TextError
-from attn_cli.text import ids_cache
+from attn_cli.errors import DatasetError, MissingExtraError, OperationError
+from attn_cli.text import token_cache
 from attn_cli.text.corpus import load_text
 from attn_cli.text.sources import open_source
 
@@ -74,7 +74,7 @@ class TestArchives:
         whole = PACK[kind](TEXT.encode())
         path = tmp_path / "cut"
         path.write_bytes(whole[: int(left * len(whole)) if left == 0.5 else int(left)])
-        with pytest.raises(TextError, match=f"{path} is cut short") as caught:
+        with pytest.raises(DatasetError, match=f"{path} is cut short") as caught:
             text_of(path)
         assert caught.value.hint == "copy or download it again"
 
@@ -84,13 +84,13 @@ class TestArchives:
         whole[len(whole) // 2 : len(whole) // 2 + 40] = b"x" * 40
         path = tmp_path / "bad"
         path.write_bytes(whole)
-        with pytest.raises(TextError, match=f"{path} is damaged: its (gzip|xz|zstd) data"):
+        with pytest.raises(DatasetError, match=f"{path} is damaged: its (gzip|xz|zstd) data"):
             text_of(path)
 
     def test_garbage_behind_it(self, tmp_path: Path, kind: str) -> None:
         path = tmp_path / "more"
         path.write_bytes(PACK[kind](b"text") + b"garbage")
-        with pytest.raises(TextError, match=r"is (damaged|cut short)"):
+        with pytest.raises(DatasetError, match=r"is (damaged|cut short)"):
             text_of(path)
 
     def test_a_bomb_stays_small_in_memory(self, tmp_path: Path, kind: str) -> None:
@@ -113,9 +113,11 @@ class TestArchives:
     ) -> None:
         path = tmp_path / "bomb"
         path.write_bytes(PACK[kind](b"aA" * 2**20))
-        usage = ids_cache.shutil.disk_usage(cache)._replace(free=2**20)
-        monkeypatch.setattr(ids_cache.shutil, "disk_usage", lambda _: usage)
-        with pytest.raises(RunError, match=r"need 2,097,152 bytes in .* and 1,048,576 are free"):
+        usage = token_cache.shutil.disk_usage(cache)._replace(free=2**20)
+        monkeypatch.setattr(token_cache.shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(
+            OperationError, match=r"need 2,097,152 bytes in .* and 1,048,576 are free"
+        ):
             load_text([str(path)], "printable", in_memory_limit=0)
         assert not [file for file in cache.rglob("*") if file.stat().st_size > 10_000]
 
@@ -125,7 +127,7 @@ def test_an_archive_that_asks_for_gigabytes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "greedy.xz"
     with lzma.open(path, "wb", filters=greedy) as file:
         file.write(b"small")
-    with pytest.raises(TextError, match="Memory usage limit"):
+    with pytest.raises(DatasetError, match="Memory usage limit"):
         text_of(path)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.errors import RunError, TextError
+from attn_cli.errors import DatasetError, OperationError
 from attn_cli.text.corpus import Corpus, check_length, load_corpus, load_text
 from attn_cli.text.sources import Document, Source
 from attn_cli.text.tokenizer import TokenizerKind, UnknownPolicy, printable_tokenizer
@@ -172,7 +172,7 @@ class TestOnDisk:
 
     def test_a_refused_text_leaves_nothing(self, tmp_path: Path, cache: Path) -> None:
         name = write(tmp_path / "a.txt", "Привет")
-        with pytest.raises(TextError):
+        with pytest.raises(DatasetError):
             load_corpus([name], in_memory_limit=ON_DISK)
         assert [path.suffix for path in cache.rglob("*.*")] == [".lock"]
 
@@ -181,7 +181,7 @@ class TestOnDisk:
     ) -> None:
         name = write(tmp_path / "a.txt", "text")
         monkeypatch.setenv("ATTN_CACHE", name)
-        with pytest.raises(RunError, match="cannot keep the ids") as caught:
+        with pytest.raises(OperationError, match="cannot keep the ids") as caught:
             load_corpus([name], in_memory_limit=ON_DISK)
         assert "ATTN_CACHE" in (caught.value.hint or "")
 
@@ -191,7 +191,7 @@ class TestOnDisk:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
         try:
-            with pytest.raises(RunError, match="cannot keep the ids of the text in"):
+            with pytest.raises(OperationError, match="cannot keep the ids of the text in"):
                 load_corpus([name], in_memory_limit=ON_DISK)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -206,7 +206,7 @@ class TestOnDisk:
         versions = iter(["once", "upon"])
         document = Document("log.txt", lambda: iter([next(versions)]))
         source = Source(("log.txt",), "log", (document,), skipped=0)
-        with pytest.raises(TextError, match="log changed while it was read"):
+        with pytest.raises(DatasetError, match="log changed while it was read"):
             load_corpus(source, in_memory_limit=in_memory_limit)
         assert not list(cache.rglob("*.ids"))
 
@@ -218,7 +218,7 @@ class TestOutsideTheVocabulary:
     @pytest.mark.parametrize("policy", ["transliterate", "drop", "replace"])
     def test_more_are_an_error(self, tmp_path: Path, policy: UnknownPolicy) -> None:
         name = write(tmp_path / "a.txt", "é" * 6 + "e" * 94)
-        with pytest.raises(TextError) as caught:
+        with pytest.raises(DatasetError) as caught:
             load_corpus([name], "printable", policy)
         assert caught.value.message == (
             "over 5% of the characters of a are outside the printable vocabulary, for example 'é'"
@@ -226,14 +226,14 @@ class TestOutsideTheVocabulary:
         assert "--set data.tokenizer=corpus" in (caught.value.hint or "")
 
     def test_a_run_keeps_its_vocabulary(self, tmp_path: Path) -> None:
-        with pytest.raises(TextError) as caught:
+        with pytest.raises(DatasetError) as caught:
             load_text([write(tmp_path / "a.txt", "Привет")], printable_tokenizer())
         assert "over 5% of the characters" in caught.value.message
         assert "use a run that was trained on such text" in (caught.value.hint or "")
 
     def test_error_names_where_in_the_whole_text(self, tmp_path: Path) -> None:
         name = write(tmp_path / "a.txt", "x" * 2**21 + "é")
-        with pytest.raises(TextError, match=r"'é' at position 2097153$") as caught:
+        with pytest.raises(DatasetError, match=r"'é' at position 2097153$") as caught:
             load_corpus([name], "printable", "error")
         assert "data.unknown" in (caught.value.hint or "")
 
@@ -248,46 +248,48 @@ class TestLength:
     def test_it_says_how_long_the_text_must_be(
         self, tmp_path: Path, block_size: int, fraction: float
     ) -> None:
-        with pytest.raises(TextError) as caught:
+        with pytest.raises(DatasetError) as caught:
             check_length(self.corpus(tmp_path, 1, fraction), block_size)
         needed = int(caught.value.message.split()[-1].replace(",", ""))
         check_length(self.corpus(tmp_path, needed, fraction), block_size)
-        with pytest.raises(TextError):
+        with pytest.raises(DatasetError):
             check_length(self.corpus(tmp_path, needed - 1, fraction), block_size)
 
     @pytest.mark.parametrize("n", [20, 50, 70])
     def test_it_says_which_block_size_would_fit(self, tmp_path: Path, n: int) -> None:
         corpus = self.corpus(tmp_path, n)
         with pytest.raises(
-            TextError, match=f"{n} characters, and block_size 64 needs 73"
+            DatasetError, match=f"{n} characters, and block_size 64 needs 73"
         ) as caught:
             check_length(corpus, 64)
         assert caught.value.hint is not None
         fits = int(caught.value.hint.split()[-3])
         check_length(corpus, fits)
-        with pytest.raises(TextError):
+        with pytest.raises(DatasetError):
             check_length(corpus, fits + 1)
 
     def test_no_block_size_fits(self, tmp_path: Path) -> None:
-        with pytest.raises(TextError) as caught:
+        with pytest.raises(DatasetError) as caught:
             check_length(self.corpus(tmp_path, 5), 64)
         assert caught.value.hint == "give at least 73 characters"
 
     def test_the_validation_split(self, tmp_path: Path) -> None:
-        with pytest.raises(TextError, match="validation split is too short: 1 of the text's 200"):
+        with pytest.raises(
+            DatasetError, match="validation split is too short: 1 of the text's 200"
+        ):
             check_length(self.corpus(tmp_path, 200, 0.001), 64)
-        with pytest.raises(TextError, match="validation split is empty"):
+        with pytest.raises(DatasetError, match="validation split is empty"):
             check_length(self.corpus(tmp_path, 200, 0.0), 64)
 
     def test_bytes_are_called_so(self, tmp_path: Path) -> None:
         corpus = load_corpus([write(tmp_path / "a.txt", "éé")], "bytes")
-        with pytest.raises(TextError, match="4 bytes, and block_size 64 needs 73"):
+        with pytest.raises(DatasetError, match="4 bytes, and block_size 64 needs 73"):
             check_length(corpus, 64)
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff"])
 def test_an_empty_text(tmp_path: Path, text: str) -> None:
-    with pytest.raises(TextError, match="empty"):
+    with pytest.raises(DatasetError, match="empty"):
         load_corpus([write(tmp_path / "a.txt", text)])
 
 
@@ -302,4 +304,4 @@ def test_a_document_begins_after_what_the_text_has(
     path = tmp_path / "a.txt"
     path.write_text(text, encoding="utf-8", newline="")
     corpus = load_corpus([str(path)], kind)
-    assert corpus.tokenizer.decode([corpus.start_id]) == start
+    assert corpus.tokenizer.decode([corpus.bos_id]) == start

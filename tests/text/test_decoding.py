@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.errors import TextError
+from attn_cli.errors import DatasetError
 from attn_cli.text.decoding import BLOCK, decode_stream
 
 
@@ -54,12 +54,12 @@ def test_borders_of_real_blocks() -> None:
 def test_invalid_utf8_is_named_with_its_position(
     data: bytes, byte: str, position: int, size: int
 ) -> None:
-    with pytest.raises(TextError, match=rf"text.txt is not UTF-8: byte 0x{byte}") as caught:
+    with pytest.raises(DatasetError, match=rf"text.txt is not UTF-8: byte 0x{byte}") as caught:
         decode(data, size)
     assert f"at position {position}," in caught.value.message
 
 
 @pytest.mark.parametrize("size", [3, BLOCK])
 def test_a_nul_byte_is_binary(size: int) -> None:
-    with pytest.raises(TextError, match=r"looks binary: it has a NUL byte at position 4"):
+    with pytest.raises(DatasetError, match=r"looks binary: it has a NUL byte at position 4"):
         decode(b"abcd\x00", size)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import RunError, TextError
+from attn_cli.errors import DatasetError, OperationError
 from attn_cli.text import builtin
 from attn_cli.text.builtin import Download, download_path
 from attn_cli.text.fetch import fetch
@@ -120,7 +120,7 @@ def test_a_mirror_and_a_redirection(server: Server) -> None:
 def test_what_cannot_be_used(server: Server, path: str, body: bytes | None, what: str) -> None:
     if body is not None:
         server.bodies[path] = body
-    with pytest.raises(RunError, match=what) as caught:
+    with pytest.raises(OperationError, match=what) as caught:
         fetch("names", url=server.url + path)
     assert server.url + path in caught.value.message
     assert str(download_path("names")) in (caught.value.hint or "")
@@ -131,7 +131,7 @@ def test_what_cannot_be_used(server: Server, path: str, body: bytes | None, what
 def test_a_failed_fetch_keeps_what_was_there(server: Server) -> None:
     path = fetch("names")
     path.write_bytes(b"put here by hand")
-    with pytest.raises(RunError):
+    with pytest.raises(OperationError):
         fetch("names", url=f"{server.url}/missing")
     assert path.read_bytes() == b"put here by hand"
 
@@ -142,14 +142,14 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, but it does not listen
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/text"
-        with pytest.raises(RunError, match=r"cannot reach http://127\.0\.0\.1.*: .*refused"):
+        with pytest.raises(OperationError, match=r"cannot reach http://127\.0\.0\.1.*: .*refused"):
             fetch("names", url=url)
 
 
 def test_a_host_that_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("no_proxy", "*")
-    with pytest.raises(RunError, match=r"cannot reach https://attn\.invalid/text: ."):
+    with pytest.raises(OperationError, match=r"cannot reach https://attn\.invalid/text: ."):
         fetch("shakespeare", url="https://attn.invalid/text")
 
 
@@ -158,12 +158,12 @@ def test_a_host_that_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:
     ["file:///etc/hostname", "ftp://host/text", "text.txt", "http://", "http://[::1", "https:x"],
 )
 def test_only_the_web(url: str) -> None:
-    with pytest.raises(TextError, match="not an http or https address"):
+    with pytest.raises(DatasetError, match="not an http or https address"):
         fetch("names", url=url)
 
 
 def test_a_text_that_nobody_offers() -> None:
-    with pytest.raises(TextError, match="no text 'tolstoy' to fetch") as caught:
+    with pytest.raises(DatasetError, match="no text 'tolstoy' to fetch") as caught:
         fetch("tolstoy")
     assert caught.value.hint == "choose one of: shakespeare, names"
 
@@ -173,6 +173,6 @@ def test_a_cache_that_cannot_be_written(
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("ATTN_CACHE", str(tmp_path / "file"))
-    with pytest.raises(RunError, match="cannot write") as caught:
+    with pytest.raises(OperationError, match="cannot write") as caught:
         fetch("names")
     assert "ATTN_CACHE" in (caught.value.hint or "")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import AttnError, RunError, TextError
-from attn_cli.text.builtin import made_text
+from attn_cli.errors import AttnError, DatasetError, OperationError
+from attn_cli.text.builtin import generated_text
 from attn_cli.text.sources import Source, open_source
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -24,7 +24,7 @@ def write(path: Path, data: str | bytes) -> Path:
 
 
 def error_of(*names: str) -> AttnError:
-    with pytest.raises(TextError) as caught:
+    with pytest.raises(DatasetError) as caught:
         text_of(open_source(names))
     assert "\n" not in caught.value.message
     assert caught.value.hint
@@ -132,7 +132,7 @@ class TestStandardInput:
         assert (source.names, source.name) == (("-",), "stdin")
 
     def test_empty(self) -> None:
-        with pytest.raises(TextError, match="standard input is empty"):
+        with pytest.raises(DatasetError, match="standard input is empty"):
             open_source(["-"], io.BytesIO(b""))
 
     def test_no_room_to_keep_it(self) -> None:
@@ -140,13 +140,15 @@ class TestStandardInput:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**10, limits[1]))
         try:
-            with pytest.raises(RunError, match="cannot keep standard input in a temporary file"):
+            with pytest.raises(
+                OperationError, match="cannot keep standard input in a temporary file"
+            ):
                 open_source(["-"], io.BytesIO(b"x" * 2**20))
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     def test_binary(self) -> None:
-        with pytest.raises(TextError, match="standard input looks binary"):
+        with pytest.raises(DatasetError, match="standard input looks binary"):
             text_of(open_source(["-"], io.BytesIO(PNG)))
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -164,7 +166,7 @@ class TestStandardInput:
 class TestBuiltIn:
     def test_by_name(self) -> None:
         source = open_source(["unicode-names"])
-        assert text_of(source) == made_text("unicode-names")
+        assert text_of(source) == generated_text("unicode-names")
         assert (source.names, source.name) == (("unicode-names",), "unicode-names")
 
     def test_a_bare_word_is_the_built_in_and_a_path_is_the_file(
@@ -172,7 +174,7 @@ class TestBuiltIn:
     ) -> None:
         monkeypatch.chdir(tmp_path)
         write(tmp_path / "python-docs", "my own")
-        assert text_of(open_source(["python-docs"])) == made_text("python-docs")
+        assert text_of(open_source(["python-docs"])) == generated_text("python-docs")
         assert text_of(open_source(["./python-docs"])) == "my own"
 
     def test_not_fetched_yet(self) -> None:

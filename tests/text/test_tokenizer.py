@@ -28,7 +28,7 @@ def test_printable_is_the_index_in_string_printable() -> None:
     assert tokenizer.encode("Hello").tolist() == [43, 14, 21, 21, 24]
     assert tokenizer.encode(string.printable).tolist() == list(range(100))
     assert tokenizer.vocab_size == 100
-    assert tokenizer.separator_id == 99
+    assert tokenizer.document_separator_id == 99
 
 
 def test_corpus_is_the_sorted_distinct_characters() -> None:
@@ -129,31 +129,31 @@ def test_ids_have_the_smallest_type(size: int, dtype: str) -> None:
 )
 def test_separator_of_a_corpus(characters: str, separator: str) -> None:
     tokenizer = corpus_tokenizer(characters)
-    assert tokenizer.symbols[tokenizer.separator_id] == separator
+    assert tokenizer.symbols[tokenizer.document_separator_id] == separator
 
 
 def test_separator_of_bytes() -> None:
-    assert bytes_tokenizer().separator_id == ord("\f")
+    assert bytes_tokenizer().document_separator_id == ord("\f")
 
 
 class TestUnknownCharacters:
     def test_transliterate_counts_what_changed(self) -> None:
         tokenizer = printable_tokenizer()
-        encoded = tokenizer.encode_counted("“café” – Ærø, ¡é!", "transliterate")
+        encoded = tokenizer.encode_with_report("“café” – Ærø, ¡é!", "transliterate")
         assert tokenizer.decode(encoded.ids) == '"cafe" - Aero, !e!'
         assert encoded.changed == 8
         assert encoded.examples == (("“", '"'), ("é", "e"), ("”", '"'), ("–", "-"), ("Æ", "Ae"))
 
     def test_transliterate_writes_only_what_the_vocabulary_has(self) -> None:
         tokenizer = corpus_tokenizer("abcdef")
-        encoded = tokenizer.encode_counted("àæx", "transliterate")
+        encoded = tokenizer.encode_with_report("àæx", "transliterate")
         assert tokenizer.decode(encoded.ids) == "aae"
         assert encoded.changed == 3
         assert encoded.examples == (("à", "a"), ("æ", "ae"), ("x", ""))
 
     def test_drop(self) -> None:
         tokenizer = printable_tokenizer()
-        encoded = tokenizer.encode_counted("a\x00bé", "drop")
+        encoded = tokenizer.encode_with_report("a\x00bé", "drop")
         assert tokenizer.decode(encoded.ids) == "ab"
         assert encoded.changed == 2
 
@@ -180,7 +180,7 @@ class TestUnknownCharacters:
 
     def test_error_counts_positions_from_where_it_is_told(self) -> None:
         with pytest.raises(PromptError, match=r"'é' at position 102$"):
-            printable_tokenizer().encode_counted("aé", first_position=101)
+            printable_tokenizer().encode_with_report("aé", first_position=101)
 
     @pytest.mark.parametrize("tokenizer", ALL, ids=by_kind)
     def test_lone_surrogates_of_a_command_line_are_unknown(self, tokenizer: Tokenizer) -> None:
@@ -196,7 +196,7 @@ class TestUnknownCharacters:
     def test_nothing_known_is_changed(self, text: str) -> None:
         tokenizer = printable_tokenizer()
         kept = "".join(character for character in text if character in string.printable)
-        encoded = tokenizer.encode_counted(text, "drop")
+        encoded = tokenizer.encode_with_report(text, "drop")
         assert tokenizer.decode(encoded.ids) == kept
         assert encoded.changed == len(text) - len(kept)
 

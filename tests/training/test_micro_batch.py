@@ -10,7 +10,7 @@ CPU = torch.device("cpu")
 
 
 def test_what_was_asked_for_is_taken() -> None:
-    assert choose_micro_batch(tiny_config("train.micro_batch=2"), CPU) == 2
+    assert choose_micro_batch(tiny_config("train.micro_batch_size=2"), CPU) == 2
 
 
 @pytest.mark.parametrize("batch", [1, 7, 12, 64, 97])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from attn_cli.errors import CheckpointError, ConfigError, InputError, RunError, TextError
+from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError, OperationError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
@@ -22,13 +22,13 @@ STEPS = ("train.steps=60", "train.eval_every=20", "train.checkpoint_every=10", "
 
 KINDS = {
     "gpt2, adamw, dropout": ("model.dropout=0.2", "model.bias=true"),
-    "gpt2, muon, accumulation": ("train.optimizer=muon", "train.micro_batch=2"),
+    "gpt2, muon, accumulation": ("train.optimizer=muon", "train.micro_batch_size=2"),
     "qwen3, muon, dropout": (
         "model.block=qwen3", "model.position=rope", "train.optimizer=muon", "model.dropout=0.1",
     ),
     "qwen3, adamw, bf16, accumulation, dropout": (
-        "model.block=qwen3", "train.precision=bf16", "train.micro_batch=4", "model.dropout=0.1",
-        "train.patience=3",
+        "model.block=qwen3", "train.precision=bf16", "train.micro_batch_size=4",
+        "model.dropout=0.1", "train.patience=3",
     ),
 }  # fmt: skip
 
@@ -71,7 +71,7 @@ def again(trained: Trained) -> tuple[str, ...]:
         *(f"model.{key}={json.dumps(config['model'][key])}" for key in keys),
         *(
             f"train.{key}={json.dumps(config['train'][key])}"
-            for key in ("optimizer", "micro_batch", "precision", "patience")
+            for key in ("optimizer", "micro_batch_size", "precision", "patience")
         ),
     )
 
@@ -231,7 +231,7 @@ def test_a_stop_while_steps_are_skipped_keeps_the_last_good_checkpoint(
     recipe = (*STEPS, "train.keep_checkpoints=1", "train.eval_every=50")
     run = train_in(tmp_path / "run", verse_file, *recipe, stop_at=17).run
     assert {folder.name for folder in run.step_folders()} == {"step-00000010", "step-00000017"}
-    with pytest.raises(RunError, match="broke down") as caught:
+    with pytest.raises(OperationError, match="broke down") as caught:
         resume_in(run.path)
     assert "last good checkpoint" in (caught.value.hint or "")
     assert run.checkpoint("latest").name == "step-00000010"
@@ -321,7 +321,7 @@ def test_a_changed_text_is_refused(
     text = tmp_path / "verse.txt"
     before = text.read_text()
     text.write_text(change(before))
-    with pytest.raises(TextError, match="has changed since") as caught:
+    with pytest.raises(DatasetError, match="has changed since") as caught:
         resume_in(stopped.run.path)
     assert told in caught.value.message
     text.write_text(before)
@@ -336,7 +336,7 @@ def test_a_text_of_an_edited_config_is_the_one_that_counts(
     (tmp_path / "other.txt").write_text("quite another text " * 99)
     before = config.read_text()
     config.write_text(before.replace("verse.txt", "other.txt"))
-    with pytest.raises(TextError, match=r"other\.txt has changed since"):
+    with pytest.raises(DatasetError, match=r"other\.txt has changed since"):
         resume_in(stopped.run.path)
     config.write_text(before.replace("verse.txt", "copy.txt"))
     assert_same_end(resume_in(stopped.run.path).run, whole.run)
@@ -345,7 +345,7 @@ def test_a_text_of_an_edited_config_is_the_one_that_counts(
 
 def test_a_text_that_was_moved(stopped: Trained, whole: Trained, tmp_path: Path) -> None:
     (tmp_path / "verse.txt").rename(tmp_path / "elsewhere.txt")
-    with pytest.raises(TextError, match=r"the text of .*verse\.txt"):
+    with pytest.raises(DatasetError, match=r"the text of .*verse\.txt"):
         resume_in(stopped.run.path)
     rest = resume_in(stopped.run.path, f"data.text={json.dumps(str(tmp_path / 'elsewhere.txt'))}")
     assert_same_end(rest.run, whole.run)

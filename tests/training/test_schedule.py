@@ -83,7 +83,7 @@ def test_time_budget_spends_a_tenth_at_most_on_looking() -> None:
 
 def test_a_line_comes_down_evenly() -> None:
     train = tiny_config(
-        "train.schedule=linear",
+        "train.lr_schedule=linear",
         "train.warmup_steps=0",
         "train.learning_rate=1",
         "train.min_learning_rate=0.5",

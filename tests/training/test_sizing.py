@@ -9,7 +9,7 @@ import torch
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
-from attn_cli.errors import TextError
+from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.sizing import SIZES, choose_size
 from tests.conftest import VERSE
@@ -49,7 +49,7 @@ def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: 
 
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:
     for chars in (1, 30):
-        with pytest.raises(TextError):
+        with pytest.raises(DatasetError):
             chosen(corpus_of(tmp_path, chars), 1.0)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
@@ -96,7 +96,7 @@ def test_sampling_and_evaluating_more_often_change_nothing(
     [
         ("model.block=qwen3", "model.position=rope", "train.optimizer=muon"),
         ("model.position=sinusoidal", "model.bias=true", "model.dropout=0.1"),
-        ("model.position=none", "train.micro_batch=2", "model.tie_embeddings=false"),
+        ("model.position=none", "train.micro_batch_size=2", "model.tie_embeddings=false"),
         ("train.precision=bf16", "data.tokenizer=corpus", "train.grad_clip=0"),
         ("data.tokenizer=bytes", "train.warmup_steps=0"),
     ],
@@ -144,7 +144,7 @@ def test_a_run_that_breaks_down_ends_and_says_what_to_try(verse_file: Path, tmp_
     """Steps so large that the loss is soon no number."""
     wild = ("train.learning_rate=100", "train.grad_clip=0", "train.warmup_steps=0",
             "train.weight_decay=100", "train.log_every=1", "train.checkpoint_every=2")  # fmt: skip
-    with pytest.raises(RunError, match=r"broke down: .* for 10 steps in a row") as caught:
+    with pytest.raises(OperationError, match=r"broke down: .* for 10 steps in a row") as caught:
         train_in(tmp_path / "run", verse_file, "train.steps=200", *wild)
     run = RunFolder(tmp_path / "run")
     assert caught.value.hint is not None
@@ -215,7 +215,7 @@ def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
 
     breaking.calls = 0
     monkeypatch.setattr(trainer, "train_step", breaking)
-    with pytest.raises(RunError, match="the validation loss is nan at step 80"):
+    with pytest.raises(OperationError, match="the validation loss is nan at step 80"):
         train_in(tmp_path / "run", verse_file, "train.steps=100")
     run = RunFolder(tmp_path / "run")
     assert read_checkpoint(run.checkpoint("latest")).state.step == 60

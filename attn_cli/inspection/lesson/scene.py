@@ -17,8 +17,8 @@ from attn_cli.inspection.lesson.decimals import OMITTED, TABLE, written
 from attn_cli.inspection.steps import Table
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.block import Block
+from attn_cli.text.display import printable_symbol
 from attn_cli.text.tokenizer import Tokenizer
-from attn_cli.text.visible import visible
 
 MOST = 8  # rows and columns that a table shows; a matrix with no more is shown in full
 
@@ -86,7 +86,7 @@ class Scene:
 
     def symbol(self, id_: int) -> str:
         """A character of the vocabulary, so that it can be seen."""
-        return visible(self.tokenizer.symbols[id_])
+        return printable_symbol(self.tokenizer.symbols[id_])
 
     def quoted(self, position: int) -> str:
         """A character of the text with its place: ‘l’ at position 3."""

@@ -131,7 +131,7 @@ def as_json(value: object) -> str:
 
 
 def _payload(contents: PageContents) -> dict[str, Any]:
-    nothing = contents.ids == (contents.loaded.start_id,)
+    nothing = contents.ids == (contents.loaded.bos_id,)
     return {
         **model_payload(contents.loaded),
         "ids": [] if nothing else list(contents.ids),

@@ -47,7 +47,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
             "eps": model.final_norm.eps,
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
-        "start_id": loaded.start_id,
+        "bos_id": loaded.bos_id,
         "sample": {
             "temperature": sample.temperature,
             "top_k": sample.top_k,

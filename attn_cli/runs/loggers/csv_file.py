@@ -1,4 +1,4 @@
-"""`--log csv`: metrics.csv beside metrics.jsonl, for spreadsheets."""
+"""`--logger csv`: metrics.csv beside metrics.jsonl, for spreadsheets."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class Loggers:
 
     Args:
         run: The run, as it is before its next step.
-        config: Its configuration; `train.log` names the loggers.
+        config: Its configuration; `train.loggers` names the loggers.
         tell: Is told, in a line each, where they log.
         warn: Is told, in a line each, which of them fail.
     """
@@ -32,7 +32,7 @@ class Loggers:
         self._tell = tell
         self._warn = warn
         self._open: dict[str, Logger] = {}
-        for name in dict.fromkeys(config.train.log):
+        for name in dict.fromkeys(config.train.loggers):
             self._attempt(name, "begin", partial(self._begin, name, run, config))
 
     def line(self, metrics: StepMetrics) -> None:

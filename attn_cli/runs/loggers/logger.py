@@ -37,4 +37,4 @@ def require_loggers(names: Iterable[str]) -> None:
     """
     for name in names:
         if name in PACKAGES and importlib.util.find_spec(name) is None:
-            raise MissingExtraError(f"--log {name}", name)
+            raise MissingExtraError(f"--logger {name}", name)

@@ -1,4 +1,4 @@
-"""`--log tensorboard`: an event file in the run's folder; `tensorboard --logdir runs` shows it.
+"""`--logger tensorboard`: an event file in the run's folder; `tensorboard --logdir runs` shows it.
 
 The records are written here and not by a `SummaryWriter`, which writes in a thread of its
 own: what fails there is told too late, and what it holds is lost with the process.

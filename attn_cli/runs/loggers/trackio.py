@@ -1,4 +1,4 @@
-"""`--log trackio`: a data base in the run's folder, shown by trackio's own dashboard."""
+"""`--logger trackio`: a data base in the run's folder, shown by trackio's own dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--log wandb`: Weights & Biases; without a login, or a network, in files to upload later.
+"""`--logger wandb`: Weights & Biases; without a login, or a network, in files to upload later.
 
 Offline, each part of a run that was stopped in between begins with all that was before:
 so the last one is the whole run, and the earlier ones are set aside. Online, the run on

@@ -20,7 +20,7 @@ from torch.distributed.distributed_c10d import Store, _set_pg_timeout
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from attn_cli.config.schema import TrainConfig
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.interface import interface_towards
 from attn_cli.training.distributed.launch import Launch
@@ -43,7 +43,7 @@ def join(launch: Launch) -> Group:
     """Makes this process one of several; `Group.leave` undoes it.
 
     Raises:
-        RunError: The others did not come.
+        OperationError: The others did not come.
     """
     _use_share_of_cores(launch)
     store = meet(launch)
@@ -226,7 +226,7 @@ def peers() -> Iterator[None]:
 
     Raises:
         PeerLostError: In place of the errors of gloo, NCCL and the store.
-        RunError: In place of their others.
+        OperationError: In place of their others.
     """
     try:
         yield
@@ -237,7 +237,7 @@ def peers() -> Iterator[None]:
         if any(sign in str(error) for sign in _SIGNS_OF_LOSS):
             raise PeerLostError("another process of this run has ended") from error
         what = str(error).partition("\n")[0]
-        raise RunError(f"the processes do not reach one another any more: {what}") from error
+        raise OperationError(f"the processes do not reach one another any more: {what}") from error
 
 
 _SIGNS_OF_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "likely closed",

@@ -10,7 +10,7 @@ from datetime import timedelta
 from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
-from attn_cli.errors import RunError
+from attn_cli.errors import OperationError
 from attn_cli.training.distributed.launch import Launch
 
 # For all processes to be there, from when the first one is.
@@ -21,7 +21,7 @@ def meet(launch: Launch) -> Store:
     """The store in which all processes have said that they are there.
 
     Raises:
-        RunError: One of them has not.
+        OperationError: One of them has not.
     """
     if launch.rank:
         _wait_for_store(launch)
@@ -84,9 +84,9 @@ def _wait_for_store(launch: Launch) -> None:
             return
 
 
-def not_met(launch: Launch, why: str) -> RunError:
+def not_met(launch: Launch, why: str) -> OperationError:
     """What to say of processes that did not find one another."""
-    return RunError(
+    return OperationError(
         f"the processes of this run did not meet at {launch.address} "
         f"within {MEETING.seconds} s: {why}",
         f"start all {launch.count}, by torchrun on each host with the same --rdzv-endpoint, "

@@ -34,16 +34,17 @@ GENTLE = ("train.learning_rate=1e-3", "train.steps=20")
 
 LOSSES = {
     "gpt2, adamw": (),
-    "gpt2, adamw, accumulation": ("train.micro_batch=1", "model.bias=true"),
+    "gpt2, adamw, accumulation": ("train.micro_batch_size=1", "model.bias=true"),
     "qwen3, adamw, untied": (
         "model.block=qwen3", "model.position=rope", "model.tie_embeddings=false",
     ),
     "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
     "fsdp, gpt2, adamw": ("train.sharding=fsdp",),
     "fsdp, qwen3, accumulation": (
-        "train.sharding=fsdp", "model.block=qwen3", "model.position=rope", "train.micro_batch=1",
+        "train.sharding=fsdp", "model.block=qwen3", "model.position=rope",
+        "train.micro_batch_size=1",
     ),
-    "bf16, accumulation": ("train.precision=bf16", "train.micro_batch=2"),
+    "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
     "bf16, fsdp": ("train.precision=bf16", "train.sharding=fsdp"),
     "muon": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
@@ -54,7 +55,7 @@ LOSSES = {
 
 # Runs that are stopped after step 13 of 24, and gone on with.
 RUNS = {
-    "replicas": ("model.dropout=0.2", "train.micro_batch=2"),
+    "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
     "shards": ("model.dropout=0.1", "train.sharding=fsdp", "train.optimizer=muon"),
 }

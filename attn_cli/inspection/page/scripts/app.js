@@ -72,7 +72,7 @@ window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.
   logits(textOrIds) {
     const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
-    const pass = new Pass(model).read(ids.length ? ids.slice(-model.block_size) : [state.startId]);
+    const pass = new Pass(model).read(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
     return nested(pass.logits, pass.ids.length, vocabulary.size);
   },
   // The attention (L, H, T, T) of the text on the page.

@@ -12,7 +12,7 @@ class State {
     this.vocabulary = new Vocabulary(data.tokenizer);
     this.pass = new Pass(this.model);
     this.first = data.ids; // [] where the page opens without a text
-    this.startId = data.start_id;
+    this.bosId = data.bos_id;
     this.layer = data.layer;
     this.head = data.head;
     this.query = this.key = 0;
@@ -53,7 +53,7 @@ class State {
 
   // What the model sees of a text: its end, and of none the character that it begins after.
   seen(ids) {
-    return ids.length ? ids.slice(-this.model.block_size) : [this.startId];
+    return ids.length ? ids.slice(-this.model.block_size) : [this.bosId];
   }
 
   backToFirst() {

@@ -24,7 +24,7 @@ function writingView(state) {
     abandoned = false;
     byId("write").textContent = "Stop";
     random ??= randomNumbers(seed.valueAsNumber);
-    const whole = state.whole.length ? Array.from(state.whole) : [state.startId];
+    const whole = state.whole.length ? Array.from(state.whole) : [state.bosId];
     const { vocabulary } = state,
       before = performance.now();
     let written = 0;

@@ -15,14 +15,14 @@ _FIXED = (
     "train.batch_size",
     "train.optimizer",
     "train.seed",
-    "train.start_from",
+    "train.init_from",
 )
 # What is given in place of a value that the run has found for itself.
 _OPEN = ("auto",)
 
 
 @dataclass(frozen=True)
-class Difference:
+class ConfigChange:
     """One key that has another value.
 
     Attributes:
@@ -44,7 +44,7 @@ class Difference:
         return f"{self.key} {_shown(self.was)} -> {_shown(self.now)}"
 
 
-def differences(was: Config, now: Config) -> Iterator[Difference]:
+def diff_configs(was: Config, now: Config) -> Iterator[ConfigChange]:
     """The keys of which the values differ, in the order of the schema.
 
     Where `now` leaves something to the machine, what the run has found is no difference.
@@ -55,10 +55,10 @@ def differences(was: Config, now: Config) -> Iterator[Difference]:
         for name, value in values.items():
             key, other = f"{section}.{name}", after[section][name]
             if value != other and other not in _OPEN and key != "data.text":
-                yield Difference(key, value, other)
+                yield ConfigChange(key, value, other)
 
 
-def adopted(was: Config, changes: list[Difference]) -> Config:
+def apply_changes(was: Config, changes: list[ConfigChange]) -> Config:
     """A run's configuration with some keys changed."""
     values = was.model_dump()
     for change in changes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import AttnError, MissingExtraError, TextError
+from attn_cli.errors import AttnError, DatasetError, MissingExtraError
 from attn_cli.text.corpus import load_text
 from attn_cli.text.sources import Source, open_source
 
@@ -26,7 +26,7 @@ def text_of(source: Source) -> str:
 
 
 def error_of(name: str | Path) -> AttnError:
-    with pytest.raises(TextError) as caught:
+    with pytest.raises(DatasetError) as caught:
         text_of(open_source([str(name)]))
     assert "\n" not in caught.value.message
     assert caught.value.hint
@@ -190,7 +190,7 @@ def test_the_text_of_a_run_is_known_again(tmp_path: Path) -> None:
     again = load_text([f"hf:{copy}:text"], "printable", expected=(known.sha256, known.chars))
     assert again.sha256 == known.sha256
     write_rows(copy, ["one"] * 51)
-    with pytest.raises(TextError, match="has changed since: it is 4 characters longer"):
+    with pytest.raises(DatasetError, match="has changed since: it is 4 characters longer"):
         load_text([f"hf:{copy}:text"], "printable", expected=(known.sha256, known.chars))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
 
 
-def visible(symbol: str) -> str:
+def printable_symbol(symbol: str) -> str:
     """One symbol of a vocabulary as it can be seen: blanks by a mark, controls written out."""
     if symbol in BLANKS:
         return BLANKS[symbol]

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from attn_cli.errors import MissingExtraError, TextError
+from attn_cli.errors import DatasetError, MissingExtraError
 from attn_cli.text.tables import KINDS, file_tables, saved_tables
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ Part: TypeAlias = "Callable[[str | None], Iterator[pa.Table]]"
 _HINT = "give hf:PATH:COLUMN, as in hf:books.parquet:text"
 
 
-class HfText:
+class TableSource:
     """The texts of one column.
 
     Attributes:
@@ -43,14 +43,14 @@ class HfText:
         separator: What stands between two rows.
 
     Raises:
-        TextError: There is no such data set, it has no such column, or that is no text.
+        DatasetError: There is no such data set, it has no such column, or that is no text.
         MissingExtraError: `datasets` is not installed.
     """
 
     def __init__(self, name: str, separator: str) -> None:
         path, _, self._column = name.removeprefix(PREFIX).rpartition(":")
         if name == PREFIX:
-            raise TextError("hf: names no data set", hint=_HINT)
+            raise DatasetError("hf: names no data set", hint=_HINT)
         whole = Path(name.removeprefix(PREFIX)).expanduser()
         # Without a column, the colon of C:\ may be the last one.
         if not path or (not Path(path).expanduser().exists() and whole.exists()):
@@ -78,7 +78,7 @@ class HfText:
         """The rows in their order, the separator between them; each call begins anew.
 
         Raises:
-            TextError: A file cannot be read.
+            DatasetError: A file cannot be read.
         """
         self._missing = 0
         pieces: list[str] = []
@@ -121,11 +121,11 @@ class HfText:
                 if self._column
                 else (f"no column of {self.path} is named")
             )
-            raise TextError(f"{what}; it has {listed}", hint=_HINT)
+            raise DatasetError(f"{what}; it has {listed}", hint=_HINT)
         kind = table.column(self._column).type
         if not _is_text(kind):
             texts = [name for name in names if _is_text(table.column(name).type)]
-            raise TextError(
+            raise DatasetError(
                 f"the column {self._column!r} of {self.path} is no text: it is {kind}",
                 hint=f"columns of text: {', '.join(texts)}" if texts else "it has none of text",
             )
@@ -145,12 +145,12 @@ def _parts(path: Path) -> tuple[list[Part], int]:
     """What reads each part of a data set, and how many files are of another split."""
     if path.is_file():
         if path.suffix not in KINDS:
-            raise TextError(
+            raise DatasetError(
                 f"{path} is no data set", hint=f"give one that ends with {', '.join(KINDS)}"
             )
         return [partial(file_tables, path)], 0
     if not path.is_dir():
-        raise TextError(f"there is no file or folder {path}", hint=_HINT)
+        raise DatasetError(f"there is no file or folder {path}", hint=_HINT)
     if (path / "dataset_dict.json").is_file():
         return [partial(saved_tables, _train_of(path))], 0
     if (path / "state.json").is_file():
@@ -165,7 +165,7 @@ def _parts(path: Path) -> tuple[list[Part], int]:
     # By their names as text, so that the order is the same on every system.
     paths.sort(key=lambda file: file.relative_to(path).as_posix())
     if not paths:
-        raise TextError(
+        raise DatasetError(
             f"the folder {path} has no data set",
             hint=f"give a folder of files that end with {', '.join(KINDS)}, "
             "or one that save_to_disk wrote",
@@ -187,6 +187,6 @@ def _train_of(path: Path) -> Path:
         listed = ", ".join(map(str, names))
     except (OSError, ValueError, KeyError, TypeError):
         listed = "unknown"
-    raise TextError(
+    raise DatasetError(
         f"{path} has no split train; it has {listed}", hint="name the folder of one of its splits"
     )

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from attn_cli.errors import RunError
-from attn_cli.text.folders import cache_folder
-from attn_cli.text.tokenizer import Ids
+from attn_cli.errors import OperationError
+from attn_cli.text.paths import cache_folder
+from attn_cli.text.tokenizer import TokenIds
 
 
-def cached_ids(
+def cached_token_ids(
     key: str,
     dtype: np.dtype[Any],
-    pieces: Iterator[Ids],
+    pieces: Iterator[TokenIds],
     notes: Callable[[], dict[str, Any]],
     number: int,
-) -> tuple[Ids, dict[str, Any]]:
+) -> tuple[TokenIds, dict[str, Any]]:
     """The ids stored under `key`, mapped from disk; made from `pieces` if they are not there.
 
     A file beside the ids holds their number, their checksum and the notes. It is written
@@ -38,7 +38,7 @@ def cached_ids(
         number: About how many they will be.
 
     Raises:
-        RunError: the cache cannot be written, or would fill the disk.
+        OperationError: the cache cannot be written, or would fill the disk.
     """
     folder = cache_folder() / "ids"
     try:
@@ -50,7 +50,7 @@ def cached_ids(
                 _write(folder, key, pieces, notes)
                 found = _read(folder, key, dtype)
     except OSError as error:
-        raise RunError(
+        raise OperationError(
             f"cannot keep the ids of the text in {folder}: {error.strerror or error}",
             hint="make room there, or set ATTN_CACHE to another folder",
         ) from None
@@ -58,13 +58,13 @@ def cached_ids(
     return found
 
 
-def require_whole(ids: Ids) -> None:
+def check_not_truncated(ids: TokenIds) -> None:
     """Makes sure that ids which are mapped from disk are still there.
 
     The system ends a process that reads where a mapped file is no more, without a word.
 
     Raises:
-        RunError: Their file was cut short.
+        OperationError: Their file was cut short.
     """
     if not isinstance(ids, np.memmap) or ids.filename is None:
         return
@@ -76,7 +76,7 @@ def require_whole(ids: Ids) -> None:
     except OSError:  # removed or replaced: what is mapped stays as it was
         return
     if not whole:
-        raise RunError(
+        raise OperationError(
             f"the ids of the text in {path} were cut short while they were read",
             hint="start again, or go on with --resume: they are made again",
         )
@@ -86,13 +86,13 @@ def _require_room(folder: Path, needed: int) -> None:
     """Nobody's disk is filled to find out that it was too small: an archive can hold anything."""
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise RunError(
+        raise OperationError(
             f"the ids of the text need {needed:,} bytes in {folder}, and {free:,} are free there",
             hint="make room there, or set ATTN_CACHE to another folder",
         )
 
 
-def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[Ids, dict[str, Any]] | None:
+def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[TokenIds, dict[str, Any]] | None:
     ids_path, notes_path = folder / f"{key}.ids", folder / f"{key}.json"
     try:
         stored = json.loads(notes_path.read_text(encoding="utf-8"))
@@ -108,7 +108,7 @@ def _read(folder: Path, key: str, dtype: np.dtype[Any]) -> tuple[Ids, dict[str, 
 
 
 def _write(
-    folder: Path, key: str, pieces: Iterator[Ids], notes: Callable[[], dict[str, Any]]
+    folder: Path, key: str, pieces: Iterator[TokenIds], notes: Callable[[], dict[str, Any]]
 ) -> None:
     partial = folder / f"{key}.partial"
     number, digest = 0, hashlib.sha256()
