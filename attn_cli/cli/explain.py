@@ -13,7 +13,7 @@ from attn_cli.cli.options import ConfigOption, HeadOption, JsonOption, LayerOpti
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.inspection.steps import Step
+    from attn_cli.inspection.lesson.blocks import LessonStep
     from attn_cli.runs.loaded_model import LoadedModel
 
 FRESH = (
@@ -81,7 +81,7 @@ def explain(
         )
         return
     if as_json:
-        from attn_cli.inspection.lesson.view import step_record
+        from attn_cli.inspection.lesson.terminal_view import step_record
 
         records = [step_record(step) for step in steps]
         result_json(
@@ -105,9 +105,9 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
         ) from None
 
 
-def _show(steps: Sequence[Step], *, at_once: bool) -> None:
+def _show(steps: Sequence[LessonStep], *, at_once: bool) -> None:
     """The steps, one at a time where somebody can press Enter."""
-    from attn_cli.inspection.lesson.view import show_step
+    from attn_cli.inspection.lesson.terminal_view import show_step
 
     screen = console()
     waits = not at_once and sys.stdin.isatty() and sys.stdout.isatty()

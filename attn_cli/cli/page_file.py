@@ -12,7 +12,7 @@ from attn_cli.errors import InputError, OperationError
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
-    from attn_cli.inspection.steps import Step
+    from attn_cli.inspection.lesson.blocks import LessonStep
     from attn_cli.runs.loaded_model import LoadedModel
 
 OWN = b'<meta name="generator" content="attn">'
@@ -27,7 +27,7 @@ def write_page(
     layer: int = 1,
     head: int = 1,
     title: str = "Inside a transformer",
-    lesson: Sequence[Step] = (),
+    lesson: Sequence[LessonStep] = (),
     play: bool = False,
     as_json: bool = False,
 ) -> None:

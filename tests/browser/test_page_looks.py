@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from attn_cli.inspection.steps import Formula, Step, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Table
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer
 from tests.browser.conftest import contents, random_model
@@ -61,7 +61,7 @@ def test_no_part_is_wider_than_the_page(
 ) -> None:
     loaded = random_model(*SMALL, tokenizer=bytes_tokenizer())
     table = Table("numbers", tuple("abcdefgh"), (("row", ("−0.12345",) * 8),))
-    lesson = [Step("Numbers", ("word " * 50, Formula(("0.5 × 0.25 + " * 20,)), table))]
+    lesson = [LessonStep("Numbers", ("word " * 50, Formula(("0.5 × 0.25 + " * 20,)), table))]
     page = opened(contents(loaded, "x" * 64, lesson=lesson), width=width, color_scheme=theme)
     page.page.check(f"[name=view][value={view}]", force=True)
     page.page.click("text=Show all 64 keys")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.history import snapshots
-from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import corpus_tokenizer
 from tests.browser.conftest import contents, random_model
@@ -187,7 +187,7 @@ def test_a_hostile_text_is_shown_and_not_run(text: str, opened: Callable[..., An
 
     loaded = random_model(*SMALL, tokenizer=corpus_tokenizer("".join(HOSTILE)))
     table = Table(text, (text,), ((text, (text,)),))
-    lesson = (Step(text, (text, Formula((text,)), table, SideBySide(table, table))),)
+    lesson = (LessonStep(text, (text, Formula((text,)), table, SideBySide(table, table))),)
     page = opened(contents(loaded, text, title=text, lesson=lesson))
     assert page.page.input_value("#typed") == text
     assert page.page.text_content("h1") == text

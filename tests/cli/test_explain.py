@@ -13,9 +13,9 @@ from rich.console import Console
 
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.handmade_model import handmade_model
+from attn_cli.inspection.lesson.blocks import SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson
-from attn_cli.inspection.lesson.view import part_lines, show_step
-from attn_cli.inspection.steps import SideBySide, Table
+from attn_cli.inspection.lesson.terminal_view import part_lines, show_step
 from tests.cli.terminal import Terminal
 from tests.conftest import Outcome, Trained, train_in
 
@@ -39,8 +39,8 @@ def test_all_steps_where_nobody_can_press_enter(attn: Attn, trained: Trained) ->
     assert len(told) == len(set(told)) == int(outcome.out.partition("/")[2].split()[0])
     order = ["From characters to ids", "Embeddings", "Positions", "Query, key and value",
              "One score, by hand", "Scaled", "The mask", "Softmax, by hand",
-             "With the mask, and without", "The mix of values", "The other heads",
-             "Merge and projection", "Added to the stream", "Feed-forward", "Logits",
+             "With the mask, and without", "The weighted sum of values", "The other heads",
+             "Merge and projection", "Residual connection", "Feed-forward", "Logits",
              "Sampling"]  # fmt: skip
     assert [title for title in told if title in order] == order
     assert "on 'The fox'" in outcome.err

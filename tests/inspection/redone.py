@@ -6,15 +6,15 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from attn_cli.inspection.steps import Formula, Part, SideBySide, Step, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
 
 
-def parts(steps: Sequence[Step]) -> Iterator[Part]:
+def parts(steps: Sequence[LessonStep]) -> Iterator[Part]:
     for step in steps:
         yield from step.parts
 
 
-def tables(steps: Sequence[Step]) -> Iterator[Table]:
+def tables(steps: Sequence[LessonStep]) -> Iterator[Table]:
     for part in parts(steps):
         if isinstance(part, SideBySide):
             yield from (part.left, part.right)
@@ -97,7 +97,7 @@ def check_sum(cells: Sequence[str], total: str) -> None:
     assert off <= 0.51 * (len(cells) + 1) * unit(total), (cells, total)
 
 
-def check_arithmetic(steps: Sequence[Step]) -> None:
+def check_arithmetic(steps: Sequence[LessonStep]) -> None:
     """Redoes everything that is worked out by hand, from the numbers as they are written."""
     worked_out = 0
     flat = list(parts(steps))
@@ -125,10 +125,10 @@ def check_arithmetic(steps: Sequence[Step]) -> None:
                 whole = sum(numbers(raised))
                 assert abs(float(power) / whole - float(share)) <= 1.5 * unit(share), heading
             assert isinstance(following, Formula)
-            check_sum(raised, following.lines[0].removeprefix("the exps add up to "))
-        elif "-ln(odds)" in column:
-            for odds, loss in zip(column["its odds"], column["-ln(odds)"], strict=True):
-                assert abs(-math.log(float(odds)) - float(loss)) <= 1.5 * unit(loss)
+            check_sum(raised, following.lines[0].removeprefix("the exponentials add up to "))
+        elif "-ln(probability)" in column:
+            for p, loss in zip(column["probability"], column["-ln(probability)"], strict=True):
+                assert abs(-math.log(float(p)) - float(loss)) <= 1.5 * unit(loss)
         elif "result" in column:
             worked_out += 1
             assert isinstance(following, Formula)

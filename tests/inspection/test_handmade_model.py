@@ -8,8 +8,8 @@ import pytest
 
 from attn_cli.inspection import handmade_model as handmade
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.lesson.blocks import SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson
-from attn_cli.inspection.steps import SideBySide, Table
 from tests.inspection.redone import check_arithmetic, tables, unit
 
 Vector = list[float]
@@ -84,12 +84,12 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
     final = norm(out)
     logits = linear(handmade.HEAD, final)
     order = sorted(range(4), key=lambda id_: (-logits[-1][id_], id_))
-    odds = [softmax([logit / t for logit in logits[-1]]) for t in (0.5, 1.0, 2.0)]
+    next_probs = [softmax([logit / t for logit in logits[-1]]) for t in (0.5, 1.0, 2.0)]
     last = f"‘{text[-1]}’ at position {len(text) - 1}"
     channel = 4 * (head - 1)
     key = max(range(len(text)), key=lambda place: (causal[-1][place], -place))
     strongest = max(range(4), key=lambda number: (bent[-1][number], -number))
-    surprises = [softmax(row)[id_] for row, id_ in zip(logits, ids[1:], strict=False)]
+    probabilities = [softmax(row)[id_] for row, id_ in zip(logits, ids[1:], strict=False)]
     by_hand = [
         (x[-1], normed[-1]),
         (list(handmade.QUERY[channel]), normed[-1]),
@@ -103,13 +103,13 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         (list(handmade.HEAD[order[0]]), final[-1]),
         ([logits[-1][id_] for id_ in order], [softmax(logits[-1])[id_] for id_ in order]),
     ]
-    if surprises:
-        by_hand.append((surprises, [-math.log(odd) for odd in surprises]))
+    if probabilities:
+        by_hand.append((probabilities, [-math.log(p) for p in probabilities]))
     return {
         "position, character and id": [[float(id_)] for id_ in ids],
-        "the table of embeddings": [list(row) for row in handmade.TOKEN_EMBEDDING],
+        "the embedding table": [list(row) for row in handmade.TOKEN_EMBEDDING],
         "embeddings of the text": token,
-        "vectors of the positions": position,
+        "position embeddings": position,
         "their sum": x,
         "after the norm 1": normed,
         "weights of the query": [list(row) for row in handmade.QUERY],
@@ -121,22 +121,22 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         "scores: queries down": scores,
         "scaled scores": scaled,
         "masked scores": masked,
-        "causal": causal,
-        "the mask taken away": unmasked,
-        f"what head {head} hands over": mix,
+        "with the causal mask": causal,
+        "without the mask": unmasked,
+        f"output of head {head}": mix,
         "weights of the last row": [heads[0][4][-1], heads[1][4][-1]],
         "merged heads": merged,
         "weights of the projection": [list(row) for row in handmade.PROJECTION],
         "after the projection": projected,
-        "the stream after attention": attended,
+        "the residual stream after attention": attended,
         "after the norm 2": normed_again,
         "weights of up": [list(row) for row in handmade.UP],
         f"{last} inside": [up[-1], bent[-1]],
         "weights of down": [list(row) for row in handmade.DOWN],
         f"{last} after down": [down[-1]],
-        "the stream after feed-forward": out,
-        "weights of the last layer": [list(row) for row in handmade.HEAD],
-        "odds at temperature": [[column[id_] for column in odds] for id_ in order],
+        "the residual stream after feed-forward": out,
+        "weights of the output layer": [list(row) for row in handmade.HEAD],
+        "probabilities at temperature": [[column[id_] for column in next_probs] for id_ in order],
     }, by_hand
 
 
@@ -183,7 +183,7 @@ def test_every_number_can_be_worked_out_by_hand(text: str, head: int) -> None:
 
 
 def is_by_hand(table: Table) -> bool:
-    return table.columns[-1] in ("product", "result", "divided by the sum", "-ln(odds)")
+    return table.columns[-1] in ("product", "result", "divided by the sum", "-ln(probability)")
 
 
 def test_it_does_what_its_story_says() -> None:
@@ -209,10 +209,12 @@ def test_equal_weights_are_said_to_be_equal() -> None:
         seen = forward_pass(loaded.model, loaded.encode_prompt(text))
         return str(lesson(seen, loaded.tokenizer, head=head))
 
-    assert "gives the most, 0.95, to ‘m’ at position 2." in told("mama", 0)
-    assert "gives the most, 0.49, to ‘a’ at position 1, and as much to 1 other." in told("mama", 1)
+    assert "gives the largest weight, 0.95, to ‘m’ at position 2." in told("mama", 0)
+    assert "gives the largest weight, 0.49, to ‘a’ at position 1, and as much to 1 other." in told(
+        "mama", 1
+    )
     assert "and as much to 3 others." in told("aaaa", 1)
-    assert "gives the most, 1.00, to itself." in told("a", 1)
+    assert "gives the largest weight, 1.00, to itself." in told("a", 1)
 
 
 def test_its_weights_are_small_round_numbers_and_its_sizes_fit_a_screen() -> None:

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from attn_cli.errors import InputError
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.lesson.blocks import LessonStep, SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson
-from attn_cli.inspection.lesson.decimals import written
-from attn_cli.inspection.steps import SideBySide, Step, Table
+from attn_cli.inspection.lesson.rounding import rounded
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 from tests.conftest import tiny_config
@@ -41,7 +42,7 @@ def told(
     layer: int = 0,
     head: int = 0,
     spread: float = 20.0,
-) -> tuple[Transformer, list[Step]]:
+) -> tuple[Transformer, list[LessonStep]]:
     """A lesson on a model of random weights as large as trained ones."""
     torch.manual_seed(3)
     tokenizer = tokenizer or printable_tokenizer()
@@ -85,16 +86,25 @@ def titles(kind: str, text: str = "Hello") -> list[str]:
 
 def test_the_steps_are_those_of_the_model() -> None:
     gpt2, qwen3 = titles("gpt2"), titles("qwen3")
-    extra = ["Queries and keys of one size", "Turned by position"]
+    extra = ["Query and key norm", "Rotary positions"]
     assert [title for title in qwen3 if title not in extra] == gpt2
     assert all(title in qwen3 for title in extra)
-    assert titles("gpt2 with rope").count("Turned by position") == 1
-    assert "Turned by position" not in titles("qwen3 with learned positions")
+    assert titles("gpt2 with rope").count("Rotary positions") == 1
+    assert "Rotary positions" not in titles("qwen3 with learned positions")
     assert "The other heads" not in titles("one head")
     assert "Where the weights come from" not in titles("gpt2", "x")
 
 
-def by_caption(steps: Sequence[Step], beginning: str) -> Table:
+@pytest.mark.parametrize("kind", ["block", "position"])
+def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
+    model, _ = told("gpt2", "Hello")
+    activations = forward_pass(model, printable_tokenizer().encode("Hello").tolist())
+    model.config = model.config.model_copy(update={kind: "mamba"})
+    with pytest.raises(InputError, match=f"the lesson does not support model.{kind}: mamba"):
+        lesson(activations, printable_tokenizer())
+
+
+def by_caption(steps: Sequence[LessonStep], beginning: str) -> Table:
     (table,) = [table for table in tables(steps) if table.caption.startswith(beginning)]
     return table
 
@@ -110,11 +120,11 @@ def test_the_tables_are_the_tensors(kind: str) -> None:
         "scores: queries": seen[at + "scores"][1],
         "scaled scores": seen[at + "scaled scores"][1],
         "masked scores": seen[at + "masked scores"][1],
-        "causal": seen.weights[1, 1],
-        "the mask taken away": seen[at + "scaled scores"][1].softmax(-1),
-        "what head 2 hands over": seen[at + "weights @ value"][1],
+        "with the causal mask": seen.weights[1, 1],
+        "without the mask": seen[at + "scaled scores"][1].softmax(-1),
+        "output of head 2": seen[at + "weights @ value"][1],
         "merged heads": seen[at + "merged heads"],
-        "the stream after feed-forward": seen.streams[2],
+        "the residual stream after feed-forward": seen.streams[2],
     }.items():
         table = by_caption(steps, caption)
         for row, (_, cells) in zip(tensor.tolist(), table.rows, strict=True):
@@ -163,7 +173,7 @@ def test_steps_have_no_markup_and_no_controls() -> None:
 
 
 def test_numbers_are_written_alike() -> None:
-    assert written([1.0, -2.0]) == ("1", "-2")
-    assert written([1.0, 0.5]) == ("1.000", "0.500")
-    assert written([-0.0001, 0.1]) == ("0.000", "0.100")
-    assert written([0.99999999, float("-inf")], 5) == ("1", "-∞")
+    assert rounded([1.0, -2.0]) == ("1", "-2")
+    assert rounded([1.0, 0.5]) == ("1.000", "0.500")
+    assert rounded([-0.0001, 0.1]) == ("0.000", "0.100")
+    assert rounded([0.99999999, float("-inf")], 5) == ("1", "-∞")

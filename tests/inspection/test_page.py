@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from attn_cli.config.load import load_config, parse_override
+from attn_cli.errors import InputError
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page.build import (
     FOLDER,
     LARGEST,
@@ -31,7 +33,6 @@ from attn_cli.inspection.page.build import (
 )
 from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
 from attn_cli.inspection.page.payload import evenly
-from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
@@ -144,6 +145,14 @@ def test_the_policy_names_the_hashes_of_the_page_s_own_style_and_script(
     assert f"style-src 'sha256-{hashes['style']}'" in policy
 
 
+@pytest.mark.parametrize("kind", ["block", "position"])
+def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
+    loaded = fresh(bytes_tokenizer(), "model.n_layer=1")
+    loaded.model.config = loaded.model.config.model_copy(update={kind: "mamba"})
+    with pytest.raises(InputError, match=f"the page does not support model.{kind}: mamba"):
+        page(PageContents(loaded, loaded.encode_prompt("Hello"), (), (), "A page"))
+
+
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
     for folder, names in (("scripts", SCRIPTS), ("styles", STYLES)):
         assert {path.stem for path in (FOLDER / folder).iterdir()} == set(names)
@@ -157,7 +166,7 @@ def test_every_asset_is_in_the_page(contents: PageContents) -> None:
 def test_hostile_texts_are_data() -> None:
     loaded = fresh(corpus_tokenizer(HOSTILE), "model.n_layer=1")
     table = Table(HOSTILE, (HOSTILE,), ((HOSTILE, (HOSTILE,)),))
-    lesson = (Step(HOSTILE, (HOSTILE, Formula((HOSTILE,)), table, SideBySide(table, table))),)
+    lesson = (LessonStep(HOSTILE, (HOSTILE, Formula((HOSTILE,)), table, SideBySide(table, table))),)
     # Names from a command line may hold what UTF-8 cannot write.
     html = page(
         PageContents(loaded, loaded.encode_prompt(HOSTILE), (), (), HOSTILE + "\ud800", lesson)

@@ -20,13 +20,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page.payload import (
     ablation_payload,
     evenly,
     model_payload,
     snapshot_payload,
 )
-from attn_cli.inspection.steps import Formula, SideBySide, Step, Table
+from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
 FOLDER = Path(__file__).parent
@@ -87,7 +88,7 @@ class PageContents:
     ablations: Sequence[HeadAblation]
     snapshots: Sequence[Snapshot]
     title: str
-    lesson: Sequence[Step] = ()
+    lesson: Sequence[LessonStep] = ()
     play: bool = False
     layer: int = 0
     head: int = 0
@@ -96,9 +97,13 @@ class PageContents:
 def page(contents: PageContents) -> str:
     """The whole page, to be saved as UTF-8.
 
-    It stays below `LARGEST` by leaving out checkpoints, evenly, down to two; a model of
+    It stays below `LARGEST` by leaving out checkpoints, evenly spaced, down to two; a model of
     more than about half a million parameters makes it larger.
+
+    Raises:
+        InputError: The model has a kind of block or position that the page does not know.
     """
+    check_supported(contents.loaded.model.config, "the page")
     style = "\n".join(_source("styles", f"{name}.css") for name in STYLES)
     script = "\n".join(_source("scripts", f"{name}.js") for name in SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}\n}})();'

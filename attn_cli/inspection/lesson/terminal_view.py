@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.inspection.steps import Formula, Part, SideBySide, Step, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,7 +17,7 @@ GAP = 2  # columns between two columns of a table
 BETWEEN = 4  # and between two tables
 
 
-def show_step(console: Console, step: Step, number: int, count: int) -> None:
+def show_step(console: Console, step: LessonStep, number: int, count: int) -> None:
     """A step with its heading, and an empty line after each part."""
     from rich.text import Text
 
@@ -101,7 +101,7 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
-def step_record(step: Step) -> dict[str, Any]:
+def step_record(step: LessonStep) -> dict[str, Any]:
     """A step as JSON has it."""
     return {"title": step.title, "parts": [_part_record(part) for part in step.parts]}
 

@@ -1,4 +1,4 @@
-"""The pieces that a lesson is made of, for the terminal and for a page alike."""
+"""What a lesson is built from: paragraphs, formulas and tables, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Formula:
-    """Lines of arithmetic, set as they are."""
+    """Lines of arithmetic, printed as they are."""
 
     lines: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers with a name to each row and column.
+    """Cells under column headings, with a name before each row.
 
     Attributes:
-        caption: What they are, with the shape: `query, head 1 (T, D)`.
+        caption: What they are, with the shape: `queries of head 1, (T, D) = (5, 8)`.
         columns: A heading for each column.
         rows: The name of each row, and its cells.
     """
@@ -39,12 +39,12 @@ Part = str | Formula | Table | SideBySide
 
 
 @dataclass(frozen=True)
-class Step:
+class LessonStep:
     """One step of a lesson.
 
     Attributes:
         title: What it is about, in a few words.
-        parts: Paragraphs, arithmetic and tables, in order.
+        parts: Paragraphs, formulas and tables, in order.
     """
 
     title: str

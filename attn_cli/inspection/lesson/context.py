@@ -1,0 +1,194 @@
+"""What a lesson follows: one forward pass, one layer, one head, one character.
+
+Shapes: T time (characters), C channels = n_embd, H heads, D head size,
+F feed-forward width, V vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from attn_cli.inspection.forward_pass import ForwardPass
+from attn_cli.inspection.lesson.blocks import Table
+from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded
+from attn_cli.model.attention import MultiHeadAttention
+from attn_cli.model.block import Block
+from attn_cli.model.transformer import Transformer
+from attn_cli.text.display import printable_symbol
+from attn_cli.text.tokenizer import Tokenizer
+
+MAX_SHOWN = 8  # rows and columns of a table; a matrix with no more is shown in full
+
+
+@dataclass(frozen=True)
+class LessonContext:
+    """The tensors and sizes that every step of a lesson draws on.
+
+    Attributes:
+        activations: The forward pass of the text.
+        tokenizer: The model's vocabulary.
+        layer: The layer that is followed, from 0.
+        head: The head of that layer, from 0.
+        T, C, H, D, F, V, L: The sizes.
+    """
+
+    activations: ForwardPass
+    tokenizer: Tokenizer
+    layer: int
+    head: int
+    T: int
+    C: int
+    H: int
+    D: int
+    F: int
+    V: int
+    L: int
+
+    @property
+    def model(self) -> Transformer:
+        return self.activations.model
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return self.activations.ids
+
+    @property
+    def last(self) -> int:
+        """The position that is followed: the last one, whose next character is not known."""
+        return self.T - 1
+
+    @property
+    def block(self) -> Block:
+        block = self.model.blocks[self.layer]
+        assert isinstance(block, Block)
+        return block
+
+    @property
+    def attention(self) -> MultiHeadAttention:
+        return self.block.attention
+
+    @cached_property
+    def attention_weights(self) -> torch.Tensor:
+        """The attention weights of the head, (T, T): rows are queries, and sum to 1."""
+        return self.head_tensor("softmax weights")
+
+    @cached_property
+    def top_key(self) -> int:
+        """The position with the largest weight in the last row."""
+        return int(self.attention_weights[self.last].argmax())
+
+    def layer_tensor(self, operation: str) -> torch.Tensor:
+        """A tensor of the layer, (T, C) or (H, T, ...)."""
+        return self.activations[f"block {self.layer + 1}.{operation}"]
+
+    def has(self, operation: str) -> bool:
+        """Whether the layer has this operation."""
+        return f"block {self.layer + 1}.{operation}" in self.activations
+
+    def head_tensor(self, operation: str) -> torch.Tensor:
+        """A tensor of the head, (T, D) or (T, T)."""
+        return self.layer_tensor(f"attention.{operation}")[self.head]
+
+    def symbol(self, id_: int) -> str:
+        """A character of the vocabulary, made visible."""
+        return printable_symbol(self.tokenizer.symbols[id_])
+
+    def quoted(self, position: int) -> str:
+        """A character of the text with its position: ‘l’ at position 3."""
+        return f"‘{self.symbol(self.ids[position])}’ at position {position}"
+
+    @cached_property
+    def shown(self) -> tuple[int, ...]:
+        """The positions in tables: all, or in a long text the last ones and `top_key`."""
+        if self.T <= MAX_SHOWN:
+            return tuple(range(self.T))
+        first = self.T - MAX_SHOWN + (self.top_key < self.T - MAX_SHOWN)
+        return tuple(sorted({self.top_key, *range(first, self.T)}))
+
+    @property
+    def hidden(self) -> list[int]:
+        """The positions that no table shows."""
+        return [position for position in range(self.T) if position not in self.shown]
+
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Position and character of each shown row."""
+        digits = len(str(self.last))
+        return tuple(f"{t:{digits}} {self.symbol(self.ids[t])}" for t in self.shown)
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The character of each shown column."""
+        return tuple(self.symbol(self.ids[t]) for t in self.shown)
+
+    def vector_table(self, what: str, axes: str, vectors: torch.Tensor) -> Table:
+        """A row of channels for each shown character, of (T, channels)."""
+        rows = vectors[list(self.shown)].tolist()
+        caption = f"{what}, {shape_text(axes, vectors)}{self.truncation}"
+        return matrix_table(caption, self.row_names, rows)
+
+    def pair_table(self, what: str, numbers: torch.Tensor, decimals: int = TABLE) -> Table:
+        """Queries down, keys across, of (T, T)."""
+        rows = numbers[list(self.shown)][:, list(self.shown)].tolist()
+        cells = iter(rounded([number for row in rows for number in row], decimals))
+        return Table(
+            f"{what}, {shape_text('T, T', numbers)}{self.truncation}",
+            self.column_names,
+            tuple((name, tuple(next(cells) for _ in self.shown)) for name in self.row_names),
+        )
+
+    @property
+    def truncation(self) -> str:
+        """The end of a caption where a table shows only some of the text."""
+        return f"; {len(self.shown)} of them" if self.hidden else ""
+
+
+def lesson_context(
+    activations: ForwardPass, tokenizer: Tokenizer, layer: int, head: int
+) -> LessonContext:
+    """A forward pass, with its sizes under their letters."""
+    config = activations.model.config
+    C, H = config.n_embd, config.n_head
+    F, V, L = config.inner_width, activations.model.vocab_size, config.n_layer
+    T = len(activations.ids)
+    return LessonContext(activations, tokenizer, layer, head, T, C, H, C // H, F, V, L)
+
+
+def shape_text(axes: str, tensor: torch.Tensor) -> str:
+    """The shape in symbols and in numbers: (T, C) = (5, 16)."""
+    return f"({axes}) = ({', '.join(map(str, tensor.shape))})"
+
+
+def shown_channels(count: int) -> tuple[int | None, ...]:
+    """The channels that a table shows, from 0; None stands for those between."""
+    if count <= MAX_SHOWN:
+        return tuple(range(count))
+    return (*range(MAX_SHOWN - 2), None, count - 1)
+
+
+def matrix_table(caption: str, names: Sequence[str], rows: Sequence[Sequence[float]]) -> Table:
+    """Rows of numbers under their channel numbers, the middle channels left out."""
+    chosen = shown_channels(len(rows[0]))
+    cells = iter(rounded([row[i] for row in rows for i in chosen if i is not None]))
+    return Table(
+        caption,
+        tuple(OMITTED if i is None else str(i) for i in chosen),
+        tuple(
+            (name, tuple(OMITTED if i is None else next(cells) for i in chosen)) for name in names
+        ),
+    )
+
+
+def small_matrix(
+    caption: str, weight: torch.Tensor, names: Sequence[str] = ()
+) -> tuple[Table, ...]:
+    """A weight matrix as it is, where it is small enough to be shown in full; else nothing."""
+    if max(weight.shape) > MAX_SHOWN:
+        return ()
+    names = names or [str(row) for row in range(len(weight))]
+    shape = ", ".join(map(str, weight.shape))
+    return (matrix_table(f"{caption} = ({shape})", names, weight.tolist()),)

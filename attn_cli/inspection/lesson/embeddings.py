@@ -1,0 +1,162 @@
+"""From a text to vectors: characters, ids, token embeddings, position embeddings.
+
+Shapes: B batch, T time (characters), C channels = n_embd, H heads, D head size,
+F feed-forward width, V vocabulary, L layers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, Table
+from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
+from attn_cli.inspection.lesson.rounding import PRODUCT, in_parentheses, rounded, rounded_factors
+from attn_cli.model.position import LearnedPosition, SinusoidalPosition
+
+
+def question(context: LessonContext, foreword: str) -> LessonStep:
+    """What a language model does, and the letters for its sizes."""
+    unit = context.tokenizer.unit
+    legend = (
+        ("B", 1, "batch: texts processed together; here one, so its axis is left out"),
+        ("T", context.T, f"time: {unit}s of the text"),
+        ("C", context.C, f"channels: how many numbers stand for one {unit}"),
+        ("H", context.H, "heads: attention is computed this many times side by side in a layer"),
+        ("D", context.D, "head size: C / H, the channels that one head works with"),
+        ("F", context.F, "width of the feed-forward network"),
+        ("V", context.V, f"vocabulary: {unit}s that the model knows"),
+        ("L", context.L, "layers"),
+    )
+    parts: list[Part] = [
+        f"A language model answers one question: what comes next? It reads a text and gives each "
+        f"of the {context.V} {unit}s that it knows a probability of being the next one. This "
+        "lesson follows one text through every step of that computation, which is called a "
+        "forward pass. Every number below comes from a real forward pass of this model.",
+        *([foreword] if foreword else []),
+        Table(
+            "the sizes of this model and text",
+            ("here", "what it counts"),
+            tuple((letter, (str(size), meaning)) for letter, size, meaning in legend),
+        ),
+        f"Attention is followed in layer {context.layer + 1} of {context.L}, "
+        f"head {context.head + 1} of {context.H}. "
+        "Layers and heads count from 1; positions, ids and channels count from 0, as in code.",
+        "All numbers are rounded. Where arithmetic is shown, the numbers that go in have more "
+        "digits than the result, so that a calculator gives the same result; only the last digit "
+        "may differ a little.",
+    ]
+    return LessonStep("What comes next?", tuple(parts))
+
+
+def ids(context: LessonContext) -> LessonStep:
+    """Characters to ids."""
+    unit = context.tokenizer.unit
+    vocabulary = {
+        "printable": "Python's list of printable characters",
+        "corpus": "the sorted list of the characters that it knows",
+        "bytes": "the 256 values of a byte, in which UTF-8 can write any text",
+    }[context.tokenizer.kind]
+    rows = tuple(
+        (name, (str(context.ids[place]),))
+        for name, place in zip(context.row_names, context.shown, strict=True)
+    )
+    parts: list[Part] = [
+        f"A model can only calculate, so each {unit} becomes a number: its index in the "
+        f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not "
+        "an amount: a larger id does not mean more of anything."
+        + " Where this lesson says “character”, read “byte”."
+        * (unit == "byte"),
+        Table(f"position, {unit} and id, (T) = ({context.T}){context.truncation}", ("id",), rows),
+    ]
+    if context.hidden:
+        far = ", and the one that the last attends to most" * (
+            context.top_key < context.T - MAX_SHOWN
+        )
+        parts.append(
+            f"The text has {context.T} {unit}s. Tables show {len(context.shown)} of them, the last "
+            f"ones{far}; the model works on all."
+        )
+    return LessonStep("From characters to ids", tuple(parts))
+
+
+def token_embeddings(context: LessonContext) -> LessonStep:
+    """Ids to token embeddings."""
+    weight = context.model.token_embedding.weight
+    symbols = (
+        [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
+        if context.V <= MAX_SHOWN
+        else []
+    )
+    parts: list[Part] = [
+        f"Each id picks a row of a table that has V = {context.V} rows of C = {context.C} numbers. "
+        f"The row, a vector, is the embedding of that {context.tokenizer.unit}. "
+        "The numbers in the table are parameters, also called weights: they are the same for "
+        "every text, and they are what training adjusts. More such tables will follow.",
+        *small_matrix("the embedding table, (V, C)", weight, symbols),
+        context.vector_table(
+            "embeddings of the text", "T, C", context.activations["token embedding"]
+        ),
+    ]
+    id_, count = Counter(context.ids).most_common(1)[0]
+    if count > 1:
+        parts.append(
+            f"The text has ‘{context.symbol(id_)}’ {count} times, each time with the same numbers: "
+            "an embedding knows nothing of the characters around it. Changing that is what "
+            "attention is for."
+        )
+    return LessonStep("Embeddings", tuple(parts))
+
+
+def position_embeddings(context: LessonContext) -> LessonStep:
+    """Position embeddings, or why there are none."""
+    module = context.model.position_embedding
+    why = (
+        "Attention will compare characters by their vectors alone, and these do not yet say where "
+        "a character stands: ‘ab’ and ‘ba’ are the same two vectors. "
+    )
+    if module is None:
+        rotary = context.model.config.position == "rope"
+        how = (
+            "Many models add a vector for the position here. This one does not: it rotates queries "
+            "and keys inside attention instead, and the lesson will show that there."
+            if rotary
+            else "Most models add a vector for the position here. This one adds none: all that it "
+            "can know about the order is that a character never sees later ones."
+        )
+        return LessonStep("Positions", (why + how,))
+    token, position = (
+        context.activations["token embedding"],
+        context.activations["position embedding"],
+    )
+    if isinstance(module, LearnedPosition):
+        how = (
+            "So each position has a vector of its own too, the position embedding. It is a row of "
+            "a second learned table, which ends at position "
+            f"{context.model.config.block_size - 1}. The two vectors are added, channel by "
+            "channel."
+        )
+    else:
+        how = (
+            "So each position has a vector of its own too, the position embedding. This one is not "
+            "learned: channel 2i is sin(t / 10000^(2i / C)) and channel 2i + 1 is the cosine of "
+            "the same number, so the waves get longer from pair to pair. The two vectors are "
+            "added, channel by channel."
+        )
+    parts: list[Part] = [
+        why + how,
+        context.vector_table("position embeddings", "T, C", position),
+    ]
+    if isinstance(module, SinusoidalPosition):
+        sine, cosine = rounded(position[context.last, :2].tolist())
+        lines = (f"sin({context.last}) = {sine}", f"cos({context.last}) = {cosine}")
+        parts += [f"Position {context.last}, channels 0 and 1, in radians:", Formula(lines)]
+    parts.append(context.vector_table("their sum", "T, C", context.activations["token + position"]))
+    (one, other), *_ = rounded_factors(
+        [float(token[context.last, 0]), float(position[context.last, 0])]
+    )
+    both = rounded([float(context.activations["token + position"][context.last, 0])], PRODUCT)[0]
+    parts += [
+        f"Channel 0 of {context.quoted(context.last)}:",
+        Formula((f"{one} + {in_parentheses(other)} = {both}",)),
+    ]
+    return LessonStep("Positions", tuple(parts))

@@ -1,0 +1,46 @@
+"""How a lesson rounds its numbers, so that a calculator finds the same results.
+
+Each result is rounded to one decimal fewer than what it is computed from: with factors of
+5 decimals, products of 4 and a sum of 3, the printed numbers give the printed results,
+except perhaps for the last digit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+TABLE = 3  # decimals of numbers that are only looked at
+FACTOR, PRODUCT, SUM = 5, 4, 3  # and of those in worked arithmetic
+
+OMITTED = "…"
+
+
+def rounded(numbers: Sequence[float], most: int = TABLE) -> tuple[str, ...]:
+    """Numbers that belong together, all with `most` decimals; with none if all are whole."""
+    finite = [round(number, most) for number in numbers if math.isfinite(number)]
+    decimals = 0 if all(number.is_integer() for number in finite) else most
+    return tuple(_number(number, decimals) for number in numbers)
+
+
+def rounded_factors(*columns: Sequence[float]) -> list[tuple[str, ...]]:
+    """Columns of numbers that will be multiplied with each other."""
+    decimals = factor_decimals(*columns)
+    return [rounded(column, decimals) for column in columns]
+
+
+def factor_decimals(*columns: Sequence[float]) -> int:
+    """The decimals that factors need: beside large ones, all need more."""
+    largest = max(abs(number) for column in columns for number in column)
+    return FACTOR + len(str(int(largest))) - 1
+
+
+def in_parentheses(number: str) -> str:
+    """A number to stand after an operator: negative ones in parentheses."""
+    return f"({number})" if number.startswith("-") else number
+
+
+def _number(number: float, decimals: int) -> str:
+    if math.isinf(number):
+        return "∞" if number > 0 else "-∞"
+    return f"{round(number, decimals) + 0.0:.{decimals}f}"  # + 0.0: never "-0.000"

@@ -1,0 +1,112 @@
+"""Arithmetic with every number written out, so that it can be redone with a calculator."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from attn_cli.inspection.lesson.blocks import Formula, Part, Table
+from attn_cli.inspection.lesson.context import shown_channels
+from attn_cli.inspection.lesson.rounding import (
+    FACTOR,
+    OMITTED,
+    PRODUCT,
+    SUM,
+    in_parentheses,
+    rounded,
+    rounded_factors,
+)
+
+
+def channel_names(count: int) -> list[str]:
+    """A name for each shown channel of N: its number; the middle ones share a row."""
+    chosen = shown_channels(count)
+    hidden = count - len(chosen) + 1
+    return [f"{hidden} between" if i is None else str(i) for i in chosen]
+
+
+def column(numbers: Sequence[str], between: str = OMITTED) -> list[str]:
+    """The shown cells of N channels; one cell stands for those in the middle."""
+    return [between if i is None else numbers[i] for i in shown_channels(len(numbers))]
+
+
+def summed_column(numbers: Sequence[float], decimals: int) -> list[str]:
+    """The same for numbers that are added up: the middle cell holds the sum of its channels."""
+    kept = {i for i in shown_channels(len(numbers)) if i is not None}
+    middle = math.fsum(number for i, number in enumerate(numbers) if i not in kept)
+    cells = rounded([*numbers, middle], decimals)
+    return column(cells[:-1], cells[-1])
+
+
+def dot_product(
+    caption: str,
+    left: tuple[str, Sequence[float]],
+    right: tuple[str, Sequence[float]],
+    bias: float | None = None,
+) -> tuple[Part, ...]:
+    """The dot product of two vectors: a table of the products, then their sum.
+
+    Args:
+        caption: What is multiplied.
+        left: A heading, and the numbers under it.
+        right: The same.
+        bias: Added at the end.
+    """
+    multiplied = [a * b for a, b in zip(left[1], right[1], strict=True)]
+    one, other = rounded_factors(left[1], right[1])
+    cells = zip(column(one), column(other), summed_column(multiplied, PRODUCT), strict=True)
+    rows = tuple(zip(channel_names(len(multiplied)), cells, strict=True))
+    return (
+        Table(caption, (left[0], right[0], "product"), rows),
+        sum_formula(math.fsum(multiplied), bias),
+    )
+
+
+def sum_formula(added: float, bias: float | None = None) -> Formula:
+    """The sum of the products in the table above, and with the bias where there is one."""
+    lines = [f"the products add up to {rounded([added], SUM)[0]}"]
+    if bias is not None:
+        one, other = rounded([added, bias], PRODUCT)
+        lines.append(
+            f"with the bias, {one} + {in_parentheses(other)} = {rounded([added + bias], SUM)[0]}"
+        )
+    return Formula(tuple(lines))
+
+
+def worked_softmax(
+    caption: str,
+    heading: str,
+    scores: Sequence[float],
+    shown: Sequence[tuple[int, str]],
+    others: str,
+) -> tuple[Part, ...]:
+    """A softmax column by column, then the sum of the exponentials.
+
+    Args:
+        caption: What it is a softmax of.
+        heading: What a score is called.
+        scores: One for each key, or for each symbol of the vocabulary.
+        shown: The index and the name of each score that has a row of its own.
+        others: The name of the last row, which stands for all other scores.
+    """
+    greatest = max(scores)
+    less = [score - greatest for score in scores]
+    raised = [math.exp(number) for number in less]
+    whole = math.fsum(raised)
+    chosen = [place for place, _ in shown]
+    rest = whole - math.fsum(raised[place] for place in chosen)
+    cells = [
+        (*rounded([scores[i] for i in chosen], FACTOR), OMITTED),
+        (*rounded([less[i] for i in chosen], FACTOR), OMITTED),
+        rounded([*(raised[i] for i in chosen), max(rest, 0.0)], PRODUCT),
+        rounded([*(raised[i] / whole for i in chosen), max(rest, 0.0) / whole], SUM),
+    ]
+    rows = list(zip([*(name for _, name in shown), others], zip(*cells, strict=True), strict=True))
+    return (
+        Table(
+            caption,
+            (heading, "less the greatest", "exp of that", "divided by the sum"),
+            tuple(rows[: len(shown) + (len(scores) > len(shown))]),
+        ),
+        Formula((f"the exponentials add up to {rounded([whole], SUM)[0]}",)),
+    )

@@ -1,0 +1,29 @@
+"""Which kinds of model the lesson and the page know; anything else is refused by name."""
+
+from __future__ import annotations
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import InputError
+
+BLOCKS = ("gpt2", "qwen3")
+POSITIONS = ("learned", "sinusoidal", "rope", "none")
+
+
+def check_supported(config: ModelConfig, what: str) -> None:
+    """Refuses a model that would be shown as if it were another.
+
+    Args:
+        config: The model's configuration.
+        what: What is about to show it: `the page`.
+
+    Raises:
+        InputError: Its block or its position is none of those known here.
+    """
+    for key, value, known in (
+        ("model.block", config.block, BLOCKS),
+        ("model.position", config.position, POSITIONS),
+    ):
+        if value not in known:
+            raise InputError(
+                f"{what} does not support {key}: {value}", f"it supports {', '.join(known)}"
+            )
