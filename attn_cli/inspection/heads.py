@@ -114,7 +114,8 @@ def head_scores(
     at_once = max(1, MOST_WEIGHTS // (L * H * T * T))
     in_word = [symbol.isalnum() or symbol == "'" for symbol in symbols]
     total, evenly = _Sums(L * H), _Sums(1)
-    for x, _ in eval_windows(ids, T, at_once):
+    for batch in eval_windows(ids, T, at_once):
+        x = batch.inputs
         trace = Trace()
         model(x, trace=trace)
         found = [each.tensor for each in trace.records if each.operation == "softmax weights"]

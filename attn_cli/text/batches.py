@@ -1,15 +1,17 @@
-"""Batches of a text, in an order that depends on nothing but the seed and the step.
+"""Batches of a text, in an order that depends only on the seed and the step.
 
-    B batch   T time (characters) = block_size
+    B batch   T time (tokens) = block_size   S source
 
-An epoch cuts the text into consecutive windows of T characters, from a start that is
-drawn anew for each epoch, and visits them in random order. Sequence number
-`step * B + i` is a window of an epoch, found by a division; so a run that was
-stopped, or one that is spread over processes, sees the same characters as one that
-was not, and nothing needs to be saved for it.
+An epoch cuts the text into consecutive windows of T tokens, from a start that is drawn
+anew for each epoch, and visits them in random order. Sequence number `step * B + i` is a
+window of an epoch, found by a division; so a resumed run, or one of several processes,
+sees the same tokens as an uninterrupted run of one process, and nothing needs to be saved.
 """
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,17 +23,66 @@ from torch import Tensor
 from attn_cli.text.token_cache import check_not_truncated
 from attn_cli.text.tokenizer import TokenIds
 
+IGNORE_INDEX = -100  # a target that is not predicted; cross_entropy leaves it out by default
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Sequences, and what a model has to predict at each of their positions.
+
+    Attributes:
+        inputs: Token ids, (B, T) of int64.
+        targets: The id to predict at each position, (B, T) of int64; `IGNORE_INDEX` where
+            there is none.
+        source: Token ids of the texts that the inputs attend to, (B, S); None without one.
+        mask: Which keys attention may see, bool (B, 1, T or 1, S); None for all of them.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    source: Tensor | None = None
+    mask: Tensor | None = None
+
+    @property
+    def target_count(self) -> int:
+        """How many targets a loss over this batch is summed over."""
+        return int((self.targets != IGNORE_INDEX).sum())
+
+    def to(self, device: torch.device) -> Batch:
+        """This batch on a device."""
+
+        def moved(tensor: Tensor) -> Tensor:
+            if device.type != "cuda":
+                return tensor.to(device)
+            # From pinned memory, the copy overlaps with what the GPU is computing.
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return self._map(moved)
+
+    def split(self, micro_batch_size: int) -> Iterator[Batch]:
+        """Consecutive parts of `micro_batch_size` sequences; the last may have fewer."""
+        for first in range(0, len(self.inputs), micro_batch_size):
+            yield self[first : first + micro_batch_size]
+
+    def __getitem__(self, sequences: slice) -> Batch:
+        """Some of its sequences."""
+        return self._map(lambda tensor: tensor[sequences])
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        tensors = {name: each for name, each in vars(self).items() if each is not None}
+        return replace(self, **{name: change(tensor) for name, tensor in tensors.items()})
+
 
 class Batches:
-    """The batches of one run over one text.
+    """The batches of one run over one text, in which each token predicts the next.
 
     Args:
         ids: The text, of shape (n,) with n > block_size; may be mapped from disk.
-        block_size: Characters a sequence (T).
-        batch_size: Sequences a batch (B).
-        seed: Of the order; not negative.
-        part: Which part of each batch to give, from 0.
-        parts: Among how many processes batches are shared; divides B.
+        block_size: Tokens in a sequence (T).
+        batch_size: Sequences in a batch (B).
+        seed: Determines the order; not negative.
+        part: Which part of each batch to return, from 0.
+        parts: The number of processes that share each batch; divides B.
     """
 
     def __init__(
@@ -47,47 +98,47 @@ class Batches:
         self.batch_size = batch_size
         self.seed = seed
         self._part = part
-        self._share = batch_size // parts
+        self._local_batch_size = batch_size // parts
         self._ids = ids
-        # A view: row i holds the T inputs that start at i, and the target of the last.
+        # A view: row i holds the T inputs that start at i, then the last one's target.
         self._rows = sliding_window_view(np.asarray(ids), block_size + 1)
-        # One less than would fit, so that windows can start anywhere in the first T
-        # characters and every epoch still has the same number of them.
+        # One less than would fit, so that windows can start at any of the first T tokens
+        # and every epoch still has the same number of them.
         self.windows_per_epoch = max(1, (len(ids) - block_size) // block_size)
         self._latest_start = len(ids) - 1 - self.windows_per_epoch * block_size
         self._cached: tuple[int, NDArray[Any], int] | None = None
 
     @property
     def chars_per_step(self) -> int:
-        """Characters that a whole batch predicts: B * T."""
+        """Tokens that a whole batch predicts, of all processes: B * T."""
         return self.batch_size * self.block_size
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """The inputs and targets of a step, both int64 of shape (B, T), or (B / parts, T).
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0: inputs and targets of shape (B / parts, T).
 
-        Targets are the inputs shifted by one: `y[:, :-1] == x[:, 1:]`.
+        Targets are the inputs shifted by one: `targets[:, :-1] == inputs[:, 1:]`.
 
         Raises:
-            OperationError: A text that is mapped from disk was cut short there.
+            OperationError: The file that the ids are mapped from was truncated.
         """
         check_not_truncated(self._ids)
-        first = step * self.batch_size + self._part * self._share
-        sequences = np.arange(first, first + self._share, dtype=np.int64)
-        epochs, places = np.divmod(sequences, self.windows_per_epoch)
-        starts = np.empty(self._share, dtype=np.int64)
+        first = step * self.batch_size + self._part * self._local_batch_size
+        sequences = np.arange(first, first + self._local_batch_size, dtype=np.int64)
+        epochs, indices = np.divmod(sequences, self.windows_per_epoch)
+        starts = np.empty(self._local_batch_size, dtype=np.int64)
         for epoch in range(int(epochs[0]), int(epochs[-1]) + 1):
             here = epochs == epoch
             order, start = self._epoch(epoch)
-            starts[here] = start + order[places[here]].astype(np.int64) * self.block_size
-        return _inputs_and_targets(self._rows[starts])
+            starts[here] = start + order[indices[here]].astype(np.int64) * self.block_size
+        return _next_token_batch(self._rows[starts])
 
     def _epoch(self, epoch: int) -> tuple[NDArray[Any], int]:
-        """The order of an epoch's windows, and where the first one starts in the text."""
-        # Remembered only because it takes time; it follows from the seed and the epoch.
+        """The order of an epoch's windows, and where the first window starts in the text."""
+        # Cached only for speed: it follows from the seed and the epoch.
         if self._cached is None or self._cached[0] != epoch:
             random = np.random.default_rng([self.seed, epoch])
             start = int(random.integers(self._latest_start + 1))
-            # The smallest type that holds them: a text of 1 GB has millions of windows.
+            # In the smallest type: a text of 1 GB has millions of windows.
             windows = np.arange(
                 self.windows_per_epoch, dtype=np.min_scalar_type(self.windows_per_epoch)
             )
@@ -95,34 +146,34 @@ class Batches:
         return self._cached[1:]
 
 
-def eval_windows(
-    ids: TokenIds, block_size: int, batch_size: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and targets that predict every character but the first exactly once.
+def eval_windows(ids: TokenIds, block_size: int, batch_size: int) -> Iterator[Batch]:
+    """Batches that predict every token of a text but the first exactly once.
 
-    Consecutive windows of `block_size`, `batch_size` of them at a time: int64 of shape
-    (B, T), where the last batch may be smaller. What remains at the end of the text comes
-    by itself, of shape (1, remainder).
+    Consecutive windows of `block_size`, `batch_size` of them at a time; the last batch may
+    be smaller. What remains at the end of the text comes last, of shape (1, remainder).
 
     Args:
-        ids: The text, of shape (n,); n - 1 characters are predicted.
-        block_size: Characters a window (T).
-        batch_size: Windows a batch (B).
+        ids: The text, of shape (n,); n - 1 tokens are predicted.
+        block_size: Tokens in a window (T).
+        batch_size: Windows in a batch (B).
+
+    Raises:
+        OperationError: The file that the ids are mapped from was truncated.
     """
     text = np.asarray(ids)
-    whole = max(0, len(text) - 1) // block_size
-    if whole:
-        rows = sliding_window_view(text, block_size + 1)[::block_size]  # (whole, T + 1)
-        for first in range(0, whole, batch_size):
+    full = max(0, len(text) - 1) // block_size
+    if full:
+        rows = sliding_window_view(text, block_size + 1)[::block_size]  # (full, T + 1)
+        for first in range(0, full, batch_size):
             check_not_truncated(ids)
-            yield _inputs_and_targets(rows[first : first + batch_size])
-    rest = text[whole * block_size :]
+            yield _next_token_batch(rows[first : first + batch_size])
+    rest = text[full * block_size :]
     if len(rest) > 1:
-        yield _inputs_and_targets(rest[None, :])
+        yield _next_token_batch(rest[None, :])
 
 
-def _inputs_and_targets(rows: NDArray[Any]) -> tuple[Tensor, Tensor]:
+def _next_token_batch(rows: NDArray[Any]) -> Batch:
     """Rows of shape (B, T + 1) as inputs and targets of shape (B, T)."""
     inputs = rows[:, :-1].astype(np.int64, order="C")  # (B, T)
     targets = rows[:, 1:].astype(np.int64, order="C")  # (B, T)
-    return torch.from_numpy(inputs), torch.from_numpy(targets)
+    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets))

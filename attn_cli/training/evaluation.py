@@ -72,9 +72,9 @@ class CharacterLosses:
         model.eval()
         self._total, self._chars = 0.0, 0
         try:
-            for x, y in eval_windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
-                logits = model(x.to(device))  # (B, T, V)
-                targets = y.to(device).flatten()  # (B * T,)
+            for batch in eval_windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
+                logits = model(batch.inputs.to(device))  # (B, T, V)
+                targets = batch.targets.to(device).flatten()  # (B * T,)
                 losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
                 array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
                 self._total += float(array.sum(dtype=np.float64))

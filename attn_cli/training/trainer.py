@@ -189,12 +189,12 @@ class Trainer:
         begin = time.perf_counter()
         settings = self.config.train
         rate = learning_rate(self.step, self.budget.total_steps(self.step), settings)
-        x, y = (self._moved(ids) for ids in self.batches.batch(self.step))  # (B / processes, T)
+        batch = self.batches.batch(self.step).to(self.device)  # (B / processes, T)
         outcome = train_step(
             self.working,
             self.optimizers,
-            x,
-            y,
+            batch.inputs,
+            batch.targets,
             done=self.step,
             micro_batch=self.micro_batch,
             learning_rate_share=rate / settings.learning_rate,
@@ -207,12 +207,6 @@ class Trainer:
         self._compiling.stepped(seconds)
         self._meter.add(outcome, rate, seconds)
         self._stability.stepped(outcome.applied, self.step)
-
-    def _moved(self, ids: torch.Tensor) -> torch.Tensor:
-        if self.device.type != "cuda":
-            return ids.to(self.device)
-        # From pinned memory the copy goes on beside what the device still computes.
-        return ids.pin_memory().to(self.device, non_blocking=True)
 
     def _look(self, run: RunFolder, observer: Observer) -> None:
         """Does what is due after a step: a line, an evaluation, a checkpoint."""
@@ -243,7 +237,8 @@ class Trainer:
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
     ) -> None:
         """Compiles where it was asked for or pays; the run's configuration says what came of it."""
-        x, y = (ids[: self.micro_batch].to(self.device) for ids in self.batches.batch(0))
+        batch = self.batches.batch(0)[: self.micro_batch].to(self.device)
+        x, y = batch.inputs, batch.targets
         steps_left = self.budget.total_steps(self.step) - self.step
         self._compiling.settle(
             self.working, x, y, steps_left, observer.noticed, stop_wanted, self.processes

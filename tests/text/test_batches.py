@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.errors import OperationError
-from attn_cli.text.batches import Batches, eval_windows
+from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches, eval_windows
 
 sizes = given(
     block_size=st.integers(1, 7),
@@ -25,7 +25,7 @@ def counting(n: int) -> np.ndarray:
 
 def starts_of(batches: Batches, first: int, number: int) -> list[int]:
     """Where the sequences `first` to `first + number` start, of ids that count."""
-    x = torch.cat([batches.batch(step)[0] for step in range(first + number)])
+    x = torch.cat([batches.batch(step).inputs for step in range(first + number)])
     return x[first : first + number, 0].tolist()
 
 
@@ -36,7 +36,8 @@ def test_targets_are_the_inputs_shifted_by_one(
 ) -> None:
     batches = Batches(counting(block_size + more), block_size, batch_size, seed)
     for step in range(4):
-        x, y = batches.batch(step)
+        batch = batches.batch(step)
+        x, y = batch.inputs, batch.targets
         assert x.shape == y.shape == (batch_size, block_size)
         assert x.dtype == y.dtype == torch.int64
         assert x.is_contiguous()
@@ -65,12 +66,12 @@ def test_a_batch_depends_on_nothing_but_seed_and_step(
 ) -> None:
     ids = counting(block_size + more)
     in_order = Batches(ids, block_size, batch_size, seed)
-    expected = [in_order.batch(step)[0] for step in range(12)]
+    expected = [in_order.batch(step).inputs for step in range(12)]
     backwards = Batches(ids, block_size, batch_size, seed)
     for step in reversed(range(12)):
-        assert torch.equal(backwards.batch(step)[0], expected[step])
+        assert torch.equal(backwards.batch(step).inputs, expected[step])
         assert torch.equal(
-            Batches(ids, block_size, batch_size, seed).batch(step)[0], expected[step]
+            Batches(ids, block_size, batch_size, seed).batch(step).inputs, expected[step]
         )
 
 
@@ -93,8 +94,8 @@ def test_seeds_and_epochs_differ() -> None:
 def test_windows_start_anywhere_and_every_character_has_its_turn() -> None:
     ids = counting(50)
     batches = Batches(ids, 7, 3, seed=0)
-    rows = torch.cat([batches.batch(step)[0] for step in range(200)])
-    targets = torch.cat([batches.batch(step)[1] for step in range(200)])
+    rows = torch.cat([batches.batch(step).inputs for step in range(200)])
+    targets = torch.cat([batches.batch(step).targets for step in range(200)])
     assert set(rows.flatten().tolist()) == set(range(49))
     assert set(targets.flatten().tolist()) == set(range(1, 50))
     assert set((rows[:, 0] % 7).tolist()) == set(range(7))
@@ -102,9 +103,9 @@ def test_windows_start_anywhere_and_every_character_has_its_turn() -> None:
 
 def test_a_text_of_one_window() -> None:
     batches = Batches(counting(6), block_size=5, batch_size=4, seed=0)
-    x, y = batches.batch(7)
-    assert x.tolist() == [[0, 1, 2, 3, 4]] * 4
-    assert y.tolist() == [[1, 2, 3, 4, 5]] * 4
+    batch = batches.batch(7)
+    assert batch.inputs.tolist() == [[0, 1, 2, 3, 4]] * 4
+    assert batch.targets.tolist() == [[1, 2, 3, 4, 5]] * 4
 
 
 def test_chars_per_step() -> None:
@@ -116,7 +117,7 @@ def test_windows_predict_every_character_but_the_first_once(
     n: int, block_size: int, batch_size: int
 ) -> None:
     ids = np.arange(n, dtype=np.uint8)
-    pairs = list(eval_windows(ids, block_size, batch_size))
+    pairs = [(each.inputs, each.targets) for each in eval_windows(ids, block_size, batch_size)]
     inputs = [int(token) for x, _ in pairs for token in x.flatten()]
     targets = [int(token) for _, y in pairs for token in y.flatten()]
     assert inputs == list(range(max(0, n - 1)))
@@ -138,12 +139,11 @@ def test_ids_mapped_from_disk(tmp_path_factory: pytest.TempPathFactory, dtype: s
     mapped = np.memmap(path, dtype=dtype, mode="r")
     here, there = Batches(ids, 13, 5, seed=1), Batches(mapped, 13, 5, seed=1)
     for step in (0, 100):
-        assert torch.equal(here.batch(step)[0], there.batch(step)[0])
-        assert torch.equal(here.batch(step)[1], there.batch(step)[1])
-    for (x, _), (mapped_x, _) in zip(
-        eval_windows(ids, 13, 5), eval_windows(mapped, 13, 5), strict=True
-    ):
-        assert torch.equal(x, mapped_x)
+        assert torch.equal(here.batch(step).inputs, there.batch(step).inputs)
+        assert torch.equal(here.batch(step).targets, there.batch(step).targets)
+    for one, other in zip(eval_windows(ids, 13, 5), eval_windows(mapped, 13, 5), strict=True):
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.targets, other.targets)
 
 
 def test_a_mapped_text_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
@@ -158,3 +158,32 @@ def test_a_mapped_text_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
         train.batch(1)
     with pytest.raises(OperationError, match="cut short"):
         next(eval_windows(validation, 8, 4))
+
+
+class TestBatch:
+    inputs = torch.arange(35).view(5, 7)
+    targets = inputs + 1
+    whole = Batch(inputs, targets, source=inputs[:, :3], mask=inputs[:, None, None, :3] > 4)
+
+    def test_counts_the_targets_that_are_predicted(self) -> None:
+        targets = self.targets.clone()
+        targets[0], targets[3, 4:] = IGNORE_INDEX, IGNORE_INDEX
+        assert self.whole.target_count == 35
+        assert Batch(self.inputs, targets).target_count == 25
+        losses = torch.nn.functional.cross_entropy(
+            torch.zeros(35, 36), targets.flatten(), reduction="none"
+        )
+        assert int((losses > 0).sum()) == 25, "and a loss is summed over as many"
+
+    def test_splits_every_tensor_by_sequence(self) -> None:
+        parts = list(self.whole.split(2))
+        assert [len(part.inputs) for part in parts] == [2, 2, 1]
+        for name, tensor in vars(self.whole).items():
+            assert torch.equal(torch.cat([getattr(part, name) for part in parts]), tensor)
+
+    def test_moves_what_it_has(self) -> None:
+        moved = Batch(self.inputs, self.targets).to(torch.device("meta"))
+        assert moved.inputs.is_meta
+        assert moved.targets.is_meta
+        assert moved.source is None
+        assert self.whole.to(torch.device("meta")).mask.is_meta
