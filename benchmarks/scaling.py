@@ -28,8 +28,8 @@ import torch
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
-from attn_cli.training.distributed.launch import launched
-from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.distributed.torchrun_env import read_torchrun_env
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.trainer import Trainer
 
 LOOPBACK = Path("/sys/class/net/lo/statistics/tx_bytes")
@@ -91,16 +91,16 @@ def work(row: Row, config: Config) -> None:
     """What a process of a launch does: steps for some seconds."""
     from attn_cli.text.corpus import load_corpus
 
-    launch = launched()
-    processes: Processes = ALONE
-    if launch is not None:
-        from attn_cli.training.distributed import group, replicas
+    env = read_torchrun_env()
+    world: World = SINGLE_PROCESS
+    if env is not None:
+        from attn_cli.training.distributed import ddp, torch_world
 
         if row.worth_sending is not None:
-            group.WORTH_SENDING = row.worth_sending
+            torch_world.WORTH_SENDING = row.worth_sending
         if row.bucket is not None:
-            replicas.BUCKET_MIB["cpu"] = row.bucket
-        processes = group.join(launch)
+            ddp.BUCKET_MIB["cpu"] = row.bucket
+        world = torch_world.init_distributed(env)
     torch.set_num_threads(row.threads)
     corpus = load_corpus(["tales"])
     trainer = Trainer(
@@ -108,46 +108,46 @@ def work(row: Row, config: Config) -> None:
         corpus,
         device=torch.device("cpu"),
         started=time.monotonic(),
-        processes=processes,
+        world=world,
     )
     for _ in range(3):
         trainer._train_step()
     begin_bytes, took = _sent(), []
     begin = time.perf_counter()
-    while processes.from_first(time.perf_counter() - begin) < SECONDS:
+    while world.broadcast(time.perf_counter() - begin) < SECONDS:
         start = time.perf_counter()
         trainer._train_step()
         took.append(time.perf_counter() - start)
     sent = (_sent() - begin_bytes) / len(took)
-    if processes.first:
+    if world.is_main:
         result = {
             "seconds": statistics.median(took),
             "chars": trainer.batches.chars_per_step,
             "bytes": sent,
             "parameters": trainer.model.parameter_count(),
-            "wire": _wire(processes, trainer.model.parameter_count()),
+            "wire": _wire(world, trainer.model.parameter_count()),
         }
         print(json.dumps(result))
     else:
-        _wire(processes, trainer.model.parameter_count())
+        _wire(world, trainer.model.parameter_count())
 
 
 def _sent() -> int:
     return int(LOOPBACK.read_text()) if LOOPBACK.exists() else 0
 
 
-def _wire(processes: Processes, parameters: int) -> dict[str, float]:
+def _wire(world: World, parameters: int) -> dict[str, float]:
     """What it takes to sum 4 bytes, and a gradient, over the processes: seconds."""
-    if processes.count == 1:
+    if world.world_size == 1:
         return {}
     small, large = torch.zeros(1), torch.zeros(parameters)
     result = {}
     for name, tensor in (("latency", small), ("gradient", large)):
         took = []
         for _ in range(30):
-            processes.wait()
+            world.barrier()
             begin = time.perf_counter()
-            processes.mean(tensor)
+            world.all_reduce_mean(tensor)
             took.append(time.perf_counter() - begin)
         result[name] = statistics.median(took)
     return result

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
     from attn_cli.text.corpus import Corpus
-    from attn_cli.training.processes import Processes
+    from attn_cli.training.distributed.world import World
     from attn_cli.training.session import Session
 
 
@@ -93,12 +93,12 @@ def train(
 
     Without arguments: on the built-in tales, in about a minute.
     """
-    from attn_cli.cli.together import run_to_resume, together
+    from attn_cli.cli.distributed import distributed, run_to_resume
     from attn_cli.config.load import parse_override
-    from attn_cli.training.distributed.launch import launched
+    from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 
-    launch = launched()
-    with together(launch) as processes:
+    env = read_torchrun_env()
+    with distributed(env) as world:
         for one, other, given in (
             ("--minutes", "--steps", minutes is not None and steps is not None),
             ("--resume", "--out", resume is not None and out is not None),
@@ -108,12 +108,12 @@ def train(
                 raise InputError(f"{one} and {other} exclude each other", "give one of the two")
         overrides = [parse_override(setting) for setting in settings or ()]
         overrides += _flags(text, minutes, steps, device, seed, loggers)
-        resume = run_to_resume(launch, processes, resume, out)
+        resume = run_to_resume(env, world, resume, out)
         if resume is None:
-            opened = _begun(config, overrides, out, init_from, context.obj, processes)
+            opened = _begun(config, overrides, out, init_from, context.obj, world)
         else:
-            opened = _resumed(resume, config, overrides, context.obj, processes)
-        code = _train(opened, processes, quiet=quiet, as_json=as_json)
+            opened = _resumed(resume, config, overrides, context.obj, world)
+        code = _train(opened, world, quiet=quiet, as_json=as_json)
     raise typer.Exit(code)
 
 
@@ -123,7 +123,7 @@ def _begun(
     out: Path | None,
     init_from: str | None,
     started: float,
-    processes: Processes,
+    world: World,
 ) -> AbstractContextManager[Session]:
     """A new run."""
     from attn_cli.config.load import Override, load_config
@@ -153,7 +153,7 @@ def _begun(
         started,
         resize=partial(configure, origin="--minutes") if size_open else None,
         start=start,
-        processes=processes,
+        world=world,
     )
 
 
@@ -162,7 +162,7 @@ def _resumed(
     config: str | None,
     overrides: list[Override],
     started: float,
-    processes: Processes,
+    world: World,
 ) -> AbstractContextManager[Session]:
     """A run that was stopped; `where` is empty for the newest one."""
     from attn_cli.config.load import load_config
@@ -181,11 +181,11 @@ def _resumed(
 
     from attn_cli.training.resuming import resumed
 
-    return resumed(run, wanted, {override.key for override in overrides}, started, processes)
+    return resumed(run, wanted, {override.key for override in overrides}, started, world)
 
 
 def _train(
-    opened: AbstractContextManager[Session], processes: Processes, *, quiet: bool, as_json: bool
+    opened: AbstractContextManager[Session], world: World, *, quiet: bool, as_json: bool
 ) -> int:
     """Trains a run to its end, or until a signal comes, and says what came of it.
 
@@ -196,31 +196,31 @@ def _train(
     from attn_cli.cli.progress import TrainingProgress
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
     from attn_cli.training.allocator import keep_freed_memory
+    from attn_cli.training.distributed.world import PeerLostError
     from attn_cli.training.observer import Nobody
-    from attn_cli.training.processes import PeerLostError
 
     keep_freed_memory()
-    with opened as session, Interrupts(quiet=processes.count > 1) as interrupts:
+    with opened as session, Interrupts(quiet=world.world_size > 1) as interrupts:
         run, trainer = session.run, session.trainer
-        if processes.first and not quiet:
+        if world.is_main and not quiet:
             tell_of(session.corpus, session.notes)
         sampler = _sampler(trainer.config, session.corpus)
         progress = TrainingProgress(
             run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
         )
         try:
-            outcome = trainer.fit(run, progress if processes.first else Nobody(), interrupts.wanted)
+            outcome = trainer.fit(run, progress if world.is_main else Nobody(), interrupts.wanted)
             interrupts.close()
         except KeyboardInterrupt:
-            if processes.first:
+            if world.is_main:
                 notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
             raise typer.Exit(interrupts.exit_code or 130) from None
         except PeerLostError:
-            processes.wait_for_the_end(interrupts.wanted)
+            world.wait_for_the_end(interrupts.wanted)
             raise
         finally:
             progress.close()
-    if processes.first:
+    if world.is_main:
         if as_json:
             result_json(summary(run, outcome))
         else:
@@ -228,7 +228,7 @@ def _train(
         if outcome.interrupted:
             notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
     # A launcher that sees one process leave may end the others.
-    processes.wait()
+    world.barrier()
     return (interrupts.exit_code or 130) if outcome.interrupted else 0
 
 

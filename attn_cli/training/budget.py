@@ -6,7 +6,7 @@ import math
 import time
 from typing import Protocol
 
-from attn_cli.training.processes import Processes
+from attn_cli.training.distributed.world import World
 
 
 class Budget(Protocol):
@@ -98,21 +98,21 @@ class AgreedBudget:
 
     Args:
         budget: The process's own.
-        processes: Those that begin and end steps together.
+        world: The processes that begin and end steps together.
     """
 
-    def __init__(self, budget: Budget, processes: Processes) -> None:
+    def __init__(self, budget: Budget, world: World) -> None:
         self._budget = budget
-        self._processes = processes
+        self._world = world
 
     def total_steps(self, done: int) -> float:
-        return self._processes.from_first(self._budget.total_steps(done))
+        return self._world.broadcast(self._budget.total_steps(done))
 
     def spent(self, done: int) -> bool:
-        return self._processes.from_first(self._budget.spent(done)) > 0
+        return self._world.broadcast(self._budget.spent(done)) > 0
 
     def reserve(self, seconds: float) -> None:
         self._budget.reserve(seconds)
 
     def has_room(self) -> bool:
-        return self._processes.from_first(self._budget.has_room()) > 0
+        return self._world.broadcast(self._budget.has_room()) > 0

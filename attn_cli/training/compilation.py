@@ -18,8 +18,8 @@ import torch
 from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.paths import cache_folder
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.precision import WorkingModel
-from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.step import mean_loss
 
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
@@ -68,7 +68,7 @@ class Compiling:
         steps_left: float,
         tell: Callable[[str], None],
         stop_wanted: Callable[[], bool],
-        processes: Processes = ALONE,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         """Compiles where it was asked for or pays; `wanted` says what came of it.
 
@@ -79,11 +79,11 @@ class Compiling:
             steps_left: How many the run will still do.
             tell: Is told in a line what came of it.
             stop_wanted: Whether the run is to be stopped: then nothing is decided.
-            processes: All of them compile, or none.
+            world: Its processes all compile, or none does.
         """
         wanted = self.wanted
         if wanted == "auto":
-            left = processes.from_first((self.fastest or 0.0) * steps_left)  # seconds
+            left = world.broadcast((self.fastest or 0.0) * steps_left)  # seconds
             wanted = left > WORTHWHILE_SECONDS and x.device.type != "mps"
         if wanted:
             begin = time.monotonic()
@@ -92,11 +92,11 @@ class Compiling:
                 twin = compiled(working.model, x, y)
             except CompilationError as error:
                 why = str(error)
-            wanted = processes.all(twin is not None)
+            wanted = world.all(twin is not None)
             if twin is not None and wanted:
                 working.train_with(twin)
                 tell(f"compiled in {time.monotonic() - begin:.0f} s")
-            elif processes.any(stop_wanted()):
+            elif world.any(stop_wanted()):
                 return  # The interrupt reaches the compiler's own processes, too.
             else:
                 tell(f"not compiled, steps are slower: {why}")

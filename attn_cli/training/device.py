@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 
 from attn_cli.errors import DeviceError
-from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 
 def choose_device(
-    wanted: Literal["auto", "cpu", "cuda", "mps"], processes: Processes = ALONE
+    wanted: Literal["auto", "cpu", "cuda", "mps"], world: World = SINGLE_PROCESS
 ) -> torch.device:
     """The device that was asked for; for `auto`, the first of cuda, mps, cpu that is there.
 
@@ -21,10 +21,10 @@ def choose_device(
         DeviceError: It is not on this machine, or this torch was built without it; or it
             cannot be shared by the processes.
     """
-    alone = processes.count == 1
+    alone = world.world_size == 1
     if wanted == "mps" and not alone:
         raise DeviceError(
-            f"device mps is one for all, and there are {processes.count} processes",
+            f"device mps is one for all, and there are {world.world_size} processes",
             "train with one process on it, or with several on --device cpu",
         )
     available = ["cpu"]
@@ -33,22 +33,23 @@ def choose_device(
     if torch.cuda.is_available():
         available.insert(0, "cuda")
     if wanted == "auto":
-        return _own(torch.device(available[0]), processes)
+        return _own(torch.device(available[0]), world)
     if wanted not in available:
         raise DeviceError(
             f"device {wanted} is not available on this machine", f"here: {', '.join(available)}"
         )
-    return _own(torch.device(wanted), processes)
+    return _own(torch.device(wanted), world)
 
 
-def _own(device: torch.device, processes: Processes) -> torch.device:
+def _own(device: torch.device, world: World) -> torch.device:
     """Of several GPUs, that of this process."""
-    if device.type != "cuda" or processes.count == 1:
+    if device.type != "cuda" or world.world_size == 1:
         return device
-    if processes.local_count > torch.cuda.device_count():
+    if world.local_world_size > torch.cuda.device_count():
         raise DeviceError(
-            f"{processes.local_count} processes on this host, and {torch.cuda.device_count()} GPUs",
+            f"{world.local_world_size} processes on this host, "
+            f"and {torch.cuda.device_count()} GPUs",
             "start no more processes than there are GPUs (torchrun --nproc-per-node)",
         )
-    torch.cuda.set_device(processes.local_rank)
-    return torch.device("cuda", processes.local_rank)
+    torch.cuda.set_device(world.local_rank)
+    return torch.device("cuda", world.local_rank)

@@ -19,7 +19,7 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import bits
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.tokenizer import TokenIds
-from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 CHARS_AT_ONCE = 8192
@@ -86,31 +86,31 @@ class CharacterLosses:
     @property
     def evaluation(self) -> Evaluation:
         """Of the characters whose losses were computed."""
-        return self.together(ALONE)
+        return self.together(SINGLE_PROCESS)
 
-    def together(self, processes: Processes) -> Evaluation:
+    def together(self, world: World) -> Evaluation:
         """Of the characters whose losses were computed, in all processes."""
-        total, chars = processes.totals(self._total, self._chars)
+        total, chars = world.all_reduce_sum(self._total, self._chars)
         return Evaluation(loss=total / chars, chars=int(chars))
 
 
-def evaluate(model: Transformer, ids: TokenIds, processes: Processes = ALONE) -> Evaluation:
+def evaluate(model: Transformer, ids: TokenIds, world: World = SINGLE_PROCESS) -> Evaluation:
     """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does.
 
     Each process takes the same number of windows, or one less; every character is
     predicted once, from the same characters as by one process.
     """
-    losses = CharacterLosses(model, _share(ids, model.config.block_size, processes))
+    losses = CharacterLosses(model, _share(ids, model.config.block_size, world))
     for _ in losses:
         pass
-    return losses.together(processes)
+    return losses.together(world)
 
 
-def _share(ids: TokenIds, block_size: int, processes: Processes) -> TokenIds:
+def _share(ids: TokenIds, block_size: int, world: World) -> TokenIds:
     """A process's part of a text, cut between two windows."""
     windows = -(-(len(ids) - 1) // block_size)
-    first = windows * processes.rank // processes.count
-    end = windows * (processes.rank + 1) // processes.count
+    first = windows * world.rank // world.world_size
+    end = windows * (world.rank + 1) // world.world_size
     # The next window's first character is the last one to predict.
     return ids[first * block_size : end * block_size + 1]
 

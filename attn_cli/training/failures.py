@@ -12,7 +12,7 @@ from attn_cli.model.memory import asked_memory, gibibytes, machine_memory, neede
 from attn_cli.model.outline import outline, parameter_count
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
-from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 
 class BrokenDownError(OperationError):
@@ -29,13 +29,13 @@ class BrokenDownError(OperationError):
 
 
 @contextmanager
-def explained(run: RunFolder, config: Config, processes: Processes = ALONE) -> Iterator[None]:
+def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> Iterator[None]:
     """Within it, what fails says what was lost (nothing that was saved) and what to do.
 
     Args:
         run: Where the run goes.
         config: What it trains.
-        processes: Those that train it; what broke is set aside by the first.
+        world: The processes that train it; what broke is set aside by the first.
 
     Raises:
         OperationError: In place of the errors of the system and of torch.
@@ -44,7 +44,7 @@ def explained(run: RunFolder, config: Config, processes: Processes = ALONE) -> I
     try:
         yield
     except BrokenDownError as error:
-        if processes.first:
+        if world.is_main:
             set_aside_from(run, error.last_applied)
         advice = smaller_steps(config.train)
         hint = f"begin again with smaller steps: {advice}"

@@ -10,21 +10,22 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
-from attn_cli.training.processes import Processes
+from attn_cli.training.distributed.world import World
 
 # Numbers in one activation (B, T, C) of a piece; measured in benchmarks/LOG.md.
 PIECE = 2**21
 
 
-def choose_micro_batch(config: Config, device: torch.device, processes: int = 1) -> int:
+def choose_micro_batch(config: Config, device: torch.device, world_size: int = 1) -> int:
     """The number that was asked for; for `auto`, on a CPU, what fits its caches.
 
     Args:
-        config: Its batch is a multiple of `processes`.
+        config: Its batch is a multiple of `world_size`.
         device: Where to compute.
-        processes: Among how many the batch is shared; a piece is no larger than a share.
+        world_size: Among how many processes the batch is divided; one gets a whole
+            number of pieces.
     """
-    share = config.train.batch_size // processes
+    share = config.train.batch_size // world_size
     if config.train.micro_batch_size != "auto":
         wanted = config.train.micro_batch_size
     elif device.type != "cpu":
@@ -34,13 +35,13 @@ def choose_micro_batch(config: Config, device: torch.device, processes: int = 1)
     return next(size for size in range(min(share, wanted), 0, -1) if share % size == 0)
 
 
-def check_shares(config: Config, processes: Processes) -> None:
+def check_shares(config: Config, world: World) -> None:
     """Makes sure that each process gets as much of a batch as another.
 
     Raises:
         ConfigError: The batch cannot be shared so.
     """
-    size, count = config.train.batch_size, processes.count
+    size, count = config.train.batch_size, world.world_size
     if size % count:
         raise ConfigError(
             f"train.batch_size ({size}) is not divisible by the {count} processes",

@@ -16,8 +16,8 @@ from collections.abc import Iterable
 
 import torch
 
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer, local
-from attn_cli.training.processes import ALONE, Processes
 
 # The quintic whose repetition moves every singular value towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -38,7 +38,7 @@ class Muon(Optimizer):
         momentum: How much of the last direction is kept, after the first `MOMENTUM_STEPS`
             steps; Nesterov's form.
         weight_decay: Pull towards 0, times the step size.
-        processes: Among which the products may be shared.
+        world: The processes among which the products may be shared.
     """
 
     remembers = ("momentum",)
@@ -50,12 +50,12 @@ class Muon(Optimizer):
         *,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        processes: Processes = ALONE,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         super().__init__(parameters, lr)
         self.momentum = momentum
         self.weight_decay = weight_decay
-        self.processes = processes
+        self.world = world
 
     @torch.no_grad()
     def step(self, done: int, share: float) -> None:
@@ -77,15 +77,15 @@ class Muon(Optimizer):
         memories = [local(self.memory(matrix)["momentum"]) for matrix in matrices]
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
-        whole = map(self.processes.whole, directions, matrices)
+        whole = map(self.world.whole, directions, matrices)
         together = torch.stack([_lying(direction) for direction in whole])  # (N, r, c)
-        spread = self.processes.spread(orthogonalise, side=min(matrices[0].shape))
+        spread = self.world.distribute(orthogonalise, side=min(matrices[0].shape))
         updates = spread(together).unbind()
         for matrix, update in zip(matrices, updates, strict=True):
             rows, columns = matrix.shape
             # A tall matrix moves each output as far as a square one would.
             far = rate * max(1.0, rows / columns) ** 0.5
-            own = self.processes.part(update.mT if rows > columns else update, matrix)
+            own = self.world.part(update.mT if rows > columns else update, matrix)
             local(matrix).mul_(1.0 - rate * self.weight_decay).add_(own, alpha=-far)
 
 

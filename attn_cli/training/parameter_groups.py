@@ -9,13 +9,13 @@ from torch.nn import Parameter
 from attn_cli.config.schema import TrainConfig
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.adamw import AdamW
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.muon import Muon
 from attn_cli.training.optimizer import Optimizer
-from attn_cli.training.processes import ALONE, Processes
 
 
 def make_optimizers(
-    model: Transformer, config: TrainConfig, processes: Processes = ALONE
+    model: Transformer, config: TrainConfig, world: World = SINGLE_PROCESS
 ) -> list[Optimizer]:
     """The optimizers that together move every parameter once.
 
@@ -39,6 +39,6 @@ def make_optimizers(
         inner.values(),
         config.matrix_learning_rate,
         weight_decay=config.weight_decay,
-        processes=processes,
+        world=world,
     )
     return [muon, adamw(outer, 0.0)]

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from attn_cli.errors import CheckpointError
-from attn_cli.training.processes import ALONE, Processes
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 
-def random_states(device: torch.device, processes: Processes = ALONE) -> dict[str, torch.Tensor]:
+def random_states(device: torch.device, world: World = SINGLE_PROCESS) -> dict[str, torch.Tensor]:
     """Those of the CPU (`torch`) and of the device that computes, by its type.
 
     Those of every process: of others than the first, with `@` and the rank behind the name.
@@ -29,12 +29,12 @@ def random_states(device: torch.device, processes: Processes = ALONE) -> dict[st
     return {
         _name(which, rank): state
         for which, own in states.items()
-        for rank, state in enumerate(processes.gather(own))
+        for rank, state in enumerate(world.all_gather(own))
     }
 
 
 def set_random_states(
-    states: Mapping[str, torch.Tensor], device: torch.device, processes: Processes = ALONE
+    states: Mapping[str, torch.Tensor], device: torch.device, world: World = SINGLE_PROCESS
 ) -> None:
     """Takes the generators of this process back to where they were.
 
@@ -44,7 +44,7 @@ def set_random_states(
     Raises:
         CheckpointError: A state is missing, or is none.
     """
-    rank = processes.rank
+    rank = world.rank
     if rank >= process_count(states):
         return
     own = {which: states[_name(which, rank)] for which in ("torch", "cuda", "mps")
@@ -65,17 +65,17 @@ def process_count(states: Mapping[str, torch.Tensor]) -> int:
     return max(1, sum(name == "torch" or name.startswith("torch@") for name in states))
 
 
-def seed_process(seed: int, step: int, processes: Processes) -> None:
+def seed_process(seed: int, step: int, world: World) -> None:
     """Gives a process random numbers of its own; the first one keeps those that it has.
 
     Args:
         seed: Of the run.
         step: After which it begins: a process that joins a run does not repeat another's.
-        processes: This one, among others.
+        world: Of which this is one process.
     """
-    if processes.first:
+    if world.is_main:
         return
-    mixed = np.random.SeedSequence([seed, step, processes.rank]).generate_state(1, np.uint64)
+    mixed = np.random.SeedSequence([seed, step, world.rank]).generate_state(1, np.uint64)
     torch.manual_seed(int(mixed[0]) >> 1)
 
 

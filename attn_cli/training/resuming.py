@@ -19,10 +19,10 @@ from attn_cli.runs.state import MOST_STATE_BYTES
 from attn_cli.runs.training_text import load_training_text
 from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device
+from attn_cli.training.distributed.consistency import check_same_inputs
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.failures import explained
-from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.random_state import process_count
-from attn_cli.training.same import require_same
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.session import (
     Session,
@@ -41,7 +41,7 @@ def resumed(
     wanted: Config | None,
     overridden: Collection[str],
     started: float,
-    processes: Processes = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> Iterator[Session]:
     """A run that was stopped, back at its newest whole checkpoint.
 
@@ -52,16 +52,16 @@ def resumed(
         wanted: The configuration that it is to go on with; None for the checkpoint's own.
         overridden: The keys of it that were given on the command line.
         started: A reading of `time.monotonic()` when this process began.
-        processes: Those that train it together, of whatever number it was trained by before.
+        world: The processes that train it together, of whatever number it was trained by before.
 
     Raises:
         AttnError: It cannot go on, or not with this configuration.
     """
     require_own(run)
-    with explained(run, wanted or Config(), processes), held(run, processes):
-        found = _found(run, processes)
+    with explained(run, wanted or Config(), world), held(run, world):
+        found = _found(run, world)
         if found.checkpoint is None:
-            yield _from_the_beginning(run, wanted, started, processes)
+            yield _from_the_beginning(run, wanted, started, world)
             return
         checkpoint = found.checkpoint
         was = checkpoint.config
@@ -73,19 +73,19 @@ def resumed(
         text = wanted.data.text if wanted and elsewhere else None
         corpus = load_training_text(run, checkpoint, text)
         config = reading_from(config, list(corpus.sources))
-        with explained(run, config, processes):
-            require_same(processes, config, corpus)
-            device = choose_device(config.train.device, processes)
-            config = decided(config, corpus, device, processes)
+        with explained(run, config, world):
+            check_same_inputs(world, config, corpus)
+            device = choose_device(config.train.device, world)
+            config = decided(config, corpus, device, world)
             trainer = Trainer(
                 config,
                 corpus,
                 device=device,
                 started=started,
                 resumed=checkpoint,
-                processes=processes,
+                world=world,
             )
-            if processes.first:
+            if world.is_main:
                 rewind(run, checkpoint)
                 run.describe(config, checkpoint.tokenizer)
             notes = [f"set aside: {damage}" for damage in found.damaged]
@@ -95,22 +95,22 @@ def resumed(
                 notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
             notes += [f"  {change}" for change in changes]
             notes += _schedule(checkpoint, config, changes)
-            notes += _elsewhere(checkpoint, device, processes)
+            notes += _elsewhere(checkpoint, device, world)
             yield Session(run, corpus, trainer, tuple(notes))
 
 
-def _found(run: RunFolder, processes: Processes) -> Recovered:
+def _found(run: RunFolder, world: World) -> Recovered:
     """The newest whole checkpoint: the first process looks for it, the others take the same."""
-    if processes.first:
+    if world.is_main:
         found = newest_whole(run)
-        processes.text_from_first(found.checkpoint.folder.name if found.checkpoint else "")
+        world.broadcast_text(found.checkpoint.folder.name if found.checkpoint else "")
         return found
-    name = processes.text_from_first("")
+    name = world.broadcast_text("")
     return Recovered(read_checkpoint(run.checkpoints / name) if name else None, ())
 
 
 def _from_the_beginning(
-    run: RunFolder, config: Config | None, started: float, processes: Processes
+    run: RunFolder, config: Config | None, started: float, world: World
 ) -> Session:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
@@ -118,14 +118,12 @@ def _from_the_beginning(
     if run.text.is_file():
         config = reading_from(config, [str(run.text.resolve())])
     corpus = read_corpus(config, start)
-    require_same(processes, config, corpus)
+    check_same_inputs(world, config, corpus)
     check_length(corpus, config.model.block_size)
-    device = choose_device(config.train.device, processes)
-    config = decided(config, corpus, device, processes)
-    trainer = Trainer(
-        config, corpus, device=device, started=started, weights=start, processes=processes
-    )
-    if processes.first:
+    device = choose_device(config.train.device, world)
+    config = decided(config, corpus, device, world)
+    trainer = Trainer(config, corpus, device=device, started=started, weights=start, world=world)
+    if world.is_main:
         rewind(run, None)
         run.describe(config, corpus.tokenizer)
     note = f"{run.path} was stopped before its first checkpoint: it begins anew"
@@ -232,12 +230,12 @@ def _schedule(checkpoint: Checkpoint, config: Config, changes: list[ConfigChange
         yield f"  the step size now comes down over {after.steps:,} steps"
 
 
-def _elsewhere(checkpoint: Checkpoint, device: torch.device, processes: Processes) -> Iterator[str]:
+def _elsewhere(checkpoint: Checkpoint, device: torch.device, world: World) -> Iterator[str]:
     """What makes it another machine than the run was trained on before."""
     before = process_count(checkpoint.random_states())
-    if before != processes.count:
+    if before != world.world_size:
         differs = "dropout is" if checkpoint.config.model.dropout else "last digits may be"
-        yield f"  processes were {before} and are {processes.count}: {differs} other than it was"
+        yield f"  processes were {before} and are {world.world_size}: {differs} other than it was"
     versions = checkpoint.state.versions
     for what, here in (("torch", torch.__version__), ("device", device.type)):
         if versions.get(what) != here:

@@ -23,11 +23,15 @@ from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.training.device import choose_device
+from attn_cli.training.distributed.consistency import (
+    check_same_device,
+    check_same_inputs,
+    check_shared_run_dir,
+)
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.failures import check_memory, explained
 from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.precision import choose_precision
-from attn_cli.training.processes import ALONE, Processes
-from attn_cli.training.same import require_same, require_same_device, require_shared
 from attn_cli.training.sizing import choose_size
 from attn_cli.training.trainer import Trainer
 
@@ -63,7 +67,7 @@ def begun(
     *,
     resize: Configure | None = None,
     start: Checkpoint | None = None,
-    processes: Processes = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> Iterator[Session]:
     """A new run, whose folder is made last, when all that can be refused was not.
 
@@ -73,75 +77,75 @@ def begun(
         started: A reading of `time.monotonic()` when this process began.
         resize: Where the size of the model is left open to the time that there is.
         start: Whose weights and vocabulary to begin with.
-        processes: Those that train it together; the first one makes the folder.
+        world: The processes that train it together; the first one makes the folder.
 
     Raises:
         AttnError: Something of it cannot be used.
     """
-    if processes.count > 1 and STANDARD_INPUT in config.data.text:
+    if world.world_size > 1 and STANDARD_INPUT in config.data.text:
         raise InputError(
-            f"standard input cannot be read by {processes.count} processes",
+            f"standard input cannot be read by {world.world_size} processes",
             "save the text to a file and name that",
         )
     corpus = read_corpus(config, start)
-    require_same(processes, config, corpus)
-    device = choose_device(config.train.device, processes)
+    check_same_inputs(world, config, corpus)
+    device = choose_device(config.train.device, world)
     notes: list[str] = []
     if start:
         notes.append(f"begins with the weights of {start.folder}")
     if resize and config.train.minutes and not start:
-        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device, processes)
+        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device, world)
         config = sizing.config
         notes.extend(sizing.reasons)
     check_length(corpus, config.model.block_size)
-    config = decided(config, corpus, device, processes)
-    run = _made(out, corpus.name, processes)
-    with explained(run, config, processes), held(run, processes):
-        if processes.first:
+    config = decided(config, corpus, device, world)
+    run = _made(out, corpus.name, world)
+    with explained(run, config, world), held(run, world):
+        if world.is_main:
             run.require_unused()
         try:
             if STANDARD_INPUT in corpus.sources:
                 text = run.keep_text(corpus.source.chunks())
                 config = reading_from(config, [str(text.resolve())])
             trainer = Trainer(
-                config, corpus, device=device, started=started, weights=start, processes=processes
+                config, corpus, device=device, started=started, weights=start, world=world
             )
-            if processes.first:
+            if world.is_main:
                 run.describe(config, corpus.tokenizer)
         except BaseException:
-            if processes.first:
+            if world.is_main:
                 run.discard_if_blank(whole=out is None)
             raise
         yield Session(run, corpus, trainer, tuple(notes))
 
 
-def _made(out: Path | None, name: str, processes: Processes) -> RunFolder:
+def _made(out: Path | None, name: str, world: World) -> RunFolder:
     """The empty folder of a new run, made by the first process."""
-    if not processes.first:
-        return RunFolder(Path(processes.text_from_first("")))
+    if not world.is_main:
+        return RunFolder(Path(world.broadcast_text("")))
     if out is not None and RunFolder(out).lock.exists():
         # Says which process holds it, rather than that it is not empty.
         with locked(RunFolder(out)):
             pass
     run = create_run(out, name)
-    processes.text_from_first(str(run.path))
+    world.broadcast_text(str(run.path))
     return run
 
 
 @contextmanager
-def held(run: RunFolder, processes: Processes) -> Iterator[None]:
+def held(run: RunFolder, world: World) -> Iterator[None]:
     """Within it the first process holds a run's folder, and the others see that it does.
 
     Raises:
         InputError: Another run holds it; or a process sees another folder of that name.
         OSError: The folder cannot be written to.
     """
-    if not processes.first:
-        require_shared(run, processes.text_from_first(""))
+    if not world.is_main:
+        check_shared_run_dir(run, world.broadcast_text(""))
         yield
         return
     with locked(run):
-        processes.text_from_first(str(run.lock_holder.read_text(encoding="ascii")))
+        world.broadcast_text(str(run.lock_holder.read_text(encoding="ascii")))
         yield
 
 
@@ -175,7 +179,7 @@ def _require_same_shapes(config: Config, start: Checkpoint) -> None:
 
 
 def decided(
-    config: Config, corpus: Corpus, device: torch.device, processes: Processes = ALONE
+    config: Config, corpus: Corpus, device: torch.device, world: World = SINGLE_PROCESS
 ) -> Config:
     """The configuration with what it leaves to this machine decided, to train the same again.
 
@@ -183,14 +187,14 @@ def decided(
         OperationError: It needs more memory than there is.
         ConfigError: It cannot be trained by so many processes.
     """
-    check_shares(config, processes)
-    require_same_device(processes, device)
-    micro_batch = choose_micro_batch(config, device, processes.count)
+    check_shares(config, world)
+    check_same_device(world, device)
+    micro_batch = choose_micro_batch(config, device, world.world_size)
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
     # The first process's, whatever another host is faster at.
-    precision = processes.text_from_first(choose_precision(config.train.precision, device))
+    precision = world.broadcast_text(choose_precision(config.train.precision, device))
     settled = {"precision": precision, "micro_batch_size": micro_batch}
-    if config.train.sharding == "fsdp" and processes.count > 1:
+    if config.train.sharding == "fsdp" and world.world_size > 1:
         if config.train.compile is True:
             raise ConfigError(
                 "train.compile true and train.sharding fsdp do not go together",

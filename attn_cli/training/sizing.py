@@ -19,10 +19,10 @@ from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.training.compilation import WORTHWHILE_SECONDS
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
-from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.step import train_step
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
@@ -104,7 +104,7 @@ def choose_size(
     corpus: Corpus,
     seconds: float,
     device: torch.device,
-    processes: Processes = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> Sizing:
     """The largest size that the time is long enough for.
 
@@ -114,7 +114,7 @@ def choose_size(
         corpus: The text.
         seconds: For the whole run.
         device: Where it will be trained.
-        processes: Those that will train it together; the first one's clock decides.
+        world: The processes that will train it together; the first one's clock decides.
 
     Raises:
         DatasetError: The text is too short for the smallest size.
@@ -126,8 +126,8 @@ def choose_size(
     chosen, speed = fitting[0], 0.0
     for size in fitting:
         settings = configure(size.settings())
-        check_shares(settings, processes)
-        measured = processes.from_first(_chars_per_second(settings, corpus, device, processes))
+        check_shares(settings, world)
+        measured = world.broadcast(_chars_per_second(settings, corpus, device, world))
         if size is not fitting[0] and measured * for_steps < size.least_chars:
             break
         chosen, speed = size, measured
@@ -149,9 +149,7 @@ def choose_size(
     )
 
 
-def _chars_per_second(
-    config: Config, corpus: Corpus, device: torch.device, processes: Processes
-) -> float:
+def _chars_per_second(config: Config, corpus: Corpus, device: torch.device, world: World) -> float:
     """How fast a model trains here, uncompiled: the fastest of three steps.
 
     What processes have to send one another is not in it.
@@ -159,7 +157,7 @@ def _chars_per_second(
     vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
         model = Transformer(config.model, vocab_size).to(device)
-        shape = (config.train.batch_size // processes.count, config.model.block_size)
+        shape = (config.train.batch_size // world.world_size, config.model.block_size)
         ids = torch.randint(vocab_size, shape, device=device)
     working = WorkingModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
@@ -172,9 +170,9 @@ def _chars_per_second(
             ids,
             ids,
             done=done,
-            micro_batch=choose_micro_batch(config, device, processes.count),
+            micro_batch=choose_micro_batch(config, device, world.world_size),
             learning_rate_share=0.0,
             grad_clip=1.0,
         )
         took.append(time.perf_counter() - begin)
-    return processes.count * ids.numel() / min(took)
+    return world.world_size * ids.numel() / min(took)

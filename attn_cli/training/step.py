@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import WorkingModel
-from attn_cli.training.processes import ALONE, Processes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def train_step(
     micro_batch: int,
     learning_rate_share: float,
     grad_clip: float,
-    processes: Processes = ALONE,
+    world: World = SINGLE_PROCESS,
 ) -> Outcome:
     """Gradients of one batch, clipped and applied.
 
@@ -58,7 +58,7 @@ def train_step(
         micro_batch: Sequences in memory at once; divides B.
         learning_rate_share: The step size, as a share of the highest.
         grad_clip: The longest gradient applied as it is; 0 for no limit.
-        processes: Those that have the other parts of the batch.
+        world: The processes that have the other parts of the batch.
     """
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
@@ -69,7 +69,7 @@ def train_step(
         total += loss.detach()
     norm = working.clip_gradients(grad_clip)
     # On a GPU this waits for the device: the price of never applying a step that is broken.
-    loss, length = torch.stack((processes.mean(total), norm)).tolist()
+    loss, length = torch.stack((world.all_reduce_mean(total), norm)).tolist()
     applied = math.isfinite(loss) and math.isfinite(length)
     if applied:
         for optimizer in optimizers:

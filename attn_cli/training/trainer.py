@@ -32,6 +32,7 @@ from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import AgreedBudget, Budget, StepBudget, TimeBudget
 from attn_cli.training.compilation import Compiling
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.evaluation import evaluate, evaluation_seconds
 from attn_cli.training.failures import BrokenDownError
 from attn_cli.training.meter import Meter
@@ -39,7 +40,6 @@ from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.observer import Observer
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import choose_precision
-from attn_cli.training.processes import ALONE, Processes
 from attn_cli.training.random_state import random_states, seed_process, set_random_states
 from attn_cli.training.schedule import learning_rate
 from attn_cli.training.stability import Stability
@@ -80,7 +80,7 @@ class Trainer:
         started: A reading of `time.monotonic()` when this process began.
         weights: A checkpoint whose weights a new run begins with.
         resumed: The checkpoint that a run goes on from.
-        processes: Those that train together; each has a trainer of the same config, and
+        world: The processes that train together; each has a trainer of the same config, and
             calls the same of its methods.
 
     Raises:
@@ -96,10 +96,10 @@ class Trainer:
         started: float,
         weights: Checkpoint | None = None,
         resumed: Checkpoint | None = None,
-        processes: Processes = ALONE,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         self.config = config
-        self.processes = processes
+        self.world = world
         self.corpus = corpus
         self.device = device
         before = resumed.state if resumed else Progress()
@@ -113,27 +113,27 @@ class Trainer:
             source.load_weights(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
-        self.working = processes.working(self.model, self.precision, config.train)
-        self.optimizers = make_optimizers(self.model, config.train, processes)
-        seed_process(config.train.seed, before.step, processes)
+        self.working = world.wrap_model(self.model, self.precision, config.train)
+        self.optimizers = make_optimizers(self.model, config.train, world)
+        seed_process(config.train.seed, before.step, world)
         if resumed:
             memory = self.working.spread(resumed.load_memory(self.model))
             for optimizer in self.optimizers:
                 optimizer.restore(memory)
-            set_random_states(resumed.random_states(), device, processes)
-        self.micro_batch = choose_micro_batch(config, device, processes.count)
+            set_random_states(resumed.random_states(), device, world)
+        self.micro_batch = choose_micro_batch(config, device, world.world_size)
         self.batches = Batches(
             corpus.train,
             config.model.block_size,
             config.train.batch_size,
             config.train.seed,
-            part=processes.rank,
-            parts=processes.count,
+            part=world.rank,
+            parts=world.world_size,
         )
         self.budget: Budget = StepBudget(config.train.steps)
         if config.train.minutes is not None:
             clock = TimeBudget(60 * config.train.minutes, self.started, before.seconds)
-            self.budget = AgreedBudget(clock, processes)
+            self.budget = AgreedBudget(clock, world)
 
         self.step = before.step
         self.best_step = before.best_step
@@ -172,9 +172,9 @@ class Trainer:
             seconds = evaluation_seconds(
                 self.working.to_evaluate(), validation, 60 * settings.minutes
             )
-            self.budget.reserve(seconds / self.processes.count)
+            self.budget.reserve(seconds / self.world.world_size)
         while not self.ended:
-            if self.processes.any(stop_wanted() or self.processes.abandoned):
+            if self.world.any(stop_wanted() or self.world.launcher_died):
                 self._save(run)
                 return self._result(interrupted=True)
             if not self._looked:
@@ -199,7 +199,7 @@ class Trainer:
             micro_batch=self.micro_batch,
             learning_rate_share=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
-            processes=self.processes,
+            world=self.world,
         )
         self.step += 1
         self._looked = False
@@ -241,17 +241,17 @@ class Trainer:
         x, y = batch.inputs, batch.targets
         steps_left = self.budget.total_steps(self.step) - self.step
         self._compiling.settle(
-            self.working, x, y, steps_left, observer.noticed, stop_wanted, self.processes
+            self.working, x, y, steps_left, observer.noticed, stop_wanted, self.world
         )
         if self._compiling.wanted != self.config.train.compile:
             train = self.config.train.model_copy(update={"compile": self._compiling.wanted})
             self.config = self.config.model_copy(update={"train": train})
-            if self.processes.first:
+            if self.world.is_main:
                 run.settle(self.config)
 
     def _evaluate(self, run: RunFolder, observer: Observer) -> None:
         model = self.working.to_evaluate()
-        val_loss = evaluate(model, self.corpus.validation, self.processes).loss
+        val_loss = evaluate(model, self.corpus.validation, self.world).loss
         if not math.isfinite(val_loss):
             raise BrokenDownError(
                 f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
@@ -288,7 +288,7 @@ class Trainer:
             val_loss=val_loss,
         )
         self._last_line = metrics_line(metrics)
-        if self.processes.first:
+        if self.world.is_main:
             append_metrics(run.metrics, self._last_line)
         observer.stepped(metrics, self.budget.total_steps(self.step))
         if reading.skipped:
@@ -308,8 +308,8 @@ class Trainer:
         remembered = self.working.gathered(
             {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()}
         )
-        states = random_states(self.device, self.processes)
-        if not self.processes.first:
+        states = random_states(self.device, self.world)
+        if not self.world.is_main:
             return
         # What the checkpoint counts on is on the disk before it.
         sync_file(run.metrics)

@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.distributed.group import peers
+from attn_cli.training.distributed.torch_world import translate_peer_errors
 from attn_cli.training.optimizer import Memories
 from attn_cli.training.precision import Precision, WorkingModel
 
@@ -36,7 +36,7 @@ class Shards(WorkingModel):
         policy = MixedPrecisionPolicy()
         if precision == "bf16":
             policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16, reduce_dtype=torch.float32)
-        with peers():
+        with translate_peer_errors():
             mesh = init_device_mesh(self._device.type, (dist.get_world_size(),))
             for block in master.blocks:
                 fully_shard(block, mesh=mesh, mp_policy=policy)
@@ -47,11 +47,11 @@ class Shards(WorkingModel):
     @contextmanager
     def piece(self, *, last: bool) -> Iterator[None]:
         self._sharded.set_requires_gradient_sync(last)
-        with peers():
+        with translate_peer_errors():
             yield
 
     def clip_gradients(self, longest: float) -> torch.Tensor:
-        with peers():
+        with translate_peer_errors():
             norm = super().clip_gradients(longest)
             return whole_tensor(norm)
 
@@ -61,7 +61,7 @@ class Shards(WorkingModel):
             model = Transformer(self.master.config, self.master.vocab_size)
         model.to(self._device)
         weights = dict(self.master.named_parameters())
-        with torch.no_grad(), peers():
+        with torch.no_grad(), translate_peer_errors():
             for name, parameter in model.named_parameters():
                 parameter.copy_(whole_tensor(weights[name]))
         return model
@@ -74,7 +74,7 @@ class Shards(WorkingModel):
         """In the first process alone: it writes them, and the others have no use for them."""
         first = dist.get_rank() == 0
         gathered: dict[torch.nn.Parameter, dict[str, torch.Tensor]] = {}
-        with peers():
+        with translate_peer_errors():
             for parameter, memory in memories.items():
                 for what, tensor in memory.items():
                     whole = whole_tensor(tensor)

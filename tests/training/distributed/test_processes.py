@@ -11,7 +11,7 @@ import pytest
 
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
-from attn_cli.training.processes import ALONE
+from attn_cli.training.distributed.world import SINGLE_PROCESS
 from tests.training.distributed import worker
 from tests.training.distributed.torchrun import torchrun
 from tests.training.test_resuming import assert_same_end, lines
@@ -30,11 +30,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("together")
     worker.write_text(folder)
     for name in worker.RUNS:
-        worker.train(name, folder, f"{name}-elsewhere-2", ALONE, 13)
+        worker.train(name, folder, f"{name}-elsewhere-2", SINGLE_PROCESS, 13)
     _launch(2, folder)
     for name in worker.RUNS:
         shutil.copytree(folder / f"{name}-elsewhere-2", folder / f"{name}-from-2")
-        worker.train(name, folder, f"{name}-elsewhere-4", ALONE, 13)
+        worker.train(name, folder, f"{name}-elsewhere-4", SINGLE_PROCESS, 13)
     _launch(4, folder)
     return folder
 
@@ -57,7 +57,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 def test_the_same_losses_whatever_the_number_of_processes(
     kind: str, folder: Path, results: dict[int, Any]
 ) -> None:
-    alone = worker.losses(kind, folder, ALONE)
+    alone = worker.losses(kind, folder, SINGLE_PROCESS)
     assert alone["steps"][-1] < alone["steps"][0] - 0.1
     for count in COUNTS:
         together = results[count]["losses"][kind]
@@ -69,7 +69,7 @@ def test_the_same_losses_whatever_the_number_of_processes(
 def test_the_exact_loss_of_texts_that_cannot_be_shared_evenly(
     folder: Path, results: dict[int, Any]
 ) -> None:
-    alone = worker.evaluations(folder, ALONE)
+    alone = worker.evaluations(folder, SINGLE_PROCESS)
     assert [chars for _, chars in alone] == [length - 1 for length in worker.LENGTHS]
     for count in COUNTS:
         for (loss, chars), (known, number) in zip(
@@ -98,7 +98,7 @@ def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
     assert read_checkpoint(checkpoint).state.ended
     # Back to the checkpoint before the last.
     shutil.rmtree(run / "checkpoints" / "step-00000024")
-    notes = worker.go_on(folder, f"{name}-alone", ALONE)
+    notes = worker.go_on(folder, f"{name}-alone", SINGLE_PROCESS)
     assert any("goes on after step 18" in note for note in notes)
     assert any("processes were 2 and are 1" in note for note in notes)
     assert lines(RunFolder(run))[-1]["step"] == 24

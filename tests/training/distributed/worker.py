@@ -20,8 +20,8 @@ from attn_cli.errors import AttnError
 from attn_cli.runs.folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.device import choose_device
+from attn_cli.training.distributed.world import World
 from attn_cli.training.evaluation import evaluate
-from attn_cli.training.processes import Processes
 from attn_cli.training.resuming import resumed
 from attn_cli.training.session import begun, decided
 from attn_cli.training.trainer import Trainer
@@ -75,107 +75,111 @@ def write_text(folder: Path) -> None:
     (folder / "verse.txt").write_text(VERSE * 30, encoding="utf-8")
 
 
-def losses(kind: str, folder: Path, processes: Processes) -> dict[str, Any]:
+def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     """The loss of each of 20 steps, and the exact loss of the validation split."""
     config = tiny_config(*GENTLE, *LOSSES[kind])
     corpus = corpus_of(folder)
-    trainer = Trainer(config, corpus, device=CPU, started=time.monotonic(), processes=processes)
+    trainer = Trainer(config, corpus, device=CPU, started=time.monotonic(), world=world)
     steps = []
     for _ in range(20):
         trainer._train_step()
         steps.append(trainer._meter.read().loss)
     model = trainer.working.to_evaluate()
-    return {"steps": steps, "val": evaluate(model, corpus.validation, processes).loss}
+    return {"steps": steps, "val": evaluate(model, corpus.validation, world).loss}
 
 
-def evaluations(folder: Path, processes: Processes) -> list[tuple[float, int]]:
+def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:
     """The loss of texts of several lengths, and how many characters were predicted."""
     torch.manual_seed(5)
     corpus = corpus_of(folder)
     trainer = Trainer(tiny_config(), corpus, device=CPU, started=0.0)
-    done = (evaluate(trainer.model, corpus.train[:n], processes) for n in LENGTHS)
+    done = (evaluate(trainer.model, corpus.train[:n], world) for n in LENGTHS)
     return [(each.loss, each.chars) for each in done]
 
 
-def train(name: str, folder: Path, out: str, processes: Processes, stop_at: int | None) -> Any:
+def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) -> Any:
     """A run of one of the kinds, begun in `folder / out`."""
     text = json.dumps(str(folder / "verse.txt"))
     config = tiny_config(f"data.text={text}", *STEPS, *RUNS[name])
-    with begun(config, folder / out, time.monotonic(), processes=processes) as session:
+    with begun(config, folder / out, time.monotonic(), world=world) as session:
         trainer = session.trainer
         return trainer.fit(session.run, Watcher(), lambda: trainer.step == stop_at)
 
 
-def go_on(folder: Path, out: str, processes: Processes) -> list[str]:
+def go_on(folder: Path, out: str, world: World) -> list[str]:
     """Goes on to its end; what the user is told."""
     run = RunFolder(folder / out)
-    with resumed(run, None, (), time.monotonic(), processes) as session:
+    with resumed(run, None, (), time.monotonic(), world) as session:
         session.trainer.fit(session.run, Watcher())
         return list(session.notes)
 
 
 def main() -> None:
-    from attn_cli.training.distributed import group as module
-    from attn_cli.training.distributed.launch import launched
+    from attn_cli.training.distributed import torch_world as module
+    from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 
-    launch = launched()
-    assert launch is not None
-    group = module.join(launch)
+    env = read_torchrun_env()
+    assert env is not None
+    world = module.init_distributed(env)
     folder = Path(sys.argv[1])
     result: dict[str, Any] = {"threads": torch.get_num_threads(), "losses": {}}
     for kind in LOSSES:
         usual = module.WORTH_SENDING
         module.WORTH_SENDING = 0 if kind == "muon, shared" else usual
-        result["losses"][kind] = losses(kind, folder, group)
+        result["losses"][kind] = losses(kind, folder, world)
         module.WORTH_SENDING = usual
-    result["evaluations"] = evaluations(folder, group)
+    result["evaluations"] = evaluations(folder, world)
     result["interrupted"] = {}
     for name in RUNS:
-        train(name, folder, f"{name}-{group.count}", group, None)
+        train(name, folder, f"{name}-{world.world_size}", world, None)
         # One process alone is asked to stop: all stop after the same step.
-        stop_at = 13 if group.rank == group.count - 1 else None
-        stopped = train(name, folder, f"{name}-{group.count}-stopped", group, stop_at)
+        stop_at = 13 if world.rank == world.world_size - 1 else None
+        stopped = train(name, folder, f"{name}-{world.world_size}-stopped", world, stop_at)
         result["interrupted"][name] = (stopped.interrupted, stopped.steps)
-        go_on(folder, f"{name}-{group.count}-stopped", group)
+        go_on(folder, f"{name}-{world.world_size}-stopped", world)
     result["elsewhere"] = {
-        name: go_on(folder, f"{name}-elsewhere-{group.count}", group)
+        name: go_on(folder, f"{name}-elsewhere-{world.world_size}", world)
         for name in RUNS
-        if (folder / f"{name}-elsewhere-{group.count}").exists()
+        if (folder / f"{name}-elsewhere-{world.world_size}").exists()
     }
     torch.manual_seed(1)
-    trainer = Trainer(tiny_config(), corpus_of(folder), device=CPU, started=0.0, processes=group)
+    trainer = Trainer(tiny_config(), corpus_of(folder), device=CPU, started=0.0, world=world)
     del trainer
-    drawn = group.gather(torch.rand(4))
+    drawn = world.all_gather(torch.rand(4))
     result["drawn"] = [part.tolist() for part in drawn]
-    result["refused"] = refused(folder, group)
-    if group.first:
-        (folder / f"result-{group.count}.json").write_text(json.dumps(result))
-    group.leave()
+    result["refused"] = refused(folder, world)
+    if world.is_main:
+        (folder / f"result-{world.world_size}.json").write_text(json.dumps(result))
+    world.shutdown()
 
 
-def refused(folder: Path, group: Any) -> dict[str, list[str]]:
+def refused(folder: Path, world: Any) -> dict[str, list[str]]:
     """What the processes say of what cannot be, by rank; empty where one has no objection."""
-    from attn_cli.training import same
+    from attn_cli.training.distributed import consistency
 
     corpus = corpus_of(folder)
     config = tiny_config()
-    other_text = folder / f"other-{group.rank}.txt"
-    other_text.write_text(VERSE * (30 + group.rank))
-    other_steps = tiny_config(f"train.steps={100 + group.rank}")
-    uneven = tiny_config(f"train.batch_size={group.count + 1}")
-    same.SEEN_WITHIN = 0.2
+    other_text = folder / f"other-{world.rank}.txt"
+    other_text.write_text(VERSE * (30 + world.rank))
+    other_steps = tiny_config(f"train.steps={100 + world.rank}")
+    uneven = tiny_config(f"train.batch_size={world.world_size + 1}")
+    consistency.SEEN_WITHIN = 0.2
     (folder / "runs-0").mkdir(exist_ok=True)
     (folder / "runs-0" / "checkpoints").mkdir(exist_ok=True)
     (folder / "runs-0" / "checkpoints" / ".pid").write_text("4711\n")
-    group.wait()
+    world.barrier()
     tried = {
-        "text": lambda: same.require_same(group, config, load_corpus([str(other_text)])),
-        "config": lambda: same.require_same(group, other_steps, corpus),
-        "batch": lambda: decided(uneven, corpus, CPU, group),
-        "folder": lambda: same.require_shared(RunFolder(folder / f"runs-{group.rank}"), "4711\n"),
-        "mps": lambda: choose_device("mps", group),
+        "text": lambda: consistency.check_same_inputs(
+            world, config, load_corpus([str(other_text)])
+        ),
+        "config": lambda: consistency.check_same_inputs(world, other_steps, corpus),
+        "batch": lambda: decided(uneven, corpus, CPU, world),
+        "folder": lambda: consistency.check_shared_run_dir(
+            RunFolder(folder / f"runs-{world.rank}"), "4711\n"
+        ),
+        "mps": lambda: choose_device("mps", world),
         "compile": lambda: decided(
-            tiny_config("train.sharding=fsdp", "train.compile=true"), corpus, CPU, group
+            tiny_config("train.sharding=fsdp", "train.compile=true"), corpus, CPU, world
         ),
     }
     said = {}
@@ -185,7 +189,7 @@ def refused(folder: Path, group: Any) -> dict[str, list[str]]:
             own = ""
         except AttnError as error:
             own = f"{error.message}; {error.hint}"
-        said[name] = group.exchange(own)
+        said[name] = world.all_gather_text(own)
     return said
 
 

@@ -23,13 +23,13 @@ from attn_cli.config.schema import TrainConfig
 from attn_cli.errors import OperationError
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.interface import interface_towards
-from attn_cli.training.distributed.launch import Launch
-from attn_cli.training.distributed.meeting import MEETING, meet, not_met
+from attn_cli.training.distributed.meeting import RENDEZVOUS_TIMEOUT, meet, not_met
+from attn_cli.training.distributed.torchrun_env import TorchrunEnv
+from attn_cli.training.distributed.world import Batched, PeerLostError, World
 from attn_cli.training.precision import Precision, WorkingModel
-from attn_cli.training.processes import Batched, PeerLostError, Processes
 
 # For all to come to the same place later: one may be encoding a text that others have in a cache.
-PATIENCE = timedelta(minutes=30)
+COLLECTIVE_TIMEOUT = timedelta(minutes=30)
 # For another process that fails, too, to say so first.
 SAME_FAILURE = 2.0  # seconds
 # For the launcher to end this process after another one has failed.
@@ -39,113 +39,117 @@ ENDING = 5.0  # seconds
 WORTH_SENDING = 192
 
 
-def join(launch: Launch) -> Group:
-    """Makes this process one of several; `Group.leave` undoes it.
+def init_distributed(env: TorchrunEnv) -> TorchWorld:
+    """Makes this process one of several; `TorchWorld.shutdown` undoes it.
 
     Raises:
         OperationError: The others did not come.
     """
-    _use_share_of_cores(launch)
-    store = meet(launch)
-    if launch.hosts > 1 and "GLOO_SOCKET_IFNAME" not in os.environ:
-        interface = interface_towards(launch.address)
+    _use_share_of_cores(env)
+    store = meet(env)
+    if env.n_nodes > 1 and "GLOO_SOCKET_IFNAME" not in os.environ:
+        interface = interface_towards(env.address)
         if interface is not None:
             os.environ["GLOO_SOCKET_IFNAME"] = interface
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
         dist.init_process_group(
-            backend, store=store, rank=launch.rank, world_size=launch.count, timeout=MEETING
+            backend,
+            store=store,
+            rank=env.rank,
+            world_size=env.world_size,
+            timeout=RENDEZVOUS_TIMEOUT,
         )
     except RuntimeError as error:
-        raise not_met(launch, str(error).partition("\n")[0]) from None
-    _set_pg_timeout(PATIENCE)
+        raise not_met(env, str(error).partition("\n")[0]) from None
+    _set_pg_timeout(COLLECTIVE_TIMEOUT)
     if backend == "gloo":
         # Its threads have to end before the process does, however that ends. Those of NCCL
         # might wait for the other processes, where something has failed.
         atexit.register(_end)
-    group = Group(launch, store)
-    group.wait()  # Were one to leave now, another might still be looking for it.
-    return group
+    world = TorchWorld(env, store)
+    world.barrier()  # Were one to leave now, another might still be looking for it.
+    return world
 
 
-class Group(Processes):
+class TorchWorld(World):
     """Several processes, seen from one of them.
 
-    The methods of `Processes` have to be called by all, in the same order; each raises a
+    The methods of `World` have to be called by all, in the same order; each raises a
     `PeerLostError` where another process has ended. Those of its own any may call, alone.
 
     Args:
-        launch: What `torchrun` says.
+        env: What `torchrun` says.
         store: Where they have met.
     """
 
-    def __init__(self, launch: Launch, store: Store) -> None:
-        self.rank, self.count = launch.rank, launch.count
-        self.local_rank, self.local_count = launch.local_rank, launch.local_count
+    def __init__(self, env: TorchrunEnv, store: Store) -> None:
+        self.rank, self.world_size = env.rank, env.world_size
+        self.local_rank, self.local_world_size = env.local_rank, env.local_world_size
         self._store = store
-        self._launcher = os.getppid() if launch.by_torchrun else None
+        self._launcher = os.getppid() if env.by_torchrun else None
         self._exchanges = 0
-        store.set_timeout(PATIENCE)
+        store.set_timeout(COLLECTIVE_TIMEOUT)
 
     @property
-    def abandoned(self) -> bool:
+    def launcher_died(self) -> bool:
         return self._launcher is not None and os.getppid() != self._launcher
 
-    def any(self, wish: bool) -> bool:
-        return self.totals(float(wish))[0] > 0
+    def any(self, flag: bool) -> bool:
+        return self.all_reduce_sum(float(flag))[0] > 0
 
-    def mean(self, value: torch.Tensor) -> torch.Tensor:
+    def all_reduce_mean(self, value: torch.Tensor) -> torch.Tensor:
         total = value.clone()
-        with peers():
+        with translate_peer_errors():
             dist.all_reduce(total)
-        return total / self.count
+        return total / self.world_size
 
-    def totals(self, *numbers: float) -> list[float]:
+    def all_reduce_sum(self, *numbers: float) -> list[float]:
         summed = torch.tensor(numbers, dtype=torch.float64)
-        with peers():
+        with translate_peer_errors():
             dist.all_reduce(summed)
         result: list[float] = summed.tolist()
         return result
 
-    def from_first(self, number: float) -> float:
+    def broadcast(self, number: float) -> float:
         value = torch.tensor(number, dtype=torch.float64)
-        with peers():
+        with translate_peer_errors():
             dist.broadcast(value, 0)
         return float(value)
 
-    def text_from_first(self, text: str) -> str:
-        return self.exchange(text if self.first else "")[0]
+    def broadcast_text(self, text: str) -> str:
+        return self.all_gather_text(text if self.is_main else "")[0]
 
-    def exchange(self, text: str) -> list[str]:
+    def all_gather_text(self, text: str) -> list[str]:
         """The texts of all processes, by rank."""
         self._exchanges += 1
-        with peers():
+        with translate_peer_errors():
             self._store.set(f"exchange/{self._exchanges}/{self.rank}", text)
             # The store would wait for one that has ended, and gloo does not.
-            self.wait()
+            self.barrier()
             return [
                 self._store.get(f"exchange/{self._exchanges}/{rank}").decode()
-                for rank in range(self.count)
+                for rank in range(self.world_size)
             ]
 
-    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
-        parts = [torch.empty_like(tensor) for _ in range(self.count)]
-        with peers():
+    def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+        parts = [torch.empty_like(tensor) for _ in range(self.world_size)]
+        with translate_peer_errors():
             dist.all_gather(parts, tensor)
         return parts
 
-    def wait(self) -> None:
-        self.totals(0.0)
+    def barrier(self) -> None:
+        self.all_reduce_sum(0.0)
 
     def wait_for_the_end(self, asked: Callable[[], bool]) -> None:
         end = time.monotonic() + ENDING
         while not asked() and time.monotonic() < end:
             time.sleep(0.05)
 
-    def working(
+    def wrap_model(
         self, model: Transformer, precision: Precision, settings: TrainConfig
     ) -> WorkingModel:
-        with peers():
+        with translate_peer_errors():
             # Hosts may differ in the last digits of what they drew.
             for parameter in model.parameters():
                 dist.broadcast(parameter.detach(), 0)
@@ -153,14 +157,14 @@ class Group(Processes):
             from attn_cli.training.distributed.shards import Shards
 
             return Shards(model, precision)
-        from attn_cli.training.distributed.replicas import Replicas
+        from attn_cli.training.distributed.ddp import DDPModel
 
-        return Replicas(model, precision)
+        return DDPModel(model, precision)
 
     def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
         if not isinstance(like, DTensor):
             return part
-        with peers():
+        with translate_peer_errors():
             sharded = DTensor.from_local(
                 part, like.device_mesh, like.placements, shape=like.shape, stride=like.stride()
             )
@@ -173,32 +177,32 @@ class Group(Processes):
             whole, like.device_mesh, like.placements, src_data_rank=None
         ).to_local()
 
-    def spread(self, function: Batched, side: int) -> Batched:
+    def distribute(self, function: Batched, side: int) -> Batched:
         return self._shared(function) if side >= WORTH_SENDING else function
 
     def _shared(self, function: Batched) -> Batched:
         def shared(matrices: torch.Tensor) -> torch.Tensor:
             number = len(matrices)  # matrices: (N, rows, columns)
-            each = -(-number // self.count)
+            each = -(-number // self.world_size)
             # Those past the end compute the last one again, so that all parts are of one shape.
             own = torch.arange(self.rank * each, (self.rank + 1) * each).clamp(max=number - 1)
             part = function(matrices[own])  # (each, rows, columns)
-            return torch.cat(self.gather(part))[:number]
+            return torch.cat(self.all_gather(part))[:number]
 
         return shared
 
-    def leave(self) -> None:
+    def shutdown(self) -> None:
         """Ends what joined the processes, where all are done."""
         _end()
 
-    def speaks_first(self) -> bool:
+    def claim_error_report(self) -> bool:
         """Whether no other process has asked this before."""
         try:
             return self._store.add("spoken", 1) == 1
         except RuntimeError:  # the store has gone with the process that held it
             return True
 
-    def failed_as_well(self, message: str) -> bool:
+    def lower_rank_failed_too(self, message: str) -> bool:
         """Whether a process of a lower rank failed for the same reason, and says so itself."""
         try:
             self._store.set(f"failed/{self.rank}", message)
@@ -221,7 +225,7 @@ def _end() -> None:
 
 
 @contextmanager
-def peers() -> Iterator[None]:
+def translate_peer_errors() -> Iterator[None]:
     """Within it, what fails because another process has ended is told as that.
 
     Raises:
@@ -244,12 +248,12 @@ _SIGNS_OF_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "likely clos
                   "remote process exited", "pair closure", "failed to recv")  # fmt: skip
 
 
-def _use_share_of_cores(launch: Launch) -> None:
+def _use_share_of_cores(env: TorchrunEnv) -> None:
     """A share of the cores for each process of a host.
 
     `torchrun` sets OMP_NUM_THREADS to 1 where it is not set, which leaves cores idle where
-    there are more of them than processes. Another number is somebody's wish.
+    there are more of them than processes. Another number is somebody's choice.
     """
     if os.environ.get("OMP_NUM_THREADS", "1") == "1":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        torch.set_num_threads(max(1, (cores or 1) // launch.local_count))
+        torch.set_num_threads(max(1, (cores or 1) // env.local_world_size))

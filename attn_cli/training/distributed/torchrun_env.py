@@ -10,33 +10,33 @@ from attn_cli.errors import InputError
 
 
 @dataclass(frozen=True)
-class Launch:
+class TorchrunEnv:
     """A process among others.
 
     Attributes:
         rank: Its number, from 0.
-        count: How many there are (the world size).
+        world_size: How many there are.
         local_rank: Its number among those of its host.
-        local_count: How many its host has.
-        hosts: How many hosts there are.
+        local_world_size: How many its host has.
+        n_nodes: How many hosts there are.
         by_torchrun: Whether it was started by `torchrun`, which ends it when it should end.
         address: Where all meet, `host:port`.
         restarts: How often they were started again after one of them failed.
-        most_restarts: How often they will be.
+        max_restarts: How often they will be.
     """
 
     rank: int
-    count: int
+    world_size: int
     local_rank: int
-    local_count: int
-    hosts: int
+    local_world_size: int
+    n_nodes: int
     by_torchrun: bool
     address: str
     restarts: int
-    most_restarts: int
+    max_restarts: int
 
 
-def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
+def read_torchrun_env(environment: Mapping[str, str] = os.environ) -> TorchrunEnv | None:
     """What the environment says; None for a process that trains alone.
 
     Raises:
@@ -45,24 +45,24 @@ def launched(environment: Mapping[str, str] = os.environ) -> Launch | None:
     count = _number(environment, "WORLD_SIZE", 1)
     if count <= 1:
         return None
-    launch = Launch(
+    env = TorchrunEnv(
         rank=_number(environment, "RANK"),
-        count=count,
+        world_size=count,
         local_rank=_number(environment, "LOCAL_RANK", 0),
-        local_count=_number(environment, "LOCAL_WORLD_SIZE", 1),
-        hosts=_number(environment, "GROUP_WORLD_SIZE", 1),
+        local_world_size=_number(environment, "LOCAL_WORLD_SIZE", 1),
+        n_nodes=_number(environment, "GROUP_WORLD_SIZE", 1),
         by_torchrun="TORCHELASTIC_RUN_ID" in environment,
         address=f"{environment.get('MASTER_ADDR', '?')}:{environment.get('MASTER_PORT', '?')}",
         restarts=_number(environment, "TORCHELASTIC_RESTART_COUNT", 0),
-        most_restarts=_number(environment, "TORCHELASTIC_MAX_RESTARTS", 0),
+        max_restarts=_number(environment, "TORCHELASTIC_MAX_RESTARTS", 0),
     )
-    if launch.rank >= count or launch.local_rank >= launch.local_count:
+    if env.rank >= count or env.local_rank >= env.local_world_size:
         raise InputError(
-            f"the environment has RANK {launch.rank} of WORLD_SIZE {count}, LOCAL_RANK "
-            f"{launch.local_rank} of LOCAL_WORLD_SIZE {launch.local_count}",
+            f"the environment has RANK {env.rank} of WORLD_SIZE {count}, LOCAL_RANK "
+            f"{env.local_rank} of LOCAL_WORLD_SIZE {env.local_world_size}",
             "start the processes by torchrun, or unset these",
         )
-    return launch
+    return env
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:

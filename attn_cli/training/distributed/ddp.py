@@ -17,7 +17,7 @@ from torch._C._distributed_c10d import GradBucket
 from torch.nn.parallel import DistributedDataParallel
 
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.distributed.group import peers
+from attn_cli.training.distributed.torch_world import translate_peer_errors
 from attn_cli.training.precision import Precision, WorkingModel
 
 # Of gradients that are sent together. A CPU that sends does not compute meanwhile: few large
@@ -31,7 +31,7 @@ _KEEPS_BUFFERS: dict[str, Any] = {
 }
 
 
-class Replicas(WorkingModel):
+class DDPModel(WorkingModel):
     """The working model of one process, whose gradients are the mean of all processes'.
 
     In fp32 they are torch's own, which are sent while the backward pass goes on. In bf16
@@ -46,7 +46,7 @@ class Replicas(WorkingModel):
     def __init__(self, master: Transformer, precision: Precision) -> None:
         super().__init__(master, precision)
         device = master.token_embedding.weight.device
-        with peers():
+        with translate_peer_errors():
             self._parallel = DistributedDataParallel(
                 self.model,
                 device_ids=[device] if device.type == "cuda" else None,
@@ -54,17 +54,17 @@ class Replicas(WorkingModel):
                 gradient_as_bucket_view=True,
                 **_KEEPS_BUFFERS,  # tables of positions, which never change
             )
-        self._sum = _SumInFp32(dict(zip(self._worked, self._learned, strict=True)))
+        self._sum = _Fp32AllReduceHook(dict(zip(self._worked, self._learned, strict=True)))
         if self.model is not self.master:
             self._parallel.register_comm_hook(self._sum, _send_in_fp32)
         self.trained = self._parallel
-        self._settle_buckets(device)
+        self._warm_up_buckets(device)
 
     def train_with(self, model: Transformer) -> None:
         # Its parameters are those that are listened to already.
         self._parallel.module = model
 
-    def _settle_buckets(self, device: torch.device) -> None:
+    def _warm_up_buckets(self, device: torch.device) -> None:
         """Lets torch put its buckets into the order in which gradients come.
 
         It does so after the first backward pass. With three processes or more the order
@@ -80,7 +80,7 @@ class Replicas(WorkingModel):
 
     @contextmanager
     def piece(self, *, last: bool) -> Iterator[None]:
-        with nullcontext() if last else self._parallel.no_sync(), peers():
+        with nullcontext() if last else self._parallel.no_sync(), translate_peer_errors():
             yield
         if not last:
             self.collect_gradients()
@@ -90,7 +90,7 @@ class Replicas(WorkingModel):
                 worked.grad = None
 
 
-class _SumInFp32:
+class _Fp32AllReduceHook:
     """Gradients of bf16 weights, summed over pieces and processes in fp32.
 
     Args:
@@ -126,7 +126,9 @@ class _SumInFp32:
         self._sums.clear()
 
 
-def _send_in_fp32(sums: _SumInFp32, bucket: GradBucket) -> torch.futures.Future[torch.Tensor]:
+def _send_in_fp32(
+    sums: _Fp32AllReduceHook, bucket: GradBucket
+) -> torch.futures.Future[torch.Tensor]:
     """A hook of DistributedDataParallel, in place of its own sending."""
     work = dist.all_reduce(sums.flat(bucket), async_op=True)
     assert work is not None

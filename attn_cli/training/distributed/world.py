@@ -1,7 +1,7 @@
 """The processes that train one model together: without `torchrun`, this one alone.
 
 The trainer asks here for whatever all have to agree on, so that it reads the same for
-one process and for many. `distributed/group.py` has the many; nothing of it is imported
+one process and for many. `distributed/torch_world.py` has the many; nothing of it is imported
 where there is one.
 """
 
@@ -24,60 +24,60 @@ if TYPE_CHECKING:
 Batched = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
-class Processes:
+class World:
     """This process alone; all that it asks the others for is its own.
 
     Attributes:
         rank: Its number, from 0.
-        count: How many there are (the world size).
+        world_size: How many there are.
         local_rank: Its number among those of its host.
-        local_count: How many its host has.
+        local_world_size: How many its host has.
     """
 
     rank = 0
-    count = 1
+    world_size = 1
     local_rank = 0
-    local_count = 1
+    local_world_size = 1
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether it is the one that writes, prints and draws."""
         return self.rank == 0
 
     @property
-    def abandoned(self) -> bool:
+    def launcher_died(self) -> bool:
         """Whether what started the processes, and would end them, is there no more."""
         return False
 
-    def any(self, wish: bool) -> bool:
-        """Whether any process has the wish."""
-        return wish
+    def any(self, flag: bool) -> bool:
+        """Whether any process raised the flag."""
+        return flag
 
-    def all(self, wish: bool) -> bool:
-        """Whether every process has the wish."""
-        return not self.any(not wish)
+    def all(self, flag: bool) -> bool:
+        """Whether every process raised it."""
+        return not self.any(not flag)
 
-    def mean(self, value: torch.Tensor) -> torch.Tensor:
+    def all_reduce_mean(self, value: torch.Tensor) -> torch.Tensor:
         """The mean over the processes, element by element."""
         return value
 
-    def totals(self, *numbers: float) -> list[float]:
+    def all_reduce_sum(self, *numbers: float) -> list[float]:
         """Each number summed over the processes, in double precision."""
         return list(numbers)
 
-    def from_first(self, number: float) -> float:
+    def broadcast(self, number: float) -> float:
         """The first process's number: what follows from a clock has to be the same for all."""
         return number
 
-    def text_from_first(self, text: str) -> str:
+    def broadcast_text(self, text: str) -> str:
         """The first process's text."""
         return text
 
-    def gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
+    def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
         """The tensors of all processes, by rank; all of one shape and format."""
         return [tensor]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until every process has come to here."""
 
     def wait_for_the_end(self, asked: Callable[[], bool]) -> None:
@@ -89,7 +89,7 @@ class Processes:
             asked: Whether it was told.
         """
 
-    def working(
+    def wrap_model(
         self, model: Transformer, precision: Precision, settings: TrainConfig
     ) -> WorkingModel:
         """What computes for a model that learns, alone or with its like in the others."""
@@ -110,7 +110,7 @@ class Processes:
         """The part of a tensor that this process has of another one; `whole` undone."""
         return whole
 
-    def spread(self, function: Batched, side: int) -> Batched:
+    def distribute(self, function: Batched, side: int) -> Batched:
         """A function of many matrices, its work shared among the processes where that is faster.
 
         Args:
@@ -120,7 +120,7 @@ class Processes:
         return function
 
 
-ALONE = Processes()
+SINGLE_PROCESS = World()
 
 
 class PeerLostError(AttnError):

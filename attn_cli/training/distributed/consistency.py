@@ -14,7 +14,7 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, DatasetError, DeviceError, InputError
 from attn_cli.runs.folder import RunFolder
 from attn_cli.text.corpus import Corpus
-from attn_cli.training.processes import Processes
+from attn_cli.training.distributed.world import World
 
 # What may differ: how a text is named on its host, and where to compute, which is compared itself.
 _FREE = (("data", "text"), ("train", "device"))
@@ -22,7 +22,7 @@ _FREE = (("data", "text"), ("train", "device"))
 SEEN_WITHIN = 15.0  # seconds
 
 
-def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
+def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
     """Compares configuration, text, vocabulary and version with those of the first process.
 
     Raises:
@@ -38,8 +38,8 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
         "chars": corpus.chars,
         "vocabulary": hashlib.sha256(vocabulary.encode("ascii")).hexdigest(),
     }
-    first = json.loads(processes.text_from_first(json.dumps(own)))
-    where = f"process {processes.rank}"
+    first = json.loads(world.broadcast_text(json.dumps(own)))
+    where = f"process {world.rank}"
     if first["version"] != own["version"]:
         raise ConfigError(
             f"{where} runs attn {own['version']}, and process 0 {first['version']}",
@@ -66,21 +66,21 @@ def require_same(processes: Processes, config: Config, corpus: Corpus) -> None:
         )
 
 
-def require_same_device(processes: Processes, device: torch.device) -> None:
+def check_same_device(world: World, device: torch.device) -> None:
     """Makes sure that all compute on the same kind of device.
 
     Raises:
         DeviceError: This one does not.
     """
-    first = processes.text_from_first(device.type)
+    first = world.broadcast_text(device.type)
     if first != device.type:
         raise DeviceError(
-            f"process {processes.rank} computes on {device.type}, and process 0 on {first}",
+            f"process {world.rank} computes on {device.type}, and process 0 on {first}",
             "name one by --device",
         )
 
 
-def require_shared(run: RunFolder, holder: str) -> None:
+def check_shared_run_dir(run: RunFolder, holder: str) -> None:
     """Makes sure that a run's folder is the one that the first process holds.
 
     Args:

@@ -14,59 +14,59 @@ from attn_cli.cli.terminal import notice
 from attn_cli.errors import AttnError, InputError
 
 if TYPE_CHECKING:
-    from attn_cli.training.distributed.launch import Launch
-    from attn_cli.training.processes import Processes
+    from attn_cli.training.distributed.torchrun_env import TorchrunEnv
+    from attn_cli.training.distributed.world import World
 
 
 @contextmanager
-def together(launch: Launch | None) -> Iterator[Processes]:
+def distributed(env: TorchrunEnv | None) -> Iterator[World]:
     """Within it, this process has joined the others of its launch, if there are any.
 
     What fails in several for the same reason is told once; what fails in one, by that one.
     """
-    if launch is None:
-        from attn_cli.training.processes import ALONE
+    if env is None:
+        from attn_cli.training.distributed.world import SINGLE_PROCESS
 
-        yield ALONE
+        yield SINGLE_PROCESS
         return
-    from attn_cli.training.distributed.group import join
-    from attn_cli.training.processes import PeerLostError
+    from attn_cli.training.distributed.torch_world import init_distributed
+    from attn_cli.training.distributed.world import PeerLostError
 
     try:
-        group = join(launch)
+        world = init_distributed(env)
     except AttnError as error:
-        if launch.local_rank:  # one line a host
+        if env.local_rank:  # one line a host
             raise typer.Exit(error.exit_code) from None
         raise
     try:
-        yield group
+        yield world
     except PeerLostError as error:
-        if group.speaks_first():
+        if world.claim_error_report():
             notice(f"attn: {error.message}; what was saved before is whole")
         raise typer.Exit(1) from None
     except AttnError as error:
-        if group.failed_as_well(error.message):
+        if world.lower_rank_failed_too(error.message):
             raise typer.Exit(error.exit_code) from None
-        group.speaks_first()
-        if not group.first:
-            where = f"process {launch.rank} on {socket.gethostname()}"
+        world.claim_error_report()
+        if not world.is_main:
+            where = f"process {env.rank} on {socket.gethostname()}"
             error.message = f"{where}: {error.message}"
         raise
     except Exception:
-        group.speaks_first()
+        world.claim_error_report()
         raise
-    group.leave()
+    world.shutdown()
 
 
 def run_to_resume(
-    launch: Launch | None, processes: Processes, resume: str | None, out: Path | None
+    env: TorchrunEnv | None, world: World, resume: str | None, out: Path | None
 ) -> str | None:
     """What `--resume` stands for, where `torchrun` starts processes again that have failed.
 
     Raises:
         InputError: Processes started again would not know which run was theirs.
     """
-    if launch is None or not launch.most_restarts or resume is not None:
+    if env is None or not env.max_restarts or resume is not None:
         return resume
     if out is None:
         raise InputError(
@@ -76,6 +76,6 @@ def run_to_resume(
     from attn_cli.runs.folder import is_run
 
     # Not every host counts a restart that another one asked for.
-    if processes.any(launch.restarts > 0) and processes.any(is_run(out)):
+    if world.any(env.restarts > 0) and world.any(is_run(out)):
         return str(out)
     return None
