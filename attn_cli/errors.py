@@ -1,14 +1,13 @@
-"""What can go wrong for a user, as a small tree.
+"""The errors that a user can cause or meet, as a small tree.
 
-Every error that a user can cause or meet is an `AttnError`: one line that says
-what is wrong and where, and a hint that says what to do about it.
-The command line prints both and leaves with `exit_code`; anything else that
-escapes is a defect of this program.
+Each is an `AttnError`: one line that says what is wrong and where, and a hint that says
+what to do about it. The command line prints both and exits with `exit_code`; anything
+else that escapes is a bug in this program.
 """
 
 
 class AttnError(Exception):
-    """What is wrong, in one line, and what to do about it.
+    """Something that a user can put right.
 
     Args:
         message: What is wrong and where, in one line without a full stop.
@@ -18,7 +17,7 @@ class AttnError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        # What users gave may be in it: a file's name can have a newline.
+        # It may quote what users gave: a file's name can have a newline.
         message = message.replace("\n", "\\n")
         super().__init__(message)
         self.message = message
@@ -36,11 +35,11 @@ class ConfigError(InputError):
 
 
 class DatasetError(InputError):
-    """A text to train on or to evaluate cannot be used."""
+    """A text to train or evaluate on cannot be used."""
 
 
 class PromptError(InputError):
-    """A prompt has characters that the model does not know."""
+    """A prompt has characters outside the model's vocabulary."""
 
 
 class CheckpointError(InputError):
@@ -48,22 +47,11 @@ class CheckpointError(InputError):
 
 
 class DeviceError(InputError):
-    """The device that was asked for is not on this machine."""
+    """The requested device is not on this machine."""
 
 
-class MissingExtraError(InputError):
-    """What was asked for needs a package that is not installed.
-
-    Args:
-        what: What needs it.
-        package: The package.
-    """
-
-    def __init__(self, what: str, package: str) -> None:
-        super().__init__(
-            f"{what} needs the package {package}, which is not installed",
-            f"python -m pip install {package}",
-        )
+class MissingPackageError(InputError):
+    """A feature needs a package that is not installed; see `require_package`."""
 
 
 class OperationError(AttnError):

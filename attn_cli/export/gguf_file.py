@@ -27,9 +27,9 @@ from attn_cli import __version__
 from attn_cli.errors import InputError
 from attn_cli.export.counterpart import STANDSTILL, Floats, completed, require_counterpart
 from attn_cli.export.destination import telling_what_failed
-from attn_cli.export.extras import require_extra
 from attn_cli.export.names import gguf as gguf_slots
 from attn_cli.export.vocabulary import replacement_symbol
+from attn_cli.packages import require_package
 from attn_cli.runs.durable import UNFINISHED, sync_file, sync_folder
 from attn_cli.runs.loaded_model import TrainedModel
 
@@ -65,7 +65,7 @@ def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
         OperationError: It cannot be written; what was there is still there.
     """
     require_free_file(out)
-    require_extra("gguf", "gguf")
+    require_package("attn export gguf", "gguf")
     require_counterpart(model.config.model)
     _require_widths(model, number_type)
     pieces, types = _pieces(model)

@@ -27,10 +27,10 @@ from torch import nn
 
 from attn_cli.errors import InputError
 from attn_cli.export.card import plain
-from attn_cli.export.extras import require_extra
 from attn_cli.model.cache import KeyValueCache, LayerCache
 from attn_cli.model.trace import NoTrace
 from attn_cli.model.transformer import Transformer
+from attn_cli.packages import require_package
 from attn_cli.runs.loaded_model import TrainedModel
 
 OPSET = 20
@@ -97,7 +97,7 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
         InputError: A package is missing, or the model sees too few characters to be traced.
         CheckpointError: Its weights are missing or damaged.
     """
-    require_extra("onnx", "onnx", "onnxscript")
+    require_package("attn export onnx", "onnx", "onnxscript")
     config = model.config.model
     # A length of 1 is a special case to the tracer, which would keep it for ever.
     if config.block_size < 5:

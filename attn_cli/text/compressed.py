@@ -1,4 +1,4 @@
-"""gzip, xz and zstd, told by their first bytes and unpacked while they are read."""
+"""gzip, xz and zstd, recognised by their first bytes and decompressed while they are read."""
 
 import gzip
 import importlib
@@ -8,36 +8,37 @@ import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
-from attn_cli.errors import DatasetError, MissingExtraError
+from attn_cli.errors import DatasetError
+from attn_cli.packages import require_package
 
-# No text in UTF-8 begins like one of these, so a name without an ending will do.
+# No UTF-8 text begins like one of these, so the name of a file does not matter.
 _KINDS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _BLOCK = 1 << 16  # bytes of an archive read at a time
-# Python's own from 3.14 on, and the same for older ones.
+# In the standard library from Python 3.14 on.
 _ZSTD = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
-# `xz -9` asks for 65 MiB to unpack, `zstd --ultra` for 128; a file can ask for gigabytes.
-_MOST_MEMORY = 1 << 28  # bytes
+# `xz -9` needs 65 MiB to decompress, `zstd --ultra` 128; a file can ask for gigabytes.
+_MAX_MEMORY = 1 << 28  # bytes
 
 
 class Readable(Protocol):
-    """What bytes are read from."""
+    """A source of bytes."""
 
     def read(self, size: int, /) -> bytes:
-        """The next `size` bytes; fewer at the end alone."""
+        """The next `size` bytes; fewer only at the end."""
 
 
 def open_compressed(stream: BinaryIO, name: str) -> Readable:
-    """What is in an archive; a stream that is none, as it is.
+    """The decompressed bytes of a stream, or the stream itself if it is not compressed.
 
-    However much a few bytes unpack to, no more of it is in memory than what is read.
+    However much a few bytes decompress to, only what is read is held in memory.
 
     Args:
-        stream: At its beginning; it can be set back to there.
+        stream: Seekable, at its beginning.
         name: What to call it in an error.
 
     Raises:
-        DatasetError: while it is read: the archive is damaged or cut short.
-        MissingExtraError: unpacking it needs a package that is not here.
+        DatasetError: While it is read: the archive is damaged or truncated.
+        MissingPackageError: The package that decompresses it is not installed.
     """
     head = stream.read(max(map(len, _KINDS)))
     stream.seek(0)
@@ -48,7 +49,7 @@ def open_compressed(stream: BinaryIO, name: str) -> Readable:
 
 
 class _Archive:
-    """The bytes that are packed in a stream."""
+    """The decompressed bytes of an archive."""
 
     def __init__(self, stream: BinaryIO, kind: str, name: str) -> None:
         self._kind = kind
@@ -57,7 +58,7 @@ class _Archive:
         if kind == "gzip":
             self._file: Readable = gzip.GzipFile(fileobj=stream)
         elif kind == "xz":
-            self._file = _Frames(stream, lambda: lzma.LZMADecompressor(memlimit=_MOST_MEMORY))
+            self._file = _Frames(stream, lambda: lzma.LZMADecompressor(memlimit=_MAX_MEMORY))
         else:
             zstd = _zstd(name)
             self._errors += (zstd.ZstdError,)
@@ -68,20 +69,21 @@ class _Archive:
             return self._file.read(size)
         except EOFError:
             raise DatasetError(
-                f"{self._name} is cut short: its {self._kind} data does not end",
+                f"{self._name} is truncated: its {self._kind} data has no end",
                 hint="copy or download it again",
             ) from None
         except self._errors as error:
             raise DatasetError(
-                f"{self._name} is damaged: its {self._kind} data cannot be unpacked ({error})",
-                hint="copy or download it again, or unpack it yourself",
+                f"{self._name} is damaged: its {self._kind} data cannot be decompressed ({error})",
+                hint="copy or download it again, or decompress it yourself",
             ) from None
 
 
 class _Frames:
-    """What one or more frames of xz or zstd hold, one after the other.
+    """The decompressed bytes of one or more xz or zstd frames.
 
-    Python's own files for these do the same, but let an archive say how much memory it takes.
+    The standard library's file objects do the same, but let an archive decide how much
+    memory it takes.
     """
 
     def __init__(self, stream: BinaryIO, begin: Callable[[], Any]) -> None:
@@ -90,34 +92,32 @@ class _Frames:
         self._frame = begin()
 
     def read(self, size: int, /) -> bytes:
-        pieces: list[bytes] = []
-        while size > 0 and (piece := self._piece(size)):
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
+        chunks: list[bytes] = []
+        while size > 0 and (chunk := self._chunk(size)):
+            chunks.append(chunk)
+            size -= len(chunk)
+        return b"".join(chunks)
 
-    def _piece(self, most: int) -> bytes:
-        """Up to `most` bytes; none at the end."""
+    def _chunk(self, max_size: int) -> bytes:
+        """Up to `max_size` bytes; empty at the end."""
         while True:
-            packed = b""
+            compressed = b""
             if self._frame.eof:
-                packed = self._frame.unused_data.lstrip(b"\0")  # xz fills up with zeros
-                while not packed:
+                compressed = self._frame.unused_data.lstrip(b"\0")  # xz pads with zeros
+                while not compressed:
                     block = self._stream.read(_BLOCK)
                     if not block:
                         return b""
-                    packed = block.lstrip(b"\0")
+                    compressed = block.lstrip(b"\0")
                 self._frame = self._begin()
             elif self._frame.needs_input:
-                packed = self._stream.read(_BLOCK)
-                if not packed:
+                compressed = self._stream.read(_BLOCK)
+                if not compressed:
                     raise EOFError
-            if piece := self._frame.decompress(packed, most):
-                return bytes(piece)
+            if chunk := self._frame.decompress(compressed, max_size):
+                return bytes(chunk)
 
 
 def _zstd(name: str) -> Any:
-    try:
-        return importlib.import_module(_ZSTD)
-    except ImportError:
-        raise MissingExtraError(f"{name}, packed with zstd,", _ZSTD) from None
+    require_package(f"{name}, compressed with zstd,", _ZSTD)
+    return importlib.import_module(_ZSTD)

@@ -100,7 +100,7 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
 
     Raises:
         DatasetError: a name names nothing, or something that has no text.
-        MissingExtraError: a name needs a package that is not installed.
+        MissingPackageError: a name needs a package that is not installed.
         OperationError: there is no room to keep standard input.
     """
     all_names: list[str] = []

@@ -5,7 +5,6 @@ reads from the network, and no more of the text is in memory than a few rows.
 """
 
 import difflib
-import importlib.util
 import json
 import os
 import re
@@ -14,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from attn_cli.errors import DatasetError, MissingExtraError
+from attn_cli.errors import DatasetError
+from attn_cli.packages import require_package
 from attn_cli.text.tables import KINDS, file_tables, saved_tables
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class TableSource:
 
     Raises:
         DatasetError: There is no such data set, it has no such column, or that is no text.
-        MissingExtraError: `datasets` is not installed.
+        MissingPackageError: `datasets` is not installed.
     """
 
     def __init__(self, name: str, separator: str) -> None:
@@ -60,8 +60,7 @@ class TableSource:
         self.name = f"{PREFIX}{self.path}:{self._column}"
         self._separator = separator
         self._missing = 0
-        if importlib.util.find_spec("datasets") is None:
-            raise MissingExtraError("hf:PATH:COLUMN", "datasets")
+        require_package("hf:PATH:COLUMN", "datasets")
         self._parts, self._others = _parts(self.path)
         self._check(self._parts[0])  # what is wrong is said before anything is begun
 

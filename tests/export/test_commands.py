@@ -143,7 +143,7 @@ def test_without_a_run_the_command_says_how_to_make_one(attn: Attn) -> None:
     ("form", "package", "command"),
     [
         ("gguf", "gguf", "python -m pip install gguf"),
-        ("onnx", "onnxscript", "python -m pip install onnx onnxscript"),
+        ("onnx", "onnxscript", "python -m pip install onnxscript"),
     ],
 )
 def test_a_missing_package_is_a_line_with_the_command(
@@ -158,7 +158,10 @@ def test_a_missing_package_is_a_line_with_the_command(
     monkeypatch.setitem(sys.modules, package, None)  # as Python finds what is not installed
     outcome = attn("export", form, "out", "--run", run)
     assert outcome.code == 2
-    assert f"attn: attn export {form} needs {package}, which is not installed" in outcome.err
+    assert (
+        f"attn: attn export {form} needs the package {package}, which is not installed"
+        in outcome.err
+    )
     assert command in outcome.err
     assert not Path("out").exists()
 

@@ -139,7 +139,7 @@ class TestWhatFails:
         outcome = attn("train", verse_file, *RECIPE, "--logger", "csv", "--logger", name)
         assert outcome.code == 2
         assert outcome.err.splitlines() == [
-            f"attn: --logger {name} needs the package {name}, which is not installed",
+            f"attn: logger {name} needs the package {name}, which is not installed",
             f"  python -m pip install {name}",
         ]
         assert not (tmp_path / "runs").exists()

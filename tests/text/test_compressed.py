@@ -15,7 +15,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from attn_cli.errors import DatasetError, MissingExtraError, OperationError
+from attn_cli.errors import DatasetError, MissingPackageError, OperationError
 from attn_cli.text import token_cache
 from attn_cli.text.corpus import load_text
 from attn_cli.text.sources import open_source
@@ -74,7 +74,7 @@ class TestArchives:
         whole = PACK[kind](TEXT.encode())
         path = tmp_path / "cut"
         path.write_bytes(whole[: int(left * len(whole)) if left == 0.5 else int(left)])
-        with pytest.raises(DatasetError, match=f"{path} is cut short") as caught:
+        with pytest.raises(DatasetError, match=f"{path} is truncated") as caught:
             text_of(path)
         assert caught.value.hint == "copy or download it again"
 
@@ -90,7 +90,7 @@ class TestArchives:
     def test_garbage_behind_it(self, tmp_path: Path, kind: str) -> None:
         path = tmp_path / "more"
         path.write_bytes(PACK[kind](b"text") + b"garbage")
-        with pytest.raises(DatasetError, match=r"is (damaged|cut short)"):
+        with pytest.raises(DatasetError, match=r"is (damaged|truncated)"):
             text_of(path)
 
     def test_a_bomb_stays_small_in_memory(self, tmp_path: Path, kind: str) -> None:
@@ -136,7 +136,7 @@ def test_zstd_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path.write_bytes(zstd.compress(b"text"))
     for name in ("backports.zstd", "compression.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(MissingExtraError) as caught:
+    with pytest.raises(MissingPackageError) as caught:
         text_of(path)
     assert str(path) in caught.value.message
     assert caught.value.hint == "python -m pip install backports.zstd"

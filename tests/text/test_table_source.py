@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import AttnError, DatasetError, MissingExtraError
+from attn_cli.errors import AttnError, DatasetError, MissingPackageError
 from attn_cli.text.corpus import load_text
 from attn_cli.text.sources import Source, open_source
 
@@ -231,6 +231,6 @@ def test_memory_does_not_grow_with_the_text_and_nothing_is_fetched(
 
 def test_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(MissingExtraError) as caught:
+    with pytest.raises(MissingPackageError) as caught:
         open_source(["hf:books.parquet:text"])
     assert caught.value.hint == "python -m pip install datasets"

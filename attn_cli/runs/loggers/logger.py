@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from attn_cli.errors import MissingExtraError
+from attn_cli.packages import require_package
 
 # The packages of those that need one; attn has an extra of the same name for each.
 PACKAGES = ("tensorboard", "trackio", "wandb")
@@ -33,8 +32,8 @@ def require_loggers(names: Iterable[str]) -> None:
     """Makes sure that the packages of some loggers are installed, without importing them.
 
     Raises:
-        MissingExtraError: One is not.
+        MissingPackageError: One is not.
     """
     for name in names:
-        if name in PACKAGES and importlib.util.find_spec(name) is None:
-            raise MissingExtraError(f"--logger {name}", name)
+        if name in PACKAGES:
+            require_package(f"logger {name}", name)
