@@ -28,7 +28,7 @@ def evaluate(
         bool,
         typer.Option(
             "--per-char",
-            help="Show the surprise of each character in bits: as colours on a terminal, "
+            help="Show the surprisal of each character in bits: as colours on a terminal, "
             "elsewhere or with NO_COLOR as a table.",
         ),
     ] = False,
@@ -62,7 +62,7 @@ def evaluate(
     unit, lists = tokenizer.unit, None
     summary: Callable[[str], None] = result
     if per_char:
-        from attn_cli.cli.surprise import as_lists, can_colour, write_coloured, write_table
+        from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
 
         losses = CharacterLosses(model, ids)
         if as_json:

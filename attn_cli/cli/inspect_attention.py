@@ -32,8 +32,8 @@ def inspect_attention(
     as small maps; one head, with --layer and --head, or with --values, is shown in full.
     """
     from attn_cli.errors import InputError
-    from attn_cli.inspection.attention_map import LargeMap, SmallMaps
-    from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
+    from attn_cli.inspection.forward_pass import forward_pass, select_heads
+    from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
     from attn_cli.runs.loaded_model import find_model
 
     if html is not None and values:
@@ -47,7 +47,7 @@ def inspect_attention(
 
         write_page(html, loaded, ids, layer=layers[0], head=heads[0], as_json=as_json)
         return
-    chosen = chosen_heads(forward_pass(loaded.model, ids).weights, layers, heads)
+    chosen = select_heads(forward_pass(loaded.model, ids).attention, layers, heads)
     if as_json:
         result_json(
             {

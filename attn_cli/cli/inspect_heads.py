@@ -39,20 +39,20 @@ def inspect_heads(
     """
     from tqdm import tqdm
 
-    from attn_cli.inspection.heads import head_scores, loss_rises
+    from attn_cli.inspection.heads import ablation_effects, head_scores
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
     whole = _text(file, loaded)
     ids: TokenIds = whole[:chars]
-    scores, evenly = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
+    scores, uniform_baseline = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
     numbered = [
         (layer, head, score)
         for layer, of_layer in enumerate(scores, 1)
         for head, score in enumerate(of_layer, 1)
     ]
-    rises = tqdm(
-        loss_rises(loaded.model, ids),
+    effects = tqdm(
+        ablation_effects(loaded.model, ids),
         "without each head",
         len(numbered),
         leave=False,
@@ -62,12 +62,12 @@ def inspect_heads(
         {
             "layer": layer,
             "head": head,
-            "name": score.name(evenly),
+            "name": score.name(uniform_baseline),
             **asdict(score),
-            "loss_rise": rise.nats,
-            "loss_rise_error": rise.error,
+            "loss_increase": effect.loss_increase,
+            "loss_increase_se": effect.standard_error,
         }
-        for (layer, head, score), rise in zip(numbered, rises, strict=True)
+        for (layer, head, score), effect in zip(numbered, effects, strict=True)
     ]
     if as_json:
         result_json(
@@ -76,16 +76,16 @@ def inspect_heads(
                 "text": file or "validation split",
                 "chars": len(ids),
                 "heads": heads,
-                "evenly": asdict(evenly),
+                "uniform_baseline": asdict(uniform_baseline),
             }
         )
         return
 
-    from attn_cli.inspection.heads_table import heads_table
+    from attn_cli.inspection.terminal.heads import heads_table
 
     of = f"the first {len(ids):,} of {len(whole):,}" if len(ids) < len(whole) else f"{len(ids):,}"
     notice(f"{loaded.description}, {file or 'validation split'}: {of} {loaded.tokenizer.unit}s")
-    console().print(heads_table(heads, asdict(evenly), loaded.tokenizer.unit))
+    console().print(heads_table(heads, asdict(uniform_baseline), loaded.tokenizer.unit))
 
 
 def _text(file: str | None, loaded: LoadedModel) -> TokenIds:

@@ -44,7 +44,7 @@ def inspect_shapes(
     From one real forward pass: of the newest run, of --run, or of a --config with fresh weights.
     """
     from attn_cli.inspection.costs import costs
-    from attn_cli.inspection.meanings import meaning
+    from attn_cli.inspection.descriptions import description
     from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as inspect
     from attn_cli.runs.loaded_model import find_model
@@ -63,7 +63,7 @@ def inspect_shapes(
         rows = [asdict(row) | {"operation": row.full_name} for row in shapes.rows]
         if explain:
             rows = [
-                record | {"meaning": meaning(row.operation)}
+                record | {"description": description(row.operation)}
                 for record, row in zip(rows, shapes.rows, strict=True)
             ]
         result_json(
@@ -86,7 +86,7 @@ def inspect_shapes(
         )
         return
 
-    from attn_cli.inspection.shapes_table import shapes_view
+    from attn_cli.inspection.terminal.shapes import shapes_view
 
     notice(loaded.describe(ids))
     console().print(shapes_view(shapes, spent, explain=explain))

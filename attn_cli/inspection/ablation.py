@@ -1,7 +1,6 @@
-"""What a model does without one of its heads.
+"""Zero ablation: what a model does without one of its heads.
 
-A head is taken away by putting zeros where it gives its mix of values to the rest of
-the model: into its columns of the linear layer that merges the heads (Michel et al.
+A head is ablated by setting its columns of the output projection to zero (Michel et al.
 2019, "Are sixteen heads really better than one?", section 2.3).
 
 Shapes: T time (characters), C channels = n_embd, D head size, H heads, V vocabulary.
@@ -21,8 +20,8 @@ from attn_cli.model.transformer import Transformer
 
 
 @contextmanager
-def without_head(model: Transformer, layer: int, head: int) -> Iterator[None]:
-    """Takes a head away, and gives it back afterwards.
+def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None]:
+    """Context manager: without this head within, with it again afterwards.
 
     Args:
         model: The model, changed in place meanwhile.
@@ -44,36 +43,36 @@ def without_head(model: Transformer, layer: int, head: int) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class HeadAblation:
-    """What is different on a text when one head is taken away.
+    """What a text loses when one head is ablated.
 
     Attributes:
         layer: Which layer, from 0.
         head: Which of its heads, from 0.
-        loss_change: How much the mean loss rises, in nats per character; None for a text
-            of one character, where nothing is predicted.
-        next_odds: The odds of each character to come after the text without it, (V,).
+        loss_increase: Of the mean loss, in nats per character; None for a text of one
+            character, where nothing is predicted.
+        next_probs: The probability of each next character after the text, (V,).
     """
 
     layer: int
     head: int
-    loss_change: float | None
-    next_odds: torch.Tensor
+    loss_increase: float | None
+    next_probs: torch.Tensor
 
 
 def ablate_heads(model: Transformer, ids: Sequence[int]) -> list[HeadAblation]:
-    """A text of T ids without each head in turn, layer by layer."""
-    whole = _mean_loss(forward_pass(model, ids))
+    """The effect of each head on a text of T ids, layer by layer."""
+    full = _mean_loss(forward_pass(model, ids))
     ablations = []
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
-            with without_head(model, layer, head):
-                seen = forward_pass(model, ids)
-            loss = _mean_loss(seen)
-            change = None if loss is None or whole is None else loss - whole
-            odds = seen["logits"][-1].softmax(-1)
-            ablations.append(HeadAblation(layer, head, change, odds))
+            with zero_ablate_head(model, layer, head):
+                activations = forward_pass(model, ids)
+            loss = _mean_loss(activations)
+            increase = None if loss is None or full is None else loss - full
+            probs = activations["logits"][-1].softmax(-1)
+            ablations.append(HeadAblation(layer, head, increase, probs))
     return ablations
 
 
-def _mean_loss(seen: ForwardPass) -> float | None:
-    return float(seen.losses.mean()) if len(seen.ids) > 1 else None
+def _mean_loss(activations: ForwardPass) -> float | None:
+    return float(activations.losses.mean()) if len(activations.ids) > 1 else None

@@ -1,10 +1,11 @@
-"""What a model costs: products, and memory, as torch itself counts them.
+"""What a model costs in FLOPs and memory, as torch itself counts them.
 
 Shapes: B batch, T time (characters).
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -22,69 +23,74 @@ from attn_cli.training.step import mean_loss
 
 @dataclass(frozen=True)
 class Costs:
-    """What it takes to train a model as its configuration says, and to write with it.
+    """The compute and memory to train a model as configured, and to generate with it.
 
-    FLOPs are those of matrix products, a product and a sum being two; bytes are of memory.
+    FLOPs are those of matrix products, a multiplication and an addition being two.
 
     Attributes:
-        precision: The number format that it is of.
-        length: The T that the rest is of, the model's `block_size`.
-        forward_flops: A character on its way through, as one of T.
-        training_flops: The same, and back.
-        weights: Bytes; in bf16 the weights that learn are kept in fp32 beside those that compute.
+        precision: The dtype that all of this is for.
+        block_size: T, the context length that it is for.
+        forward_flops: Per character of a full context.
+        training_flops: The same, forward and backward.
+        weights: Bytes; bf16 weights are kept beside fp32 master weights.
         gradients: Bytes, at most.
-        optimizer: Bytes that the optimizers remember.
-        batch: Sequences a step.
-        piece: Sequences in memory at once.
-        activations: Bytes saved for the way back, of a whole batch.
-        cache: Bytes of keys and values of one text of T characters, as `attn generate` keeps them.
+        optimizer_state: Bytes.
+        batch_size: Sequences per optimizer step.
+        micro_batch_size: Sequences per forward and backward pass.
+        activations: Bytes saved for the backward pass, for a whole batch.
+        kv_cache: Bytes for one text of T characters, as `attn generate` keeps it.
     """
 
     precision: Precision
-    length: int
+    block_size: int
     forward_flops: float
     training_flops: float
     weights: int
     gradients: int
-    optimizer: int
-    batch: int
-    piece: int
+    optimizer_state: int
+    batch_size: int
+    micro_batch_size: int
     activations: int
-    cache: int
+    kv_cache: int
 
     @property
-    def piece_activations(self) -> int:
-        """Bytes saved for the way back that are in memory at once."""
-        return round(self.activations * self.piece / self.batch)
+    def micro_batch_activations(self) -> int:
+        """Bytes saved for the backward pass of one micro-batch."""
+        return round(self.activations * self.micro_batch_size / self.batch_size)
 
 
 def costs(model: Transformer, config: Config, precision: Precision) -> Costs:
-    """Measures a model, which is left in that number format, its gradients used up."""
-    model.to(torch.float32 if precision == "fp32" else torch.bfloat16)
+    """Measures a copy of a model in this precision; the model itself stays as it is."""
+    model = copy_in(precision, model)
     weight = model.token_embedding.weight
-    length, numbers = model.config.block_size, model.parameter_count()
-    working = 0 if precision == "fp32" else weight.element_size()
+    block_size, numbers = model.config.block_size, model.parameter_count()
+    compute_copy = 0 if precision == "fp32" else weight.element_size()
     # A fixed part, and the same for each sequence.
     one, two = (_saved_bytes(model, batch) for batch in (1, 2))
-    batch = config.train.batch_size
-    ids = torch.zeros(1, length, dtype=torch.int64, device=weight.device)
+    batch_size = config.train.batch_size
+    ids = torch.zeros(1, block_size, dtype=torch.int64, device=weight.device)
     return Costs(
         precision,
-        length,
-        forward_flops(model, ids) / length,
-        _training_flops(model, ids) / length,
-        numbers * (4 + working),
-        numbers * (4 + working),
+        block_size,
+        forward_flops(model, ids) / block_size,
+        _training_flops(model, ids) / block_size,
+        numbers * (4 + compute_copy),
+        numbers * (4 + compute_copy),
         _optimizer_bytes(model, config),
-        batch,
+        batch_size,
         choose_micro_batch(config, weight.device),
-        one + (batch - 1) * (two - one),
-        2 * model.config.n_layer * length * model.config.n_embd * 4,
+        one + (batch_size - 1) * (two - one),
+        2 * model.config.n_layer * block_size * model.config.n_embd * 4,
     )
 
 
+def copy_in(precision: Precision, model: Transformer) -> Transformer:
+    """A copy of a model in this precision, in evaluation mode."""
+    return deepcopy(model).to(torch.float32 if precision == "fp32" else torch.bfloat16).eval()
+
+
 def embedding_parameters(model: Transformer) -> int:
-    """Learned numbers that are looked up: of characters and of positions."""
+    """Parameters that are looked up: the embeddings of characters and of positions."""
     found = [model.token_embedding.weight]
     if isinstance(model.position_embedding, LearnedPosition):
         found.append(model.position_embedding.weight)
@@ -93,10 +99,9 @@ def embedding_parameters(model: Transformer) -> int:
 
 @torch.enable_grad()  # torch's counter follows modules by their gradients
 def forward_flops(model: Transformer, ids: torch.Tensor) -> int:
-    """FLOPs of the products that a text (B, T) takes on its way through.
+    """FLOPs of the matrix products in a forward pass of ids (B, T), by torch's own counter.
 
-    By torch's own counter, which does not see into its kernels for attention: they are
-    taken apart into products.
+    The counter does not see into fused attention kernels: they are replaced by products.
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(ids)
@@ -112,12 +117,12 @@ def _training_flops(model: Transformer, ids: torch.Tensor) -> int:
 
 
 def _saved_bytes(model: Transformer, batch: int) -> int:
-    """What `batch` sequences leave in memory for the way back, dropout's masks included."""
+    """Bytes that `batch` sequences save for the backward pass, dropout masks included."""
     device = model.token_embedding.weight.device
     ids = torch.zeros(batch, model.config.block_size, dtype=torch.int64, device=device)
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), ids)}
     own |= {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
-    saved: dict[int, torch.UntypedStorage] = {}  # kept, so that no place is used again
+    saved: dict[int, torch.UntypedStorage] = {}  # kept alive, so that no address is used again
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
@@ -133,7 +138,7 @@ def _saved_bytes(model: Transformer, batch: int) -> int:
 
 
 def _optimizer_bytes(model: Transformer, config: Config) -> int:
-    """What the optimizers will remember, in fp32."""
+    """Bytes of optimizer state, in fp32."""
     return sum(
         4 * parameter.numel() * len(optimizer.remembers)
         for optimizer in make_optimizers(model, config.train)

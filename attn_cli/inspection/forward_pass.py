@@ -1,4 +1,4 @@
-"""One text on its way through a model, every tensor by the name of its operation.
+"""The forward pass of one text, every tensor by the name of its operation.
 
 Shapes: T time (characters), C channels = n_embd, H heads, V vocabulary, L layers.
 """
@@ -20,7 +20,7 @@ from attn_cli.model.transformer import Transformer
 
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
-    """What a model made of a text.
+    """The activations of a model on one text.
 
     Attributes:
         model: The model, in evaluation mode.
@@ -48,13 +48,13 @@ class ForwardPass:
         return {record.full_name: record for record in self.records}
 
     @cached_property
-    def weights(self) -> torch.Tensor:
-        """The attention of every head, (L, H, T, T): rows are queries, and sum to 1."""
+    def attention(self) -> torch.Tensor:
+        """The attention weights of every head, (L, H, T, T): rows are queries, and sum to 1."""
         return torch.stack([self[f"{path}.attention.softmax weights"] for path in self._blocks])
 
     @cached_property
-    def streams(self) -> torch.Tensor:
-        """What flows through the model, (L + 1, T, C): before the first block, after each."""
+    def residual_stream(self) -> torch.Tensor:
+        """The residual stream, (L + 1, T, C): before the first block and after each."""
         before = "token + position" if "token + position" in self else "token embedding"
         after = [self[f"{path}.feed-forward residual"] for path in self._blocks]
         return torch.stack([self[before], *after])
@@ -72,15 +72,15 @@ class ForwardPass:
 
 @torch.no_grad()
 def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
-    """Sends a text of T ids, at most `block_size`, through a model once."""
+    """Runs a text of T ids, at most `block_size`, through a model."""
     trace = Trace()
     model.eval()
     model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
     return ForwardPass(model, tuple(ids), trace.records)
 
 
-def chosen_heads(of_all: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:
-    """What belongs to some heads of all (L, H, ...), by their numbers from 1."""
-    chosen = of_all[layers.start - 1 : layers.stop - 1, heads.start - 1 : heads.stop - 1]
-    array: NDArray[np.float32] = chosen.float().cpu().numpy()
+def select_heads(of_all: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:
+    """The selected heads out of all (L, H, ...); layers and heads are numbered from 1."""
+    selected = of_all[layers.start - 1 : layers.stop - 1, heads.start - 1 : heads.stop - 1]
+    array: NDArray[np.float32] = selected.float().cpu().numpy()
     return array

@@ -1,4 +1,4 @@
-"""What each head does, measured over a text: where it looks, and what the model loses without it.
+"""What each head attends to over a text, and how much loss the model gains without it.
 
 Shapes: B batch, T time (characters), H heads, L layers.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attn_cli.inspection.ablation import without_head
+from attn_cli.inspection.ablation import zero_ablate_head
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.batches import eval_windows
@@ -22,10 +22,10 @@ from attn_cli.training.evaluation import CharacterLosses
 
 Floats = NDArray[np.float64]
 
-MOST_WEIGHTS = 2**24  # numbers of attention in memory at once
-CLEAR = 1 / 3  # share of a head's attention from which on it is named after it
+MAX_ATTENTION_NUMEL = 2**24  # attention weights in memory at once
+NAMING_THRESHOLD = 1 / 3  # share of its attention above which a head is named after a pattern
 
-# What a head can be seen to look at, and the name of one that does little else.
+# The attention patterns that are scored, and the name of a head that does little else.
 NAMES = {
     "previous": "previous character",
     "itself": "itself",
@@ -38,22 +38,21 @@ NAMES = {
 
 @dataclass(frozen=True)
 class HeadScores:
-    """Where a head looks, on average over the characters of a text.
+    """Where a head attends, on average over the characters of a text.
 
-    Shares are of its attention, 0 to 1, each a mean over the characters for which there is
-    such a place, and None where there is none; a window's first character, which sees only
-    itself, is not counted.
+    Shares of its attention, 0 to 1: each a mean over the queries for which such a key exists,
+    None where there is none. A window's first character, which sees only itself, is not counted.
 
     Attributes:
-        previous: On the character before.
-        itself: On the character that looks.
+        previous: On the previous character.
+        itself: On the query itself.
         first: On the first of the window.
         same: On the last earlier occurrence of the same character.
         induction: On what followed that occurrence (Olsson et al. 2022, "In-context
             learning and induction heads").
         word_start: On the first letter of the word, from its other letters.
-        distance: Mean number of characters that it looks back.
-        entropy: Of its weights, in bits: 0 for one character, log2(n) for n alike.
+        distance: Mean number of characters back.
+        entropy: Of its weights, in bits: 0 for a single key, log2(n) for n equal ones.
     """
 
     previous: float | None
@@ -65,18 +64,17 @@ class HeadScores:
     distance: float | None
     entropy: float | None
 
-    def name(self, evenly: HeadScores) -> str:
-        """What the head is called after, where a share is clear; else nothing.
+    def name(self, baseline: HeadScores) -> str:
+        """The name of the pattern that it mostly follows; empty where there is none.
 
         Args:
-            evenly: The scores of a head that looks at all it sees alike: a share has to be
-                at least twice as much.
+            baseline: The scores of uniform attention; a pattern counts from twice its share on.
         """
         clear = {
             name: share
             for which, name in NAMES.items()
             if (share := getattr(self, which)) is not None
-            and share >= max(CLEAR, 2 * getattr(evenly, which))
+            and share >= max(NAMING_THRESHOLD, 2 * getattr(baseline, which))
         }
         return max(clear, key=lambda name: clear[name], default="")
 
@@ -85,66 +83,66 @@ FIELDS = tuple(field.name for field in fields(HeadScores))
 
 
 @dataclass(frozen=True)
-class LossRise:
-    """What a model loses without a head.
+class AblationEffect:
+    """What a model loses when a head is ablated.
 
     Attributes:
-        nats: By how much the loss a character rises; below 0 where it falls.
-        error: The standard error of that, from whole windows; None where there are fewer than 2.
+        loss_increase: Of the mean loss, in nats per character; negative where it falls.
+        standard_error: Its standard error over full windows; None where there are fewer than 2.
     """
 
-    nats: float
-    error: float | None
+    loss_increase: float
+    standard_error: float | None
 
 
 @torch.no_grad()
 def head_scores(
     model: Transformer, ids: TokenIds, symbols: Sequence[str]
 ) -> tuple[list[list[HeadScores]], HeadScores]:
-    """Where each head looks, [layer][head], and the scores of one that looks at all alike.
+    """The scores of each head, [layer][head], and those of uniform attention.
 
     Args:
-        model: Its mode becomes evaluation.
+        model: Put into evaluation mode.
         ids: A text of N ids, which is cut into windows of `block_size`.
-        symbols: What each id stands for, which tells words.
+        symbols: The symbol of each id, to find words.
     """
     model.eval()
     config = model.config
     L, H, T = config.n_layer, config.n_head, config.block_size
-    at_once = max(1, MOST_WEIGHTS // (L * H * T * T))
+    batch_size = max(1, MAX_ATTENTION_NUMEL // (L * H * T * T))
     in_word = [symbol.isalnum() or symbol == "'" for symbol in symbols]
-    total, evenly = _Sums(L * H), _Sums(1)
-    for batch in eval_windows(ids, T, at_once):
+    total, uniform_baseline = _Sums(L * H), _Sums(1)
+    for batch in eval_windows(ids, T, batch_size):
         x = batch.inputs
         trace = Trace()
         model(x, trace=trace)
-        found = [each.tensor for each in trace.records if each.operation == "softmax weights"]
-        places = _places(x, in_word)
-        total.add(torch.cat(found, dim=1), places)  # (B, L·H, T, T)
-        alike = torch.ones(x.shape[1], x.shape[1]).tril()
-        alike /= alike.sum(dim=-1, keepdim=True)
-        evenly.add(alike.expand(len(x), 1, -1, -1), places)
+        layers = [each.tensor for each in trace.records if each.operation == "softmax weights"]
+        targets = _targets(x, in_word)
+        total.add(torch.cat(layers, dim=1), targets)  # (B, L·H, T, T)
+        uniform = torch.ones(x.shape[1], x.shape[1]).tril()
+        uniform /= uniform.sum(dim=-1, keepdim=True)
+        uniform_baseline.add(uniform.expand(len(x), 1, -1, -1), targets)
     scores = total.means()
-    return [scores[layer * H : (layer + 1) * H] for layer in range(L)], evenly.means()[0]
+    return [scores[layer * H : (layer + 1) * H] for layer in range(L)], uniform_baseline.means()[0]
 
 
-def loss_rises(model: Transformer, ids: TokenIds) -> Iterator[LossRise]:
-    """What the model loses on a text (N,) without each head: those of layer 1 first.
+def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffect]:
+    """The effect of each head on a text (N,), layer by layer, by zero ablation.
 
-    A head is left out as `without_head` does; the losses are those of `attn evaluate`.
+    The losses are those of `attn evaluate`.
     """
-    whole = _losses(model, ids)
+    full = _losses(model, ids)
     T = model.config.block_size
-    windows = len(whole) // T
+    n_windows = len(full) // T
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
-            with without_head(model, layer, head):
-                rises = _losses(model, ids) - whole  # (N - 1,)
-            error = None
-            if windows > 1:
-                means = rises[: windows * T].reshape(windows, T).mean(axis=1)
-                error = float(means.std(ddof=1)) / math.sqrt(windows)
-            yield LossRise(float(rises.mean()), error)
+            with zero_ablate_head(model, layer, head):
+                increases = _losses(model, ids) - full  # (N - 1,)
+            standard_error = None
+            if n_windows > 1:
+                means = increases[: n_windows * T].reshape(n_windows, T).mean(axis=1)
+                standard_error = float(means.std(ddof=1)) / math.sqrt(n_windows)
+            yield AblationEffect(float(increases.mean()), standard_error)
 
 
 def _losses(model: Transformer, ids: TokenIds) -> Floats:
@@ -153,27 +151,27 @@ def _losses(model: Transformer, ids: TokenIds) -> Floats:
 
 
 class _Sums:
-    """The scores of some heads, summed over the characters that have them."""
+    """The scores of some heads, summed over the queries that have them."""
 
     def __init__(self, heads: int) -> None:
         self._heads = heads
         self._sums = dict.fromkeys(FIELDS, torch.zeros(heads, dtype=torch.float64))
         self._counts = dict.fromkeys(FIELDS, 0)
 
-    def add(self, weights: torch.Tensor, places: Mapping[str, torch.Tensor]) -> None:
-        """Takes in the weights (B, heads, T, T) of some windows.
+    def add(self, weights: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> None:
+        """Adds the attention weights (B, heads, T, T) of a batch of windows.
 
         Args:
             weights: Rows are queries.
-            places: By score, where each query would look for it, (B, T); -1 for nowhere.
+            targets: By pattern, the key that each query would attend to, (B, T); -1 for none.
         """
-        weights = weights[:, :, 1:]  # the first sees only itself
+        weights = weights[:, :, 1:]  # the first query sees only itself
         B, _, queries, T = weights.shape
-        for which, place in places.items():
-            place = place[:, None, 1:, None]  # (B, 1, T - 1, 1)
-            there = place >= 0
-            share = weights.take_along_dim(place.clamp(min=0), dim=-1) * there
-            self._count(which, share, int(there.sum()))
+        for which, target in targets.items():
+            key = target[:, None, 1:, None]  # (B, 1, T - 1, 1)
+            exists = key >= 0
+            share = weights.take_along_dim(key.clamp(min=0), dim=-1) * exists
+            self._count(which, share, int(exists.sum()))
         back = torch.arange(1, T)[:, None] - torch.arange(T)  # (T - 1, T)
         self._count("distance", weights.sum(dim=0, keepdim=True) * back, B * queries)
         self._count("entropy", torch.special.entr(weights) / math.log(2), B * queries)
@@ -191,22 +189,22 @@ class _Sums:
         return [HeadScores(*row) for row in zip(*columns, strict=True)]
 
 
-def _places(ids: torch.Tensor, in_word: Sequence[bool]) -> dict[str, torch.Tensor]:
-    """Where each query of some windows (B, T) would look, by score; -1 for nowhere."""
+def _targets(ids: torch.Tensor, in_word: Sequence[bool]) -> dict[str, torch.Tensor]:
+    """By pattern, the key that each query of some windows (B, T) would attend to; -1 for none."""
     positions = torch.arange(ids.shape[1]).expand_as(ids)
     same, word_start = torch.full_like(ids, -1), torch.full_like(ids, -1)
     for row, window in enumerate(ids.tolist()):
         last: dict[int, int] = {}
         start = -1
-        for place, id_ in enumerate(window):
-            same[row, place] = last.get(id_, -1)
-            last[id_] = place
+        for position, id_ in enumerate(window):
+            same[row, position] = last.get(id_, -1)
+            last[id_] = position
             if not in_word[id_]:
                 start = -1
             elif start < 0:
-                start = place
+                start = position
             else:
-                word_start[row, place] = start
+                word_start[row, position] = start
     followed = same + 1
     return {
         "previous": positions - 1,

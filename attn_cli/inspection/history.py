@@ -1,4 +1,4 @@
-"""How a model came to be what it is: one text, seen by each checkpoint that a run kept.
+"""How a model developed: one text, run through each checkpoint that a run kept.
 
 Shapes: T time (characters), H heads, V vocabulary, L layers.
 """
@@ -10,46 +10,46 @@ from dataclasses import dataclass
 
 import torch
 
-from attn_cli.errors import CheckpointError, DatasetError
+from attn_cli.errors import CheckpointError
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.metrics import read_metrics
 
-FOLLOWED = 16  # characters of a text that is followed, where the user names none
+DEFAULT_LENGTH = 16  # characters of the text, where the user names none
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What one checkpoint made of a text.
+    """One checkpoint's activations on a text.
 
     Attributes:
         step: Of the checkpoint.
         val_loss: Measured then, in nats per character; None where it was not evaluated.
-        weights: The attention of every head, (L, H, T, T).
+        attention: The attention weights of every head, (L, H, T, T).
         losses: Of each character of the text but the first, (T - 1,) in nats.
-        next_odds: The odds of each character to come after the text, (V,).
-        sample: What it wrote at its evaluation; empty where it did not.
+        next_probs: The probability of each next character after the text, (V,).
+        sample: The sample written at its evaluation; empty where there was none.
     """
 
     step: int
     val_loss: float | None
-    weights: torch.Tensor
+    attention: torch.Tensor
     losses: torch.Tensor
-    next_odds: torch.Tensor
+    next_probs: torch.Tensor
     sample: str
 
 
 def snapshots(
-    folder: RunFolder, ids: Sequence[int], tell: Callable[[str], None]
+    folder: RunFolder, ids: Sequence[int], on_skip: Callable[[str], None]
 ) -> Iterator[Snapshot]:
-    """A text of T ids as each checkpoint of a run sees it, the oldest first.
+    """A text of T ids in each checkpoint of a run, the oldest first.
 
     Args:
-        folder: The run; what it deletes meanwhile is left out, as is what is damaged.
+        folder: The run; checkpoints that are deleted meanwhile or damaged are skipped.
         ids: The text.
-        tell: Takes a line on each checkpoint that is left out.
+        on_skip: Takes a line about each checkpoint that is skipped.
     """
     val_losses = {line.step: line.val_loss for line in read_metrics(folder.metrics)}
     for path in reversed(folder.step_folders()):
@@ -57,37 +57,34 @@ def snapshots(
             checkpoint = read_checkpoint(path)
             model = checkpoint.load_model()
         except CheckpointError as error:
-            tell(f"left out: {error.message}")
+            on_skip(f"skipped: {error.message}")
             continue
-        seen, step = forward_pass(model, ids), checkpoint.state.step
+        activations, step = forward_pass(model, ids), checkpoint.state.step
         yield Snapshot(
             step,
             val_losses.get(step),
-            seen.weights,
-            seen.losses,
-            seen["logits"][-1].softmax(-1),
+            activations.attention,
+            activations.losses,
+            activations["logits"][-1].softmax(-1),
             folder.sample(step),
         )
 
 
-def moved(before: Snapshot, after: Snapshot) -> torch.Tensor:
-    """What share of each head's attention went elsewhere between two checkpoints, (L, H).
+def attention_shift(before: Snapshot, after: Snapshot) -> torch.Tensor:
+    """How far each head's attention shifted between two checkpoints, (L, H), from 0 to 1.
 
-    The total variation distance of two rows of weights, 0 for the same and 1 for none in
-    common, as a mean over the queries that have a choice.
+    The total variation distance of two rows of weights, 0 for equal rows and 1 for disjoint
+    ones; its mean over the queries that see more than one key.
     """
-    distances = (after.weights - before.weights).abs().sum(dim=-1) / 2  # (L, H, T)
+    distances = (after.attention - before.attention).abs().sum(dim=-1) / 2  # (L, H, T)
     return distances[..., 1:].mean(dim=-1) if distances.shape[-1] > 1 else distances[..., 0]
 
 
-def text_to_follow(loaded: TrainedModel) -> tuple[int, ...]:
-    """The beginning of a run's validation text.
+def default_text(loaded: TrainedModel) -> tuple[int, ...]:
+    """The first ids of a run's validation split.
 
     Raises:
-        DatasetError: The text is not there, or it is not the same any more.
+        DatasetError: The text is missing or has changed.
     """
-    most = min(FOLLOWED, loaded.model.config.block_size)
-    try:
-        return tuple(loaded.validation()[:most].tolist())
-    except DatasetError as error:
-        raise DatasetError(error.message, "name a text to follow: --text TEXT") from None
+    length = min(DEFAULT_LENGTH, loaded.config.model.block_size)
+    return tuple(loaded.validation()[:length].tolist())

@@ -1,4 +1,4 @@
-"""Every operation on the way through a model: its shape in symbols and in numbers, its price."""
+"""Every operation of a forward pass: its shape in symbols and in numbers, and what it costs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from itertools import groupby
 
 import torch
 
-from attn_cli.inspection.costs import embedding_parameters, forward_flops
+from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
 from attn_cli.model.trace import Record, Trace
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision
-
-DEEPEST = 2  # from where on every operation has a row of its own
 
 
 @dataclass(frozen=True)
@@ -23,15 +21,15 @@ class ShapeRow:
 
     Attributes:
         path: Where in the model, `block 1.attention`; empty at the top.
-        operation: What was done.
+        operation: Its name.
         symbolic: One symbol an axis.
         shape: The size of each axis.
-        parameters: Numbers that were learned for this operation and not counted above.
-        tied: Whether it uses parameters that an earlier row counted.
-        flops: Of its matrix products: a product and a sum are two, as torch counts.
-        bytes: What the result takes in memory; 0 for a view.
-        dtype: The number format of the result.
-        view: Whether the result is the memory of an earlier tensor, seen otherwise.
+        parameters: Learned parameters that no earlier row has counted.
+        tied: Whether it uses parameters that an earlier row has counted.
+        flops: Of its matrix products; a multiplication and an addition are two, as in torch.
+        bytes: Size of the result; 0 for a view.
+        dtype: Of the result.
+        view: Whether the result shares the memory of an earlier tensor.
         times: How many layers the row stands for; the other numbers are of one.
     """
 
@@ -55,16 +53,15 @@ class ShapeRow:
 
 @dataclass(frozen=True)
 class Shapes:
-    """What `attn inspect-shapes` shows.
+    """Every operation of a forward pass, and the totals.
 
     Attributes:
         dims: Each symbol and its value.
-        rows: The operations, in the order in which they happen.
-        parameters: Learned numbers of the whole model; shared ones count once.
-        embedding_parameters: Those of them that look up a character or a position.
+        rows: The operations, in order of execution.
+        parameters: Of the whole model; shared ones count once.
+        embedding_parameters: Of them, the embeddings of characters and of positions.
         flops: Of all rows.
-        counted_flops: What torch's own counter says of the same text on the model's fast
-            path, with its kernels for attention taken apart into products.
+        counted_flops: By torch's own counter, for the same text on the model's fast path.
     """
 
     dims: Mapping[str, int]
@@ -76,7 +73,7 @@ class Shapes:
 
     @property
     def row_parameters(self) -> int:
-        """What the rows' parameters add up to: as many as the model has."""
+        """The sum over the rows; it has to equal `parameters`."""
         return sum(row.parameters * row.times for row in self.rows)
 
 
@@ -84,15 +81,15 @@ class Shapes:
 def inspect_shapes(
     model: Transformer, ids: Sequence[int], *, batch: int = 1, precision: Precision = "fp32"
 ) -> Shapes:
-    """Runs a text of T ids through a model, and reads every operation from the trace.
+    """Every operation of a forward pass over a text of T ids.
 
     Args:
-        model: Left in that number format and in evaluation mode.
+        model: Stays as it is; a copy of it is run.
         ids: The text.
         batch: B, how many times the text is in the batch.
-        precision: The number format to compute in.
+        precision: The dtype to compute in.
     """
-    model.to(torch.float32 if precision == "fp32" else torch.bfloat16).eval()
+    model = copy_in(precision, model)
     device = model.token_embedding.weight.device
     characters = torch.tensor([list(ids)] * batch, device=device)  # (B, T)
     trace = Trace()
@@ -109,7 +106,7 @@ def inspect_shapes(
 
 
 def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
-    """The rows with all layers as one, `block 1-3`, which is alike but for its numbers.
+    """The rows with all layers folded into one, `block 1-3`.
 
     Args:
         rows: All operations.
@@ -137,7 +134,7 @@ def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
 
 
 def _sum(rows: Sequence[ShapeRow], place: Sequence[str]) -> ShapeRow:
-    """All operations at a place as one, with the shape of what comes out."""
+    """Several operations as one row, with the shape of the last one's result."""
     return replace(
         rows[-1],
         path=".".join(place[:-1]),

@@ -38,7 +38,7 @@ def test_typed_text_gives_the_logits_that_torch_gives(
         wanted = forward_pass(tiny.model, tiny.ids(text))
         torch.testing.assert_close(page.logits(text), wanted["logits"], atol=1e-4, rtol=0)
         weights = torch.tensor(page.run("() => attn.weights()"), dtype=torch.float32)
-        torch.testing.assert_close(weights, wanted.weights, atol=1e-5, rtol=0)
+        torch.testing.assert_close(weights, wanted.attention, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("position", ["learned", "sinusoidal", "rope", "none"])
@@ -66,7 +66,7 @@ def test_every_shape_of_model_runs_as_it_does_in_torch(
     page.type("To be, or not")
     page.type("To bee, or not")
     weights = torch.tensor(page.run("() => attn.weights()"), dtype=torch.float32)
-    wanted_weights = forward_pass(loaded.model, loaded.encode_prompt("To bee, or not")).weights
+    wanted_weights = forward_pass(loaded.model, loaded.encode_prompt("To bee, or not")).attention
     torch.testing.assert_close(weights, wanted_weights, atol=1e-4, rtol=0)
 
 
@@ -198,7 +198,7 @@ def test_without_a_head_before_and_in_the_page(
     def numbers() -> list[float]:
         return [float(text.replace("−", "-")) for text in cells.all_inner_texts()]
 
-    beforehand = [(ablation.loss_change or 0.0) / np.log(2) for ablation in ablations]
+    beforehand = [(ablation.loss_increase or 0.0) / np.log(2) for ablation in ablations]
     assert numbers() == pytest.approx(beforehand, abs=6e-4)
     page.page.click("#ablation-grid [role=radio] >> nth=4")
     assert page.run("() => attn.chosen()")["layer"] == 1
@@ -209,7 +209,7 @@ def test_without_a_head_before_and_in_the_page(
     page.page.click("#ablate-all")
     expect(page.page.locator("#ablation-note")).to_contain_text("6 of 6 heads")
     live = [
-        (one.loss_change or 0.0) / np.log(2)
+        (one.loss_increase or 0.0) / np.log(2)
         for one in ablate_heads(tiny.model, tiny.ids("The owl"))
     ]
     assert numbers() == pytest.approx(live, abs=6e-4)

@@ -12,7 +12,7 @@ import torch
 
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
-from attn_cli.inspection.lens import logit_lens, surprises
+from attn_cli.inspection.logit_lens import logit_lens, surprisal_bits
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from tests.browser.conftest import PICTURES, contents
 from tests.conftest import Trained
@@ -97,7 +97,7 @@ def test_the_lens_shows_what_each_layer_guesses(
 def test_the_lens_names_the_surprise_of_each_layer(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
-    bits = surprises(logit_lens(seen), tiny.ids(TEXT))  # (L + 1, T - 1)
+    bits = surprisal_bits(logit_lens(seen), tiny.ids(TEXT))  # (L + 1, T - 1)
     page = opened(contents(tiny, TEXT))
     for t in (2, 7):
         assert len({f"{value:.2f}" for value in bits[:, t].tolist()}) == 3
@@ -148,7 +148,7 @@ def test_the_cells_of_the_map_and_of_the_small_maps_are_the_weights(
     page = opened(contents(tiny, TEXT, layer=1, head=2), color_scheme=theme)
     size = page.run("() => document.querySelector('#map-cells').width") / T
     for t, j in CELLS:
-        weights = seen.weights[..., t, :]  # (L, H, T)
+        weights = seen.attention[..., t, :]  # (L, H, T)
         assert abs(weights[1, 2, j].sqrt() - weights[1, 2, t - j].sqrt()) > 0.02
         middle = [math.floor((j + 0.5) * size), math.floor((t + 0.5) * size)]
         pixel = tuple(page.run(PIXEL, ["#map-cells", *middle]))
@@ -166,7 +166,7 @@ def test_a_large_map_has_the_same_shades(
     page.page.check("[name=view][value=table]", force=True)
     for t, j in CELLS:
         cell = page.page.locator("#weights-table tbody tr").nth(t).locator("td").nth(j)
-        weight = seen.weights[0, 0, t, j].item()
+        weight = seen.attention[0, 0, t, j].item()
         if weight >= 0.006:
             assert near(ground(cell), shade(page, math.sqrt(weight)))
 
@@ -178,7 +178,7 @@ def test_the_arcs_are_as_strong_as_the_weights(
     page.run(RECORD)
     page.page.check("[name=view][value=lines]", force=True)
     step = page.run("() => parseFloat(document.querySelector('#lines canvas').style.width)") / T
-    weights = seen.weights[0, 1]
+    weights = seen.attention[0, 1]
     drawn = {}
     for kind, x, radius, alpha, width in page.run("() => window.drawn"):
         reach = radius if kind == "ellipse" else 0.0
@@ -200,7 +200,7 @@ def test_a_row_is_told_from_the_most_looked_at_down(
     for head in range(3):
         told = page.page.get_attribute("#lines canvas", "aria-valuetext")
         places = [int(place) for place in re.findall(r" at (\d+) \(", told)]
-        row = seen.weights[0, head, T - 1]
+        row = seen.attention[0, head, T - 1]
         assert places == row.argsort(descending=True)[:3].tolist()
         keys = page.page.locator("#row-steps .scores tbody tr:not(.rest) th").all_inner_texts()
         shown = [int(key.rpartition(" ")[2]) for key in keys]
@@ -217,7 +217,7 @@ def test_the_past_shows_the_chosen_head(tiny: TrainedModel, opened: Callable[...
             page.page.click(f"#history-maps [role=radio] >> nth={3 * layer + head}")
             small = f"#history-maps button:nth-of-type({3 * layer + head + 1}) canvas"
             for t, j in CELLS:
-                kept = round(255 * seen[place].weights[layer, head, t, j].item()) / 255
+                kept = round(255 * seen[place].attention[layer, head, t, j].item()) / 255
                 wanted = shade(page, math.sqrt(kept))
                 # A step of what travels is some shades where weights are small.
                 for canvas in ("#history-map", small):

@@ -1,4 +1,4 @@
-"""`attn evaluate --per-char`: the surprise of each character, for people and for programs."""
+"""`attn evaluate --per-char`: the surprisal of each character, for people and for programs."""
 
 import contextlib
 import csv
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from attn_cli.cli.surprise import write_coloured, write_table
+from attn_cli.cli.surprisal import write_coloured, write_table
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 from attn_cli.training.evaluation import CharacterLosses
@@ -60,8 +60,9 @@ def test_json_has_two_lists(attn: Attn, trained: Trained, tmp_path: Path) -> Non
     lists = result.pop("per_char")
     assert result == attn("evaluate", "mine.txt", *at).json
     assert lists["characters"] == list(TEXT[1:])
-    assert len(lists["bits"]) == result["chars"]
-    assert sum(lists["bits"]) / result["chars"] == pytest.approx(result["bits_per_char"], abs=1e-4)
+    assert len(lists["surprisal_bits"]) == result["chars"]
+    mean = sum(lists["surprisal_bits"]) / result["chars"]
+    assert mean == pytest.approx(result["bits_per_char"], abs=1e-4)
 
 
 def test_the_validation_split_and_standard_input(attn: Attn, trained: Trained) -> None:
@@ -94,7 +95,7 @@ def coloured(
     nats = np.array(bits, dtype=np.float32) * np.float32(math.log(2))
     losses = [nats[first : first + 2] for first in range(0, len(nats), 2)]
     write_coloured(tokenizer, np.array(ids, dtype=np.uint8), losses)
-    text = capsys.readouterr().out.rpartition("surprise")[0]
+    text = capsys.readouterr().out.rpartition("surprisal")[0]
     pieces = re.findall(r"\x1b\[30;48;5;(\d+)m([^\x1b]*)\x1b\[0m|([^\x1b]+)", text)
     return [(styled or plain, colour or None) for colour, styled, plain in pieces]
 
@@ -130,7 +131,7 @@ def test_what_has_no_width_is_seen_too(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("text", "bits", "expected"),
     [
-        # Neither byte is much of a surprise; the character is. Its bytes come in two arrays.
+        # Neither byte is surprising; the character is. Its bytes come in two arrays.
         ("a中b".encode(), [0.5, 0.5, 1.5, 0], [("a", None), ("中", "220"), ("b", None)]),
         # What begins with half a prediction has none.
         ("éb".encode(), [9, 1.5], [("é", None), ("b", "229")]),
@@ -190,7 +191,7 @@ def test_a_terminal_sees_the_text_in_colours(trained: Trained, tmp_path: Path) -
     assert "\x1b[30;48;5;196mQ\x1b[0m" in shown
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     drawn, legend, summary = plain.partition(
-        "\nsurprise    below 1  1 to 2   2 to 4   4 to 8   8 or more  bits\n"
+        "\nsurprisal   below 1  1 to 2   2 to 4   4 to 8   8 or more  bits\n"
     )
     assert legend
     assert drawn.replace(" \n", "\n") == text  # a blank shows how surprising a newline was

@@ -18,10 +18,10 @@ def test_shapes_for_programs(attn: Any) -> None:
     assert whole["dims"] | {"B": 2, "T": 2, "C": 16, "H": 2, "D": 8} == whole["dims"]
     assert whole["checks"]["parameters_of_rows"] == whole["totals"]["parameters"] == 6912
     assert whole["checks"]["flops_by_torch"] == whole["totals"]["flops"]
-    assert "meaning" not in whole["rows"][0]
+    assert "description" not in whole["rows"][0]
     few = attn("inspect-shapes", "--config", "lesson", "--json", "--depth", "0", "--explain").json
     assert [row["operation"] for row in few["rows"]][-3:] == ["block 1", "final norm", "logits"]
-    assert all(row["meaning"].endswith(".") for row in few["rows"])
+    assert all(row["description"].endswith(".") for row in few["rows"])
 
 
 def test_shapes_for_people(attn: Any) -> None:
@@ -88,7 +88,7 @@ def test_attention_of_one_head_has_every_number(attn: Any, at: tuple[str, str]) 
 def test_a_map_that_is_too_wide_shows_its_end_and_sums_up_the_rest(
     attn: Any, at: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attn_cli.inspection import attention_map
+    from attn_cli.inspection.terminal import attention_map
 
     text = "The fox met the "
     values = ("--layer", "1", "--head", "1", "--values")
@@ -129,17 +129,24 @@ def test_heads(attn: Any, at: tuple[str, str], verse_file: Path) -> None:
 
 def test_logits(attn: Any, at: tuple[str, str]) -> None:
     found = attn("inspect-logits", "The fox", *at, "--json").json
-    assert found["stages"] == ["embedding", "layer 1", "layer 2"]
-    assert [len(found[key]) for key in ("likeliest", "odds", "bits")] == [7, 7, 6]
-    for place, (guesses, odds) in enumerate(zip(found["likeliest"], found["odds"], strict=True)):
-        # A guess that is right is as likely as its surprise says.
-        for stage, guess in enumerate(guesses):
-            if "The fox"[place + 1 : place + 2] == guess:
-                assert odds[stage] == pytest.approx(2 ** -found["bits"][place][stage], rel=1e-4)
+    assert found["layers"] == ["embedding", "layer 1", "layer 2"]
+    predictions, probabilities = found["predictions"], found["probabilities"]
+    bits = found["surprisal_bits"]
+    assert [len(predictions), len(probabilities), len(bits)] == [7, 7, 6]
+    correct = [
+        (position, layer)
+        for position, following in enumerate("he fox")
+        for layer in range(3)
+        if predictions[position][layer] == following
+    ]
+    assert correct
+    for position, layer in correct:
+        probability = pytest.approx(2 ** -bits[position][layer], rel=1e-4)
+        assert probabilities[position][layer] == probability
     lines = attn("inspect-logits", "The fox", *at).out.splitlines()
     assert lines[0].split() == ["after", "came", "bits", "embedding", "layer", "1", "layer", "2"]
     assert [line.split()[0] for line in lines[1:8]] == list("The␣fox")
-    # In a text that was learned by heart, most of the last guesses are right.
+    # In a text that was learned by heart, most of the last predictions come true.
     assert sum(line.split()[-2].startswith("=") for line in lines[1:7]) >= 3
 
 
@@ -148,20 +155,20 @@ def test_training(attn: Any, trained: Trained) -> None:
     steps = [checkpoint["step"] for checkpoint in found["checkpoints"]]
     assert steps == sorted(steps)
     assert steps[-1] == 240
-    assert found["checkpoints"][0]["moved"] is None
-    assert found["checkpoints"][-1]["moved"] > 0
+    assert found["checkpoints"][0]["attention_shift"] is None
+    assert found["checkpoints"][-1]["attention_shift"] > 0
     people = attn("inspect-training", trained.run.path, "--text", "The", "--layer", "1").out
     assert people.count("layer 1") == len(steps)
     assert "layer 2" not in people
     assert "step 240 · val loss" in people
-    # What moved is that of the heads that are shown.
+    # The shift is that of the heads that are shown.
     one = attn("inspect-training", trained.run.path, "--layer", "2", "--head", "3", "--json").json
     before, after = (np.array(c["weights"])[0, 0] for c in one["checkpoints"][-2:])
     distance = np.abs(after - before).sum(-1)[1:].mean() / 2
-    assert one["checkpoints"][-1]["moved"] == pytest.approx(distance, abs=1e-6)
-    assert one["checkpoints"][-1]["moved"] != found["checkpoints"][-1]["moved"]
+    assert one["checkpoints"][-1]["attention_shift"] == pytest.approx(distance, abs=1e-6)
+    assert one["checkpoints"][-1]["attention_shift"] != found["checkpoints"][-1]["attention_shift"]
     lines = attn("inspect-training", trained.run.path, "--layer", "2", "--head", "3").out
-    assert f"{distance:.0%} of the attention moved" in lines
+    assert f"{distance:.0%} of the attention shifted" in lines
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
-from attn_cli.inspection.forward_pass import chosen_heads, forward_pass
-from attn_cli.inspection.history import Snapshot, moved, snapshots
-from attn_cli.inspection.lens import logit_lens, surprises
+from attn_cli.inspection.forward_pass import forward_pass, select_heads
+from attn_cli.inspection.history import Snapshot, attention_shift, snapshots
+from attn_cli.inspection.logit_lens import logit_lens, surprisal_bits
 from attn_cli.model.transformer import Transformer
 from tests.conftest import Trained, tiny_config, train_in
 
@@ -29,16 +29,16 @@ def a_model(block: str, position: str) -> Transformer:
 def test_weights_are_those_that_attention_returns(block: str, position: str) -> None:
     model = a_model(block, position)
     seen = forward_pass(model, range(7, 20))
-    assert seen.weights.shape == (2, 3, 13, 13)
-    torch.testing.assert_close(seen.weights.sum(-1), torch.ones(2, 3, 13))
-    assert not seen.weights.triu(1).any()
+    assert seen.attention.shape == (2, 3, 13, 13)
+    torch.testing.assert_close(seen.attention.sum(-1), torch.ones(2, 3, 13))
+    assert not seen.attention.triu(1).any()
     for layer, module in enumerate(model.blocks):
         normed = seen[f"block {layer + 1}.attention norm"]
         _, weights = module.attention(normed, need_weights=True)
-        torch.testing.assert_close(seen.weights[layer], weights)
+        torch.testing.assert_close(seen.attention[layer], weights)
     assert "block 3.attention.scores" not in seen
     assert (
-        chosen_heads(seen.weights, range(2, 3), range(1, 3)) == seen.weights[1:, :2].numpy()
+        select_heads(seen.attention, range(2, 3), range(1, 3)) == seen.attention[1:, :2].numpy()
     ).all()
 
 
@@ -58,7 +58,7 @@ def test_the_lens_ends_with_what_the_model_says(block: str, position: str) -> No
     shallow.load_state_dict(model.state_dict())
     model.blocks.append(second)
     torch.testing.assert_close(lens[1], logit_lens(forward_pass(shallow, ids))[-1])
-    bits = surprises(lens, ids)
+    bits = surprisal_bits(lens, ids)
     torch.testing.assert_close(bits[-1] * math.log(2), seen.losses)
     assert bits.shape == (3, 12)
 
@@ -91,10 +91,10 @@ def test_what_moved_is_the_share_that_went_elsewhere() -> None:
     before = snapshot([1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0])
     after = snapshot([1.0, 0.0, 0.0], [0.2, 0.8, 0.0], [1.0, 0.0, 0.0])
     # Rows 2 and 3: 0.3 and all of it; the first has no choice and does not count.
-    assert moved(before, after).item() == pytest.approx((0.3 + 1.0) / 2)
-    assert moved(before, before).item() == 0
+    assert attention_shift(before, after).item() == pytest.approx((0.3 + 1.0) / 2)
+    assert attention_shift(before, before).item() == 0
     alone = snapshot([1.0])
-    assert moved(alone, alone).item() == 0
+    assert attention_shift(alone, alone).item() == 0
 
 
 def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
@@ -105,5 +105,5 @@ def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
     found = {snapshot.step: snapshot for snapshot in snapshots(loaded.folder, ids, print)}
     own = found[loaded.checkpoint.state.step]
     seen = forward_pass(loaded.model, ids)
-    torch.testing.assert_close(own.weights, seen.weights)
-    torch.testing.assert_close(own.next_odds, seen["logits"][-1].softmax(-1))
+    torch.testing.assert_close(own.attention, seen.attention)
+    torch.testing.assert_close(own.next_probs, seen["logits"][-1].softmax(-1))

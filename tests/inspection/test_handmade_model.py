@@ -196,10 +196,10 @@ def test_it_does_what_its_story_says() -> None:
                 seen = forward_pass(loaded.model, loaded.encode_prompt(text[:length]))
                 # The next letter is the one before the last.
                 assert letters[int(seen["logits"][-1].argmax())] == text[length - 2]
-                previous = seen.weights[0, 0, 1:].diagonal()
+                previous = seen.attention[0, 0, 1:].diagonal()
                 assert previous.min() > 0.9
                 same = [place for place in range(length) if text[place] == text[length - 1]]
-                assert seen.weights[0, 1, -1, same].sum() > 0.9
+                assert seen.attention[0, 1, -1, same].sum() > 0.9
 
 
 def test_equal_weights_are_said_to_be_equal() -> None:

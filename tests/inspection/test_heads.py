@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.inspection.ablation import without_head
+from attn_cli.inspection.ablation import zero_ablate_head
 from attn_cli.inspection.forward_pass import forward_pass
-from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores, loss_rises
+from attn_cli.inspection.heads import FIELDS, HeadScores, ablation_effects, head_scores
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.training.evaluation import CharacterLosses, evaluate
@@ -51,7 +51,7 @@ def by_hand(weights: np.ndarray, text: str) -> dict[str, list[float]]:
 def test_scores_are_those_of_the_definitions(loaded: TrainedModel) -> None:
     model, tokenizer = loaded.model, loaded.tokenizer
     T = model.config.block_size
-    scores, evenly = head_scores(model, tokenizer.encode(TEXT), tokenizer.symbols)
+    scores, uniform_baseline = head_scores(model, tokenizer.encode(TEXT), tokenizer.symbols)
     # The last character is only predicted: no window begins with it.
     pieces = [TEXT[first : first + T] for first in range(0, len(TEXT) - 1, T)]
     pieces[-1] = pieces[-1] if len(pieces[-1]) == T else pieces[-1][:-1]
@@ -61,23 +61,23 @@ def test_scores_are_those_of_the_definitions(loaded: TrainedModel) -> None:
             together: dict[str, list[float]] = {which: [] for which in FIELDS}
             for piece in pieces:
                 seen = forward_pass(model, tokenizer.encode(piece).tolist())
-                for which, values in by_hand(seen.weights[layer, head].numpy(), piece).items():
+                for which, values in by_hand(seen.attention[layer, head].numpy(), piece).items():
                     together[which] += values
             for which, values in together.items():
                 assert getattr(scores[layer][head], which) == pytest.approx(fmean(values), abs=1e-5)
     alike = [1 / (t + 1) for piece in pieces for t in range(1, len(piece))]
-    assert evenly.previous == evenly.first == pytest.approx(fmean(alike))
+    assert uniform_baseline.previous == uniform_baseline.first == pytest.approx(fmean(alike))
 
 
 def test_a_head_is_named_after_what_is_clear_and_no_accident() -> None:
-    evenly = HeadScores(0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 6.0, 3.0)
+    uniform_baseline = HeadScores(0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 6.0, 3.0)
     one = HeadScores(0.6, 0.1, 0.1, 0.0, 0.0, 0.2, 2.0, 1.0)
-    assert one.name(evenly) == "previous character"
-    assert HeadScores(0.1, 0.1, 0.1, 0.0, 0.7, 0.2, 2.0, 1.0).name(evenly) == "induction"
-    assert HeadScores(0.2, 0.2, 0.2, 0.1, 0.1, 0.2, 2.0, 1.0).name(evenly) == ""
+    assert one.name(uniform_baseline) == "previous character"
+    assert HeadScores(0.1, 0.1, 0.1, 0.0, 0.7, 0.2, 2.0, 1.0).name(uniform_baseline) == "induction"
+    assert HeadScores(0.2, 0.2, 0.2, 0.1, 0.1, 0.2, 2.0, 1.0).name(uniform_baseline) == ""
     # Where a text has nothing to measure, nothing is claimed.
     nothing = HeadScores(None, None, 0.9, None, None, None, 2.0, 1.0)
-    assert nothing.name(evenly) == "first character"
+    assert nothing.name(uniform_baseline) == "first character"
     # In a window of two characters everybody looks at the previous one.
     short = HeadScores(0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 1.0)
     assert short.name(short) == ""
@@ -89,7 +89,7 @@ def test_a_head_taken_away_gives_nothing_and_comes_back(block: str) -> None:
     model = Transformer(tiny_config(f"model.block={block}", "model.bias=false").model, 100)
     before = {name: p.clone() for name, p in model.named_parameters()}
     whole = forward_pass(model, range(9))
-    with without_head(model, 1, 2):
+    with zero_ablate_head(model, 1, 2):
         without = forward_pass(model, range(9))
     name = "block 2.attention."
     # What the head gave, through its part of the projection, is all that is missing.
@@ -105,15 +105,15 @@ def test_loss_rises_are_differences_of_exact_losses(loaded: TrainedModel) -> Non
     model = loaded.model
     T = model.config.block_size
     ids = loaded.tokenizer.encode(TEXT)[: 3 * T + 6]
-    rises = list(loss_rises(model, ids))
-    assert len(rises) == model.config.n_layer * model.config.n_head
+    effects = list(ablation_effects(model, ids))
+    assert len(effects) == model.config.n_layer * model.config.n_head
     losses = np.concatenate(list(CharacterLosses(model, ids)))
-    with without_head(model, 1, 0):
+    with zero_ablate_head(model, 1, 0):
         differences = np.concatenate(list(CharacterLosses(model, ids))) - losses
         without = evaluate(model, ids).loss
-    rise = rises[model.config.n_head]
-    assert rise.nats == pytest.approx(without - evaluate(model, ids).loss, abs=1e-6)
+    effect = effects[model.config.n_head]
+    assert effect.loss_increase == pytest.approx(without - evaluate(model, ids).loss, abs=1e-6)
     # The end, which is no whole window, counts for the loss and not for its error.
     means = [fmean(differences[first : first + T].tolist()) for first in (0, T, 2 * T)]
-    assert rise.error == pytest.approx(stdev(means) / math.sqrt(3), abs=1e-6)
-    assert all(rise.error is None for rise in loss_rises(model, ids[:5]))
+    assert effect.standard_error == pytest.approx(stdev(means) / math.sqrt(3), abs=1e-6)
+    assert all(effect.standard_error is None for effect in ablation_effects(model, ids[:5]))

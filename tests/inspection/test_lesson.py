@@ -120,11 +120,11 @@ def test_the_tables_are_the_tensors(kind: str) -> None:
         "scores: queries": seen[at + "scores"][1],
         "scaled scores": seen[at + "scaled scores"][1],
         "masked scores": seen[at + "masked scores"][1],
-        "with the causal mask": seen.weights[1, 1],
+        "with the causal mask": seen.attention[1, 1],
         "without the mask": seen[at + "scaled scores"][1].softmax(-1),
         "output of head 2": seen[at + "weights @ value"][1],
         "merged heads": seen[at + "merged heads"],
-        "the residual stream after feed-forward": seen.streams[2],
+        "the residual stream after feed-forward": seen.residual_stream[2],
     }.items():
         table = by_caption(steps, caption)
         for row, (_, cells) in zip(tensor.tolist(), table.rows, strict=True):

@@ -103,7 +103,7 @@ def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
     ids = loaded.encode_prompt("x" * 64)
     seen = forward_pass(loaded.model, ids)
     shots = [
-        Snapshot(step, 1.0, seen.weights, seen.losses, seen["logits"][-1].softmax(-1), "w" * 700)
+        Snapshot(step, 1.0, seen.attention, seen.losses, seen["logits"][-1].softmax(-1), "w" * 700)
         for step in range(12)
     ]
     html = page(PageContents(loaded, ids, ablate_heads(loaded.model, ids), shots, "A page"))
@@ -225,7 +225,7 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
     for packed_shot, shot in zip(payload(html, "snapshots"), contents.snapshots, strict=True):
         assert packed_shot["weights"]["shape"] == [2, 3, T * (T + 1) // 2]
         triangle = unpacked(packed_shot["weights"])[1, 2]
-        wanted = shot.weights[1, 2][torch.ones(T, T).tril().bool()]
+        wanted = shot.attention[1, 2][torch.ones(T, T).tril().bool()]
         np.testing.assert_allclose(triangle, wanted, atol=0.5 / 255 + 1e-6)
 
 
@@ -234,7 +234,7 @@ def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None)
     loaded = fresh_model(None) if tokenizer is None else fresh(tokenizer, "model.n_layer=1")
     ids = loaded.encode_prompt("")
     ablations = ablate_heads(loaded.model, ids)
-    assert [ablation.loss_change for ablation in ablations] == [None] * len(ablations)
+    assert [ablation.loss_increase for ablation in ablations] == [None] * len(ablations)
     data = payload(page(PageContents(loaded, ids, ablations, (), "A page", play=True)))
     assert data["ids"] == []  # a text of its own is something else than none
     assert (data["play"], data["layer"], data["head"]) == (True, 0, 0)
@@ -243,13 +243,13 @@ def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None)
 def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
     model, ids = contents.loaded.model, contents.ids
     whole = forward_pass(model, ids)
-    changes = [abs(ablation.loss_change or 0.0) for ablation in contents.ablations]
+    changes = [abs(ablation.loss_increase or 0.0) for ablation in contents.ablations]
     assert len(changes) == 6
     assert max(changes) > 0.01
     after = forward_pass(model, ids)["logits"]  # the heads were all given back
     torch.testing.assert_close(after, whole["logits"], atol=0, rtol=0)
     for ablation in contents.ablations:
-        assert ablation.next_odds.sum().item() == pytest.approx(1.0, abs=1e-5)
+        assert ablation.next_probs.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_evenly_keeps_the_ends() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli.inspection.costs import costs
-from attn_cli.inspection.meanings import MEANINGS, meaning
+from attn_cli.inspection.descriptions import DESCRIPTIONS, description
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision, WorkingModel
@@ -44,6 +44,13 @@ def test_parameters_add_up(block: str, tied: str) -> None:
     assert logits.operation == "logits"
     assert logits.tied == (tied == "true")
     assert (logits.parameters == 0) == (tied == "true")
+
+
+def test_the_model_stays_as_it_is() -> None:
+    model, shapes = inspected(precision="bf16")
+    assert shapes.rows[-1].dtype == "bfloat16"
+    assert model.training
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_symbols_come_from_the_operation() -> None:
@@ -154,8 +161,8 @@ def test_every_operation_is_explained_and_no_other() -> None:
     for settings in KINDS:
         _, shapes = inspected(*settings)
         for depth in (0, 1, 2):
-            explained |= {meaning(row.operation) for row in folded(shapes.rows, depth)}
-    assert explained == set(MEANINGS.values())
+            explained |= {description(row.operation) for row in folded(shapes.rows, depth)}
+    assert explained == set(DESCRIPTIONS.values())
 
 
 def saved_for_the_way_back(model: Transformer, batch: int) -> int:
@@ -191,6 +198,9 @@ def test_costs_are_those_of_the_whole_batch(
     model = Transformer(config.model, 100)
     spent = costs(model, config, precision)
     assert spent.precision == precision
+    assert model.training
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    model.to(torch.float32 if precision == "fp32" else torch.bfloat16)
     assert spent.activations == saved_for_the_way_back(model, 5) > 0
     n = model.parameter_count()
     assert spent.weights == (4 if precision == "fp32" else 6) * n
@@ -200,8 +210,8 @@ def test_costs_are_those_of_the_whole_batch(
         for name, p in model.named_parameters()
         if name.startswith("blocks.") and p.dim() == 2
     )
-    assert spent.optimizer == 4 * (inner + 2 * (n - inner))
-    assert spent.cache == 2 * 2 * 16 * 24 * 4
+    assert spent.optimizer_state == 4 * (inner + 2 * (n - inner))
+    assert spent.kv_cache == 2 * 2 * 16 * 24 * 4
     assert spent.training_flops == 3 * spent.forward_flops
     assert all(parameter.grad is None for parameter in model.parameters())
 

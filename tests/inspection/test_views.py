@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from attn_cli.inspection.attention_map import LargeMap, SmallMaps
-from attn_cli.inspection.columns import Columns
 from attn_cli.inspection.heads import FIELDS
-from attn_cli.inspection.heads_table import heads_table
-from attn_cli.inspection.lens_table import LensTable
+from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
+from attn_cli.inspection.terminal.heads import heads_table
+from attn_cli.inspection.terminal.logit_lens import LensTable
+from attn_cli.inspection.terminal.table import Table
 
 
 def drawn(view: Any, width: int = 100, encoding: str = "utf-8") -> list[str]:
@@ -89,22 +89,20 @@ def test_the_lens_shows_guesses_odds_and_means() -> None:
 
 def test_heads_show_their_scores_and_what_is_lost() -> None:
     scores = dict(zip(FIELDS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7.0, 1.5), strict=True))
-    head = {"layer": 2, "head": 3, "name": "word start", "loss_rise": -0.5, **scores}
-    lines = drawn(heads_table([head | {"loss_rise_error": 0.25}], scores, "byte"), width=120)
+    head = {"layer": 2, "head": 3, "name": "word start", "loss_increase": -0.5, **scores}
+    lines = drawn(heads_table([head | {"loss_increase_se": 0.25}], scores, "byte"), width=120)
     assert lines[1].split() == [
         "2.3", "word", "start", "-0.5000", "±", "0.2500",
         "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
     ]  # fmt: skip
     assert "nats per byte" in " ".join(lines)
     unknown = scores | {"word_start": None}
-    bare = drawn(heads_table([head | unknown | {"loss_rise_error": None}], unknown, "byte"))
+    bare = drawn(heads_table([head | unknown | {"loss_increase_se": None}], unknown, "byte"))
     assert bare[1].split()[2:] == ["start", "-0.5000", *lines[1].split()[6:11], "–", "7.0", "1.5"]
 
 
 def test_a_number_is_never_cut() -> None:
-    table = Columns(
-        ("name", "one", "two"), [("a", "1.25", "2.5"), ("bb", "10.5", "3.75")], frozenset({0})
-    )
+    table = Table(("name", "one", "two"), [("a", "1.25", "2.5"), ("bb", "10.5", "3.75")], 1)
     assert drawn(table) == ["name   one   two", "a     1.25   2.5", "bb    10.5  3.75"]
     assert drawn(table, width=15) == [
         "name   one", "a     1.25", "bb    10.5", "A wider",
@@ -121,6 +119,6 @@ def test_views_keep_to_the_width(width: int) -> None:
         SmallMaps(weights, [1, 2], range(1, 7)),
         LargeMap(weights[0, 0], "x" * T, numbers=True),
         LargeMap(weights[0, 0], "x" * T, numbers=False),
-        Columns([f"column {number}" for number in range(30)], [["1.5"] * 30], frozenset()),
+        Table(tuple(f"column {number}" for number in range(30)), [("1.5",) * 30], 0),
     ):
         assert max(map(len, drawn(view, width))) <= width

@@ -168,7 +168,7 @@ def residual(context: LessonContext) -> LessonStep:
 
 def other_layers(context: LessonContext) -> LessonStep:
     """What the other layers do, and the residual stream after each."""
-    stream = context.activations.streams[:, context.last]  # (L + 1, C)
+    stream = context.activations.residual_stream[:, context.last]  # (L + 1, C)
     chosen = list(range(context.L + 1))
     if context.L + 1 > MAX_SHOWN:
         chosen = [*range(MAX_SHOWN - 1), context.L]

@@ -49,7 +49,7 @@ def logits(context: LessonContext) -> LessonStep:
         "own logits; to continue the text, those of the last position count.",
         *worked_norm(
             f"the vector of {context.quoted(last)}",
-            context.activations.streams[-1, last],
+            context.activations.residual_stream[-1, last],
             model.final_norm,
         ),
         *small_matrix("weights of the output layer, (V, C)", model.head.weight, names),

@@ -85,7 +85,7 @@ def residual(context: LessonContext) -> LessonStep:
             "residual stream.",
             *residual_sum(
                 context,
-                context.activations.streams[context.layer],
+                context.activations.residual_stream[context.layer],
                 "attention.projection",
                 "attention",
             ),

@@ -19,7 +19,7 @@ from attn_cli.model.norm import RMSNorm
 
 def attention_norm(context: LessonContext) -> LessonStep:
     """The norm before attention."""
-    stream = context.activations.streams[context.layer]  # (T, C)
+    stream = context.activations.residual_stream[context.layer]  # (T, C)
     parts: list[Part] = []
     if context.layer:
         before = "Layer 1 has" if context.layer == 1 else f"Layers 1 to {context.layer} have"

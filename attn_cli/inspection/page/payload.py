@@ -75,22 +75,22 @@ def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:
     return {
         "layer": ablation.layer,
         "head": ablation.head,
-        "loss_change": _finite(ablation.loss_change),
-        "next_odds": packed(ablation.next_odds.numpy(force=True)),
+        "loss_increase": _finite(ablation.loss_increase),
+        "next_probs": packed(ablation.next_probs.numpy(force=True)),
     }
 
 
 def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
     """One checkpoint; of its maps only what lies on and below the diagonal."""
-    T = snapshot.weights.shape[-1]
+    T = snapshot.attention.shape[-1]
     queries, keys = np.tril_indices(T)  # row by row
-    triangles = snapshot.weights.numpy(force=True)[:, :, queries, keys]  # (L, H, T (T + 1) / 2)
+    triangles = snapshot.attention.numpy(force=True)[:, :, queries, keys]  # (L, H, T (T + 1) / 2)
     return {
         "step": snapshot.step,
         "val_loss": _finite(snapshot.val_loss),
         "weights": packed_shares(triangles),
         "losses": packed(snapshot.losses.numpy(force=True)),
-        "next_odds": packed(snapshot.next_odds.numpy(force=True)),
+        "next_probs": packed(snapshot.next_probs.numpy(force=True)),
         "sample": snapshot.sample,
     }
 

@@ -7,9 +7,9 @@ function ablationView(state, computed) {
     perBit = Math.LN2;
   const heads = Array.from({ length: model.n_layer * model.n_head }, (_, place) => place);
   const before = new Map(
-    computed.map(({ layer, head, loss_change, next_odds }) => [
+    computed.map(({ layer, head, loss_increase, next_probs }) => [
       layer * model.n_head + head,
-      { change: loss_change === null ? null : loss_change / perBit, odds: unpacked(next_odds) },
+      { change: loss_increase === null ? null : loss_increase / perBit, odds: unpacked(next_probs) },
     ]),
   );
   let known = before,

@@ -10,9 +10,9 @@ function historyView(state, snapshots) {
   const slider = byId("checkpoint");
   const shots = snapshots.map((shot) => ({
     ...shot,
-    weights: unpacked(shot.weights), // (L, H, T (T + 1) / 2)
+    weights: unpacked(shot.attention), // (L, H, T (T + 1) / 2)
     losses: unpacked(shot.losses), // (T - 1,) in nats
-    odds: unpacked(shot.next_odds), // (V,)
+    odds: unpacked(shot.next_probs), // (V,)
   }));
   slider.max = shots.length - 1;
   slider.value = shots.length - 1;

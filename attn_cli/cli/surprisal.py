@@ -1,4 +1,4 @@
-"""The surprise of each character, in bits: colours for people, a table and lists for programs."""
+"""The surprisal of each character in bits: colours for people, a table and lists for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
-    # What `CharacterLosses` gives: nats, of all characters but the first.
+    # As from `CharacterLosses`: in nats, of all characters but the first.
     Losses = Iterable[NDArray[np.float32]]
 
 # From how many bits on, and the background; they stay apart where a terminal has 16 colours only.
@@ -27,32 +27,32 @@ LEVELS = (
     (4, "black on color(208)"),
     (8, "black on color(196)"),
 )
-AT_ONCE = 512  # characters that are drawn together
+CHUNK = 512  # characters that are printed together
 
 
 def can_colour() -> bool:
-    """Whether standard output is a terminal with colours, and the user wants them."""
-    there = console()
-    return sys.stdout.isatty() and there.color_system is not None and not there.no_color
+    """Whether standard output is a terminal with colours that the user has not turned off."""
+    out = console()
+    return sys.stdout.isatty() and out.color_system is not None and not out.no_color
 
 
 def write_coloured(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
-    """The text, each character on the colour of its surprise, and a legend."""
+    """The text, each character on the colour of its surprisal, and a legend."""
     from rich.segment import Segment, Segments
 
     out = console()
     pieces = chain.from_iterable(
-        _drawn(character, bits) for character, bits in _surprises(tokenizer, ids, losses)
+        _styled(character, bits) for character, bits in _surprisals(tokenizer, ids, losses)
     )
     last = ""
-    while some := list(islice(pieces, AT_ONCE)):
+    while some := list(islice(pieces, CHUNK)):
         segments = [
             Segment("".join(text for text, _ in run), out.get_style(style) if style else None)
             for style, run in groupby(some, key=lambda piece: piece[1])
         ]
         out.print(Segments(segments), soft_wrap=True)
         last = some[-1][0]
-    legend = [Segment("\n" if last == "\n" else "\n\n"), Segment("surprise    below 1 ")]
+    legend = [Segment("\n" if last == "\n" else "\n\n"), Segment("surprisal   below 1 ")]
     for number, (least, style) in enumerate(LEVELS, 1):
         most = f"to {LEVELS[number][0]}" if number < len(LEVELS) else "or more"
         legend += [Segment(f" {least} {most} ", out.get_style(style)), Segment(" ")]
@@ -73,7 +73,7 @@ def as_lists(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> dict[str, l
     """Two lists of the same length, the predicted characters or bytes and their bits."""
     return {
         "characters": [tokenizer.symbols[token] for token in ids[1:]],
-        "bits": [round(bits, 4) for bits in _bits(losses)],
+        "surprisal_bits": [round(bits, 4) for bits in _bits(losses)],
     }
 
 
@@ -83,7 +83,7 @@ def _bits(losses: Losses) -> Iterator[float]:
         yield from (some / math.log(2) + 0.0).tolist()
 
 
-def _surprises(
+def _surprisals(
     tokenizer: Tokenizer, ids: TokenIds, losses: Losses
 ) -> Iterator[tuple[str, float | None]]:
     """Each character and its bits, those of its bytes together; None of the first character."""
@@ -93,14 +93,14 @@ def _surprises(
         if predicted:
             yield character, sum(islice(bits, size))
         else:
-            # Its first byte is predicted from nothing, and so it is not predicted as a whole.
+            # Its first byte is not predicted, and so neither is the character.
             sum(islice(bits, size - 1))
             yield character, None
             predicted = True
 
 
-def _drawn(character: str, bits: float | None) -> Iterator[tuple[str, str | None]]:
-    """What to show for a character, in pieces of a text and its style."""
+def _styled(character: str, bits: float | None) -> Iterator[tuple[str, str | None]]:
+    """A character as pieces of text, each with its style."""
     shown = visible_controls(character)
     style = None
     for least, colours in LEVELS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MEANINGS = {
+DESCRIPTIONS = {
     "characters": "The text as numbers: each character's place in the vocabulary.",
     "token embedding": "Each character is looked up in a learned table, one row of C numbers "
     "for every symbol: what the character means by itself.",
@@ -55,6 +55,6 @@ MEANINGS = {
 }
 
 
-def meaning(operation: str) -> str:
+def description(operation: str) -> str:
     """The sentence for an operation, or for several that are folded into one row."""
-    return MEANINGS["block" if operation.startswith("block ") else operation]
+    return DESCRIPTIONS["block" if operation.startswith("block ") else operation]

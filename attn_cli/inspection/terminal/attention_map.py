@@ -17,7 +17,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from attn_cli.inspection.paragraph import Paragraph
+from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.text.display import printable_symbol
 
 Floats = NDArray[np.float32]

@@ -1,0 +1,103 @@
+"""The table of `attn inspect-shapes` for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from attn_cli.inspection.costs import Costs
+from attn_cli.inspection.descriptions import description
+from attn_cli.inspection.shapes import ShapeRow, Shapes
+from attn_cli.inspection.terminal.paragraph import Paragraph
+from attn_cli.inspection.terminal.table import Table
+from attn_cli.model.memory import kibibytes
+
+LEGEND = {
+    "B": "batch",
+    "T": "characters",
+    "C": "channels",
+    "H": "heads",
+    "D": "head size",
+    "F": "feed-forward",
+    "V": "vocabulary",
+    "L": "layers",
+}
+FORMATS = {"float32": "fp32", "bfloat16": "bf16"}
+COLUMNS = ("operation", "symbolic", "shape", "parameters", "FLOPs", "bytes", "format")
+TEXT_COLUMNS = 3
+
+
+def shapes_view(shapes: Shapes, costs: Costs, *, explain: bool) -> RenderableType:
+    """One line an operation, grouped by where it happens; legend above, totals below."""
+    legend = ", ".join(f"{symbol}={shapes.dims[symbol]} {name}" for symbol, name in LEGEND.items())
+    totals = [Paragraph(line) for line in (*_totals(shapes, costs), "", *_checks(shapes))]
+    table = Table(COLUMNS, list(_rows(shapes.rows, explain)), TEXT_COLUMNS)
+    return Group(Paragraph(legend), Text(), table, Text(), *totals)
+
+
+def _rows(rows: Sequence[ShapeRow], explain: bool) -> Iterator[tuple[str, ...] | Text | Paragraph]:
+    """The rows of the table: a heading for each part of the model, then its operations."""
+    for (path, times), group in groupby(rows, key=lambda row: (row.path, row.path and row.times)):
+        if path:
+            layers = f" (× {times}; the numbers are of one)" if int(times) > 1 else ""
+            yield Text(path.replace(".", " · ") + layers, style="bold", no_wrap=True)
+        for row in group:
+            yield _cells(row)
+            if explain:
+                yield Paragraph(description(row.operation), 6 if path else 4, "dim")
+
+
+def _cells(row: ShapeRow) -> tuple[str, ...]:
+    name = row.operation
+    if not row.path and row.times > 1:
+        name += f" (× {row.times})"
+    return (
+        f"  {name}" if row.path else name,
+        f"({', '.join(row.symbolic)})",
+        f"({', '.join(map(str, row.shape))})",
+        f"{row.parameters:,}" if row.parameters else "tied" if row.tied else "",
+        f"{row.flops:,}" if row.flops else "",
+        "view" if row.view else f"{row.bytes:,}",
+        FORMATS.get(row.dtype, row.dtype),
+    )
+
+
+def _totals(shapes: Shapes, costs: Costs) -> Iterator[str]:
+    embedding = shapes.embedding_parameters
+    yield (
+        f"{shapes.parameters:,} parameters, tied ones counted once: "
+        f"{embedding:,} in embeddings, {shapes.parameters - embedding:,} elsewhere"
+    )
+    yield (
+        f"{costs.forward_flops:,.0f} FLOPs per character forward, {costs.training_flops:,.0f} "
+        f"in training (matrix products, T={costs.block_size})"
+    )
+    at_once = costs.micro_batch_size
+    micro = f" ({kibibytes(costs.micro_batch_activations)} in micro-batches of {at_once})"
+    yield (
+        f"memory to train in {costs.precision}: weights {kibibytes(costs.weights)}, "
+        f"gradients {kibibytes(costs.gradients)}, "
+        f"optimizer state {kibibytes(costs.optimizer_state)}, saved activations "
+        f"{kibibytes(costs.activations)} at B={costs.batch_size}, T={costs.block_size}"
+        + (micro if at_once < costs.batch_size else "")
+    )
+    yield (
+        f"memory to generate: KV cache {kibibytes(costs.kv_cache)} for a text of {costs.block_size}"
+    )
+
+
+def _checks(shapes: Shapes) -> Iterator[str]:
+    """What was checked, with both numbers: a claim that cannot fail would be none."""
+    whole, counted = shapes.row_parameters, shapes.counted_flops
+    yield (
+        f"checked: the rows' parameters are {_equal(whole, shapes.parameters)} of the model, "
+        f"their FLOPs {_equal(shapes.flops, counted)} of torch's FlopCounterMode "
+        "(math attention)"
+    )
+
+
+def _equal(ours: int, theirs: int) -> str:
+    return f"the {ours:,}" if ours == theirs else f"{ours:,}, NOT the {theirs:,}"
