@@ -46,7 +46,7 @@ class Row:
         threads: Of each.
         overrides: Over the configuration.
         batch: The global batch, as a multiple of the configuration's.
-        worth_sending: In place of `WORTH_SENDING`, where not None.
+        distribute_from: In place of Muon's `DISTRIBUTE_FROM`, where not None.
         bucket: In place of `BUCKET_MIB`, where not None.
     """
 
@@ -55,14 +55,13 @@ class Row:
     threads: int
     overrides: tuple[str, ...] = ()
     batch: float = 1.0
-    worth_sending: int | None = None
+    distribute_from: int | None = None
     bucket: int | None = None
 
 
 ROWS = (
     Row("1 process, 2 threads", 1, 2),
     Row("2 processes, 1 thread each", 2, 1),
-    Row("2 processes, fsdp", 2, 1, ("train.sharding=fsdp",)),
     Row("1 process, 1 thread", 1, 1),
     Row("1 process, 1 thread, half a batch", 1, 1, batch=0.5),
 )
@@ -70,8 +69,8 @@ VARIANTS = (
     Row("2 processes", 2, 1),
     Row("buckets of 1 MiB", 2, 1, bucket=1),
     Row("buckets of 25 MiB", 2, 1, bucket=25),
-    Row("Muon's products shared", 2, 1, worth_sending=0),
-    Row("Muon's products by each", 2, 1, worth_sending=10**9),
+    Row("Muon's products shared", 2, 1, distribute_from=0),
+    Row("Muon's products by each", 2, 1, distribute_from=10**9),
 )
 
 
@@ -94,10 +93,11 @@ def work(row: Row, config: Config) -> None:
     env = read_torchrun_env()
     world: World = SINGLE_PROCESS
     if env is not None:
+        from attn_cli.training import muon
         from attn_cli.training.distributed import ddp, torch_world
 
-        if row.worth_sending is not None:
-            torch_world.WORTH_SENDING = row.worth_sending
+        if row.distribute_from is not None:
+            muon.DISTRIBUTE_FROM = row.distribute_from
         if row.bucket is not None:
             ddp.BUCKET_MIB["cpu"] = row.bucket
         world = torch_world.init_distributed(env)

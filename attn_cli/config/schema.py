@@ -125,8 +125,6 @@ class TrainConfig(Section):
     """Number format of matrix products; auto: bf16 where this machine is faster at it."""
     compile: Literal["auto"] | bool = "auto"
     """Whether to compile the blocks; auto: where minutes of training are left to repay it."""
-    sharding: Literal["none", "fsdp"] = "none"
-    """Of several processes, none: each has the whole model; fsdp: each has a part of it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto: cuda, else mps, else cpu."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1337

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch.optim.adamw import adamw
 
-from attn_cli.training.optimizer import Optimizer, local
+from attn_cli.training.optimizer import Optimizer
 
 
 class AdamW(Optimizer):
@@ -43,10 +43,10 @@ class AdamW(Optimizer):
         # The kernel adds one to each, and corrects the means by it for their start at 0.
         steps = torch.full((len(moved),), float(done), device=moved[0].device).unbind()
         adamw(
-            [local(parameter) for parameter in moved],
-            [local(parameter.grad) for parameter in moved if parameter.grad is not None],
-            [local(memory["mean"]) for memory in memories],
-            [local(memory["mean_square"]) for memory in memories],
+            [*moved],
+            [parameter.grad for parameter in moved if parameter.grad is not None],
+            [memory["mean"] for memory in memories],
+            [memory["mean_square"] for memory in memories],
             [],
             list(steps),
             fused=True,

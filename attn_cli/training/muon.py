@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import torch
 
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.optimizer import Optimizer, local
+from attn_cli.training.optimizer import Optimizer
 
 # The quintic whose repetition moves every singular value towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -26,6 +26,9 @@ ITERATIONS = 5
 # 1.875 nats after 293 steps (benchmarks/LOG.md). Jordan et al., modded-nanogpt, 2024.
 FIRST_MOMENTUM = 0.85
 MOMENTUM_STEPS = 300
+# Shorter side of matrices from which several processes are faster when each computes a part
+# of the products and sends it; by measurement in benchmarks/LOG.md.
+DISTRIBUTE_FROM = 192
 
 
 class Muon(Optimizer):
@@ -73,20 +76,21 @@ class Muon(Optimizer):
         self, matrices: list[torch.nn.Parameter], momentum: float, rate: float
     ) -> None:
         """One step of N matrices with the same two sides."""
-        gradients = [local(matrix.grad) for matrix in matrices if matrix.grad is not None]
-        memories = [local(self.memory(matrix)["momentum"]) for matrix in matrices]
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
+        memories = [self.memory(matrix)["momentum"] for matrix in matrices]
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
-        whole = map(self.world.whole, directions, matrices)
-        together = torch.stack([_lying(direction) for direction in whole])  # (N, r, c)
-        spread = self.world.distribute(orthogonalise, side=min(matrices[0].shape))
-        updates = spread(together).unbind()
-        for matrix, update in zip(matrices, updates, strict=True):
+        together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
+        if together.shape[1] >= DISTRIBUTE_FROM:
+            updates = self.world.distribute(orthogonalise, together)
+        else:
+            updates = orthogonalise(together)
+        for matrix, update in zip(matrices, updates.unbind(), strict=True):
             rows, columns = matrix.shape
             # A tall matrix moves each output as far as a square one would.
             far = rate * max(1.0, rows / columns) ** 0.5
-            own = self.world.part(update.mT if rows > columns else update, matrix)
-            local(matrix).mul_(1.0 - rate * self.weight_decay).add_(own, alpha=-far)
+            matrix.mul_(1.0 - rate * self.weight_decay)
+            matrix.add_(update.mT if rows > columns else update, alpha=-far)
 
 
 def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:

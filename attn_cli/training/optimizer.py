@@ -66,9 +66,3 @@ class Optimizer(ABC):
                 )
             for name, tensor in saved.items():
                 self.memory(parameter)[name].copy_(tensor)
-
-
-def local(tensor: torch.Tensor) -> torch.Tensor:
-    """What of a tensor lies in this process: its part where it is sharded (FSDP), else all."""
-    part = getattr(tensor, "to_local", None)
-    return tensor if part is None else part()

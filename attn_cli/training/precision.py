@@ -12,7 +12,6 @@ from typing import Literal
 import torch
 
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.optimizer import Memories
 
 Precision = Literal["fp32", "bf16"]
 
@@ -98,22 +97,6 @@ class WorkingModel:
         """Takes over the master's weights after a step."""
         if self.model is not self.master:
             torch._foreach_copy_(self._worked, self._learned)
-
-    def whole(self) -> Transformer:
-        """The model that learns, with every weight in this process."""
-        return self.master
-
-    def to_evaluate(self) -> Transformer:
-        """The model that computes, with every weight in this process."""
-        return self.model
-
-    def gathered(self, memories: Memories) -> Memories:
-        """What optimizers remember, with every number of it in this process."""
-        return memories
-
-    def spread(self, memories: Memories) -> Memories:
-        """What `gathered` gave, as the optimizers here remember it."""
-        return memories
 
 
 def _product_seconds(device: torch.device, dtypes: Sequence[torch.dtype]) -> list[float]:

@@ -194,13 +194,6 @@ def decided(
     # The first process's, whatever another host is faster at.
     precision = world.broadcast_text(choose_precision(config.train.precision, device))
     settled = {"precision": precision, "micro_batch_size": micro_batch}
-    if config.train.sharding == "fsdp" and world.world_size > 1:
-        if config.train.compile is True:
-            raise ConfigError(
-                "train.compile true and train.sharding fsdp do not go together",
-                "leave one of them out, or set train.compile=false",
-            )
-        settled["compile"] = False
     train = config.train.model_copy(update=settled)
     return reading_from(config.model_copy(update={"train": train}), list(corpus.sources))
 

@@ -113,11 +113,11 @@ class Trainer:
             source.load_weights(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
-        self.working = world.wrap_model(self.model, self.precision, config.train)
+        self.working = world.wrap_model(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train, world)
         seed_process(config.train.seed, before.step, world)
         if resumed:
-            memory = self.working.spread(resumed.load_memory(self.model))
+            memory = resumed.load_memory(self.model)
             for optimizer in self.optimizers:
                 optimizer.restore(memory)
             set_random_states(resumed.random_states(), device, world)
@@ -169,9 +169,7 @@ class Trainer:
         observer.began(self.model, self.precision, self.device.type)
         if settings.minutes is not None and not self.ended:
             validation = self.corpus.validation
-            seconds = evaluation_seconds(
-                self.working.to_evaluate(), validation, 60 * settings.minutes
-            )
+            seconds = evaluation_seconds(self.working.model, validation, 60 * settings.minutes)
             self.budget.reserve(seconds / self.world.world_size)
         while not self.ended:
             if self.world.any(stop_wanted() or self.world.launcher_died):
@@ -250,7 +248,7 @@ class Trainer:
                 run.settle(self.config)
 
     def _evaluate(self, run: RunFolder, observer: Observer) -> None:
-        model = self.working.to_evaluate()
+        model = self.working.model
         val_loss = evaluate(model, self.corpus.validation, self.world).loss
         if not math.isfinite(val_loss):
             raise BrokenDownError(
@@ -262,9 +260,8 @@ class Trainer:
             self.best_val_loss, self.best_step = val_loss, self.step
             self._evaluations_since_best = 0
         metrics = self._log(run, observer, val_loss)
-        model = self.working.whole().eval()
-        observer.evaluated(metrics, model)
-        model.train()
+        observer.evaluated(metrics, self.model.eval())
+        self.model.train()
 
     def _out_of_patience(self) -> bool:
         patience = self.config.train.patience
@@ -303,21 +300,18 @@ class Trainer:
         return metrics
 
     def _save(self, run: RunFolder) -> None:
-        model = self.working.whole()
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
-        remembered = self.working.gathered(
-            {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()}
-        )
         states = random_states(self.device, self.world)
         if not self.world.is_main:
             return
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        remembered = {k: v for optimizer in self.optimizers for k, v in optimizer.state.items()}
         # What the checkpoint counts on is on the disk before it.
         sync_file(run.metrics)
         sync_file(run.samples)
         sync_folder(run.path)
         checkpoint = save_checkpoint(
             run.checkpoints,
-            model,
+            self.model,
             {names[parameter]: memory for parameter, memory in remembered.items()},
             states,
             self.config,

@@ -17,15 +17,13 @@ from datetime import timedelta
 import torch
 from torch import distributed as dist
 from torch.distributed.distributed_c10d import Store, _set_pg_timeout
-from torch.distributed.tensor import DTensor, distribute_tensor
 
-from attn_cli.config.schema import TrainConfig
 from attn_cli.errors import OperationError
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.interface import interface_towards
 from attn_cli.training.distributed.meeting import RENDEZVOUS_TIMEOUT, meet, not_met
 from attn_cli.training.distributed.torchrun_env import TorchrunEnv
-from attn_cli.training.distributed.world import Batched, PeerLostError, World
+from attn_cli.training.distributed.world import PeerLostError, World
 from attn_cli.training.precision import Precision, WorkingModel
 
 # For all to come to the same place later: one may be encoding a text that others have in a cache.
@@ -34,9 +32,6 @@ COLLECTIVE_TIMEOUT = timedelta(minutes=30)
 SAME_FAILURE = 2.0  # seconds
 # For the launcher to end this process after another one has failed.
 ENDING = 5.0  # seconds
-# Shorter side of matrices from which it is faster to share Muon's products and send what
-# comes of them; by measurement in benchmarks/LOG.md.
-WORTH_SENDING = 192
 
 
 def init_distributed(env: TorchrunEnv) -> TorchWorld:
@@ -146,50 +141,23 @@ class TorchWorld(World):
         while not asked() and time.monotonic() < end:
             time.sleep(0.05)
 
-    def wrap_model(
-        self, model: Transformer, precision: Precision, settings: TrainConfig
-    ) -> WorkingModel:
+    def wrap_model(self, model: Transformer, precision: Precision) -> WorkingModel:
+        from attn_cli.training.distributed.ddp import DDPModel
+
         with translate_peer_errors():
             # Hosts may differ in the last digits of what they drew.
             for parameter in model.parameters():
                 dist.broadcast(parameter.detach(), 0)
-        if settings.sharding == "fsdp":
-            from attn_cli.training.distributed.shards import Shards
-
-            return Shards(model, precision)
-        from attn_cli.training.distributed.ddp import DDPModel
-
         return DDPModel(model, precision)
 
-    def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        if not isinstance(like, DTensor):
-            return part
-        with translate_peer_errors():
-            sharded = DTensor.from_local(
-                part, like.device_mesh, like.placements, shape=like.shape, stride=like.stride()
-            )
-            return sharded.full_tensor()
-
-    def part(self, whole: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        if not isinstance(like, DTensor):
-            return whole
-        return distribute_tensor(
-            whole, like.device_mesh, like.placements, src_data_rank=None
-        ).to_local()
-
-    def distribute(self, function: Batched, side: int) -> Batched:
-        return self._shared(function) if side >= WORTH_SENDING else function
-
-    def _shared(self, function: Batched) -> Batched:
-        def shared(matrices: torch.Tensor) -> torch.Tensor:
-            number = len(matrices)  # matrices: (N, rows, columns)
-            each = -(-number // self.world_size)
-            # Those past the end compute the last one again, so that all parts are of one shape.
-            own = torch.arange(self.rank * each, (self.rank + 1) * each).clamp(max=number - 1)
-            part = function(matrices[own])  # (each, rows, columns)
-            return torch.cat(self.all_gather(part))[:number]
-
-        return shared
+    def distribute(
+        self, function: Callable[[torch.Tensor], torch.Tensor], stacked: torch.Tensor
+    ) -> torch.Tensor:
+        number = len(stacked)
+        each = -(-number // self.world_size)
+        # Those past the end compute the last row again, so that all parts are of one shape.
+        own = torch.arange(self.rank * each, (self.rank + 1) * each).clamp(max=number - 1)
+        return torch.cat(self.all_gather(function(stacked[own])))[:number]
 
     def shutdown(self) -> None:
         """Ends what joined the processes, where all are done."""

@@ -16,12 +16,8 @@ from attn_cli.errors import AttnError
 if TYPE_CHECKING:
     import torch
 
-    from attn_cli.config.schema import TrainConfig
     from attn_cli.model.transformer import Transformer
     from attn_cli.training.precision import Precision, WorkingModel
-
-# Of N matrices (N, rows, columns), each by itself, the same number of the same shape.
-Batched = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 class World:
@@ -89,35 +85,22 @@ class World:
             asked: Whether it was told.
         """
 
-    def wrap_model(
-        self, model: Transformer, precision: Precision, settings: TrainConfig
-    ) -> WorkingModel:
+    def wrap_model(self, model: Transformer, precision: Precision) -> WorkingModel:
         """What computes for a model that learns, alone or with its like in the others."""
         from attn_cli.training.precision import WorkingModel
 
         return WorkingModel(model, precision)
 
-    def whole(self, part: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        """All of a tensor of which this process has the part that it has of another one.
+    def distribute(
+        self, function: Callable[[torch.Tensor], torch.Tensor], stacked: torch.Tensor
+    ) -> torch.Tensor:
+        """`function(stacked)`, computed in parts: each process takes some of the rows.
 
         Args:
-            part: What lies in this process.
-            like: A parameter, sharded or not.
+            function: Of N independent rows, (N, ...); returns as many.
+            stacked: The same rows in every process.
         """
-        return part
-
-    def part(self, whole: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-        """The part of a tensor that this process has of another one; `whole` undone."""
-        return whole
-
-    def distribute(self, function: Batched, side: int) -> Batched:
-        """A function of many matrices, its work shared among the processes where that is faster.
-
-        Args:
-            function: Of each matrix by itself.
-            side: The shorter side of the matrices.
-        """
-        return function
+        return function(stacked)
 
 
 SINGLE_PROCESS = World()

@@ -165,7 +165,6 @@ def test_processes_that_differ_are_told(
     [
         ("batch", ("not divisible by the {count} processes", "set train.batch_size=")),
         ("mps", ("mps is one for all", "{count} processes", "--device cpu")),
-        ("compile", ("train.compile true and train.sharding fsdp",)),
     ],
 )
 def test_what_no_process_can_do_is_told(

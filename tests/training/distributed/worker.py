@@ -39,25 +39,15 @@ LOSSES = {
         "model.block=qwen3", "model.position=rope", "model.tie_embeddings=false",
     ),
     "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
-    "fsdp, gpt2, adamw": ("train.sharding=fsdp",),
-    "fsdp, qwen3, accumulation": (
-        "train.sharding=fsdp", "model.block=qwen3", "model.position=rope",
-        "train.micro_batch_size=1",
-    ),
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
-    "bf16, fsdp": ("train.precision=bf16", "train.sharding=fsdp"),
     "muon": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
-    "muon, fsdp": (
-        "train.optimizer=muon", "train.matrix_learning_rate=2e-3", "train.sharding=fsdp",
-    ),
 }  # fmt: skip
 
 # Runs that are stopped after step 13 of 24, and gone on with.
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
-    "shards": ("model.dropout=0.1", "train.sharding=fsdp", "train.optimizer=muon"),
 }
 STEPS = ("train.steps=24", "train.eval_every=12", "train.checkpoint_every=6", "train.log_every=4")
 
@@ -84,7 +74,7 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     for _ in range(20):
         trainer._train_step()
         steps.append(trainer._meter.read().loss)
-    model = trainer.working.to_evaluate()
+    model = trainer.working.model
     return {"steps": steps, "val": evaluate(model, corpus.validation, world).loss}
 
 
@@ -115,19 +105,20 @@ def go_on(folder: Path, out: str, world: World) -> list[str]:
 
 
 def main() -> None:
-    from attn_cli.training.distributed import torch_world as module
+    from attn_cli.training import muon
+    from attn_cli.training.distributed.torch_world import init_distributed
     from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 
     env = read_torchrun_env()
     assert env is not None
-    world = module.init_distributed(env)
+    world = init_distributed(env)
     folder = Path(sys.argv[1])
     result: dict[str, Any] = {"threads": torch.get_num_threads(), "losses": {}}
     for kind in LOSSES:
-        usual = module.WORTH_SENDING
-        module.WORTH_SENDING = 0 if kind == "muon, shared" else usual
+        usual = muon.DISTRIBUTE_FROM
+        muon.DISTRIBUTE_FROM = 0 if kind == "muon, shared" else usual
         result["losses"][kind] = losses(kind, folder, world)
-        module.WORTH_SENDING = usual
+        muon.DISTRIBUTE_FROM = usual
     result["evaluations"] = evaluations(folder, world)
     result["interrupted"] = {}
     for name in RUNS:
@@ -178,9 +169,6 @@ def refused(folder: Path, world: Any) -> dict[str, list[str]]:
             RunFolder(folder / f"runs-{world.rank}"), "4711\n"
         ),
         "mps": lambda: choose_device("mps", world),
-        "compile": lambda: decided(
-            tiny_config("train.sharding=fsdp", "train.compile=true"), corpus, CPU, world
-        ),
     }
     said = {}
     for name, attempt in tried.items():
