@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
+from attn_cli.cli.options import FileArgument, JsonOption, RunOption
 from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
-    from attn_cli.text.tokenizer import TokenIds, Tokenizer, UnknownPolicy
+    from attn_cli.text.tokenizer import TokenIds
+    from attn_cli.training.evaluation import Evaluation
 
 
 def evaluate(
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[FILE]", help="A text; the run's own validation split when left out."
-        ),
-    ] = None,
+    file: FileArgument = None,
     run: RunOption = None,
     per_char: Annotated[
         bool,
@@ -39,96 +36,72 @@ def evaluate(
     The text is the run's own validation split, unless a file is named. It is cut into windows
     of block_size characters: the first of a window are predicted with little before them.
     """
+    from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
 
     loaded = load_model(run)
-    what = file or "validation split"
-    if file is None:
-        ids, floor = _validation(loaded)
-    else:
-        ids = text_of_file(file, loaded.tokenizer, loaded.config.data.unknown)
-        floor = _floor(file)
+    ids, floor = _validation(loaded) if file is None else (read_text(file, loaded), _floor(file))
 
-    from attn_cli.training.device import choose_device
-    from attn_cli.training.evaluation import CharacterLosses
-    from attn_cli.training.evaluation import evaluate as measure
-    from attn_cli.training.precision import WorkingModel, choose_precision
+    from attn_cli.inspection.token_losses import mean_loss, token_losses
 
-    device = choose_device("auto")
-    # In the format it was trained in, so that the figure is the one that training reported.
-    precision = choose_precision(loaded.config.train.precision, device)
-    model = WorkingModel(loaded.checkpoint.load_model(device), precision).model
-    step, tokenizer = loaded.step, loaded.tokenizer
-    unit, lists = tokenizer.unit, None
-    summary: Callable[[str], None] = result
+    lists = None
+    show: Callable[[str], None] = result
     if per_char:
-        from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
-
-        losses = CharacterLosses(model, ids)
+        losses = token_losses(loaded, ids)
         if as_json:
-            lists = as_lists(tokenizer, ids, losses)
+            lists = as_lists(loaded.tokenizer, ids, losses)
         elif can_colour():
-            write_coloured(tokenizer, ids, losses)
+            write_coloured(loaded.tokenizer, ids, losses)
         else:
-            write_table(tokenizer, ids, losses)
-            summary = notice  # a program reads the table, and nothing after it
+            write_table(loaded.tokenizer, ids, losses)
+            show = notice  # a program reads the table, and nothing after it
         evaluation = losses.evaluation
     else:
-        evaluation = measure(model, ids)
+        evaluation = mean_loss(loaded, ids)
     if as_json:
-        finite = math.isfinite(evaluation.perplexity)
-        result_json(
-            {
-                "run": str(loaded.folder.path),
-                "step": step,
-                "text": what,
-                "unit": unit,
-                "loss": evaluation.loss,
-                "bits_per_char": evaluation.bits_per_char,
-                "perplexity": evaluation.perplexity if finite else None,
-                "chars": evaluation.chars,
-                **({} if floor is None else {"floor_bits_per_char": floor}),
-                **({} if lists is None else {"per_char": lists}),
-            }
-        )
-        return
-    summary(f"{loaded.folder.path}, step {step:,}, {what}: {evaluation.chars:,} {unit}s")
-    summary(f"loss        {evaluation.loss:.4f} nats per {unit}")
-    summary(f"            {evaluation.bits_per_char:.4f} bits per {unit}")
+        record = _record(loaded, file or VALIDATION, evaluation, floor)
+        result_json(record if lists is None else {**record, "per_char": lists})
+    else:
+        for line in _summary(loaded, file or VALIDATION, evaluation, floor):
+            show(line)
+
+
+def _record(
+    loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
+) -> dict[str, Any]:
+    finite = math.isfinite(evaluation.perplexity)
+    return {
+        "run": str(loaded.folder.path),
+        "step": loaded.step,
+        "text": text,
+        "unit": loaded.tokenizer.unit,
+        "loss": evaluation.loss,
+        "bits_per_char": evaluation.bits_per_char,
+        "perplexity": evaluation.perplexity if finite else None,
+        "chars": evaluation.chars,
+        **({} if floor is None else {"floor_bits_per_char": floor}),
+    }
+
+
+def _summary(
+    loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
+) -> Iterator[str]:
+    unit = loaded.tokenizer.unit
+    yield f"{loaded.description}, {text}: {evaluation.chars:,} {unit}s"
+    yield f"loss        {evaluation.loss:.4f} nats per {unit}"
+    yield f"            {evaluation.bits_per_char:.4f} bits per {unit}"
     if floor is not None:
-        summary(f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat")
-    summary(f"perplexity  {evaluation.perplexity:.3f}")
+        yield f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat"
+    yield f"perplexity  {evaluation.perplexity:.3f}"
 
 
 def _validation(loaded: TrainedModel) -> tuple[TokenIds, float | None]:
-    """The run's validation split, and the floor under its loss where that is known."""
-    from attn_cli.errors import DatasetError
+    """The run's validation split, and its entropy in bits per character where that is known."""
     from attn_cli.text.builtin import validation_floor
 
-    try:
+    with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
         corpus = loaded.corpus()
-    except DatasetError as error:
-        raise DatasetError(error.message, "name a text to measure on: attn evaluate FILE") from None
     return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
-
-
-def text_of_file(file: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> TokenIds:
-    """A whole text, to measure a model on.
-
-    Raises:
-        DatasetError: It is not there, or cannot be used.
-    """
-    from attn_cli.errors import DatasetError
-    from attn_cli.text.corpus import load_text
-
-    text = load_text([file], tokenizer, unknown)
-    if len(text.ids) < 2:
-        raise DatasetError(f"{file}: one {tokenizer.unit} is too short", "a text needs 2")
-    for note in text.source.notes():
-        notice(note)
-    if text.changed:
-        notice(f"{text.changed:,} characters outside the vocabulary were changed")
-    return text.ids
 
 
 def _floor(file: str) -> float | None:

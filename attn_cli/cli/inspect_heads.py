@@ -3,99 +3,83 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from attn_cli.cli.evaluate import text_of_file
-from attn_cli.cli.options import ConfigOption, JsonOption, RunOption
+from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
+from attn_cli.cli.options import (
+    ConfigOption,
+    FileArgument,
+    JsonOption,
+    RunOption,
+    require_exclusive,
+)
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.runs.loaded_model import LoadedModel
-    from attn_cli.text.tokenizer import TokenIds
+    from attn_cli.inspection.heads import MeasuredHead
 
-ENOUGH = 16_384  # characters, by default: seconds, not minutes
+DEFAULT_CHARS = 16_384  # enough for stable scores, in seconds
 
 
 def inspect_heads(
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[FILE]", help="A text; the model's own validation split when left out."
-        ),
-    ] = None,
+    file: FileArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
     chars: Annotated[
         int, typer.Option(min=2, help="Characters to measure on, from the text's beginning.")
-    ] = ENOUGH,
+    ] = DEFAULT_CHARS,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where each head looks, on average over a text, and what the model loses without it.
+    """Show where each head attends, on average over a text, and the loss increase without it.
 
-    Shares are of a head's attention. The rise of the loss, in nats per character, is what taking
-    the head away costs, with its standard error.
+    Shares are of a head's attention. The loss increase, in nats per character, is that of
+    ablating the head, with its standard error.
     """
+    require_exclusive("give one of the two", run=run, config=config)
     from tqdm import tqdm
 
-    from attn_cli.inspection.heads import ablation_effects, head_scores
+    from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
-    whole = _text(file, loaded)
-    ids: TokenIds = whole[:chars]
-    scores, uniform_baseline = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
-    numbered = [
-        (layer, head, score)
-        for layer, of_layer in enumerate(scores, 1)
-        for head, score in enumerate(of_layer, 1)
-    ]
-    effects = tqdm(
-        ablation_effects(loaded.model, ids),
-        "without each head",
-        len(numbered),
-        leave=False,
-        disable=None,
-    )
-    heads = [
-        {
-            "layer": layer,
-            "head": head,
-            "name": score.name(uniform_baseline),
-            **asdict(score),
-            "loss_increase": effect.loss_increase,
-            "loss_increase_se": effect.standard_error,
-        }
-        for (layer, head, score), effect in zip(numbered, effects, strict=True)
-    ]
+    if file is not None:
+        full = read_text(file, loaded)
+    else:
+        with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
+            full = loaded.corpus().validation
+    ids = full[:chars]
+    baseline, measured = measure_heads(loaded, ids)
+    count = loaded.config.model.n_layer * loaded.config.model.n_head
+    heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
+    unit, what = loaded.tokenizer.unit, file or VALIDATION
     if as_json:
         result_json(
             {
                 "model": loaded.description,
-                "text": file or "validation split",
+                "text": what,
+                "unit": unit,
                 "chars": len(ids),
-                "heads": heads,
-                "uniform_baseline": asdict(uniform_baseline),
+                "heads": [_record(head) for head in heads],
+                "uniform_baseline": asdict(baseline),
             }
         )
         return
 
-    from attn_cli.inspection.terminal.heads import heads_table
+    from attn_cli.inspection.terminal.heads import heads_view
 
-    of = f"the first {len(ids):,} of {len(whole):,}" if len(ids) < len(whole) else f"{len(ids):,}"
-    notice(f"{loaded.description}, {file or 'validation split'}: {of} {loaded.tokenizer.unit}s")
-    console().print(heads_table(heads, asdict(uniform_baseline), loaded.tokenizer.unit))
+    of = f"the first {len(ids):,} of {len(full):,}" if len(ids) < len(full) else f"{len(ids):,}"
+    notice(f"{loaded.description}, {what}: {of} {unit}s")
+    console().print(heads_view(heads, baseline, unit))
 
 
-def _text(file: str | None, loaded: LoadedModel) -> TokenIds:
-    """The text that was named, or the validation split."""
-    from attn_cli.errors import DatasetError
-
-    if file is not None:
-        return text_of_file(file, loaded.tokenizer, loaded.config.data.unknown)
-    try:
-        return loaded.validation()
-    except DatasetError as error:
-        hint = "name a text to measure on: attn inspect-heads FILE"
-        raise DatasetError(error.message, hint) from None
+def _record(head: MeasuredHead) -> dict[str, Any]:
+    return {
+        "layer": head.layer,
+        "head": head.head,
+        "name": head.name,
+        **asdict(head.scores),
+        "loss_increase": head.effect.loss_increase,
+        "loss_increase_se": head.effect.standard_error,
+    }

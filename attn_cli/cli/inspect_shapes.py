@@ -1,20 +1,28 @@
-"""`attn inspect-shapes`: every tensor on the way through the model, from a real forward pass."""
+"""`attn inspect-shapes`: every operation of a model, from a real forward pass."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from attn_cli.cli.options import ConfigOption, JsonOption, RunOption
+from attn_cli.cli.options import (
+    ConfigOption,
+    JsonOption,
+    OptionalTextArgument,
+    RunOption,
+    require_exclusive,
+)
 from attn_cli.cli.terminal import console, notice, result_json
+
+if TYPE_CHECKING:
+    from attn_cli.inspection.costs import Costs
+    from attn_cli.inspection.shapes import Shapes
 
 
 def inspect_shapes(
-    text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help='What to send through; "Hello".')
-    ] = None,
+    text: OptionalTextArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
     depth: Annotated[
@@ -27,66 +35,70 @@ def inspect_shapes(
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Say of each operation what it does, and why.")
+        bool, typer.Option("--explain", help="Describe what each operation does, and why.")
     ] = False,
-    batch: Annotated[int, typer.Option(min=1, help="How many times the text goes through.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="How many times the text is in the batch.")] = 1,
     dtype: Annotated[
         Literal["fp32", "bf16"] | None,
         typer.Option(
-            help="The number format to compute in; left out, fp32, and for what training takes "
-            "that of the configuration."
+            help="The dtype to compute in. Left out: fp32, and for the costs of training that of "
+            "the configuration."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every operation in a model: its shape, parameters, products and memory.
+    """Show every operation in a model: its shape, parameters, FLOPs and memory.
 
-    From one real forward pass: of the newest run, of --run, or of a --config with fresh weights.
+    From a real forward pass of the newest run, of --run, or of an untrained --config.
     """
+    require_exclusive("give one of the two", run=run, config=config)
     from attn_cli.inspection.costs import costs
-    from attn_cli.inspection.descriptions import description
     from attn_cli.inspection.shapes import folded
-    from attn_cli.inspection.shapes import inspect_shapes as inspect
+    from attn_cli.inspection.shapes import inspect_shapes as trace_shapes
     from attn_cli.runs.loaded_model import find_model
     from attn_cli.training.device import choose_device
     from attn_cli.training.precision import choose_precision
 
     loaded = find_model(run, config)
     ids = loaded.encode_prompt(text)
-    characters = loaded.symbols(ids)
-    shapes = inspect(loaded.model, ids, batch=batch, precision=dtype or "fp32")
+    shapes = trace_shapes(loaded.model, ids, batch=batch, precision=dtype or "fp32")
     if depth is not None:
         shapes = replace(shapes, rows=folded(shapes.rows, depth))
     trained_in = dtype or choose_precision(loaded.config.train.precision, choose_device("cpu"))
-    spent = costs(loaded.model, loaded.config, trained_in)
+    total = costs(loaded.model, loaded.config, trained_in)
     if as_json:
-        rows = [asdict(row) | {"operation": row.full_name} for row in shapes.rows]
-        if explain:
-            rows = [
-                record | {"description": description(row.operation)}
-                for record, row in zip(rows, shapes.rows, strict=True)
-            ]
-        result_json(
-            {
-                "model": loaded.description,
-                "characters": characters,
-                "dims": dict(shapes.dims),
-                "rows": rows,
-                "totals": {
-                    "parameters": shapes.parameters,
-                    "embedding_parameters": shapes.embedding_parameters,
-                    "flops": shapes.flops,
-                    **asdict(spent),
-                },
-                "checks": {
-                    "parameters_of_rows": shapes.row_parameters,
-                    "flops_by_torch": shapes.counted_flops,
-                },
-            }
-        )
+        about = {
+            "model": loaded.description,
+            "unit": loaded.tokenizer.unit,
+            "characters": loaded.symbols(ids),
+        }
+        result_json(about | _record(shapes, total, explain))
         return
 
     from attn_cli.inspection.terminal.shapes import shapes_view
 
     notice(loaded.describe(ids))
-    console().print(shapes_view(shapes, spent, explain=explain))
+    console().print(shapes_view(shapes, total, loaded.tokenizer.unit, explain=explain))
+
+
+def _record(shapes: Shapes, total: Costs, explain: bool) -> dict[str, Any]:
+    from attn_cli.inspection.descriptions import description
+
+    rows = []
+    for row in shapes.rows:
+        described = {"description": description(row.operation)} if explain else {}
+        rows.append({**asdict(row), "operation": row.full_name, **described})
+    return {
+        "dims": dict(shapes.dims),
+        "rows": rows,
+        "totals": {
+            "parameters": shapes.parameters,
+            "embedding_parameters": shapes.embedding_parameters,
+            "flops": shapes.flops,
+            **asdict(total),
+        },
+        "checks": {
+            "parameters_of_rows": shapes.row_parameters,
+            "flops_by_torch": shapes.counted_flops,
+        },
+    }

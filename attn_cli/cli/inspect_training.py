@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
 from attn_cli.cli.terminal import console, notice, result, result_json, visible_controls
 from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
-    from attn_cli.inspection.history import Snapshot
-    from attn_cli.runs.loaded_model import LoadedModel
+    from attn_cli.inspection.history import CheckpointSummary
 
 SAMPLE_LINES = 3  # shown of each sample
 
@@ -25,7 +26,8 @@ def inspect_training(
         typer.Argument(metavar="[RUN]", help="A run's folder or name; the newest when left out."),
     ] = None,
     text: Annotated[
-        str | None, typer.Option(help="What each checkpoint sees; the run's validation text.")
+        str | None,
+        typer.Option(help="The text to run each checkpoint on; the run's validation text."),
     ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,
@@ -35,91 +37,62 @@ def inspect_training(
 
     A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more.
     """
-    from attn_cli.errors import DatasetError
     from attn_cli.inspection.forward_pass import select_heads
-    from attn_cli.inspection.history import default_text, snapshots
-    from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
+    from attn_cli.inspection.history import default_text, snapshots, summarise
     from attn_cli.runs.loaded_model import load_model
 
     loaded = load_model(run)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
-    try:
+    with hint_on_missing_text("name a text: --text TEXT"):
         ids = default_text(loaded) if text is None else loaded.encode_prompt(text)
-    except DatasetError as error:
-        raise DatasetError(error.message, "name a text: --text TEXT") from None
-    characters = loaded.symbols(ids)
     kept = list(snapshots(loaded.folder, ids, notice))
-    records = _records(loaded, kept, layers, heads)
+    summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
+    characters, unit = loaded.symbols(ids), loaded.tokenizer.unit
     if as_json:
         result_json(
             {
                 "run": str(loaded.folder.path),
+                "unit": unit,
                 "characters": characters,
                 "layers": list(layers),
                 "heads": list(heads),
                 "checkpoints": [
-                    record | {"weights": weights.astype(float).round(7).tolist()}
-                    for record, weights in zip(records, maps, strict=True)
+                    {**asdict(summary), "weights": weights.astype(float).round(7).tolist()}
+                    for summary, weights in zip(summaries, maps, strict=True)
                 ],
             }
         )
         return
 
+    from attn_cli.inspection.terminal.attention_map import attention_view
+
     notice(loaded.describe(ids))
     out = console()
-    for record, weights in zip(records, maps, strict=True):
-        out.print(_heading(record, loaded.tokenizer.unit), style="bold")
-        if weights.shape[:2] == (1, 1):
-            out.print(LargeMap(weights[0, 0], characters, numbers=False))
-        else:
-            out.print(SmallMaps(weights, layers, heads))
-        sample = list(filter(None, record["sample"].splitlines()))[:SAMPLE_LINES]
-        if sample:
-            out.print("\nsample:", style="dim")
-        for line in sample:
+    for summary, weights in zip(summaries, maps, strict=True):
+        out.print(_heading(summary, unit), style="bold")
+        out.print(attention_view(weights, layers, heads, characters, unit))
+        for line in _sample_lines(summary.sample):
             out.print(visible_controls(line), no_wrap=True, overflow="ellipsis")
         result()
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
 
 
-def _records(
-    loaded: LoadedModel, kept: Sequence[Snapshot], layers: range, heads: range
-) -> list[dict[str, Any]]:
-    """What is shown of each checkpoint, the oldest first; the shift is that of these heads."""
-    from attn_cli.inspection.forward_pass import select_heads
-    from attn_cli.inspection.history import attention_shift
-    from attn_cli.runs.metrics import bits
-
-    records = []
-    for before, snapshot in zip([None, *kept], kept, strict=False):
-        top_id = int(snapshot.next_probs.argmax())
-        records.append(
-            {
-                "step": snapshot.step,
-                "val_loss": snapshot.val_loss,
-                "bits_per_char": bits(float(snapshot.losses.mean()))
-                if len(snapshot.losses)
-                else None,
-                "next": loaded.tokenizer.symbols[top_id],
-                "next_probability": float(snapshot.next_probs[top_id]),
-                "attention_shift": None
-                if before is None
-                else float(select_heads(attention_shift(before, snapshot), layers, heads).mean()),
-                "sample": snapshot.sample,
-            }
-        )
-    return records
-
-
-def _heading(record: Mapping[str, Any], unit: str) -> str:
-    parts = [f"step {record['step']:,}"]
-    if record["val_loss"] is not None:
-        parts.append(f"val loss {record['val_loss']:.4f} nats")
-    if record["bits_per_char"] is not None:
-        parts.append(f"{record['bits_per_char']:.2f} bits per {unit} on this text")
-    parts.append(f"next {printable_symbol(record['next'])} with {record['next_probability']:.0%}")
-    if record["attention_shift"] is not None:
-        parts.append(f"{record['attention_shift']:.0%} of the attention shifted since the last")
+def _heading(summary: CheckpointSummary, unit: str) -> str:
+    parts = [f"step {summary.step:,}"]
+    if summary.val_loss is not None:
+        parts.append(f"val loss {summary.val_loss:.4f} nats")
+    if summary.bits_per_char is not None:
+        parts.append(f"{summary.bits_per_char:.2f} bits per {unit} of this text")
+    parts.append(f"next {printable_symbol(summary.next)} with {summary.next_probability:.0%}")
+    if summary.attention_shift is not None:
+        parts.append(f"{summary.attention_shift:.0%} of the attention shifted since the last")
     return " · ".join(parts)
+
+
+def _sample_lines(sample: str) -> Iterator[str]:
+    lines = list(filter(None, sample.splitlines()))[:SAMPLE_LINES]
+    if lines:
+        yield "\nsample:"
+        yield from lines

@@ -63,7 +63,7 @@ def write_coloured(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
 def write_table(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
     """A line for each predicted character or byte: its position from 0, itself, its bits."""
     fields = [_field(symbol) for symbol in tokenizer.symbols]
-    print("position\tcharacter\tbits")
+    print(f"position\t{tokenizer.unit}\tbits")
     for position, (token, bits) in enumerate(zip(ids[1:], _bits(losses), strict=True), 1):
         print(f"{position}\t{fields[token]}\t{bits:.4f}")
     sys.stdout.flush()  # so that what comes on standard error comes after it

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from attn_cli.inspection.ablation import zero_ablate_head
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.evaluation import CharacterLosses
@@ -93,6 +94,47 @@ class AblationEffect:
 
     loss_increase: float
     standard_error: float | None
+
+
+@dataclass(frozen=True)
+class MeasuredHead:
+    """All that is measured of a head.
+
+    Attributes:
+        layer: Its layer, from 1.
+        head: Its number in that layer, from 1.
+        name: The pattern that it mostly follows; empty where there is none.
+        scores: Where it attends.
+        effect: What the model loses without it.
+    """
+
+    layer: int
+    head: int
+    name: str
+    scores: HeadScores
+    effect: AblationEffect
+
+
+def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Iterator[MeasuredHead]]:
+    """The scores of uniform attention, and each head of a model, measured when it is asked for.
+
+    Args:
+        loaded: The model.
+        ids: A text of N ids.
+    """
+    scores, baseline = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
+    numbered = [
+        (layer, head, score)
+        for layer, of_layer in enumerate(scores, 1)
+        for head, score in enumerate(of_layer, 1)
+    ]
+    unit = loaded.tokenizer.unit
+    return baseline, (
+        MeasuredHead(layer, head, score.name(baseline).replace("character", unit), score, effect)
+        for (layer, head, score), effect in zip(
+            numbered, ablation_effects(loaded.model, ids), strict=True
+        )
+    )
 
 
 @torch.no_grad()

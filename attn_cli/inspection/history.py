@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 
 from attn_cli.errors import CheckpointError
-from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.forward_pass import forward_pass, select_heads
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.runs.metrics import read_metrics
+from attn_cli.runs.metrics import bits, read_metrics
 
 DEFAULT_LENGTH = 16  # characters of the text, where the user names none
 
@@ -70,6 +70,60 @@ def snapshots(
         )
 
 
+@dataclass(frozen=True)
+class CheckpointSummary:
+    """What changed up to one checkpoint, in numbers for people.
+
+    Attributes:
+        step: Of the checkpoint.
+        val_loss: In nats per character; None where it was not evaluated.
+        bits_per_char: Mean surprisal of the text; None for a text of one character.
+        next: The most probable character after the text.
+        next_probability: Its probability.
+        attention_shift: Since the checkpoint before, of the selected heads; None for the first.
+        sample: The sample written at its evaluation; empty where there was none.
+    """
+
+    step: int
+    val_loss: float | None
+    bits_per_char: float | None
+    next: str
+    next_probability: float
+    attention_shift: float | None
+    sample: str
+
+
+def summarise(
+    snapshots: Sequence[Snapshot], symbols: Sequence[str], layers: range, heads: range
+) -> list[CheckpointSummary]:
+    """A summary of each checkpoint, the oldest first.
+
+    Args:
+        snapshots: The oldest first.
+        symbols: The symbol of each id.
+        layers: The selected layers, from 1.
+        heads: The selected heads of each, from 1.
+    """
+    summaries = []
+    for before, snapshot in zip([None, *snapshots], snapshots, strict=False):
+        top_id = int(snapshot.next_probs.argmax())
+        shift = None
+        if before is not None:
+            shift = select_heads(attention_shift(before, snapshot), layers, heads)
+        summaries.append(
+            CheckpointSummary(
+                snapshot.step,
+                snapshot.val_loss,
+                bits(float(snapshot.losses.mean())) if len(snapshot.losses) else None,
+                symbols[top_id],
+                float(snapshot.next_probs[top_id]),
+                None if shift is None else float(shift.mean()),
+                snapshot.sample,
+            )
+        )
+    return summaries
+
+
 def attention_shift(before: Snapshot, after: Snapshot) -> torch.Tensor:
     """How far each head's attention shifted between two checkpoints, (L, H), from 0 to 1.
 
@@ -87,4 +141,4 @@ def default_text(loaded: TrainedModel) -> tuple[int, ...]:
         DatasetError: The text is missing or has changed.
     """
     length = min(DEFAULT_LENGTH, loaded.config.model.block_size)
-    return tuple(loaded.validation()[:length].tolist())
+    return tuple(loaded.corpus().validation[:length].tolist())

@@ -9,10 +9,49 @@ Shapes: T time (characters), C channels = n_embd, V vocabulary, L layers.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from attn_cli.inspection.forward_pass import ForwardPass
+
+
+@dataclass(frozen=True)
+class LayerPredictions:
+    """The logit lens of a text of T characters.
+
+    Attributes:
+        characters: The text.
+        layers: The name of each of L + 1 places, "embedding" first.
+        predictions: The most probable next character, [character][layer].
+        probabilities: Its probability, [character][layer].
+        surprisal_bits: Of the actual next character, [character][layer]; none for the last one.
+    """
+
+    characters: Sequence[str]
+    layers: Sequence[str]
+    predictions: Sequence[Sequence[str]]
+    probabilities: Sequence[Sequence[float]]
+    surprisal_bits: Sequence[Sequence[float]]
+
+
+def layer_predictions(activations: ForwardPass, symbols: Sequence[str]) -> LayerPredictions:
+    """What each layer would predict after each character of a text.
+
+    Args:
+        activations: Of the text.
+        symbols: The symbol of each id.
+    """
+    lens = logit_lens(activations)
+    probabilities, top_ids = (each.T.tolist() for each in lens.exp().max(dim=-1))  # (T, L + 1)
+    return LayerPredictions(
+        [symbols[id_] for id_ in activations.ids],
+        ["embedding", *(f"layer {number}" for number in range(1, len(lens)))],
+        [[symbols[id_] for id_ in row] for row in top_ids],
+        probabilities,
+        surprisal_bits(lens, activations.ids).T.tolist(),
+    )
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from attn_cli.runs.finding import find_run, list_runs
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.training_text import load_training_text
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
+from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.transformer import Transformer
@@ -98,10 +98,12 @@ class LoadedModel:
         return [self.tokenizer.symbols[id_] for id_ in ids]
 
     def describe(self, ids: Sequence[int]) -> str:
-        """One line about the model and the text, `runs/tales, step 900, on 'The owl'`."""
-        text = "".join(self.symbols(ids))
+        """One line about the model and a text, `runs/tales, step 900, on 'Owl' (3 characters)`."""
+        array = np.array(ids, dtype=self.tokenizer.dtype)
+        text = "".join(character for character, _ in self.tokenizer.characters(array))
         shown = text if len(text) <= MAX_SHOWN_TEXT else text[: MAX_SHOWN_TEXT - 1] + "…"
-        return f"{self.description}, on {shown!r}"
+        unit = self.tokenizer.unit + "s" * (len(ids) != 1)
+        return f"{self.description}, on {shown!r} ({len(ids)} {unit})"
 
     def select(self, what: Literal["layer", "head"], number: int | None) -> range:
         """The numbers, from 1, of all layers or of a layer's heads; or only the one given.
@@ -122,15 +124,14 @@ class LoadedModel:
             )
         return range(number, number + 1)
 
-    def validation(self) -> TokenIds:
-        """The validation split, never trained on.
+    def corpus(self) -> Corpus:
+        """Its text, both splits.
 
         Raises:
-            DatasetError: The text is missing or has changed.
+            DatasetError: The text is missing, has changed, or was never known.
         """
         data = self.config.data
-        corpus = load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
-        return corpus.validation
+        return load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +161,7 @@ class TrainedModel(LoadedModel):
         return self.checkpoint.weights
 
     def corpus(self) -> Corpus:
-        """The text of the run, both splits.
-
-        Raises:
-            DatasetError: It is missing, has changed, or was never known.
-        """
         return load_training_text(self.folder, self.checkpoint)
-
-    def validation(self) -> TokenIds:
-        return self.corpus().validation
 
 
 def find_model(run: Path | None, config: str | None) -> LoadedModel:

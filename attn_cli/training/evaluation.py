@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import bits
 from attn_cli.text.batches import eval_windows
@@ -89,8 +90,14 @@ class CharacterLosses:
         return self.together(SINGLE_PROCESS)
 
     def together(self, world: World) -> Evaluation:
-        """Of the characters whose losses were computed, in all processes."""
+        """Of the characters whose losses were computed, in all processes.
+
+        Raises:
+            DatasetError: There are none.
+        """
         total, chars = world.all_reduce_sum(self._total, self._chars)
+        if not chars:
+            raise DatasetError("nothing to predict: a text needs at least 2 characters")
         return Evaluation(loss=total / chars, chars=int(chars))
 
 

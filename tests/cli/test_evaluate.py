@@ -81,7 +81,7 @@ def test_a_bytes_model_is_surprised_by_bytes(attn: Attn, tmp_path: Path) -> None
     options = ("--config", "lesson", "--steps", "3", "--set", "data.tokenizer=bytes")
     assert attn("train", "mine.txt", *options).code == 0
     outcome = attn("evaluate", "-", "--per-char", stdin="à\n".encode())
-    assert [row["character"] for row in rows(outcome.out)] == [r"\xa0", r"\n"]
+    assert [row["byte"] for row in rows(outcome.out)] == [r"\xa0", r"\n"]
     assert "bits per byte" in outcome.err
     result = attn("evaluate", "-", "--per-char", "--json", stdin="à\n".encode()).json
     assert result["per_char"]["characters"] == [r"\xa0", "\n"]

@@ -270,3 +270,24 @@ def test_a_model_to_play_with(attn: Any, at: tuple[str, str], tmp_path: Path) ->
     assert attn("inspect-attention", "Hi", "--config", "lesson", "--html", page).code == 0
     assert attn("export", "pages", page, *at).code == 2
     assert attn("export", "page", page, *at, "--text", "é").code == 2
+
+
+def test_a_model_of_bytes_counts_bytes(attn: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("Ça déjà été écrit à Zürich. " * 60, encoding="utf-8")
+    options = ("--config", "lesson", "--steps", "3", "--set", "data.tokenizer=bytes")
+    assert attn("train", "mine.txt", *options).code == 0
+    for command, said in {
+        ("inspect-attention", "été"): "share of attention",
+        ("inspect-logits", "été"): "the surprisal of the byte that came",
+        ("inspect-shapes", "été"): "T=5 bytes.*FLOPs per byte",
+        ("inspect-heads", "--chars", "60"): "nats per byte",
+        ("inspect-training", "--text", "été"): "bits per byte",
+        ("evaluate",): "nats per byte",
+    }.items():
+        outcome = attn(*command)
+        assert outcome.code == 0
+        assert re.search(said, outcome.out, re.DOTALL), command
+        assert "per character" not in outcome.out
+        if "été" in command:
+            assert "on 'été' (5 bytes)" in outcome.err
+        assert attn(*command, "--json").json["unit"] == "byte"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from attn_cli.inspection.heads import FIELDS
+from attn_cli.inspection.heads import AblationEffect, HeadScores, MeasuredHead
+from attn_cli.inspection.logit_lens import LayerPredictions
 from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
-from attn_cli.inspection.terminal.heads import heads_table
-from attn_cli.inspection.terminal.logit_lens import LensTable
+from attn_cli.inspection.terminal.heads import heads_view
+from attn_cli.inspection.terminal.logit_lens import lens_view
 from attn_cli.inspection.terminal.table import Table
 
 
@@ -76,28 +78,31 @@ def test_a_terminal_without_these_signs_gets_others() -> None:
     assert lines[:4] == ["  a _ b", "a ##", "_ ##==", "b ..xxxx"]
 
 
-def test_the_lens_shows_guesses_odds_and_means() -> None:
-    table = LensTable(
+def test_the_lens_shows_predictions_probabilities_and_means() -> None:
+    lens = LayerPredictions(
         "ab", ["embedding", "layer 1"], [["x", "b"], ["y", " "]], [[0.25, 0.5], [1.0, 0.125]],
         [[2.0, 1.0]],
     )  # fmt: skip
-    rows = [line.split() for line in drawn(table)]
+    lines = drawn(lens_view(lens, "byte"))
+    assert "the byte that came" in " ".join(lines)
+    rows = [line.split() for line in lines]
     assert rows[1] == ["a", "b", "1.00", "x", "25%", "=b", "50%"]
     assert rows[2] == ["b", "y", "100%", "␣", "12%"]
     assert rows[3] == ["mean", "1.00", "2.00", "1.00"]
 
 
 def test_heads_show_their_scores_and_what_is_lost() -> None:
-    scores = dict(zip(FIELDS, (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7.0, 1.5), strict=True))
-    head = {"layer": 2, "head": 3, "name": "word start", "loss_increase": -0.5, **scores}
-    lines = drawn(heads_table([head | {"loss_increase_se": 0.25}], scores, "byte"), width=120)
+    scores = HeadScores(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7.0, 1.5)
+    head = MeasuredHead(2, 3, "word start", scores, AblationEffect(-0.5, 0.25))
+    lines = drawn(heads_view([head], scores, "byte"), width=120)
     assert lines[1].split() == [
         "2.3", "word", "start", "-0.5000", "±", "0.2500",
         "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
     ]  # fmt: skip
     assert "nats per byte" in " ".join(lines)
-    unknown = scores | {"word_start": None}
-    bare = drawn(heads_table([head | unknown | {"loss_increase_se": None}], unknown, "byte"))
+    unknown = replace(scores, word_start=None)
+    bare_head = replace(head, scores=unknown, effect=AblationEffect(-0.5, None))
+    bare = drawn(heads_view([bare_head], unknown, "byte"))
     assert bare[1].split()[2:] == ["start", "-0.5000", *lines[1].split()[6:11], "–", "7.0", "1.5"]
 
 

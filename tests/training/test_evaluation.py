@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.training.evaluation import CHARS_AT_ONCE, CharacterLosses, evaluate
@@ -50,3 +51,9 @@ def test_losses_that_nobody_reads_to_the_end_keep_the_mode(model: Transformer) -
     del some
     assert model.training
     model.eval()
+
+
+@pytest.mark.parametrize("length", [0, 1])
+def test_a_text_with_nothing_to_predict_is_refused(model: Transformer, length: int) -> None:
+    with pytest.raises(DatasetError, match="at least 2"):
+        evaluate(model, np.arange(length))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
 from attn_cli.inspection.terminal.paragraph import Paragraph
@@ -29,19 +29,50 @@ GAP = 3  # blanks between two small maps
 EARLIER = "…"  # heads the column that sums up what is left of those shown
 
 
+def attention_view(
+    weights: Floats,
+    layers: Sequence[int],
+    heads: Sequence[int],
+    characters: Sequence[str],
+    unit: str,
+    *,
+    numbers: bool = False,
+) -> RenderableType:
+    """Small maps of all heads; a single head, or every one where numbers are asked for, in full.
+
+    Args:
+        weights: (L, H, T, T), each row summing to 1.
+        layers: The number of each layer, from 1.
+        heads: The number of each head, from 1.
+        characters: The symbol of each of the T characters.
+        unit: What these are, character or byte.
+        numbers: Whether to write hundredths in place of shades.
+    """
+    if weights.shape[:2] != (1, 1) and not numbers:
+        return SmallMaps(weights, layers, heads, unit)
+    maps: list[RenderableType] = []
+    for layer, of_layer in zip(layers, weights, strict=True):
+        for head, of_head in zip(heads, of_layer, strict=True):
+            maps.append(Text(f"layer {layer}, head {head}", style="bold"))
+            maps.append(LargeMap(of_head, characters, numbers, unit))
+    return Group(*maps)
+
+
 @dataclass(frozen=True, eq=False)
 class SmallMaps:
-    """All heads of some layers, side by side; a cell is the most of several where T is large.
+    """All heads of some layers side by side; a cell is the maximum of several where T is large.
 
     Attributes:
-        weights: (L, H, T, T), each row's visible part summing to 1.
-        layers: The number of each layer, for people.
-        heads: The number of each head.
+        weights: (L, H, T, T), each row summing to 1.
+        layers: The number of each layer, from 1.
+        heads: The number of each head, from 1.
+        unit: What the text consists of, character or byte.
     """
 
     weights: Floats
     layers: Sequence[int]
     heads: Sequence[int]
+    unit: str = "character"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         H, T = self.weights.shape[1:3]
@@ -52,7 +83,7 @@ class SmallMaps:
         at_once = max(1, (options.max_width + GAP) // (width + GAP))
         if bin_size > 1:
             yield Paragraph(
-                f"Each cell is the largest weight among {bin_size} × {bin_size} characters.",
+                f"Each cell is the largest weight among {bin_size} × {bin_size} {self.unit}s.",
                 style="dim",
             )
         for layer, of_layer in zip(self.layers, self.weights, strict=True):
@@ -77,11 +108,13 @@ class LargeMap:
         weights: (T, T).
         characters: The symbol of each of the T characters.
         numbers: Whether to write hundredths in place of shades.
+        unit: What the text consists of, character or byte.
     """
 
     weights: Floats
     characters: Sequence[str]
     numbers: bool
+    unit: str = "character"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         T = len(self.characters)
@@ -107,7 +140,7 @@ class LargeMap:
             yield line
         if first:
             yield Paragraph(
-                f"The last {shown} of {T} characters; {EARLIER} sums up the {first} before.",
+                f"The last {shown} of {T} {self.unit}s; {EARLIER} sums up the {first} before.",
                 style="dim",
             )
         if not self.numbers:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from attn_cli.inspection.heads import NAMES
+from attn_cli.inspection.heads import NAMES, AblationEffect, HeadScores, MeasuredHead
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
 
@@ -16,24 +15,22 @@ SHORT = {"previous": "prev.", "induction": "induct.", "word_start": "word"}
 NONE = "–"  # where the text has nothing to measure
 
 
-def heads_table(
-    heads: Sequence[Mapping[str, Any]], uniform_baseline: Mapping[str, Any], unit: str
-) -> RenderableType:
+def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -> RenderableType:
     """One line a head, and one for uniform attention.
 
     Args:
-        heads: The scores of each, and the loss increase without it.
-        uniform_baseline: The scores of uniform attention.
-        unit: What a loss is counted by, character or byte.
+        heads: What was measured of each.
+        baseline: The scores of uniform attention.
+        unit: What the text consists of, character or byte.
     """
-    shares = [SHORT.get(which, which) for which in NAMES]
+    shares = [SHORT.get(pattern, pattern) for pattern in NAMES]
     rows = [
-        (f"{head['layer']}.{head['head']}", head["name"], _increase(head), *_scores(head))
+        (f"{head.layer}.{head.head}", head.name, _increase(head.effect), *_scores(head.scores))
         for head in heads
     ]
     table = Table(
-        ("head", "looks at", "loss increase", *shares, "distance", "bits"),
-        [*rows, ("uniform", "", "", *_scores(uniform_baseline))],
+        ("head", "attends to", "loss increase", *shares, "distance", "bits"),
+        [*rows, ("uniform", "", "", *_scores(baseline))],
         text_columns=2,
     )
     legend = (
@@ -46,14 +43,14 @@ def heads_table(
     return Group(table, Text(), Paragraph(legend, style="dim"))
 
 
-def _increase(head: Mapping[str, Any]) -> str:
-    error = head["loss_increase_se"]
-    return f"{head['loss_increase']:.4f}" + ("" if error is None else f" ± {error:.4f}")
+def _increase(effect: AblationEffect) -> str:
+    error = effect.standard_error
+    return f"{effect.loss_increase:.4f}" + ("" if error is None else f" ± {error:.4f}")
 
 
-def _scores(of: Mapping[str, Any]) -> list[str]:
+def _scores(scores: HeadScores) -> list[str]:
     digits = {**dict.fromkeys(NAMES, 2), "distance": 1, "entropy": 1}
+    values = {name: getattr(scores, name) for name in digits}
     return [
-        NONE if of[which] is None else f"{of[which]:.{decimals}f}"
-        for which, decimals in digits.items()
+        NONE if value is None else f"{value:.{digits[name]}f}" for name, value in values.items()
     ]

@@ -17,7 +17,7 @@ from attn_cli.model.memory import kibibytes
 
 LEGEND = {
     "B": "batch",
-    "T": "characters",
+    "T": "",  # what the text consists of
     "C": "channels",
     "H": "heads",
     "D": "head size",
@@ -30,10 +30,19 @@ COLUMNS = ("operation", "symbolic", "shape", "parameters", "FLOPs", "bytes", "fo
 TEXT_COLUMNS = 3
 
 
-def shapes_view(shapes: Shapes, costs: Costs, *, explain: bool) -> RenderableType:
-    """One line an operation, grouped by where it happens; legend above, totals below."""
-    legend = ", ".join(f"{symbol}={shapes.dims[symbol]} {name}" for symbol, name in LEGEND.items())
-    totals = [Paragraph(line) for line in (*_totals(shapes, costs), "", *_checks(shapes))]
+def shapes_view(shapes: Shapes, costs: Costs, unit: str, *, explain: bool) -> RenderableType:
+    """One line an operation, grouped by where it happens; legend above, totals below.
+
+    Args:
+        shapes: The operations.
+        costs: What the model costs.
+        unit: What the text consists of, character or byte.
+        explain: Whether to describe each operation.
+    """
+    legend = ", ".join(
+        f"{symbol}={shapes.dims[symbol]} {name or f'{unit}s'}" for symbol, name in LEGEND.items()
+    )
+    totals = [Paragraph(line) for line in (*_totals(shapes, costs, unit), "", *_checks(shapes))]
     table = Table(COLUMNS, list(_rows(shapes.rows, explain)), TEXT_COLUMNS)
     return Group(Paragraph(legend), Text(), table, Text(), *totals)
 
@@ -65,14 +74,14 @@ def _cells(row: ShapeRow) -> tuple[str, ...]:
     )
 
 
-def _totals(shapes: Shapes, costs: Costs) -> Iterator[str]:
+def _totals(shapes: Shapes, costs: Costs, unit: str) -> Iterator[str]:
     embedding = shapes.embedding_parameters
     yield (
         f"{shapes.parameters:,} parameters, tied ones counted once: "
         f"{embedding:,} in embeddings, {shapes.parameters - embedding:,} elsewhere"
     )
     yield (
-        f"{costs.forward_flops:,.0f} FLOPs per character forward, {costs.training_flops:,.0f} "
+        f"{costs.forward_flops:,.0f} FLOPs per {unit} forward, {costs.training_flops:,.0f} "
         f"in training (matrix products, T={costs.block_size})"
     )
     at_once = costs.micro_batch_size

@@ -1,0 +1,45 @@
+"""The text that `attn evaluate` and `attn inspect-heads` measure a model on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from attn_cli.cli.terminal import notice
+from attn_cli.errors import DatasetError
+
+if TYPE_CHECKING:
+    from attn_cli.runs.loaded_model import LoadedModel
+    from attn_cli.text.tokenizer import TokenIds
+
+VALIDATION = "validation split"  # its name, where no file is given
+
+
+def read_text(file: str, loaded: LoadedModel) -> TokenIds:
+    """The ids of a whole text, two at least.
+
+    Raises:
+        DatasetError: It is missing, or cannot be used.
+    """
+    from attn_cli.text.corpus import load_text
+
+    text = load_text([file], loaded.tokenizer, loaded.config.data.unknown)
+    if len(text.ids) < 2:
+        raise DatasetError(
+            f"{file}: one {loaded.tokenizer.unit} is too short", "a text needs at least 2"
+        )
+    for note in text.source.notes():
+        notice(note)
+    if text.changed:
+        notice(f"{text.changed:,} characters outside the vocabulary were changed")
+    return text.ids
+
+
+@contextmanager
+def hint_on_missing_text(hint: str) -> Iterator[None]:
+    """Context manager: an error about the model's own text gets this hint."""
+    try:
+        yield
+    except DatasetError as error:
+        raise DatasetError(error.message, hint) from None

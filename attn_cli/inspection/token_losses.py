@@ -1,0 +1,31 @@
+"""The loss of a text under a run's model, measured exactly as the run's training measured it."""
+
+from __future__ import annotations
+
+from attn_cli.model.transformer import Transformer
+from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.text.tokenizer import TokenIds
+from attn_cli.training.device import choose_device
+from attn_cli.training.evaluation import CharacterLosses, Evaluation, evaluate
+from attn_cli.training.precision import WorkingModel, choose_precision
+
+
+def token_losses(loaded: TrainedModel, ids: TokenIds) -> CharacterLosses:
+    """The loss of each of N ids but the first, in nats, computed while it is iterated."""
+    return CharacterLosses(_model(loaded), ids)
+
+
+def mean_loss(loaded: TrainedModel, ids: TokenIds) -> Evaluation:
+    """The mean loss of N ids.
+
+    Raises:
+        DatasetError: There are fewer than two.
+    """
+    return evaluate(_model(loaded), ids)
+
+
+def _model(loaded: TrainedModel) -> Transformer:
+    """The model on the fastest device, in the precision that it was trained in."""
+    device = choose_device("auto")
+    precision = choose_precision(loaded.config.train.precision, device)
+    return WorkingModel(loaded.checkpoint.load_model(device), precision).model
