@@ -1,4 +1,4 @@
-"""`attn configs`: the configurations that come with attn, and what each key means."""
+"""`attn configs`: the named configurations, and what each key means."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 def configs(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Print this one's file.")
+        str | None, typer.Argument(metavar="NAME", help="Print this configuration.")
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="List every key, its default and its meaning.")
+        bool, typer.Option("--explain", help="List every key with its default and meaning.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the configurations that come along, or print one."""
+    """List the configurations that come with attn, or print one."""
     from attn_cli.config.presets import find_config, presets
 
     if name is not None and as_json:
@@ -72,7 +72,7 @@ def _explain(as_json: bool) -> None:
 
 def _as_yaml(value: object) -> str:
     """A default as a user would write it after the key; `-` where there is none."""
-    if value is None:
+    if value is None or value == []:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()

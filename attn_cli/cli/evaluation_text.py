@@ -31,8 +31,8 @@ def read_text(file: str, loaded: LoadedModel) -> TokenIds:
         )
     for note in text.source.notes():
         notice(note)
-    if text.changed:
-        notice(f"{text.changed:,} characters outside the vocabulary were changed")
+    if text.n_unknown:
+        notice(f"{text.n_unknown:,} characters outside the vocabulary were changed")
     return text.ids
 
 

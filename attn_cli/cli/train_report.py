@@ -20,9 +20,9 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
         f"{corpus.name}: {corpus.chars:,} characters, "
         f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
     )
-    if corpus.changed:
+    if corpus.n_unknown:
         shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
-        notice(f"  {corpus.changed:,} characters outside the vocabulary were changed: {shown}")
+        notice(f"  {corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}")
     for note in (*corpus.source.notes(), *notes):
         notice(f"  {note}")
 

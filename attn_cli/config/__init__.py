@@ -1,1 +1,1 @@
-"""What a run is made of: the sections of a YAML file, their checks and their errors."""
+"""The configuration of a run: schema, YAML files, presets and differences."""

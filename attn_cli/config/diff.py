@@ -1,4 +1,4 @@
-"""In what two configurations of one run differ, and which of that a run can go on with."""
+"""The differences between two configurations of a run, and which of them a run can adopt."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from attn_cli.config.schema import Config
 
-# What a run is made of: with another value it would be another run.
-_FIXED = (
+# With another value of these, it would be another run.
+_IMMUTABLE = (
     "data.",
     "model.",
     "train.batch_size",
@@ -17,53 +17,52 @@ _FIXED = (
     "train.seed",
     "train.init_from",
 )
-# What is given in place of a value that the run has found for itself.
-_OPEN = ("auto",)
+_AUTO = "auto"  # leaves the value to the machine
 
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """One key that has another value.
+    """One key whose value differs.
 
     Attributes:
         key: Its dotted path.
-        was: Its value in the run.
-        now: Its value now.
+        old: Its value in the run.
+        new: Its value in the other configuration.
     """
 
     key: str
-    was: Any
-    now: Any
+    old: Any
+    new: Any
 
     @property
-    def fixed(self) -> bool:
-        """Whether a run cannot go on with it."""
-        return self.key.startswith(_FIXED)
+    def immutable(self) -> bool:
+        """Whether a run cannot be resumed with it."""
+        return self.key.startswith(_IMMUTABLE)
 
     def __str__(self) -> str:
-        return f"{self.key} {_shown(self.was)} -> {_shown(self.now)}"
+        return f"{self.key} {_shown(self.old)} -> {_shown(self.new)}"
 
 
-def diff_configs(was: Config, now: Config) -> Iterator[ConfigChange]:
-    """The keys of which the values differ, in the order of the schema.
+def diff_configs(old: Config, new: Config) -> Iterator[ConfigChange]:
+    """The keys whose values differ, in the order of the schema.
 
-    Where `now` leaves something to the machine, what the run has found is no difference.
-    The names of the text are none either: what counts is what it says.
+    Where `new` says "auto", what the run has resolved it to is no difference. Neither are
+    the names of the text: what counts is its contents.
     """
-    before, after = was.model_dump(), now.model_dump()
+    before, after = old.model_dump(), new.model_dump()
     for section, values in before.items():
         for name, value in values.items():
             key, other = f"{section}.{name}", after[section][name]
-            if value != other and other not in _OPEN and key != "data.text":
+            if value != other and other != _AUTO and key != "data.text":
                 yield ConfigChange(key, value, other)
 
 
-def apply_changes(was: Config, changes: list[ConfigChange]) -> Config:
-    """A run's configuration with some keys changed."""
-    values = was.model_dump()
+def apply_changes(config: Config, changes: list[ConfigChange]) -> Config:
+    """A configuration with some of its values changed."""
+    values = config.model_dump()
     for change in changes:
         section, _, name = change.key.partition(".")
-        values[section][name] = change.now
+        values[section][name] = change.new
     return Config.model_validate(values)
 
 

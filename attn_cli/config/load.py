@@ -1,4 +1,4 @@
-"""A YAML file and `--set` overrides to a checked `Config`, with errors that name the place."""
+"""Reads a YAML file and overrides into a checked `Config`; errors name file, line and key."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pydantic_core import ErrorDetails
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 
-# A configuration is a page of text, two levels deep; what is beyond that is something else.
+# A configuration is a page of text, two levels deep; anything larger is something else.
 MAX_BYTES = 200_000
 MAX_DEPTH = 20
 
 
 class _Loader(yaml.SafeLoader):
-    """`yaml.safe_load`, but `1e-3` is a number, as in YAML 1.2 and as everyone expects."""
+    """`yaml.SafeLoader`, but `1e-3` is a number, as in YAML 1.2 and as everyone expects."""
 
 
 _Loader.yaml_implicit_resolvers = dict(yaml.SafeLoader.yaml_implicit_resolvers)
@@ -35,11 +35,11 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Override:
-    """One value that the command line sets.
+    """One value that overrides the file's.
 
     Attributes:
         key: The dotted path, `train.learning_rate`.
-        value: Its value, already a number, string, list or None.
+        value: Its value, already parsed: a number, string, list or None.
         origin: What the user typed, for messages: `--set train.steps=0`, `--steps`.
     """
 
@@ -49,7 +49,7 @@ class Override:
 
 
 def parse_override(text: str) -> Override:
-    """Reads the `a.b=value` of a `--set`; the value is YAML.
+    """The override that `key=value` says; the value is YAML.
 
     Raises:
         ConfigError: There is no `=`, or the value is not YAML.
@@ -66,12 +66,12 @@ def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config
     """Reads and checks a configuration.
 
     Args:
-        path: A YAML file; None for the defaults alone.
-        overrides: What the command line sets, later ones over earlier ones.
+        path: A YAML file; None for the defaults.
+        overrides: Values that replace those of the file; the last one of a key wins.
 
     Raises:
-        ConfigError: The file cannot be read, is not a mapping, or has a key or a
-            value that is wrong; the message names file, line and key.
+        ConfigError: The file cannot be read or is not a mapping, or a key or a value is
+            wrong; the message names file, line and key.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -83,7 +83,7 @@ def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise _explain(error, origins, str(path) if path else "defaults") from None
+        raise _config_error(error, origins, str(path) if path else "defaults") from None
 
 
 def dump_config(config: Config) -> str:
@@ -92,7 +92,7 @@ def dump_config(config: Config) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a configuration file.
+    """The contents of a configuration file.
 
     Raises:
         ConfigError: It cannot be read, is not UTF-8, or is too large to be one.
@@ -106,12 +106,12 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text (byte {error.start})") from None
     if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes, so not a configuration")
+        raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes: not a configuration")
     return text
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values of a file, and where each dotted key stands in it (`file:line`)."""
+    """The values of a file, and where each dotted key is in it (`file:line`)."""
     node = _compose(read_text(path), str(path))
     if node is None:
         return {}, {}
@@ -119,7 +119,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise ConfigError(f"{path}:1: a configuration is a mapping of sections", _SECTIONS_HINT)
     origins = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
     values = _construct(node, str(path))
-    # An empty section, `train:` alone on its line, is a section without keys.
+    # `train:` alone on its line is a section without keys.
     return {key: {} if value is None else value for key, value in values.items()}, origins
 
 
@@ -134,10 +134,10 @@ def _compose(text: str, origin: str) -> yaml.Node | None:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise ConfigError(f"{origin}: invalid YAML: nested too deeply")
-            # An alias of aliases grows without bound, and no configuration needs one.
+            # Aliases of aliases expand exponentially, and no configuration needs one.
             if isinstance(event, yaml.AliasEvent):
                 line = f":{event.start_mark.line + 1}" if event.start_mark else ""
-                raise ConfigError(f"{origin}{line}: YAML aliases are not used here")
+                raise ConfigError(f"{origin}{line}: YAML aliases are not supported here")
         return yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -160,7 +160,7 @@ def _construct(node: yaml.Node, origin: str) -> Any:
 
 
 def _lines(node: yaml.MappingNode, file: str, prefix: str = "") -> Iterator[tuple[str, int]]:
-    """Each dotted key of a mapping and the line it stands on."""
+    """Each dotted key of a mapping, and its line number."""
     seen: set[str] = set()
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
@@ -187,27 +187,27 @@ def _apply(values: dict[str, Any], override: Override) -> None:
     values[name] = override.value
 
 
-def _explain(error: ValidationError, origins: dict[str, str], file: str) -> ConfigError:
-    """One line for the first problem, and how many more there are."""
+def _config_error(error: ValidationError, origins: dict[str, str], file: str) -> ConfigError:
+    """The first problem, and the keys of the others."""
     problems = error.errors(include_url=False)
     first = problems[0]
     key = _dotted_key(first)
     where = _origin(key, origins) or file
-    # What the user typed on the command line already names the key.
+    # An override, as the user typed it, already names the key.
     message = where if where.startswith("--") else f"{where}: {key}" if key else where
-    # A union (`"auto"` or a number) has one problem for each of its arms.
-    arms = [_problem(problem) for problem in problems if _dotted_key(problem) == key]
-    message += f": {' or '.join(dict.fromkeys(arms))}"
+    # A union (`"auto"` or a number) has one problem per member.
+    members = [_problem(problem) for problem in problems if _dotted_key(problem) == key]
+    message += f": {' or '.join(dict.fromkeys(members))}"
     hint = _nearest(key) if first["type"] == "extra_forbidden" else None
     keys = {_dotted_key(problem) for problem in problems}
     if len(keys) > 1:
-        more = f"{len(keys) - 1} more to mend: {', '.join(sorted(keys - {key}))}"
+        more = f"{len(keys) - 1} more to fix: {', '.join(sorted(keys - {key}))}"
         hint = f"{hint}; {more}" if hint else more
     return ConfigError(message, hint)
 
 
 def _origin(key: str, origins: dict[str, str]) -> str | None:
-    """Where the user wrote a key, or what upset a whole section: an override, or its own line."""
+    """Where the user set a key, or what made a whole section invalid."""
     section = key.partition(".")[0]
     if key == section:
         inside = [where for name, where in origins.items() if name.startswith(f"{section}.")]
@@ -217,7 +217,7 @@ def _origin(key: str, origins: dict[str, str]) -> str | None:
 
 
 def _dotted_key(problem: ErrorDetails) -> str:
-    """The path of a problem, without pydantic's names for the arms of a union."""
+    """The path of a problem, without pydantic's names for the members of a union."""
     return ".".join(str(part) for part in problem["loc"][:2])
 
 
@@ -235,13 +235,13 @@ def _problem(problem: ErrorDetails) -> str:
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more digits than this out
+    except ValueError:  # Python refuses to print such a number
         return "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _nearest(key: str) -> str:
-    """Where the user probably meant: a key of that section, or of another one."""
+    """A hint for an unknown key: a similar one of its section, or of another."""
     fields = {
         f"{section}.{name}": name
         for section, field in Config.model_fields.items()

@@ -1,4 +1,4 @@
-"""The configurations that come with the package, by name."""
+"""The named configurations that come with the package."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ DEFAULT = "tales"
 
 @dataclass(frozen=True)
 class Preset:
-    """A file of `configs/` and the comment at its head.
+    """A configuration of `configs/`, with the first line of its comment.
 
     Attributes:
-        name: What `--config` takes.
+        name: Its name: the file's, without .yaml.
         path: The file.
         summary: The first line of its comment.
     """
@@ -28,7 +28,7 @@ class Preset:
 
 
 def presets() -> list[Preset]:
-    """All of them, the default first, then by name."""
+    """All presets, the default first, the others by name."""
     found = []
     for path in sorted(resource_folder("configs").glob("*.yaml")):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
@@ -37,10 +37,10 @@ def presets() -> list[Preset]:
 
 
 def find_config(name: str) -> Path:
-    """The file that `--config NAME` means: a preset's name, else a path.
+    """The file of a configuration, which is named by its preset or its path.
 
     Raises:
-        ConfigError: There is neither.
+        ConfigError: There is no such preset or file.
     """
     known = {preset.name: preset.path for preset in presets()}
     if name in known:

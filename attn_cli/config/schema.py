@@ -1,6 +1,6 @@
-"""The four sections of a configuration, every key with its unit, range and default.
+"""The four sections of a configuration: every key with its type, range and default.
 
-The sentence under each field is what `attn configs --explain` prints.
+The docstring under each field is what `attn configs --explain` prints.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Text = Annotated[
+SourceNames = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-Count = Annotated[int, Field(ge=1, le=10**9)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
 
-class Section(BaseModel):
-    """A part of a configuration: unknown keys and wrong types are errors."""
+class _Section(BaseModel):
+    """Base of the sections: unknown keys and wrong types are errors."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -28,48 +28,48 @@ class Section(BaseModel):
     )
 
 
-class DataConfig(Section):
-    """The text and how it becomes numbers."""
+class DataConfig(_Section):
+    """The text and how it is tokenized."""
 
-    text: Text = Field(default=["tales"], min_length=1)
-    """Files, folders, hf:PATH:COLUMN, built-in names, or "-" for standard input; one or a list."""
+    text: SourceNames = Field(default=["tales"], min_length=1)
+    """File, folder, hf:PATH:COLUMN, built-in text, or "-" for standard input; one or a list."""
     tokenizer: Literal["printable", "corpus", "bytes"] = "printable"
-    """printable: Python's 100 printable characters; corpus: those of the text; bytes: 256."""
+    """printable: Python's 100 printable characters; corpus: those of the text; bytes: UTF-8."""
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
-    """What happens to characters of the text that the tokenizer does not know."""
+    """Characters outside the vocabulary: transliterate (to ASCII), error, drop, replace (by ?)."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """Share of the text, at its end, that is never trained on and measures the model."""
+    """Fraction of the text, at its end, held out for validation."""
 
 
-class ModelConfig(Section):
+class ModelConfig(_Section):
     """The transformer."""
 
     block: Literal["gpt2", "qwen3"] = "gpt2"
     """gpt2: LayerNorm and GELU; qwen3: RMSNorm, query/key norm and SwiGLU."""
     position: Literal["learned", "sinusoidal", "rope", "none"] = "learned"
-    """How the model knows where a character stands."""
+    """Position encoding: learned, sinusoidal, rope (rotary) or none."""
     n_layer: Annotated[int, Field(ge=1, le=1000)] = 4
-    """Layers (L)."""
+    """Transformer blocks (L)."""
     n_head: Annotated[int, Field(ge=1, le=1000)] = 4
-    """Attention heads a layer (H); n_embd must be divisible by it."""
+    """Attention heads per block (H); must divide n_embd."""
     n_embd: Annotated[int, Field(ge=1, le=65_536)] = 128
-    """Channels (C)."""
+    """Embedding width, the model dimension (C)."""
     n_inner: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
-    """Feed-forward width (F); left out: 4 C for gpt2, 8/3 C rounded up to 16s for qwen3."""
+    """Feed-forward (MLP) width (F); default: 4 C in gpt2; 8/3 C, rounded up to 16s, in qwen3."""
     block_size: Annotated[int, Field(ge=1, le=1_048_576)] = 64
-    """The longest text that attention sees at once, in characters (T)."""
-    dropout: Share = 0.0
-    """Share of activations set to zero in training."""
+    """Context length in tokens (T)."""
+    dropout: Fraction = 0.0
+    """Dropout probability."""
     bias: bool = False
-    """Whether linear layers and LayerNorms have biases."""
+    """Whether linear layers and LayerNorms have biases; always false in qwen3."""
     tie_embeddings: bool = True
-    """Whether the output layer shares the weights of the token embedding."""
+    """Whether the output layer shares the token embedding's weights."""
     rope_theta: Annotated[float, Field(gt=1.0)] = 10_000.0
-    """Base of the rotary positions' wavelengths."""
+    """Base of the wavelengths of rotary position embeddings."""
 
     @property
     def inner_width(self) -> int:
-        """The feed-forward width F that `n_inner` says or leaves open."""
+        """The feed-forward width F: `n_inner`, or its default."""
         if self.n_inner is not None:
             return self.n_inner
         if self.block == "qwen3":
@@ -90,57 +90,57 @@ class ModelConfig(Section):
         return self
 
 
-class TrainConfig(Section):
-    """How the model learns."""
+class TrainConfig(_Section):
+    """How the model is trained."""
 
-    steps: Count = 2000
-    """Optimizer steps; not used where `minutes` is given."""
+    steps: PositiveInt = 2000
+    """Optimizer steps; ignored if minutes is given."""
     minutes: Annotated[float, Field(gt=0.0, le=525_600.0)] | None = None
-    """Time for the whole run, in minutes; the schedule then runs over time."""
-    batch_size: Count = 12
-    """Sequences a step, all processes together."""
-    micro_batch_size: Literal["auto"] | Count = "auto"
-    """Sequences in memory at once; gradients are summed up to batch_size. auto: by the machine."""
+    """Wall-clock budget in minutes; the learning-rate schedule then follows time."""
+    batch_size: PositiveInt = 12
+    """Global batch size: sequences per optimizer step, over all processes."""
+    micro_batch_size: Literal["auto"] | PositiveInt = "auto"
+    """Sequences per forward and backward pass; gradients accumulate to batch_size."""
     optimizer: Literal["adamw", "muon"] = "adamw"
-    """adamw: for all; muon: orthogonalised momentum for the matrices inside the blocks."""
+    """adamw; muon: orthogonalised momentum for the matrices of the blocks, AdamW for the rest."""
     learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 1e-3
-    """AdamW's highest step size, after warm-up."""
+    """AdamW's peak learning rate."""
     matrix_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
-    """Muon's highest step size; it follows the same schedule."""
+    """Muon's peak learning rate; same schedule."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
-    """AdamW's step size at the end; Muon's falls by the same share."""
+    """AdamW's final learning rate; Muon's decays in proportion."""
     lr_schedule: Literal["cosine", "linear"] = "cosine"
-    """How the step size comes down after warm-up: half a cosine, or a straight line."""
+    """Learning-rate decay after warm-up: cosine or linear."""
     warmup_steps: Annotated[int, Field(ge=0, le=10**9)] = 100
-    """Steps over which the step size rises from near 0."""
+    """Steps of linear learning-rate warm-up."""
     weight_decay: Annotated[float, Field(ge=0.0, le=100.0)] = 0.1
-    """How strongly matrices are pulled to 0 (never norms or biases)."""
-    beta1: Share = 0.9
-    """AdamW's memory of the gradient."""
-    beta2: Share = 0.99
-    """AdamW's memory of the squared gradient."""
+    """Decoupled weight decay, on matrices only."""
+    beta1: Fraction = 0.9
+    """AdamW's decay rate of the first moment."""
+    beta2: Fraction = 0.99
+    """AdamW's decay rate of the second moment."""
     grad_clip: Annotated[float, Field(ge=0.0)] = 1.0
-    """The longest gradient that is applied as it is; 0: no limit."""
+    """Maximum global gradient norm; 0 disables clipping."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """Number format of matrix products; auto: bf16 where this machine is faster at it."""
+    """Compute dtype: fp32 or bf16; auto: bf16 if matrix products are measured to be faster."""
     compile: Literal["auto"] | bool = "auto"
-    """Whether to compile the blocks; auto: where minutes of training are left to repay it."""
+    """Whether to torch.compile the blocks; auto: if the remaining steps amortise it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to compute; auto: cuda, else mps, else cpu."""
+    """cpu, cuda or mps; auto: cuda, else mps, else cpu."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1337
-    """Decides the first weights, the order of the text and dropout."""
-    log_every: Count = 10
-    """Steps between lines in metrics.jsonl."""
+    """Seed of initialisation, data order and dropout."""
+    log_every: PositiveInt = 10
+    """Steps between lines of metrics.jsonl."""
     loggers: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
-    """Also log to csv, tensorboard, trackio, wandb; all but csv need the extra of that name."""
-    eval_every: Count = 250
-    """Steps between exact evaluations of the validation split."""
-    patience: Count | None = None
-    """Evaluations in a row without a better loss that end the run; left out: none do."""
-    checkpoint_every: Count = 250
+    """Also log to csv, tensorboard, trackio or wandb; all but csv need the extra of that name."""
+    eval_every: PositiveInt = 250
+    """Steps between evaluations of the whole validation split."""
+    patience: PositiveInt | None = None
+    """Early stopping: evaluations without improvement before the run ends; default: never."""
+    checkpoint_every: PositiveInt = 250
     """Steps between checkpoints."""
-    keep_checkpoints: Count = 2
-    """How many of the newest checkpoints stay on disk, beside the best."""
+    keep_checkpoints: PositiveInt = 2
+    """Newest checkpoints to keep, besides the best."""
     init_from: str | None = None
     """Run or checkpoint to initialise the weights from."""
 
@@ -159,21 +159,21 @@ class TrainConfig(Section):
         return self
 
 
-class SampleConfig(Section):
-    """How the model writes, while it trains and in `attn generate`."""
+class SampleConfig(_Section):
+    """How text is sampled: during training, and by default in `attn generate`."""
 
-    max_new_chars: Count = 500
-    """The most characters to write."""
+    max_new_chars: PositiveInt = 500
+    """Maximum number of characters to generate (bytes, with tokenizer: bytes)."""
     temperature: Annotated[float, Field(ge=0.0, le=1000.0)] = 0.8
-    """How freely to choose: 0 always takes the likeliest character, 1 the model's own odds."""
-    top_k: Count | None = None
-    """Choose among this many likeliest characters."""
+    """Sampling temperature: 0 is greedy, 1 leaves the probabilities unchanged."""
+    top_k: PositiveInt | None = None
+    """Sample from the k most probable characters; default: from all."""
     top_p: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """Choose among the fewest characters that together are this likely."""
+    """Nucleus sampling: from the smallest set with cumulative probability p; default: from all."""
 
 
-class Config(Section):
-    """A whole run: one YAML file."""
+class Config(_Section):
+    """The configuration of a run: one YAML file."""
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

@@ -63,7 +63,7 @@ class Writing:
         self._text = text
         self._rules = rules
         self._tokenizer = tokenizer
-        self._decode = tokenizer.decoder()
+        self._decode = tokenizer.stream_decoder()
         self._told = 0
 
     @property

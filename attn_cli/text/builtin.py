@@ -1,4 +1,4 @@
-"""The texts that have a name: those that come along, and those that can be fetched."""
+"""The built-in texts: those that come with the package, and those that can be downloaded."""
 
 import json
 import unicodedata
@@ -16,10 +16,10 @@ BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names"
 
 @dataclass(frozen=True)
 class Download:
-    """A text that `attn data fetch` brings, pinned to the byte.
+    """A text that `attn data fetch` downloads, pinned by its checksum.
 
     Attributes:
-        url: Where it lies.
+        url: Its address.
         size: Its length in bytes.
         sha256: Its SHA-256, in hexadecimal.
     """
@@ -45,11 +45,11 @@ DOWNLOADS = {
 
 @dataclass(frozen=True)
 class EntropyFloor:
-    """What no model can beat on a text of which the generator knows its own odds.
+    """The entropy of a text whose generator knows its own probabilities: no model can beat it.
 
     Attributes:
-        bits_per_char: Of any text by the same generator, on average.
-        validation_bits_per_char: Of its last tenth, the validation split.
+        bits_per_char: The average over all texts by that generator.
+        validation_bits_per_char: That of the text's last tenth, the validation split.
     """
 
     bits_per_char: float
@@ -57,16 +57,16 @@ class EntropyFloor:
 
 
 def download_path(name: str) -> Path:
-    """Where `attn data fetch` puts the text `name`."""
+    """The path to which `attn data fetch` downloads the text `name`."""
     return cache_folder() / "texts" / f"{name}.txt"
 
 
 def builtin_path(name: str) -> Path | None:
-    """The file of a built-in text, or None for one that is made from Python itself.
+    """The file of a built-in text; None for one that is generated from Python itself.
 
     Raises:
-        DatasetError: it has not been fetched yet, or is not the text that was fetched.
-        OperationError: the installation lacks it.
+        DatasetError: It has not been downloaded yet, or its length is wrong.
+        OperationError: The installation lacks it.
     """
     if name in DOWNLOADS:
         path = download_path(name)
@@ -77,7 +77,7 @@ def builtin_path(name: str) -> Path | None:
             )
         if path.stat().st_size != DOWNLOADS[name].size:
             raise DatasetError(
-                f"{path} is not the text {name!r}: its length is wrong",
+                f"{path} is not the text {name!r}: it has the wrong length",
                 hint=f"fetch it again with: attn data fetch {name}",
             )
         return path
@@ -85,21 +85,21 @@ def builtin_path(name: str) -> Path | None:
         path = resource_folder("data") / "tales.txt"
         if not path.is_file():
             raise OperationError(
-                f"the built-in text {name!r} is missing: {path}", hint="install attn again"
+                f"the built-in text {name!r} is missing: {path}", hint="reinstall attn"
             )
         return path
     return None
 
 
 def generated_text(name: str) -> str:
-    """The text `python-docs` or `unicode-names`; it differs between versions of Python."""
+    """The text `python-docs` or `unicode-names`, which depends on the version of Python."""
     return _python_docs() if name == "python-docs" else _unicode_names()
 
 
 def validation_floor(names: Sequence[str], validation_fraction: float) -> float | None:
-    """Bits per character that no model can beat on a text's validation split, where known.
+    """The entropy of a text's validation split in bits per character; None where unknown.
 
-    It is known for `tales` alone, and for the split that everyone in this field makes.
+    It is known only for `tales`, with a validation fraction of 0.1.
     """
     if len(names) != 1 or validation_fraction != 0.1:
         return None
@@ -108,7 +108,7 @@ def validation_floor(names: Sequence[str], validation_fraction: float) -> float 
 
 
 def entropy_floor(name: str) -> EntropyFloor | None:
-    """The exact entropy of the text `name`, where the generator has told it: `tales`."""
+    """The exact entropy of the text `name`; known only for `tales`."""
     path = resource_folder("data") / "tales.json"
     if name != "tales" or not path.is_file():
         return None
@@ -125,7 +125,7 @@ def _python_docs() -> str:
 
 @cache
 def _unicode_names() -> str:
-    """Every character's name, but for those computed from the code point or the syllable."""
+    """The name of every character, except those computed from the code point or the syllable."""
     lines = []
     for code_point in range(0x110000):
         name = unicodedata.name(chr(code_point), "")

@@ -1,4 +1,4 @@
-"""A corpus: a whole text as ids, split into a part to train on and a part to measure on."""
+"""A corpus: a whole text as ids, split into training and validation."""
 
 import hashlib
 import json
@@ -25,9 +25,9 @@ from attn_cli.text.tokenizer import (
 )
 
 IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
-_LEARNED_FROM = 10  # places from which a model can learn what follows a separator
-_LOOKED_AT = 2**26  # ids of a text in which a separator is looked for
-MOST_UNKNOWN = 0.05  # share of a text's characters that may be outside the vocabulary
+_MIN_SEPARATORS = 10  # from which a model can learn what follows a separator
+_SEARCHED = 2**26  # ids of a text in which separators are counted
+MAX_UNKNOWN = 0.05  # fraction of a text's characters that may be outside the vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,12 @@ class EncodedText:
     """A whole text as ids.
 
     Attributes:
-        ids: One a symbol, of shape (number of symbols,); in memory, or mapped from disk.
-        tokenizer: What made them.
+        ids: Of shape (number of tokens,); in memory, or mapped from disk.
+        tokenizer: The tokenizer that encoded the text.
         chars: Characters of the text, before any was replaced or dropped.
-        sha256: Of the text in UTF-8, after newlines were made LF and documents joined.
-        changed: Characters that were outside the vocabulary.
-        examples: Up to five of them, each with what stands in its place.
+        sha256: Of the text in UTF-8, with newlines as LF and documents joined.
+        n_unknown: How many characters were outside the vocabulary.
+        examples: Up to five of them, each with its replacement.
         source: Where the text came from; its `chunks()` can be read again.
     """
 
@@ -48,7 +48,7 @@ class EncodedText:
     tokenizer: Tokenizer
     chars: int
     sha256: str
-    changed: int
+    n_unknown: int
     examples: tuple[tuple[str, str], ...]
     source: Source
 
@@ -59,16 +59,16 @@ class EncodedText:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What a config holds to name the text again from any folder."""
+        """The names by which a configuration finds the text again, from any folder."""
         return self.source.names
 
 
 @dataclass(frozen=True, eq=False)
 class Corpus(EncodedText):
-    """A text to train on: its beginning is trained on, its end measures the model.
+    """A text to train on, whose end is held out for validation.
 
     Attributes:
-        validation_fraction: Share of the ids, at the end, that is never trained on.
+        validation_fraction: Fraction of the ids, at the end, that is held out.
     """
 
     validation_fraction: float
@@ -85,14 +85,15 @@ class Corpus(EncodedText):
 
     @cached_property
     def bos_id(self) -> int:
-        """What a new document begins after: an id that the model has learned to follow.
+        """The id that a new document begins after.
 
-        The separator, where the text has several; else the newline; else the first id.
+        The document separator, if the text has enough of them to learn from; else the
+        newline, likewise; else the first id.
         """
         separator = self.tokenizer.document_separator_id
         newlines = [i for i, symbol in enumerate(self.tokenizer.symbols) if symbol == "\n"]
         for candidate in (separator, *newlines):
-            if np.count_nonzero(self.train[:_LOOKED_AT] == candidate) >= _LEARNED_FROM:
+            if np.count_nonzero(self.train[:_SEARCHED] == candidate) >= _MIN_SEPARATORS:
                 return candidate
         return int(self.train[0])
 
@@ -105,7 +106,7 @@ def load_corpus(
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
 ) -> Corpus:
-    """Reads and encodes a whole text, and splits it; see `load_text`."""
+    """The corpus of a text, read and encoded; see `load_text`."""
     encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
     return Corpus(**vars(encoded), validation_fraction=validation_fraction)
 
@@ -117,56 +118,54 @@ def load_text(
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
 ) -> EncodedText:
-    """Reads and encodes a whole text.
+    """A whole text, read and encoded.
 
     Args:
-        text: Files, folders, built-in names, or "-", see `open_source`; or what that gave.
-        tokenizer: Which kind to make, or one that a run already has.
+        text: Names for `open_source` (files, folders, built-in texts, "-"), or its result.
+        tokenizer: A tokenizer, or the kind to make for this text.
         unknown: What to do with characters outside the vocabulary.
         in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
-        expected: The SHA-256 and the length in characters that the text has to have.
+        expected: The SHA-256 and the length in characters that the text must have.
 
     Raises:
-        DatasetError: the text cannot be read, is empty, is not the expected one, or does
+        DatasetError: The text cannot be read, is empty, is not the expected one, or does
             not fit the vocabulary.
-        OperationError: the ids of a large text cannot be kept on disk.
+        OperationError: The ids of a large text cannot be stored on disk.
     """
     source = text if isinstance(text, Source) else open_source(text)
-    facts = _measure(source, with_alphabet=tokenizer == "corpus")
-    if facts.chars == 0:
+    stats = _scan(source, with_alphabet=tokenizer == "corpus")
+    if stats.chars == 0:
         raise DatasetError(
-            f"the text is empty: {', '.join(source.names)}", hint="give a file that has text"
+            f"the text is empty: {', '.join(source.names)}", hint="give a file with text"
         )
-    if expected is not None and facts.sha256 != expected[0]:
-        more = facts.chars - expected[1]
+    if expected is not None and stats.sha256 != expected[0]:
+        more = stats.chars - expected[1]
         how = f"{abs(more):,} characters {'longer' if more > 0 else 'shorter'}"
         raise DatasetError(
-            f"{', '.join(source.names)} has changed since: it is "
+            f"{', '.join(source.names)} has changed since training: it is "
             f"{how if more else 'as long as before, but not the same'}",
-            hint="bring the text back as it was, or name its copy",
+            hint="restore the text, or name a copy of it",
         )
     if isinstance(tokenizer, Tokenizer):
-        made, way_out = (
-            tokenizer,
-            "use a run that was trained on such text: its vocabulary is fixed",
-        )
+        made = tokenizer
+        hint = "use a run that was trained on such a text: a model's vocabulary is fixed"
     else:
-        made = _make_tokenizer(tokenizer, facts.alphabet)
-        way_out = "train with tokenizer: corpus, that is --set data.tokenizer=corpus"
-    encoding = _Encoding(source, made, unknown, facts, way_out)
-    if facts.utf8_bytes <= in_memory_limit:
-        ids = np.concatenate(list(encoding.pieces()))
-        notes = encoding.notes()
+        made = _make_tokenizer(tokenizer, stats.alphabet)
+        hint = "set data.tokenizer=corpus"
+    encoder = _Encoder(source, made, unknown, stats, hint)
+    if stats.utf8_bytes <= in_memory_limit:
+        ids = np.concatenate(list(encoder.chunks()))
+        report = encoder.report()
     else:
-        key = _cache_key(facts.sha256, made, unknown)
-        number = facts.utf8_bytes if made.kind == "bytes" else facts.chars
-        ids, notes = cached_token_ids(key, made.dtype, encoding.pieces(), encoding.notes, number)
-    examples = tuple((character, written) for character, written in notes["examples"])
-    return EncodedText(ids, made, facts.chars, facts.sha256, notes["changed"], examples, source)
+        key = _cache_key(stats.sha256, made, unknown)
+        number = stats.utf8_bytes if made.kind == "bytes" else stats.chars
+        ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
+    examples = tuple((char, replacement) for char, replacement in report["examples"])
+    return EncodedText(ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source)
 
 
 def check_length(corpus: Corpus, block_size: int) -> None:
-    """Makes sure that there is a sequence to train on and a character to validate on.
+    """Checks that there is a sequence to train on and a token to validate on.
 
     Raises:
         DatasetError: `corpus` is too short for `block_size`, or its validation split is.
@@ -197,12 +196,12 @@ def check_length(corpus: Corpus, block_size: int) -> None:
 
 
 def _train_length(n: int, validation_fraction: float) -> int:
-    # Written so that 0.1 gives int(n * 0.9), which is where others in this field split.
+    # Written so that 0.1 gives int(n * 0.9), where nanoGPT splits.
     return int(n * (1 - validation_fraction))
 
 
 def _shortest(block_size: int, validation_fraction: float) -> int:
-    """The least number of ids with block_size + 1 to train on and 2 to validate on."""
+    """The smallest number of ids with block_size + 1 to train on and 2 to validate on."""
     n = max(
         math.floor((block_size + 1) / (1 - validation_fraction)),
         math.floor(1 / validation_fraction),
@@ -215,14 +214,16 @@ def _shortest(block_size: int, validation_fraction: float) -> int:
 
 
 @dataclass(frozen=True)
-class _Facts:
+class TextStats:
+    """Totals of a text, before it is encoded."""
+
     sha256: str
     chars: int
     utf8_bytes: int
     alphabet: set[str]
 
 
-def _measure(source: Source, with_alphabet: bool) -> _Facts:
+def _scan(source: Source, with_alphabet: bool) -> TextStats:
     digest = hashlib.sha256()
     chars = utf8_bytes = 0
     alphabet: set[str] = set()
@@ -233,7 +234,7 @@ def _measure(source: Source, with_alphabet: bool) -> _Facts:
         utf8_bytes += len(encoded)
         if with_alphabet:
             alphabet.update(chunk)
-    return _Facts(digest.hexdigest(), chars, utf8_bytes, alphabet)
+    return TextStats(digest.hexdigest(), chars, utf8_bytes, alphabet)
 
 
 def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:
@@ -242,26 +243,26 @@ def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:
     return bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
 
 
-class _Encoding:
-    """One pass over a text that makes its ids and counts what had to change."""
+class _Encoder:
+    """One pass over a text that encodes it and counts the unknown characters."""
 
     def __init__(
         self,
         source: Source,
         tokenizer: Tokenizer,
         unknown: UnknownPolicy,
-        facts: _Facts,
-        way_out: str,
+        stats: TextStats,
+        hint: str,
     ) -> None:
         self._source = source
         self._tokenizer = tokenizer
         self._unknown: UnknownPolicy = unknown
-        self._facts = facts
-        self._way_out = way_out
-        self._changed = 0
+        self._stats = stats
+        self._hint = hint
+        self._n_unknown = 0
         self._examples: dict[str, str] = {}
 
-    def pieces(self) -> Iterator[TokenIds]:
+    def chunks(self) -> Iterator[TokenIds]:
         digest = hashlib.sha256()
         chars = 0
         for chunk in self._source.chunks():
@@ -271,27 +272,29 @@ class _Encoding:
             except PromptError as error:
                 raise DatasetError(
                     f"{self._source.name} has {error.message}",
-                    hint=f"set data.unknown to transliterate, drop or replace, or {self._way_out}",
+                    hint=f"set data.unknown to transliterate, drop or replace, or {self._hint}",
                 ) from None
             chars += len(chunk)
-            self._changed += encoded.changed
+            self._n_unknown += encoded.n_unknown
             self._examples |= encoded.examples
-            # Not at the end: a long text in another script would take minutes to refuse.
-            if self._changed > MOST_UNKNOWN * self._facts.chars:
+            # Checked at once: a long text in another script would take minutes to refuse.
+            if self._n_unknown > MAX_UNKNOWN * self._stats.chars:
                 raise self._too_many_unknown()
             yield encoded.ids
-        if digest.hexdigest() != self._facts.sha256:
-            raise DatasetError(f"{self._source.name} changed while it was read", hint="try again")
+        if digest.hexdigest() != self._stats.sha256:
+            raise DatasetError(
+                f"{self._source.name} changed while it was being read", hint="try again"
+            )
 
-    def notes(self) -> dict[str, Any]:
-        return {"changed": self._changed, "examples": list(self._examples.items())[:EXAMPLES]}
+    def report(self) -> dict[str, Any]:
+        return {"n_unknown": self._n_unknown, "examples": list(self._examples.items())[:EXAMPLES]}
 
     def _too_many_unknown(self) -> DatasetError:
         shown = " ".join(map(repr, list(self._examples)[:EXAMPLES]))
         return DatasetError(
-            f"over {MOST_UNKNOWN:.0%} of the characters of {self._source.name} are outside "
+            f"over {MAX_UNKNOWN:.0%} of the characters of {self._source.name} are outside "
             f"the {self._tokenizer.kind} vocabulary, for example {shown}",
-            hint=self._way_out,
+            hint=self._hint,
         )
 
 

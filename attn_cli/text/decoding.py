@@ -1,4 +1,4 @@
-"""From bytes to characters: UTF-8, without a byte-order mark, with newlines as LF."""
+"""Decodes UTF-8, without a byte-order mark and with newlines as LF."""
 
 import codecs
 import io
@@ -11,16 +11,16 @@ BLOCK = 1 << 20  # bytes read at a time
 
 
 def decode_stream(stream: Readable, name: str) -> Iterator[str]:
-    """The text of `stream` in pieces of about a million characters.
+    """The text of `stream` in chunks of about a million characters.
 
     A byte-order mark is dropped; CRLF and CR become LF.
 
     Args:
-        stream: Where the bytes come from, at its beginning.
+        stream: The bytes, from their beginning.
         name: What to call it in an error.
 
     Raises:
-        DatasetError: a byte is NUL, or is not part of valid UTF-8; the text is UTF-16.
+        DatasetError: A byte is NUL or is not valid UTF-8, or the text is UTF-16.
     """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -54,7 +54,7 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
         yield text
 
 
-_SAVE_AS = "save it as UTF-8: most editors offer that when saving under a name"
+_SAVE_AS = "save it as UTF-8, for example with your editor's 'Save as'"
 
 
 def _invalid(name: str, start: int, error: UnicodeDecodeError) -> DatasetError:

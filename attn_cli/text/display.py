@@ -1,4 +1,4 @@
-"""Characters that leave no mark, shown by marks."""
+"""Symbols as they can be seen: blanks and control characters have marks of their own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
 
 
 def printable_symbol(symbol: str) -> str:
-    """One symbol of a vocabulary as it can be seen: blanks by a mark, controls written out."""
+    """A symbol of a vocabulary with blanks as marks and control characters escaped."""
     if symbol in BLANKS:
         return BLANKS[symbol]
     return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode()

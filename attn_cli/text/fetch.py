@@ -1,4 +1,4 @@
-"""Brings a well-known text from the network, pinned to the byte by its SHA-256."""
+"""Downloads a well-known text, pinned by its SHA-256."""
 
 import hashlib
 import http.client
@@ -16,23 +16,20 @@ from attn_cli.text.builtin import DOWNLOADS, Download, download_path
 TIMEOUT = 30.0  # seconds without an answer
 BLOCK = 1 << 16  # bytes read at a time
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
-def fetch(name: str, url: str | None = None, progress: Progress | None = None) -> Path:
-    """Downloads the text `name`, unless it is already there and whole.
+def fetch(name: str, url: str | None = None, on_progress: OnProgress | None = None) -> Path:
+    """The path of the text `name`, downloaded unless it is already there and complete.
 
     Args:
         name: One of `DOWNLOADS`.
-        url: A mirror to take it from; the checksum decides all the same.
-        progress: Told the bytes received and the bytes expected, as they come.
-
-    Returns:
-        Where the text lies now.
+        url: A mirror to download it from; the checksum is verified all the same.
+        on_progress: Called with the bytes received so far and the bytes expected.
 
     Raises:
-        DatasetError: there is no such text, or the URL is neither http nor https.
-        OperationError: the text could not be had whole, or could not be written.
+        DatasetError: There is no such text, or the URL is neither http nor https.
+        OperationError: The download failed, was another text, or could not be written.
     """
     if name not in DOWNLOADS:
         raise DatasetError(
@@ -50,37 +47,37 @@ def fetch(name: str, url: str | None = None, progress: Progress | None = None) -
         with tempfile.TemporaryDirectory(dir=path.parent) as beside:
             partial = Path(beside, path.name)
             with partial.open("wb") as stream:
-                _receive(address, download, stream, progress, hint)
+                _receive(address, download, stream, on_progress, hint)
             partial.replace(path)
     except OSError as error:
         raise OperationError(
             f"cannot write {path}: {error.strerror or error}",
-            hint="make room there, or set ATTN_CACHE to another folder",
+            hint="free space there, or set ATTN_CACHE to another folder",
         ) from None
     return path
 
 
 def _receive(
-    address: str, download: Download, stream: BinaryIO, progress: Progress | None, hint: str
+    address: str, download: Download, stream: BinaryIO, on_progress: OnProgress | None, hint: str
 ) -> None:
-    """Writes what lies at `address` to `stream`, if it is what was expected."""
+    """Downloads `address` to `stream`, and checks that it is what was expected."""
     digest = hashlib.sha256()
     received = 0
     for block in _blocks(address, hint):
         received += len(block)
         if received > download.size:
             raise OperationError(
-                f"{address} gives more than the {download.size:,} bytes expected", hint
+                f"{address} sent more than the {download.size:,} bytes expected", hint
             )
         digest.update(block)
         stream.write(block)
-        if progress is not None:
-            progress(received, download.size)
+        if on_progress is not None:
+            on_progress(received, download.size)
     if received < download.size:
-        raise OperationError(f"{address} gave only {received:,} of {download.size:,} bytes", hint)
+        raise OperationError(f"{address} sent only {received:,} of {download.size:,} bytes", hint)
     if digest.hexdigest() != download.sha256:
         raise OperationError(
-            f"{address} gave another text: its SHA-256 is {digest.hexdigest()}", hint
+            f"{address} sent another text: its SHA-256 is {digest.hexdigest()}", hint
         )
 
 
@@ -90,14 +87,14 @@ def _blocks(address: str, hint: str) -> Iterator[bytes]:
             while block := response.read(BLOCK):
                 yield block
     except urllib.error.HTTPError as error:
-        error.close()  # it is an answer too, with a connection behind it
+        error.close()  # it holds the connection open
         raise OperationError(f"{address} answered {error.code} {error.reason}", hint) from None
     except (OSError, http.client.HTTPException) as error:
         raise OperationError(f"cannot reach {address}: {_reason(error)}", hint) from None
 
 
 def _reason(error: Exception) -> str:
-    cause = getattr(error, "reason", error)  # urllib wraps what the network said
+    cause = getattr(error, "reason", error)  # urllib wraps the error of the network
     return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
 
 
@@ -110,7 +107,7 @@ def _is_whole(path: Path, download: Download) -> bool:
 def _check_address(address: str) -> None:
     try:
         parts = urllib.parse.urlsplit(address)
-    except ValueError:  # such as an unfinished [ of an IPv6 address
+    except ValueError:  # for example an unclosed [ of an IPv6 address
         parts = urllib.parse.urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise DatasetError(

@@ -1,4 +1,4 @@
-"""Where what can be made or fetched again is kept on this machine."""
+"""The cache folder: what is in it can be made or downloaded again."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,6 @@ import platformdirs
 
 
 def cache_folder() -> Path:
-    """`$ATTN_CACHE`, or the system's own folder for such things."""
+    """`$ATTN_CACHE`, or else the platform's cache folder."""
     chosen = os.environ.get("ATTN_CACHE")
     return Path(chosen) if chosen else platformdirs.user_cache_path("attn", appauthor=False)

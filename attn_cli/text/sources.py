@@ -1,4 +1,4 @@
-"""From what a user names (files, folders, built-in texts, standard input) to a stream of text."""
+"""Finds the texts that a user names: files, folders, built-in texts, standard input."""
 
 import difflib
 import os
@@ -18,13 +18,13 @@ from attn_cli.text.decoding import decode_stream
 from attn_cli.text.spool import Spool
 from attn_cli.text.table_source import PREFIX, TableSource
 
-SEPARATOR = "\f"  # stands between documents
+SEPARATOR = "\f"  # between documents
 
-# Control characters that no text has, but nearly every other kind of file:
+# Control characters that no text contains, but nearly every binary file:
 # all below the space except BEL to CR (7 to 13) and ESC (27).
 _CONTROL = bytes(code for code in range(32) if not (7 <= code <= 13 or code == 27))
-_PACKED = (".gz", ".xz", ".zst")  # what a name says of how it is packed
-_SNIFFED = 8192  # bytes of a file that are looked at to tell whether it is text
+_COMPRESSED = (".gz", ".xz", ".zst")
+_SNIFFED = 8192  # bytes at the start of a file that tell whether it is binary
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Document:
 
     Attributes:
         name: What to call it in an error.
-        chunks: Makes an iterator over its text, in pieces of about a million characters.
-        note: What was left out of it when it was last read, in a line; empty for nothing.
+        chunks: Returns an iterator over its text, in chunks of about a million characters.
+        note: What was left out when it was last read, in a line; empty for nothing.
     """
 
     name: str
@@ -47,8 +47,8 @@ class Source:
     """The text that a user named.
 
     Attributes:
-        names: What a config holds to name it again from any folder: absolute paths,
-            built-in names, columns of data sets, or "-".
+        names: The names by which a configuration finds it again from any folder: absolute
+            paths, built-in texts, columns of data sets, or "-".
         name: A short name for a run's folder, of letters, digits, ".", "_" and "-".
         documents: Its texts, in the order in which they are read.
         skipped: How many files of its folders look binary and were left out.
@@ -60,12 +60,12 @@ class Source:
     skipped: int
 
     def chunks(self) -> Iterator[str]:
-        """The whole text in pieces, in constant memory; each call begins anew.
+        """The whole text in chunks, in constant memory; each call starts over.
 
-        A form feed stands between documents, unless one already ends with it.
+        Documents are joined by a form feed, unless the first already ends with one.
 
         Raises:
-            DatasetError: a document cannot be read, or is not text in UTF-8.
+            DatasetError: A document cannot be read, or is not text in UTF-8.
         """
         last = ""
         for document in self.documents:
@@ -78,7 +78,7 @@ class Source:
                 yield chunk
 
     def notes(self) -> list[str]:
-        """What was left out, a line each; whole once the text has been read."""
+        """What was left out, a line each; complete once the text has been read."""
         notes = [document.note() for document in self.documents]
         if self.skipped:
             notes.insert(0, f"{self.skipped} files that look binary were left out")
@@ -86,22 +86,22 @@ class Source:
 
 
 def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
-    """Finds what `names` name; reads no more than what tells text from other files.
+    """The text that `names` name; of its files only the first bytes are read so far.
 
     A name is that of a built-in text, "-" for standard input, `hf:PATH:COLUMN` for a data
-    set, or the path of a file or a folder; files may be packed with gzip, xz or zstd. A
-    folder gives its files and those of its folders in the order of their relative paths,
-    without hidden ones, those that look binary, and runs of attn. Standard input, and a
-    path that is a pipe, are kept in a temporary file.
+    set, or the path of a file or a folder; files may be compressed with gzip, xz or
+    zstd. A folder stands for all files below it, in the order of their relative paths,
+    without hidden files, files that look binary, and runs of attn. Standard input, or a
+    path that is a pipe, is copied to a temporary file.
 
     Args:
-        names: What the user named, at least one.
+        names: At least one.
         stdin: What "-" reads; standard input if None.
 
     Raises:
-        DatasetError: a name names nothing, or something that has no text.
-        MissingPackageError: a name needs a package that is not installed.
-        OperationError: there is no room to keep standard input.
+        DatasetError: A name names nothing, or something without text.
+        MissingPackageError: A name needs a package that is not installed.
+        OperationError: There is no space for a copy of standard input.
     """
     all_names: list[str] = []
     documents: list[Document] = []
@@ -115,7 +115,7 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
 
 
 def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
-    """What a config holds for `name`, its documents, and how many files look binary."""
+    """The name from any folder, the documents, and how many files look binary."""
     if name in BUILTIN_NAMES:
         return name, [_builtin_document(name)], 0
     if name == "-":
@@ -126,9 +126,9 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
     path = Path(name)
     mode = _mode(name)
     if stat.S_ISFIFO(mode):
-        # What a shell's <(command) gives: like standard input, it can be read only once.
+        # As from a shell's <(command): like standard input, it can be read only once.
         return "-", [_spooled_pipe(path)], 0
-    # Path.resolve() would follow links, which have the name that the user gave.
+    # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode):
         return stored, *_folder_documents(path)
@@ -173,7 +173,7 @@ def _file_document(path: Path) -> Document:
     except OSError as error:
         raise _unreadable(path, error) from None
     if empty:
-        raise DatasetError(f"{path} is empty", hint="give a file that has text")
+        raise DatasetError(f"{path} is empty", hint="give a file with text")
     return Document(str(path), partial(_read_file, path))
 
 
@@ -188,7 +188,7 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
         folders[:] = [
             name
             for name in folders
-            # A run's own figures and samples are no text to learn from.
+            # A run's metrics and samples are not meant to be trained on.
             if not (name.startswith(".") or Path(parent, name, "checkpoints").is_dir())
         ]
         paths.extend(Path(parent, name) for name in files if not name.startswith("."))
@@ -237,7 +237,7 @@ def _short_name(names: Sequence[str]) -> str:
         short = first
     else:
         path = Path(first.removeprefix(PREFIX).rpartition(":")[0] if is_data_set else first)
-        stem = path.with_suffix("").stem if path.suffix in _PACKED else path.stem
+        stem = path.with_suffix("").stem if path.suffix in _COMPRESSED else path.stem
         short = path.name if path.is_dir() else stem
     if not short.isascii():
         from anyascii import anyascii

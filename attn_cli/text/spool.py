@@ -1,4 +1,4 @@
-"""A stream that can be read only once, kept so that its text can be read again."""
+"""A copy of a stream that can be read only once, so that its text can be read again."""
 
 import shutil
 import tempfile
@@ -12,15 +12,15 @@ from attn_cli.text.decoding import decode_stream
 
 
 class Spool:
-    """What came from a stream, in a temporary file that goes when the spool does.
+    """A copy of a stream in a temporary file, which is deleted with the spool.
 
     Args:
         stream: Read to its end at once.
         name: What to call it in an error.
 
     Raises:
-        DatasetError: nothing came.
-        OperationError: there is no room to keep it.
+        DatasetError: The stream is empty.
+        OperationError: It cannot be read, or there is no space for the copy.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -33,13 +33,13 @@ class Spool:
             self._file.flush()
         except OSError as error:
             raise OperationError(
-                f"cannot keep {name} in a temporary file: {error.strerror or error}",
-                hint="save the text to a file and name that",
+                f"cannot copy {name} to a temporary file: {error.strerror or error}",
+                hint="save the text to a file, and give its name",
             ) from None
         if not self._file.tell():
             raise DatasetError(f"{name} is empty", hint="give some text")
 
     def chunks(self) -> Iterator[str]:
-        """The text from its beginning, in pieces; see `decode_stream`."""
+        """The text from its beginning, in chunks; see `decode_stream`."""
         self._file.seek(0)
         return decode_stream(open_compressed(self._file, self._name), self._name)

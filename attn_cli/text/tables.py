@@ -1,7 +1,7 @@
-"""Columns of files of rows, a few rows at a time: Parquet, JSON lines, CSV, saved data sets.
+"""Readers of Parquet, JSON lines, CSV and saved data sets, a few rows at a time.
 
-The text may be larger than memory. Where a reader of `datasets` does not keep to that, or
-guesses what is in a column, another one stands here, and says so.
+The text may be larger than memory. Where a reader of `datasets` loads too much, or guesses
+the type of a column, it is replaced here, with the reason.
 """
 
 import json
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 KINDS = (".parquet", ".jsonl", ".csv")
 _CHUNK = 1 << 20  # bytes of a file, or of a few rows, read at a time
-_MOST_ROWS = 256  # read at a time
+_MAX_ROWS = 256  # read at a time
 
 
 def file_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A file in tables of a few rows, of one column; of all, to see what there is."""
+    """The rows of a file as small tables of one column; None: of all, as far as the first."""
     if not path.stat().st_size:
-        raise DatasetError(f"{path} is empty", hint="give a data set that has rows")
+        raise DatasetError(f"{path} is empty", hint="give a data set with rows")
     try:
         readers = {".parquet": _parquet_tables, ".jsonl": _json_tables, ".csv": _csv_tables}
         yield from readers[path.suffix](path, column)
@@ -33,20 +33,20 @@ def file_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
 
 
 def saved_tables(folder: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A data set that `save_to_disk` wrote, mapped from disk."""
+    """The rows of a data set that `save_to_disk` wrote, mapped from disk."""
     try:
         rows = _datasets().load_from_disk(str(folder), keep_in_memory=False)
         if column is not None:
             rows = rows.select_columns([column])
-        yield from rows.with_format("arrow").iter(_MOST_ROWS)
+        yield from rows.with_format("arrow").iter(_MAX_ROWS)
     except Exception as error:  # of whichever library reads it
         raise _unreadable(folder, error) from None
 
 
 def _parquet_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A Parquet file, page by page.
+    """The rows of a Parquet file, page by page.
 
-    `datasets` takes a whole group of rows into memory, and many files have a single one.
+    `datasets` reads a whole row group into memory, and many files have a single one.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -55,21 +55,21 @@ def _parquet_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
         if column is None:
             yield file.schema_arrow.empty_table()
             return
-        facts = file.metadata
-        groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
-        a_row = max(
+        metadata = file.metadata
+        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+        row_bytes = max(
             (group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0
         )
-        rows = min(max(_CHUNK // max(a_row, 1), 1), _MOST_ROWS)
+        rows = min(max(_CHUNK // max(row_bytes, 1), 1), _MAX_ROWS)
         for batch in file.iter_batches(rows, columns=[column], use_threads=False):
             yield pa.Table.from_batches([batch])
 
 
 def _json_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A file of JSON lines.
+    """The rows of a file of JSON lines.
 
-    `datasets` guesses the types of its columns from the first ones, takes texts like
-    "2026-01-01" for times, and ends where a later row has other columns.
+    `datasets` guesses column types from the first rows, reads texts like "2026-01-01" as
+    dates, and fails if a later row has other columns.
     """
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         rows: list[dict[str, Any]] = []
@@ -79,14 +79,14 @@ def _json_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
                 continue
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError(f"line {number} is no JSON object")
+                raise ValueError(f"line {number} is not a JSON object")
             if column is not None:
                 row = {column: row.get(column)}
                 if not isinstance(row[column], str | None):
-                    raise ValueError(f"line {number}: its {column!r} is no text")
+                    raise ValueError(f"line {number}: its {column!r} is not text")
             rows.append(row)
             size += len(line)
-            if len(rows) == _MOST_ROWS or size >= _CHUNK:
+            if len(rows) == _MAX_ROWS or size >= _CHUNK:
                 yield _table(rows)
                 rows, size = [], 0
                 if column is None:
@@ -103,15 +103,15 @@ def _table(rows: list[dict[str, Any]]) -> "pa.Table":
         values = [row.get(name) for row in rows]
         try:
             columns[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # of several types; which line is told later
+        except (pa.ArrowInvalid, pa.ArrowTypeError):  # mixed types; a later error names the line
             columns[name] = pa.nulls(len(rows))
     return pa.table(columns)
 
 
 def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """A file of comma-separated values, the names of its columns in the first line."""
+    """The rows of a CSV file, whose first line names the columns."""
     datasets = _datasets()
-    # "NA" and "None" are words like others, and so is "007" in a column of words.
+    # "NA" and "None" are text, and so is "007" in a column of text.
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "chunksize": 1000}
     if column is not None:
         features = datasets.Features({column: datasets.Value("string")})
@@ -124,16 +124,16 @@ def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
         cache_dir=str(cache_folder() / "datasets"),
         **options,
     )
-    yield from rows.with_format("arrow").iter(_MOST_ROWS)
+    yield from rows.with_format("arrow").iter(_MAX_ROWS)
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
     what = str(error).strip().partition("\n")[0] or type(error).__name__
-    return DatasetError(f"cannot read {path}: {what}", hint="give a data set that is whole")
+    return DatasetError(f"cannot read {path}: {what}", hint="give an undamaged data set")
 
 
 def _datasets() -> Any:
-    """The library, kept from the network and from talking."""
+    """The library, offline and without output."""
     os.environ |= {
         "HF_HUB_OFFLINE": "1",
         "HF_DATASETS_OFFLINE": "1",

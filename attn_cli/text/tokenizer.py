@@ -1,12 +1,12 @@
-"""Tokenizers: text to ids and back, one symbol a character (or a byte).
+"""Tokenizers: text to ids and back, one id per character or per byte.
 
-Three kinds. `printable` numbers Python's `string.printable`, so that "Hello" is
-43 14 21 21 24 in every run. `corpus` numbers the sorted distinct characters of
-one text. `bytes` numbers the 256 bytes of UTF-8 and so knows every text.
+The vocabulary is one of three kinds. `printable` is Python's `string.printable`, so that
+"Hello" is 43 14 21 21 24 in every run. `corpus` is the sorted distinct characters of one
+text. `bytes` is the 256 bytes of UTF-8, which encode every text.
 
-A character outside the vocabulary is met with one of four policies:
-`transliterate` writes it in ASCII ("é" as "e"), `error` refuses the text,
-`drop` leaves the character out, `replace` puts "?" in its place.
+Characters outside the vocabulary are handled by one of four policies: `transliterate`
+writes them in ASCII ("é" as "e"), `error` refuses the text, `drop` leaves them out, and
+`replace` puts "?" in their place.
 """
 
 import codecs
@@ -28,7 +28,7 @@ UnknownPolicy = Literal["transliterate", "error", "drop", "replace"]
 
 TokenIds = NDArray[Any]
 
-# A character of UTF-8 (RFC 3629, section 4), or else one byte.
+# A character in UTF-8 (RFC 3629, section 4), or else a single byte.
 _UTF8_CHARACTER = re.compile(
     rb"""[\x00-\x7f]
     | [\xc2-\xdf] [\x80-\xbf]
@@ -40,42 +40,42 @@ _UTF8_CHARACTER = re.compile(
 )
 
 UNICODE_SIZE = 0x110000  # 1,114,112 code points
-EXAMPLES = 5  # how many distinct characters a notice or an error names
-POSITIONS = 3  # and how many places of each
+EXAMPLES = 5  # distinct characters that a notice or an error names
+POSITIONS = 3  # of each of them
 
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """The ids of a text, and what had to change on the way.
+    """The ids of a text, and which of its characters were outside the vocabulary.
 
     Attributes:
-        ids: One id a symbol, of the tokenizer's `dtype`.
-        changed: How many characters of the text were outside the vocabulary.
-        examples: Up to five of those characters, each with what stands in its place.
+        ids: Of shape (T,) and the tokenizer's `dtype`.
+        n_unknown: How many characters of the text were outside the vocabulary.
+        examples: Up to five of those characters, each with its replacement.
     """
 
     ids: TokenIds
-    changed: int
+    n_unknown: int
     examples: tuple[tuple[str, str], ...]
 
 
-class Decoder:
-    """Turns ids to text one at a time, for output that streams."""
+class StreamingDetokenizer:
+    """Decodes ids one at a time, for output that streams."""
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self._symbols = symbols
 
     def __call__(self, token: int) -> str:
-        """The text that is complete now that `token` has come; may be empty."""
+        """The text that `token` completes; may be empty."""
         return self._symbols[token]
 
     def flush(self) -> str:
-        """What is left at the end: of an unfinished character, a replacement character."""
+        """What is left at the end: U+FFFD for an incomplete character, else nothing."""
         return ""
 
 
-class ByteDecoder(Decoder):
-    """Holds the bytes of a character back until it is whole."""
+class StreamingByteDetokenizer(StreamingDetokenizer):
+    """Withholds the bytes of a character until it is complete."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -89,11 +89,11 @@ class ByteDecoder(Decoder):
 
 @dataclass(frozen=True)
 class Tokenizer(ABC):
-    """A vocabulary and the two ways through it.
+    """A vocabulary, with encoding and decoding.
 
     Attributes:
-        kind: Which of the three kinds it is.
-        symbols: What to show for each id; `symbols[id]`.
+        kind: Which of the three kinds of vocabulary it is.
+        symbols: What is shown for each id: `symbols[id]`.
     """
 
     kind: TokenizerKind
@@ -101,12 +101,12 @@ class Tokenizer(ABC):
 
     @property
     def unit(self) -> str:
-        """What one id stands for, and a loss is counted by: a character or a byte."""
+        """What one id stands for, and a loss is measured per: "character" or "byte"."""
         return "byte" if self.kind == "bytes" else "character"
 
     @property
     def vocab_size(self) -> int:
-        """How many ids there are."""
+        """The number of ids (V)."""
         return len(self.symbols)
 
     @property
@@ -116,10 +116,10 @@ class Tokenizer(ABC):
 
     @cached_property
     def document_separator_id(self) -> int:
-        """The id that stands between documents, and that ends a text.
+        """The id between documents, which ends a text.
 
-        The form feed; in a `corpus` vocabulary without one the newline, and
-        without that the first symbol.
+        That of the form feed; in a `corpus` vocabulary without one, that of the newline,
+        and without that, 0.
         """
         for separator in ("\f", "\n"):
             if separator in self.symbols:
@@ -137,13 +137,13 @@ class Tokenizer(ABC):
     def encode_with_report(
         self, text: str, unknown: UnknownPolicy = "error", first_position: int = 1
     ) -> Encoded:
-        """The ids of `text`, with a count of the characters outside the vocabulary.
+        """The ids of `text`, and which of its characters were outside the vocabulary.
 
         Args:
             text: What to encode.
             unknown: What to do with characters outside the vocabulary.
-            first_position: The position of the text's first character in the whole
-                that it is a piece of; errors count from it.
+            first_position: The position of its first character in the text that it is a
+                chunk of; errors count from it.
 
         Raises:
             PromptError: `unknown` is "error" and a character is outside the vocabulary.
@@ -156,37 +156,37 @@ class Tokenizer(ABC):
         codes, first = np.unique(found, return_index=True)
         characters = [chr(code) for code in codes[np.argsort(first)]]
         if unknown == "error":
-            places = {
+            positions_of = {
                 character: positions[found == ord(character)] + first_position
                 for character in characters[:EXAMPLES]
             }
-            raise self._unknown_error(places, len(characters) - len(places))
-        written = {character: self._replacement(character, unknown) for character in characters}
-        # Several times as fast as str.translate() where few characters are outside.
+            raise self._unknown_error(positions_of, len(characters) - len(positions_of))
+        replacements = {char: self._replacement(char, unknown) for char in characters}
+        # Several times as fast as str.translate() if few characters are outside.
         outside = re.compile(f"[{re.escape(''.join(characters))}]")
-        ids = self._lookup(outside.sub(lambda match: written[match[0]], text))
+        ids = self._lookup(outside.sub(lambda match: replacements[match[0]], text))
         assert ids is not None
-        return Encoded(ids, len(positions), tuple(written.items())[:EXAMPLES])
+        return Encoded(ids, len(positions), tuple(replacements.items())[:EXAMPLES])
 
     @abstractmethod
     def decode(self, ids: Sequence[int] | TokenIds) -> str:
         """The text of `ids`, of shape (T,)."""
 
     @abstractmethod
-    def decoder(self) -> Decoder:
+    def stream_decoder(self) -> StreamingDetokenizer:
         """A decoder that takes one id at a time."""
 
     @abstractmethod
     def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
-        """Each character of `ids`, of shape (T,), and how many of them it is written with."""
+        """Each character of `ids`, of shape (T,), and how many ids it takes."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """What `tokenizer_from_json` makes an equal tokenizer of."""
+        """What `tokenizer_from_json` restores the tokenizer from."""
 
     @abstractmethod
     def _lookup(self, text: str) -> TokenIds | None:
-        """The ids of `text`, or None where a character is outside the vocabulary."""
+        """The ids of `text`, or None if a character is outside the vocabulary."""
 
     @abstractmethod
     def _outside(self, text: str) -> NDArray[np.intp]:
@@ -197,7 +197,7 @@ class Tokenizer(ABC):
 
     def _replacement(self, character: str, unknown: UnknownPolicy) -> str:
         if unknown == "transliterate":
-            # Its tables are large, and most texts need none of them.
+            # Imported here: its tables are large, and most texts need none of them.
             from anyascii import anyascii
 
             return "".join(filter(self._knows, anyascii(character)))
@@ -205,9 +205,9 @@ class Tokenizer(ABC):
             return next(filter(self._knows, ("?", " ")), self.symbols[0])
         return ""
 
-    def _unknown_error(self, places: dict[str, NDArray[np.intp]], more: int) -> PromptError:
+    def _unknown_error(self, positions_of: dict[str, NDArray[np.intp]], more: int) -> PromptError:
         named = []
-        for character, positions in places.items():
+        for character, positions in positions_of.items():
             shown = ", ".join(map(str, positions[:POSITIONS]))
             dots = ", ..." if len(positions) > POSITIONS else ""
             plural = "s" if len(positions) > 1 else ""
@@ -216,19 +216,19 @@ class Tokenizer(ABC):
             named.append(f"and {more} more")
         return PromptError(
             f"characters outside the {self.kind} vocabulary: {'; '.join(named)}",
-            hint="leave them out: the vocabulary of a model is fixed",
+            hint="leave them out: a model's vocabulary is fixed",
         )
 
 
 class CharacterTokenizer(Tokenizer):
-    """One id a character: the kinds `printable` and `corpus`."""
+    """One id per character: the kinds `printable` and `corpus`."""
 
     def decode(self, ids: Sequence[int] | TokenIds) -> str:
         code_points = self._code_points[np.asarray(ids, dtype=np.int64)]
         return code_points.tobytes().decode("utf-32-le")
 
-    def decoder(self) -> Decoder:
-        return Decoder(self.symbols)
+    def stream_decoder(self) -> StreamingDetokenizer:
+        return StreamingDetokenizer(self.symbols)
 
     def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         return ((self.symbols[token], 1) for token in ids)
@@ -242,7 +242,7 @@ class CharacterTokenizer(Tokenizer):
 
     @cached_property
     def _ids_by_code_point(self) -> NDArray[np.int32]:
-        """Code point to id; -1 outside the vocabulary, as is the one entry past the highest."""
+        """The id of each code point; -1 outside the vocabulary, as in the last entry."""
         table = np.full(int(self._code_points.max()) + 2, -1, dtype=np.int32)
         table[self._code_points] = np.arange(self.vocab_size, dtype=np.int32)
         return table
@@ -262,16 +262,16 @@ class CharacterTokenizer(Tokenizer):
 
 
 class ByteTokenizer(Tokenizer):
-    """One id a byte of UTF-8; only lone surrogates, which UTF-8 cannot write, are outside."""
+    """One id per byte of UTF-8; only lone surrogates, which UTF-8 cannot encode, are outside."""
 
     def decode(self, ids: Sequence[int] | TokenIds) -> str:
         return np.asarray(ids, dtype=np.uint8).tobytes().decode("utf-8", errors="replace")
 
-    def decoder(self) -> Decoder:
-        return ByteDecoder()
+    def stream_decoder(self) -> StreamingDetokenizer:
+        return StreamingByteDetokenizer()
 
     def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
-        """As above; a byte that is part of no character comes by itself, as "\\xe9"."""
+        """As above; a byte that is part of no character is returned by itself, as "\\xe9"."""
         for match in _UTF8_CHARACTER.finditer(np.asarray(ids, dtype=np.uint8).tobytes()):
             yield match[0].decode("utf-8", errors="backslashreplace"), len(match[0])
 
@@ -300,7 +300,7 @@ def corpus_tokenizer(characters: Iterable[str]) -> Tokenizer:
 
 
 def bytes_tokenizer() -> Tokenizer:
-    """The 256 bytes; those below 128 show as their ASCII character."""
+    """The 256 bytes; those below 128 are shown as their ASCII character."""
     symbols = (chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in range(256))
     return ByteTokenizer("bytes", tuple(symbols))
 
@@ -328,7 +328,7 @@ def tokenizer_from_json(obj: object) -> Tokenizer:
         if not isinstance(symbol, str) or len(symbol) != 1 or "\ud800" <= symbol <= "\udfff":
             raise _damaged(f"its symbol {index} is not a single character: {_short(symbol)}")
         if symbol in seen:
-            raise _damaged(f"its symbol {index} is there twice: {symbol!r}")
+            raise _damaged(f"its symbol {index} occurs twice: {symbol!r}")
         seen.add(symbol)
     if kind == "printable" and symbols != list(string.printable):
         raise _damaged("its symbols are not those of the printable kind")
@@ -336,7 +336,7 @@ def tokenizer_from_json(obj: object) -> Tokenizer:
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:
-    # Arguments from a command line may hold lone surrogates; they are code points too.
+    # Command-line arguments may contain lone surrogates, which are code points too.
     return np.frombuffer(text.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
 
 

@@ -144,7 +144,7 @@ def _changes(
         # Whether to compile is written into config.yaml when the run has decided it.
         if difference.key != "train.compile" or difference.key in overridden
     ]
-    fixed = [str(change) for change in changes if change.fixed]
+    fixed = [str(change) for change in changes if change.immutable]
     if fixed:
         raise ConfigError(
             f"{run.path} cannot go on with other settings than it began with: {', '.join(fixed)}",

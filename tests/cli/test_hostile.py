@@ -108,7 +108,9 @@ def test_aliases_that_explode(attn: Attn, tmp_path: Path) -> None:
         for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     ]
     (tmp_path / "bomb.yaml").write_text("\n".join(lines))
-    refused(attn("train", "--config", "bomb.yaml"), "bomb.yaml:2: YAML aliases are not used here")
+    refused(
+        attn("train", "--config", "bomb.yaml"), "bomb.yaml:2: YAML aliases are not supported here"
+    )
 
 
 def test_yaml_that_would_make_objects(attn: Attn, tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_config_that_claims_another_size(attn: Attn, best: Path, model: dict[s
 @pytest.mark.parametrize(
     ("symbols", "word"),
     [
-        (["a"] * 100, "there twice"),
+        (["a"] * 100, "occurs twice"),
         ([chr(code) for code in range(32, 0xD000)] * 200, "is larger than"),
         (["ab", *string.printable[1:]], "not a single character"),
         (list(string.printable[:99]), "not those of the printable kind"),

@@ -145,7 +145,7 @@ def cut_cache(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
         ended = wait(process)
         # Cut between the look at its size and the reading, the system ends the process itself.
         killed = ended.code == -signal.SIGBUS
-        problem = "" if killed else ended.promised(1, "cut short while they were read")
+        problem = "" if killed else ended.promised(1, "truncated while they were being read")
         rest = attn("train", "--resume", run.path, "--steps", str(latest_step(run) + 40), "--quiet",
                     folder=folder)  # fmt: skip
         lost = rest.promised(0)

@@ -32,7 +32,7 @@ def tensorboard(run: Path) -> dict[str, Any]:
     seconds = []
     for tag in tags["scalars"]:
         for event in reader.Scalars(tag):
-            assert tag not in steps[event.step], "a step is there twice"
+            assert tag not in steps[event.step], "a step occurs twice"
             steps[event.step][tag] = event.value
             if tag == "seconds":
                 seconds.append((event.wall_time, event.value))
@@ -67,7 +67,7 @@ def trackio(run: Path) -> dict[str, Any]:
             if name == "sample":
                 samples.append((entry["step"], unindented(value["_value"])))
             elif name not in ("step", "timestamp"):
-                assert name not in steps[entry["step"]], "a step is there twice"
+                assert name not in steps[entry["step"]], "a step occurs twice"
                 steps[entry["step"]][name] = value
     config = SQLiteStorage.get_run_config("attn", known.name)
     return {"steps": list(steps.items()), "samples": samples, "config": config}

@@ -154,9 +154,11 @@ def test_a_mapped_text_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
     train, validation = Batches(ids[:180], 8, 4, seed=0), ids[180:]
     train.batch(0)
     os.truncate(path, 50)
-    with pytest.raises(OperationError, match=r"text\.ids were cut short while they were read"):
+    with pytest.raises(
+        OperationError, match=r"text\.ids were truncated while they were being read"
+    ):
         train.batch(1)
-    with pytest.raises(OperationError, match="cut short"):
+    with pytest.raises(OperationError, match="truncated"):
         next(eval_windows(validation, 8, 4))
 
 

@@ -56,7 +56,7 @@ def test_what_was_fetched_and_cut_short_says_so() -> None:
     path = download_path("names")
     path.parent.mkdir(parents=True)
     path.write_text("emma\n")
-    with pytest.raises(DatasetError, match="its length is wrong"):
+    with pytest.raises(DatasetError, match="it has the wrong length"):
         builtin_path("names")
     with path.open("ab") as stream:
         stream.truncate(DOWNLOADS["names"].size)

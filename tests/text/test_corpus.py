@@ -39,7 +39,7 @@ class TestLoading:
         assert corpus.tokenizer.decode(corpus.ids) == text
         assert corpus.ids.dtype == np.uint8
         assert corpus.chars == len(text)
-        assert corpus.changed == 3
+        assert corpus.n_unknown == 3
         assert corpus.examples == (("“", '"'), ("”", '"'), ("é", "e"))
         assert corpus.name == "story"
         assert corpus.sources == (name,)
@@ -54,7 +54,7 @@ class TestLoading:
         corpus = load_corpus([name], "corpus")
         assert corpus.tokenizer.symbols == tuple(sorted(set("Привет, 中!")))
         assert corpus.tokenizer.decode(corpus.ids) == "Привет, 中!"
-        assert corpus.changed == 0
+        assert corpus.n_unknown == 0
 
     def test_bytes(self, tmp_path: Path) -> None:
         corpus = load_corpus([write(tmp_path / "a.txt", "Привет")], "bytes")
@@ -69,7 +69,7 @@ class TestLoading:
         text = load_text([name], trained.tokenizer, "drop")
         assert text.tokenizer == trained.tokenizer
         assert trained.tokenizer.decode(text.ids) == "the quick brown fox jumps over the lazy dog\n"
-        assert text.changed == 1
+        assert text.n_unknown == 1
 
     def test_standard_input_can_be_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped text")))
@@ -105,9 +105,9 @@ class TestOnDisk:
             assert isinstance(mapped.ids, np.memmap)
             assert mapped.ids.dtype == here.ids.dtype
             assert np.array_equal(mapped.ids, here.ids)
-            for field in ("tokenizer", "chars", "sha256", "changed", "examples"):
+            for field in ("tokenizer", "chars", "sha256", "n_unknown", "examples"):
                 assert getattr(mapped, field) == getattr(here, field)
-        assert here.changed == (1000 if kind == "printable" else 0)
+        assert here.n_unknown == (1000 if kind == "printable" else 0)
 
     def test_the_limit_is_in_bytes_of_utf8(self, tmp_path: Path) -> None:
         name = write(tmp_path / "a.txt", "é" * 50)
@@ -181,7 +181,7 @@ class TestOnDisk:
     ) -> None:
         name = write(tmp_path / "a.txt", "text")
         monkeypatch.setenv("ATTN_CACHE", name)
-        with pytest.raises(OperationError, match="cannot keep the ids") as caught:
+        with pytest.raises(OperationError, match="cannot store the token ids") as caught:
             load_corpus([name], in_memory_limit=ON_DISK)
         assert "ATTN_CACHE" in (caught.value.hint or "")
 
@@ -191,7 +191,7 @@ class TestOnDisk:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
         try:
-            with pytest.raises(OperationError, match="cannot keep the ids of the text in"):
+            with pytest.raises(OperationError, match="cannot store the token ids of the text in"):
                 load_corpus([name], in_memory_limit=ON_DISK)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -206,14 +206,14 @@ class TestOnDisk:
         versions = iter(["once", "upon"])
         document = Document("log.txt", lambda: iter([next(versions)]))
         source = Source(("log.txt",), "log", (document,), skipped=0)
-        with pytest.raises(DatasetError, match="log changed while it was read"):
+        with pytest.raises(DatasetError, match="log changed while it was being read"):
             load_corpus(source, in_memory_limit=in_memory_limit)
         assert not list(cache.rglob("*.ids"))
 
 
 class TestOutsideTheVocabulary:
     def test_five_in_a_hundred_are_let_through(self, tmp_path: Path) -> None:
-        assert load_corpus([write(tmp_path / "a.txt", "é" * 5 + "e" * 95)]).changed == 5
+        assert load_corpus([write(tmp_path / "a.txt", "é" * 5 + "e" * 95)]).n_unknown == 5
 
     @pytest.mark.parametrize("policy", ["transliterate", "drop", "replace"])
     def test_more_are_an_error(self, tmp_path: Path, policy: UnknownPolicy) -> None:
@@ -223,13 +223,13 @@ class TestOutsideTheVocabulary:
         assert caught.value.message == (
             "over 5% of the characters of a are outside the printable vocabulary, for example 'é'"
         )
-        assert "--set data.tokenizer=corpus" in (caught.value.hint or "")
+        assert "set data.tokenizer=corpus" in (caught.value.hint or "")
 
     def test_a_run_keeps_its_vocabulary(self, tmp_path: Path) -> None:
         with pytest.raises(DatasetError) as caught:
             load_text([write(tmp_path / "a.txt", "Привет")], printable_tokenizer())
         assert "over 5% of the characters" in caught.value.message
-        assert "use a run that was trained on such text" in (caught.value.hint or "")
+        assert "use a run that was trained on such a text" in (caught.value.hint or "")
 
     def test_error_names_where_in_the_whole_text(self, tmp_path: Path) -> None:
         name = write(tmp_path / "a.txt", "x" * 2**21 + "é")

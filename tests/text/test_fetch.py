@@ -94,7 +94,7 @@ def test_what_is_damaged_is_fetched_again(server: Server, damaged: bytes) -> Non
 
 def test_progress_is_told(server: Server) -> None:
     told: list[tuple[int, int]] = []
-    fetch("names", progress=lambda received, expected: told.append((received, expected)))
+    fetch("names", on_progress=lambda received, expected: told.append((received, expected)))
     assert len(told) > 1
     assert told == sorted(told)
     assert told[-1] == (len(TEXT), len(TEXT))
@@ -110,11 +110,11 @@ def test_a_mirror_and_a_redirection(server: Server) -> None:
     [
         ("/missing", None, "answered 404 Not Found"),
         ("/hangs-up", None, "cannot reach"),
-        ("/short", TEXT[:1000], "gave only 1,000 of "),
-        ("/cut", TEXT[:1000], "gave only 1,000 of "),
-        ("/long", TEXT + b"x", "gives more than the "),
-        ("/other", TEXT.upper(), "gave another text: its SHA-256 is "),
-        ("/empty", b"", "gave only 0 of "),
+        ("/short", TEXT[:1000], "sent only 1,000 of "),
+        ("/cut", TEXT[:1000], "sent only 1,000 of "),
+        ("/long", TEXT + b"x", "sent more than the "),
+        ("/other", TEXT.upper(), "sent another text: its SHA-256 is "),
+        ("/empty", b"", "sent only 0 of "),
     ],
 )
 def test_what_cannot_be_used(server: Server, path: str, body: bytes | None, what: str) -> None:

@@ -141,7 +141,7 @@ class TestStandardInput:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2**10, limits[1]))
         try:
             with pytest.raises(
-                OperationError, match="cannot keep standard input in a temporary file"
+                OperationError, match="cannot copy standard input to a temporary file"
             ):
                 open_source(["-"], io.BytesIO(b"x" * 2**20))
         finally:

@@ -83,26 +83,26 @@ def test_bytes_round_trip(text: str) -> None:
 @given(any_text)
 def test_a_stream_of_bytes_gives_whole_characters(text: str) -> None:
     tokenizer = bytes_tokenizer()
-    decode = tokenizer.decoder()
+    decode = tokenizer.stream_decoder()
     pieces = [decode(int(token)) for token in tokenizer.encode(text)]
     assert [piece for piece in pieces if piece] == list(text)
     assert decode.flush() == ""
 
 
 def test_an_unfinished_character_leaves_at_the_end() -> None:
-    decode = bytes_tokenizer().decoder()
+    decode = bytes_tokenizer().stream_decoder()
     assert [decode(0xE4), decode(0xB8)] == ["", ""]
     assert decode.flush() == "\ufffd"
 
 
 def test_a_stream_of_bytes_replaces_what_is_not_utf8() -> None:
-    decode = bytes_tokenizer().decoder()
+    decode = bytes_tokenizer().stream_decoder()
     assert "".join([decode(0xFF), decode(0x61), decode.flush()]) == "\ufffda"
 
 
 def test_a_stream_of_characters() -> None:
     tokenizer = printable_tokenizer()
-    decode = tokenizer.decoder()
+    decode = tokenizer.stream_decoder()
     assert [decode(int(token)) for token in tokenizer.encode("a\n")] == ["a", "\n"]
     assert decode.flush() == ""
 
@@ -141,21 +141,21 @@ class TestUnknownCharacters:
         tokenizer = printable_tokenizer()
         encoded = tokenizer.encode_with_report("“café” – Ærø, ¡é!", "transliterate")
         assert tokenizer.decode(encoded.ids) == '"cafe" - Aero, !e!'
-        assert encoded.changed == 8
+        assert encoded.n_unknown == 8
         assert encoded.examples == (("“", '"'), ("é", "e"), ("”", '"'), ("–", "-"), ("Æ", "Ae"))
 
     def test_transliterate_writes_only_what_the_vocabulary_has(self) -> None:
         tokenizer = corpus_tokenizer("abcdef")
         encoded = tokenizer.encode_with_report("àæx", "transliterate")
         assert tokenizer.decode(encoded.ids) == "aae"
-        assert encoded.changed == 3
+        assert encoded.n_unknown == 3
         assert encoded.examples == (("à", "a"), ("æ", "ae"), ("x", ""))
 
     def test_drop(self) -> None:
         tokenizer = printable_tokenizer()
         encoded = tokenizer.encode_with_report("a\x00bé", "drop")
         assert tokenizer.decode(encoded.ids) == "ab"
-        assert encoded.changed == 2
+        assert encoded.n_unknown == 2
 
     @pytest.mark.parametrize(
         ("characters", "written"), [("ab ?", "a?"), ("ab ", "a "), ("ba", "aa")]
@@ -198,7 +198,7 @@ class TestUnknownCharacters:
         kept = "".join(character for character in text if character in string.printable)
         encoded = tokenizer.encode_with_report(text, "drop")
         assert tokenizer.decode(encoded.ids) == kept
-        assert encoded.changed == len(text) - len(kept)
+        assert encoded.n_unknown == len(text) - len(kept)
 
 
 class TestJson:
@@ -223,7 +223,7 @@ class TestJson:
             ({"kind": "corpus", "symbols": ["a", ""]}, "symbol 1 is not a single character: ''"),
             ({"kind": "corpus", "symbols": ["a", 7]}, "symbol 1 is not a single character: 7"),
             ({"kind": "corpus", "symbols": ["\ud800"]}, r"not a single character: '\\ud800'"),
-            ({"kind": "corpus", "symbols": ["a", "b", "a"]}, "symbol 2 is there twice: 'a'"),
+            ({"kind": "corpus", "symbols": ["a", "b", "a"]}, "symbol 2 occurs twice: 'a'"),
             ({"kind": "corpus", "symbols": ["a"] * 1_114_113}, "1,114,113 symbols"),
             ({"kind": "printable", "symbols": ["a"]}, "not those of the printable kind"),
         ],
