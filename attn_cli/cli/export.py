@@ -89,7 +89,9 @@ def _page(out: Path, run: Path | None, text: str | None, as_json: bool) -> None:
 
     loaded = load_model(run)
     title = f"A model of {loaded.name}"
-    write_page(out, loaded, loaded.encode_prompt(text), title=title, play=True, as_json=as_json)
+    write_page(
+        out, loaded, loaded.encode_prompt(text), title=title, generate_first=True, as_json=as_json
+    )
 
 
 def _huggingface(

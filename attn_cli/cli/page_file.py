@@ -1,4 +1,4 @@
-"""A page that shows a model at work, written to a file of the user's."""
+"""Writing the page that runs a model in a browser to a file that the user named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
 
 OWN = b'<meta name="generator" content="attn">'
-HEAD = 4096  # bytes of a page in which that stands
+HEAD = 4096  # bytes at the start of a page that contain it
 
 
 def write_page(
@@ -28,25 +28,26 @@ def write_page(
     head: int = 1,
     title: str = "Inside a transformer",
     lesson: Sequence[LessonStep] = (),
-    play: bool = False,
+    generate_first: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Writes the page, and says where it is.
+    """Writes the page and prints its path.
 
     Args:
-        path: The file; a page of attn that is there is replaced, nothing else is.
+        path: The file; an existing page of attn is replaced, any other file is left alone.
         loaded: The model that runs in the page.
         ids: The text that it opens with.
-        layer: Which layer it shows first, from 1.
-        head: Which of its heads.
+        layer: The layer that it opens with, from 1.
+        head: The head of that layer, from 1.
         title: Its heading.
         lesson: Steps to read beside it.
-        play: Whether writing with the model comes first.
-        as_json: Whether to say it as JSON.
+        generate_first: Whether the section that generates text comes first.
+        as_json: Whether to print JSON instead.
 
     Raises:
-        InputError: Another file is there, or no file can be.
-        OperationError: It cannot be written.
+        InputError: The path is another file, or none that can be written; or the model has a
+            kind of block or position that the page does not know.
+        OperationError: Writing failed.
     """
     from attn_cli.inspection.ablation import ablate_heads
     from attn_cli.inspection.history import snapshots
@@ -55,15 +56,23 @@ def write_page(
     from attn_cli.runs.loaded_model import TrainedModel
 
     _require_own(path)
-    past: tuple[Snapshot, ...] = ()
+    checkpoints: tuple[Snapshot, ...] = ()
     shown = loaded
     if isinstance(loaded, TrainedModel):
-        past = tuple(snapshots(loaded.folder, ids, notice))
-        # A page is for sharing, and the folders around a run are nobody's business.
+        checkpoints = tuple(snapshots(loaded.folder, ids, notice))
+        # A page is for sharing, and the folders around a run are private.
         shown = replace(loaded, description=f"{loaded.name}, step {loaded.step:,}")
     ablations = ablate_heads(loaded.model, ids)
     contents = PageContents(
-        shown, ids, ablations, past, title, lesson, play, layer=layer - 1, head=head - 1
+        shown,
+        ids,
+        ablations,
+        checkpoints,
+        title,
+        lesson,
+        generate_first,
+        layer=layer - 1,
+        head=head - 1,
     )
     html = page(contents).encode()
     assert OWN in html[:HEAD]
@@ -81,7 +90,7 @@ def write_page(
 
 
 def _require_own(path: Path) -> None:
-    """Makes sure that writing a page loses nothing that a user made."""
+    """Refuses any existing file that is not a page of attn."""
     if str(path) == "-":
         raise InputError("a page needs a file of its own", "name one, such as page.html")
     try:
@@ -90,8 +99,8 @@ def _require_own(path: Path) -> None:
                 return
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise InputError(f"there is no folder {path.parent}", "make it first") from None
+            raise InputError(f"there is no folder {path.parent}", "create it first") from None
         return
     except OSError as error:
-        raise InputError(f"{path} is no file to write: {error.strerror}") from None
-    raise InputError(f"{path} is there and is no page of attn", "name another file")
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    raise InputError(f"{path} exists and is not a page of attn", "name another file")

@@ -72,7 +72,7 @@ class Opened:
 
         self.page.fill("#typed", text)
         wanted = text.translate(PICTURES) if shown is None else shown
-        expect(self.page.locator("#surprise-strip")).to_have_text(wanted)
+        expect(self.page.locator("#surprisal-strip")).to_have_text(wanted)
 
 
 @pytest.fixture
@@ -140,6 +140,6 @@ def torch_logits(loaded: LoadedModel, ids: list[int]) -> torch.Tensor:
 
 
 def contents(loaded: LoadedModel, text: str, **more: Any) -> PageContents:
-    """A page on a text, without anything computed beforehand unless given."""
+    """A page on a text, without anything computed in advance unless given."""
     given: dict[str, Any] = {"ablations": (), "snapshots": (), "title": "A page", **more}
     return PageContents(loaded=loaded, ids=loaded.encode_prompt(text), **given)

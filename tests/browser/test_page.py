@@ -1,4 +1,4 @@
-"""The model in the page against torch: logits, attention, odds, writing, ablation."""
+"""The model in the page against torch: logits, attention, probs, writing, ablation."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_typed_text_gives_the_logits_that_torch_gives(
     page = opened(contents(tiny, "The fox"))
     for text in ("The fox", "owl", "The fox met the", "T", "\n\n"):
         page.type(text)
-        wanted = forward_pass(tiny.model, tiny.ids(text))
+        wanted = forward_pass(tiny.model, tiny.encode_prompt(text))
         torch.testing.assert_close(page.logits(text), wanted["logits"], atol=1e-4, rtol=0)
-        weights = torch.tensor(page.run("() => attn.weights()"), dtype=torch.float32)
+        weights = torch.tensor(page.run("() => attn.attention()"), dtype=torch.float32)
         torch.testing.assert_close(weights, wanted.attention, atol=1e-5, rtol=0)
 
 
@@ -65,7 +65,7 @@ def test_every_shape_of_model_runs_as_it_does_in_torch(
     page.type("To be")
     page.type("To be, or not")
     page.type("To bee, or not")
-    weights = torch.tensor(page.run("() => attn.weights()"), dtype=torch.float32)
+    weights = torch.tensor(page.run("() => attn.attention()"), dtype=torch.float32)
     wanted_weights = forward_pass(loaded.model, loaded.encode_prompt("To bee, or not")).attention
     torch.testing.assert_close(weights, wanted_weights, atol=1e-4, rtol=0)
 
@@ -93,9 +93,9 @@ def test_the_vocabularies_of_a_text_and_of_bytes(opened: Callable[..., Any]) -> 
     assert (
         page.page.locator("#typed-note")
         .inner_text()
-        .endswith("model: ‘x’ (number 5), ‘z’ (number 6).")
+        .endswith("model: ‘x’ (character 5), ‘z’ (character 6).")
     )
-    wanted = torch_logits(greek, list(greek.ids("δ😀 α")))
+    wanted = torch_logits(greek, list(greek.encode_prompt("δ😀 α")))
     torch.testing.assert_close(page.logits("δ😀 α"), wanted, atol=1e-3, rtol=0)
 
     every_text = random_model(*SMALL, tokenizer=bytes_tokenizer())
@@ -129,18 +129,18 @@ def test_the_odds_after_temperature_top_k_and_top_p(
     opened: Callable[..., Any],
 ) -> None:
     page = opened(contents(tiny, "The fox"))
-    logits = torch_logits(tiny, list(tiny.ids("The fox")))[-1].double().numpy()
+    logits = torch_logits(tiny, list(tiny.encode_prompt("The fox")))[-1].double().numpy()
     wanted = probabilities(logits, Controls(temperature, top_k, top_p))
     given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-    odds = page.run(
+    probs = page.run(
         "([logits, given]) => attn.probabilities(logits, given)", [logits.tolist(), given]
     )
-    np.testing.assert_allclose(odds, wanted, atol=1e-9)
+    np.testing.assert_allclose(probs, wanted, atol=1e-9)
 
     page.page.fill("#temperature", f"{temperature:g}")
     page.page.fill("#top-k", f"{top_k or tiny.tokenizer.vocab_size}")
     page.page.fill("#top-p", f"{top_p or 1:g}")
-    shares = page.page.locator("#next-odds .share").all_inner_texts()
+    shares = page.page.locator("#next-probs .percent").all_inner_texts()
     best = np.argsort(-logits, kind="stable")[: len(shares)]
     assert [float(share.strip("<%")) for share in shares] == pytest.approx(
         (100 * wanted[best]).tolist(), abs=0.51
@@ -158,7 +158,7 @@ def test_writing_takes_the_likeliest_as_attn_generate_does(
 
 
 def test_a_seed_always_writes_the_same(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
-    page = opened(contents(tiny, "The fox", play=True))
+    page = opened(contents(tiny, "The fox", generate_first=True))
     page.page.fill("#temperature", "1.5")
 
     def afresh(seed: int) -> str:
@@ -190,7 +190,7 @@ def test_without_a_head_before_and_in_the_page(
 ) -> None:
     from playwright.sync_api import expect
 
-    ids = tiny.ids("The fox met")
+    ids = tiny.encode_prompt("The fox met")
     ablations = ablate_heads(tiny.model, ids)
     page = opened(contents(tiny, "The fox met", ablations=ablations))
     cells = page.page.locator("#ablation-grid [role=radio]")
@@ -210,7 +210,7 @@ def test_without_a_head_before_and_in_the_page(
     expect(page.page.locator("#ablation-note")).to_contain_text("6 of 6 heads")
     live = [
         (one.loss_increase or 0.0) / np.log(2)
-        for one in ablate_heads(tiny.model, tiny.ids("The owl"))
+        for one in ablate_heads(tiny.model, tiny.encode_prompt("The owl"))
     ]
     assert numbers() == pytest.approx(live, abs=6e-4)
     page.page.click("#first-text")
@@ -220,7 +220,7 @@ def test_without_a_head_before_and_in_the_page(
 def test_the_slider_over_checkpoints(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
-    ids = tiny.ids("The fox met")
+    ids = tiny.encode_prompt("The fox met")
     seen = list(snapshots(tiny.folder, ids, pytest.fail))
     assert len(seen) > 1
     page = opened(contents(tiny, "The fox met", snapshots=seen))

@@ -30,7 +30,7 @@ def test_a_page_without_a_text_says_so_and_takes_what_is_typed(
     page = opened(contents(loaded, "", ablations=ablations))
     assert page.page.input_value("#typed") == ""
     assert page.page.inner_text("#typed-note").startswith("Without a text, the model begins after")
-    assert "computed beforehand" in page.page.inner_text("#ablation-note")
+    assert "computed in advance" in page.page.inner_text("#ablation-note")
     assert page.page.locator("#first-text").is_hidden()
     page.page.focus("#typed")
     page.page.keyboard.type("Hi")
@@ -100,22 +100,49 @@ def test_the_controls_begin_with_the_run_s_own_settings(
     opened: Callable[..., Any],
 ) -> None:
     loaded = of_settings(temperature=temperature, top_k=None, top_p=top_p)
-    page = opened(contents(loaded, "Hello", play=True))
+    page = opened(contents(loaded, "Hello", generate_first=True))
     assert page.page.inner_text("#temperature-shown") == shown[0]
     assert page.page.inner_text("#top-p-shown") == shown[1]
     assert page.run("() => document.querySelector('#temperature').valueAsNumber") == temperature
     logits = torch_logits(loaded, list(loaded.encode_prompt("Hello")))[-1].double().numpy()
-    odds = probabilities(logits, Controls(temperature, None, top_p))
+    probs = probabilities(logits, Controls(temperature, None, top_p))
     best = np.argsort(-logits, kind="stable")[0]
-    share = page.page.locator("#next-odds .share").first.inner_text()
-    assert float(share.strip("%")) == pytest.approx(100 * odds[best], abs=0.51)
+    share = page.page.locator("#next-probs .percent").first.inner_text()
+    assert float(share.strip("%")) == pytest.approx(100 * probs[best], abs=0.51)
+
+
+@pytest.mark.parametrize("kind", ["block", "position"])
+def test_a_kind_of_model_that_the_script_does_not_know_is_refused_by_name(
+    kind: str, opened: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.inspection.page.build.check_supported", lambda *_: None)
+    loaded = random_model(*SMALL)
+    loaded.model.config = loaded.model.config.model_copy(update={kind: "mamba"})
+    check_refused(opened(contents(loaded, "Hello")), f"model.{kind}: mamba")
+
+
+def test_a_parameter_that_the_script_does_not_use_is_refused_by_name(
+    opened: Callable[..., Any],
+) -> None:
+    loaded = random_model(*SMALL)
+    loaded.model.blocks[0].register_parameter("gain", torch.nn.Parameter(torch.ones(24)))
+    check_refused(opened(contents(loaded, "Hello")), "parameter blocks.0.gain")
+
+
+def check_refused(page: Any, reason: str) -> None:
+    """Nothing of the model is shown but why it cannot be."""
+    assert reason in page.page.inner_text("#model-line")
+    assert page.page.locator("#page").is_hidden()
+    assert len(page.errors) == 1
+    assert reason in page.errors[0]
+    page.errors.clear()
 
 
 def test_a_vocabulary_of_one_character(opened: Callable[..., Any]) -> None:
     loaded = random_model(*SMALL, tokenizer=corpus_tokenizer("aaa"))
     assert loaded.tokenizer.vocab_size == 1
     page = opened(contents(loaded, "aaa"))
-    assert page.page.inner_text("#surprise-readout").endswith("The model knows no other.")
+    assert page.page.inner_text("#surprisal-readout").endswith("The model knows no other.")
 
 
 def test_unknown_characters_are_named_by_signs_that_turn_nothing_around(
@@ -124,7 +151,10 @@ def test_unknown_characters_are_named_by_signs_that_turn_nothing_around(
     page = opened(contents(random_model(), "Hello"))
     page.type("a\u202eb\u200b\x07é", shown="ab")
     note = page.page.inner_text("#typed-note")
-    assert "‘U+202E’ (number 2), ‘U+200B’ (number 4), ‘␇’ (number 5), ‘é’ (number 6)" in note
+    assert (
+        "‘U+202E’ (character 2), ‘U+200B’ (character 4), ‘␇’ (character 5), ‘é’ (character 6)"
+        in note
+    )
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen(
     page = opened(contents(tiny, "The fox"), color_scheme="dark")
     ground = "() => getComputedStyle(document.body).backgroundColor"
     cell = (
-        "() => getComputedStyle(document.querySelectorAll('#surprise-strip span')[2])"
+        "() => getComputedStyle(document.querySelectorAll('#surprisal-strip span')[2])"
         ".backgroundColor"
     )
     dark = page.run(ground), page.run(cell)
@@ -112,7 +112,7 @@ def test_the_colours_differ_enough_from_what_is_beneath(
             assert contrast >= least, pair
     # Nothing makes them paler, not even what may not come.
     page.page.fill("#top-k", "2")
-    assert page.page.locator("#next-odds .none").count() == 8
+    assert page.page.locator("#next-probs .none").count() == 8
     faded = page.run(
         "() => Array.from(document.querySelectorAll('main *')).filter("
         "(one) => getComputedStyle(one).opacity < 1 && !one.matches('.switch input')).length"
@@ -129,8 +129,8 @@ def test_what_is_chosen_and_focused_can_be_seen_on_any_shade(
     for marked in (
         ".map-row",
         ".map-row [aria-selected=true]",
-        "#surprise-strip [aria-selected=true]",
-        "#row-strip .asking",
+        "#surprisal-strip [aria-selected=true]",
+        "#row-strip .query",
         "#lens-grid td.chosen",
         ".map-row :focus-visible",
     ):

@@ -52,7 +52,7 @@ def tiny(trained: Trained) -> TrainedModel:
 
 @pytest.fixture(scope="module")
 def seen(tiny: TrainedModel) -> ForwardPass:
-    return forward_pass(tiny.model, tiny.ids(TEXT))
+    return forward_pass(tiny.model, tiny.encode_prompt(TEXT))
 
 
 def shade(page: Any, value: float, theme: str = "light") -> Colour:
@@ -71,10 +71,10 @@ def near(one: Colour, other: Colour, most: int = 2) -> bool:
     return all(abs(a - b) <= most for a, b in zip(one, other, strict=True))
 
 
-def likeliest(tiny: TrainedModel, log_odds: torch.Tensor) -> tuple[str, float]:
+def likeliest(tiny: TrainedModel, log_probs: torch.Tensor) -> tuple[str, float]:
     """How the page shows the likeliest character, and its share."""
-    best = int(log_odds.argmax())
-    return tiny.tokenizer.symbols[best].translate(PICTURES), log_odds[best].exp().item()
+    best = int(log_probs.argmax())
+    return tiny.tokenizer.symbols[best].translate(PICTURES), log_probs[best].exp().item()
 
 
 def test_the_lens_shows_what_each_layer_guesses(
@@ -97,7 +97,7 @@ def test_the_lens_shows_what_each_layer_guesses(
 def test_the_lens_names_the_surprise_of_each_layer(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
-    bits = surprisal_bits(logit_lens(seen), tiny.ids(TEXT))  # (L + 1, T - 1)
+    bits = surprisal_bits(logit_lens(seen), tiny.encode_prompt(TEXT))  # (L + 1, T - 1)
     page = opened(contents(tiny, TEXT))
     for t in (2, 7):
         assert len({f"{value:.2f}" for value in bits[:, t].tolist()}) == 3
@@ -108,7 +108,7 @@ def test_the_lens_names_the_surprise_of_each_layer(
             symbol, share = likeliest(tiny, logit_lens(seen)[level, t])
             detail = page.page.locator("#lens-detail > div").nth(level)
             assert detail.locator(".symbol").first.inner_text() == symbol
-            shown = float(detail.locator(".share").first.inner_text().strip("%"))
+            shown = float(detail.locator(".percent").first.inner_text().strip("%"))
             assert shown == pytest.approx(100 * share, abs=0.51)
             assert detail.locator("p").inner_text().endswith(f" {bits[level, t]:.2f} bits")
 
@@ -116,25 +116,25 @@ def test_the_lens_names_the_surprise_of_each_layer(
 def test_each_character_has_the_shade_and_the_odds_of_its_surprise(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
-    odds = seen["logits"].softmax(-1)  # (T, V)
-    ids = tiny.ids(TEXT)
+    probs = seen["logits"].softmax(-1)  # (T, V)
+    ids = tiny.encode_prompt(TEXT)
     page = opened(contents(tiny, TEXT))
-    characters = page.page.locator("#surprise-strip [role=option]")
+    characters = page.page.locator("#surprisal-strip [role=option]")
     shades = set()
     for t in range(1, T):
-        share = odds[t - 1, ids[t]].item()
+        share = probs[t - 1, ids[t]].item()
         wanted = shade(page, -math.log2(share) / 8)
         assert near(ground(characters.nth(t)), wanted, most=4)
         shades.add(wanted)
         characters.nth(t).click()
-        readout = page.page.inner_text("#surprise-readout")
+        readout = page.page.inner_text("#surprisal-readout")
         assert f"{-math.log2(share):.2f} bits (" in readout
         found = re.search(r"bits \(<?([\d.]+)%\)", readout)
         assert found
         assert float(found[1]) == pytest.approx(100 * share, abs=0.51)
-        best = int(odds[t - 1].argmax())
+        best = int(probs[t - 1].argmax())
         if best == ids[t]:
-            assert "It was the first guess, before" in readout
+            assert "It was the most probable, before" in readout
         else:
             named = {" ": "space", "\n": "newline"}.get(symbol := tiny.tokenizer.symbols[best])
             assert f"The model preferred {named or f'‘{symbol}’'} " in readout
@@ -209,7 +209,7 @@ def test_a_row_is_told_from_the_most_looked_at_down(
 
 
 def test_the_past_shows_the_chosen_head(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
-    seen: list[Snapshot] = list(snapshots(tiny.folder, tiny.ids(TEXT), pytest.fail))
+    seen: list[Snapshot] = list(snapshots(tiny.folder, tiny.encode_prompt(TEXT), pytest.fail))
     page = opened(contents(tiny, TEXT, snapshots=seen))
     for place in (0, len(seen) - 1):
         page.page.fill("#checkpoint", str(place))

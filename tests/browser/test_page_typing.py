@@ -117,7 +117,7 @@ def test_writing_goes_on_after_typing(tiny: TrainedModel, opened: Callable[..., 
 def test_going_back_forgets_what_was_being_typed(
     tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
-    seen = list(snapshots(tiny.folder, tiny.ids("The fox"), pytest.fail))
+    seen = list(snapshots(tiny.folder, tiny.encode_prompt("The fox"), pytest.fail))
     page = opened(contents(tiny, "The fox", snapshots=seen))
     page.type("The owl")
     page.run(
@@ -129,7 +129,7 @@ def test_going_back_forgets_what_was_being_typed(
     )
     page.run(AFTER_THE_PAUSE)
     assert page.page.input_value("#typed") == "The fox"
-    assert page.run("() => attn.ids()") == list(tiny.ids("The fox"))
+    assert page.run("() => attn.ids()") == list(tiny.encode_prompt("The fox"))
 
 
 def test_another_theme_leaves_what_is_being_typed(
@@ -147,7 +147,7 @@ def test_another_theme_leaves_what_is_being_typed(
 
 
 def as_js(tiny: TrainedModel, text: str) -> str:
-    return ",".join(map(str, tiny.ids(text)))
+    return ",".join(map(str, tiny.encode_prompt(text)))
 
 
 def test_typing_reads_aloud_only_what_the_model_does_not_see(
@@ -162,7 +162,7 @@ def test_typing_reads_aloud_only_what_the_model_does_not_see(
         page.run(AFTER_THE_PAUSE)
     told = [text for _, text in page.run("() => window.heard")]
     assert len(told) == 2, told
-    assert told[0] == "Left out, unknown to the model: ‘é’ (number 17)."
+    assert told[0] == "Left out, unknown to the model: ‘é’ (character 17)."
     assert "the model sees the last 16." in told[1]
 
 
@@ -217,7 +217,7 @@ def test_arrows_lead_beyond_the_character_that_asks(
     tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox met"))
-    page.page.click("#surprise-strip [role=option] >> nth=2")
+    page.page.click("#surprisal-strip [role=option] >> nth=2")
     page.page.click("#row-strip [role=option] >> nth=2")
     for place in (3, 4, 5):
         page.page.keyboard.press("ArrowRight")
@@ -233,7 +233,7 @@ def test_the_way_back_leaves_the_focus_in_the_text(
     page.type("The owl")
     page.page.focus("#first-text")
     page.page.keyboard.press("Enter")
-    assert page.run(FOCUSED) == "surprise-strip"
+    assert page.run(FOCUSED) == "surprisal-strip"
 
 
 @pytest.mark.parametrize("held", [{"altKey": True}, {}])

@@ -74,11 +74,11 @@ def test_the_map_by_keyboard(tiny: TrainedModel, opened: Callable[..., Any]) -> 
 def test_the_other_parts_by_keyboard(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     page = opened(contents(tiny, "The fox met"))
     keys = page.page.keyboard
-    page.page.locator("#surprise-strip [tabindex='0']").focus()
+    page.page.locator("#surprisal-strip [tabindex='0']").focus()
     keys.press("Home")
     assert chosen(page)[2] == 0
     keys.press("ArrowRight")
-    assert "‘h’ at 1:" in page.page.inner_text("#surprise-readout")
+    assert "‘h’ at 1:" in page.page.inner_text("#surprisal-readout")
     page.page.locator("#thumbnails [tabindex='0']").focus()
     keys.press("ArrowDown")
     keys.press("ArrowRight")
@@ -87,7 +87,7 @@ def test_the_other_parts_by_keyboard(tiny: TrainedModel, opened: Callable[..., A
     keys.press("End")
     assert chosen(page)[2] == 10
     keys.press("ArrowDown")
-    assert "layer 1 guesses" in page.page.inner_text("#lens-readout")
+    assert "layer 1 predicts" in page.page.inner_text("#lens-readout")
     page.page.locator("#row-strip [tabindex='0']").focus()
     keys.press("Home")
     assert chosen(page)[3] == 0
@@ -125,7 +125,7 @@ def test_every_control_has_a_name_and_can_be_reached(
         contents(
             tiny,
             "The fox",
-            snapshots=list(snapshots(tiny.folder, tiny.ids("The fox"), pytest.fail)),
+            snapshots=list(snapshots(tiny.folder, tiny.encode_prompt("The fox"), pytest.fail)),
         )
     )
     reached = set()
@@ -150,7 +150,7 @@ def test_three_views_of_one_head(tiny: TrainedModel, opened: Callable[..., Any])
     expect(page.page.locator("#map")).to_be_hidden()
     rows = page.page.locator("#weights-table tbody tr")
     assert rows.count() == 7
-    weights = page.run("() => attn.weights()")[0][0]
+    weights = page.run("() => attn.attention()")[0][0]
     shown = rows.nth(6).locator("td").all_inner_texts()
     for text, weight in zip(shown, weights[6], strict=True):
         assert float(text or 0) == pytest.approx(weight, abs=0.0051)
@@ -173,7 +173,7 @@ def test_the_arithmetic_adds_up(tiny: TrainedModel, opened: Callable[..., Any]) 
     assert products[-1] == pytest.approx(sum(products[:-1]), abs=0.005)
     assert products[:-1] == pytest.approx([a * b for a, b in zip(q, k, strict=True)], abs=0.01)
     scores = numbers("#row-steps .scores tbody tr")
-    weights = page.run("() => attn.weights()")[0][0][10]
+    weights = page.run("() => attn.attention()")[0][0][10]
     assert [row[-1] for row in scores] == pytest.approx(weights, abs=6e-4)
     assert all(row[1] == pytest.approx(row[0] / 8**0.5, abs=2e-3) for row in scores)
     *parts, mixed = numbers("#row-steps .vectors >> nth=1 >> tbody tr")
@@ -194,7 +194,7 @@ def test_a_hostile_text_is_shown_and_not_run(text: str, opened: Callable[..., An
     assert page.page.text_content("#lesson details p") == text
     assert page.page.text_content("#lesson caption >> nth=0") == text
     page.page.fill("#typed", text + text[:3])
-    characters = page.page.locator("#surprise-strip [role=option]")
+    characters = page.page.locator("#surprisal-strip [role=option]")
     expect(characters).to_have_count(len(text) + 3)
     assert page.run("() => window.broken") is None
     # The two pieces of data and the page's own script, and nothing more.
@@ -206,7 +206,7 @@ def test_what_the_model_does_not_know_is_named_and_not_run(
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     page.type("fé<b>ox😀", shown="f<b>ox")
-    assert "‘é’ (number 2), ‘😀’ (number 8)" in page.page.inner_text("#typed-note")
+    assert "‘é’ (character 2), ‘😀’ (character 8)" in page.page.inner_text("#typed-note")
     assert page.page.get_attribute("#typed-warning", "aria-live") == "polite"
 
 

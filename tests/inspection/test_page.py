@@ -24,15 +24,15 @@ from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page.build import (
     FOLDER,
-    LARGEST,
+    MAX_BYTES,
     SCRIPTS,
     STYLES,
     PageContents,
     as_json,
     page,
 )
-from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
-from attn_cli.inspection.page.payload import evenly
+from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
+from attn_cli.inspection.page.payload import evenly_spaced
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
@@ -70,7 +70,7 @@ def unpacked(packed: Packed) -> np.ndarray[Any, Any]:
     data = np.frombuffer(base64.b64decode(packed["data"]), np.uint8)
     if packed["form"] == "float32":
         return data.view("<f4").reshape(packed["shape"])
-    if packed["form"] == "shares":
+    if packed["form"] == "fractions":
         return (data / 255).reshape(packed["shape"])
     count, width = int(np.prod(packed["shape"])), packed["bits"]
     each_bit = np.unpackbits(data)[: count * width].reshape(count, width).astype(np.int64)
@@ -107,7 +107,7 @@ def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
         for step in range(12)
     ]
     html = page(PageContents(loaded, ids, ablate_heads(loaded.model, ids), shots, "A page"))
-    assert len(html.encode()) < LARGEST == 2_000_000
+    assert len(html.encode()) < MAX_BYTES == 2_000_000
     kept = [shot["step"] for shot in payload(html, "snapshots")]
     assert 2 <= len(kept) <= 8
     assert (kept[0], kept[-1]) == (0, 11)
@@ -205,8 +205,10 @@ def test_packed_rows_come_back_within_half_a_step(matrix: np.ndarray[Any, Any], 
 def test_float32_comes_back_bit_by_bit_and_shares_within_a_step() -> None:
     array = np.random.default_rng(1).normal(size=(3, 5, 7)).astype(np.float32)
     np.testing.assert_array_equal(unpacked(packed(array)), array)
-    shares = np.random.default_rng(2).random((4, 6))
-    np.testing.assert_allclose(unpacked(packed_shares(shares)), shares, atol=0.5 / 255 + 1e-12)
+    fractions = np.random.default_rng(2).random((4, 6))
+    np.testing.assert_allclose(
+        unpacked(packed_fractions(fractions)), fractions, atol=0.5 / 255 + 1e-12
+    )
 
 
 def test_the_payload_holds_the_model_the_text_and_what_was_computed(
@@ -223,8 +225,8 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
     assert places == [(one.layer, one.head) for one in contents.ablations]
     T = len(contents.ids)
     for packed_shot, shot in zip(payload(html, "snapshots"), contents.snapshots, strict=True):
-        assert packed_shot["weights"]["shape"] == [2, 3, T * (T + 1) // 2]
-        triangle = unpacked(packed_shot["weights"])[1, 2]
+        assert packed_shot["attention"]["shape"] == [2, 3, T * (T + 1) // 2]
+        triangle = unpacked(packed_shot["attention"])[1, 2]
         wanted = shot.attention[1, 2][torch.ones(T, T).tril().bool()]
         np.testing.assert_allclose(triangle, wanted, atol=0.5 / 255 + 1e-6)
 
@@ -235,9 +237,9 @@ def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None)
     ids = loaded.encode_prompt("")
     ablations = ablate_heads(loaded.model, ids)
     assert [ablation.loss_increase for ablation in ablations] == [None] * len(ablations)
-    data = payload(page(PageContents(loaded, ids, ablations, (), "A page", play=True)))
+    data = payload(page(PageContents(loaded, ids, ablations, (), "A page", generate_first=True)))
     assert data["ids"] == []  # a text of its own is something else than none
-    assert (data["play"], data["layer"], data["head"]) == (True, 0, 0)
+    assert (data["generate_first"], data["layer"], data["head"]) == (True, 0, 0)
 
 
 def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
@@ -252,10 +254,10 @@ def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents
         assert ablation.next_probs.sum().item() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_evenly_keeps_the_ends() -> None:
+def test_evenly_spaced_keeps_the_ends() -> None:
     for length in range(1, 30):
         for count in range(2, 9):
-            chosen = evenly(list(range(length)), count)
+            chosen = evenly_spaced(list(range(length)), count)
             assert chosen[0] == 0
             assert chosen[-1] == length - 1
             assert len(set(chosen)) == len(chosen) == min(count, length)

@@ -1,7 +1,7 @@
-"""The page, put together: a template, styles and scripts, and the model as data.
+"""The page as one HTML file: a template, styles and scripts, and the model as data.
 
 Everything is inline, and the page may load nothing else: its content security policy
-names the hashes of its own style and script. What came from a user stands in it only as
+names the hashes of its own style and script. What comes from a user is in it only as
 JSON without a single "<", and reaches the screen as text.
 """
 
@@ -23,7 +23,7 @@ from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page.payload import (
     ablation_payload,
-    evenly,
+    evenly_spaced,
     model_payload,
     snapshot_payload,
 )
@@ -33,37 +33,43 @@ from attn_cli.runs.loaded_model import LoadedModel
 FOLDER = Path(__file__).parent
 
 STYLES = ("theme", "layout", "parts", "views")
-# In the order in which one uses what another defines.
+# Each after those that it uses.
 SCRIPTS = (
     "packing",
     "vocabulary",
     "arithmetic",
     "model",
-    "forward",
+    "forward_pass",
     "sampling",
     "elements",
+    "formatting",
     "palette",
-    "state",
-    "roving",
-    "text",
+    "legend",
+    "canvas",
+    "bars",
+    "page_state",
+    "roving_focus",
+    "character_strip",
+    "head_grid",
+    "typed_text",
     "thumbnails",
-    "heat",
+    "heat_map",
     "arcs",
-    "table",
+    "weights_table",
     "attention",
-    "row",
-    "vectors",
-    "next",
+    "vector_table",
+    "attention_row",
+    "next_character",
     "writing",
-    "lens",
+    "logit_lens",
     "ablation",
-    "history",
+    "checkpoints",
     "keyboard",
     "app",
 )
 
-LARGEST = 2_000_000  # bytes that a page keeps to by leaving out checkpoints
-MOST_SNAPSHOTS, FEWEST_SNAPSHOTS = 8, 2
+MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
+MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +78,14 @@ class PageContents:
 
     Attributes:
         loaded: The model that runs in the page.
-        ids: The text that it opens with, one character at least; only the start character
-            where there is no text.
-        ablations: That text without each head; empty where the page should compute them.
-        snapshots: That text as earlier checkpoints saw it, the oldest first; may be empty.
+        ids: The text that it opens with, at least one id; only `bos_id` where there is no text.
+        ablations: What each head contributes to that text; empty where the page computes it.
+        snapshots: That text at earlier checkpoints, the oldest first; may be empty.
         title: The page's heading.
         lesson: Steps to read beside it; may be empty.
-        play: Whether writing with the model comes first.
-        layer: That of the head that it opens with, from 0.
-        head: Which of that layer's, from 0.
+        generate_first: Whether the section that generates text comes first.
+        layer: The layer that it opens with, from 0.
+        head: The head of that layer, from 0.
     """
 
     loaded: LoadedModel
@@ -89,15 +94,15 @@ class PageContents:
     snapshots: Sequence[Snapshot]
     title: str
     lesson: Sequence[LessonStep] = ()
-    play: bool = False
+    generate_first: bool = False
     layer: int = 0
     head: int = 0
 
 
 def page(contents: PageContents) -> str:
-    """The whole page, to be saved as UTF-8.
+    """The HTML of the page, to be saved as UTF-8.
 
-    It stays below `LARGEST` by leaving out checkpoints, evenly spaced, down to two; a model of
+    It stays below `MAX_BYTES` by leaving out checkpoints, evenly spaced, down to two; a model of
     more than about half a million parameters makes it larger.
 
     Raises:
@@ -113,7 +118,7 @@ def page(contents: PageContents) -> str:
         return template.render(
             title=_encodable(contents.title),
             lesson=contents.lesson,
-            play=contents.play,
+            generate_first=contents.generate_first,
             style=style,
             script=script,
             style_hash=_hash(style),
@@ -123,12 +128,12 @@ def page(contents: PageContents) -> str:
         )
 
     payload = as_json(_payload(contents))
-    room = LARGEST - len(rendered(()).encode())
+    room = MAX_BYTES - len(rendered(()).encode())
     return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
 
 
 def as_json(value: object) -> str:
-    """JSON that can stand in a `<script>` element: no markup, no line separators, only ASCII."""
+    """JSON that is safe in a `<script>` element: no markup, no line separators, only ASCII."""
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     for character in "<>&":  # outside of strings JSON has none of these
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -136,24 +141,24 @@ def as_json(value: object) -> str:
 
 
 def _payload(contents: PageContents) -> dict[str, Any]:
-    nothing = contents.ids == (contents.loaded.bos_id,)
+    empty = contents.ids == (contents.loaded.bos_id,)
     return {
         **model_payload(contents.loaded),
-        "ids": [] if nothing else list(contents.ids),
+        "ids": [] if empty else list(contents.ids),
         "layer": contents.layer,
         "head": contents.head,
-        "play": contents.play,
+        "generate_first": contents.generate_first,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
     }
 
 
 def _fitting(snapshots: Sequence[str], room: int) -> Sequence[str]:
-    """As many as there is room for, in bytes; the first and the last in any case."""
-    for count in range(MOST_SNAPSHOTS, FEWEST_SNAPSHOTS, -1):
-        chosen = evenly(snapshots, count)
+    """As many as fit into this many bytes, evenly spaced; always the first and the last."""
+    for count in range(MAX_SNAPSHOTS, MIN_SNAPSHOTS, -1):
+        chosen = evenly_spaced(snapshots, count)
         if sum(map(len, chosen)) + count <= room:
             return chosen
-    return evenly(snapshots, FEWEST_SNAPSHOTS)
+    return evenly_spaced(snapshots, MIN_SNAPSHOTS)
 
 
 def _environment() -> Environment:
@@ -168,12 +173,12 @@ def _environment() -> Environment:
     environment.tests |= {
         name: lambda part, kind=kind: isinstance(part, kind) for name, kind in kinds.items()
     }
-    environment.filters["worded"] = _worded
+    environment.filters["text_columns"] = _text_columns
     return environment
 
 
-def _worded(table: Table) -> set[int]:
-    """Which columns hold words, to be set from the left as words are."""
+def _text_columns(table: Table) -> set[int]:
+    """The columns that hold words, which are aligned to the left."""
     return {
         column
         for _, cells in table.rows
@@ -183,16 +188,16 @@ def _worded(table: Table) -> set[int]:
 
 
 def _source(*path: str) -> str:
-    """A style or a script without what only its own readers need: comments, indentation."""
+    """A style or a script without comments and indentation."""
     lines = (line.strip() for line in FOLDER.joinpath(*path).read_text("utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 
 def _hash(text: str) -> str:
-    """What a content security policy calls this style or script."""
+    """The hash of a style or script as a content security policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _encodable(text: str) -> str:
-    """A text that UTF-8 can write: names from a command line may hold lone surrogates."""
+    """A text without lone surrogates, which names from a command line may hold."""
     return text.encode("utf-8", "replace").decode()

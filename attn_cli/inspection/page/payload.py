@@ -1,4 +1,4 @@
-"""What the page's script is given: the model, the text, and what was computed beforehand.
+"""The data of the page's script: the model, the text, and what was computed in advance.
 
 Shapes: T time (characters), H heads, V vocabulary, L layers.
 """
@@ -13,17 +13,17 @@ import numpy as np
 
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
-from attn_cli.inspection.page.packing import Packed, packed, packed_rows, packed_shares
+from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
 
 Item = TypeVar("Item")
 
-# Parameters up to which the weights travel as float32, which is exact: a megabyte of them.
-MOST_EXACT = 190_000
-# Bits a weight beyond that: as many as keep the default run's page below 2 MB. The few weights
-# of the embeddings and of the head err straight into the logits, and get more; those of the
-# queries and keys err into scores only, and need less.
+# Up to this many parameters the weights are stored as float32, which is exact: a megabyte.
+MAX_EXACT = 190_000
+# Bits per weight beyond that: as many as keep the default run's page below 2 MB. Errors of the
+# few weights of the embeddings and the head go straight into the logits, so these get more;
+# those of queries and keys only go into scores, and need fewer.
 BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weight": 16}
 OTHER_BITS = 17
 
@@ -59,7 +59,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
 
 def weights_payload(model: Transformer) -> dict[str, Packed]:
     """Every parameter by name; matrices as integers where there are many numbers."""
-    exact = model.parameter_count() <= MOST_EXACT
+    exact = model.parameter_count() <= MAX_EXACT
     return {
         name: packed(array) if exact or array.ndim == 1 else packed_rows(array, _bits(name))
         for name, array in model.named_arrays().items()
@@ -71,7 +71,7 @@ def _bits(name: str) -> int:
 
 
 def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:
-    """One head taken away."""
+    """What one head contributes."""
     return {
         "layer": ablation.layer,
         "head": ablation.head,
@@ -81,27 +81,27 @@ def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:
 
 
 def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
-    """One checkpoint; of its maps only what lies on and below the diagonal."""
+    """One checkpoint; of its attention only what is on and below the diagonal."""
     T = snapshot.attention.shape[-1]
     queries, keys = np.tril_indices(T)  # row by row
     triangles = snapshot.attention.numpy(force=True)[:, :, queries, keys]  # (L, H, T (T + 1) / 2)
     return {
         "step": snapshot.step,
         "val_loss": _finite(snapshot.val_loss),
-        "weights": packed_shares(triangles),
+        "attention": packed_fractions(triangles),
         "losses": packed(snapshot.losses.numpy(force=True)),
         "next_probs": packed(snapshot.next_probs.numpy(force=True)),
         "sample": snapshot.sample,
     }
 
 
-def evenly(items: Sequence[Item], count: int) -> Sequence[Item]:
-    """So many of them, the first and the last among them, at even distances."""
+def evenly_spaced(items: Sequence[Item], count: int) -> Sequence[Item]:
+    """At most `count` of the items, evenly spaced, the first and the last among them."""
     if len(items) <= count:
         return items
-    return [items[round(place * (len(items) - 1) / (count - 1))] for place in range(count)]
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
 def _finite(loss: float | None) -> float | None:
-    """JSON has no other numbers."""
+    """The loss, or None where it is none that JSON can write."""
     return loss if loss is not None and math.isfinite(loss) else None

@@ -1,25 +1,25 @@
-// What the model loses without one head. For the first text this was computed beforehand; for
-// another text it is computed here, when asked for.
+// Zero ablation: the change of the loss without one head. For the text that the page opened with
+// this was computed in advance; for another text it is computed here, on request.
 
-function ablationView(state, computed) {
+function ablationView(state, inAdvance) {
   const { vocabulary, model } = state,
     all = byId("ablate-all"),
-    perBit = Math.LN2;
-  const heads = Array.from({ length: model.n_layer * model.n_head }, (_, place) => place);
-  const before = new Map(
-    computed.map(({ layer, head, loss_increase, next_probs }) => [
+    nats = Math.LN2;
+  const heads = Array.from({ length: model.n_layer * model.n_head }, (_, index) => index);
+  const advance = new Map(
+    inAdvance.map(({ layer, head, loss_increase, next_probs }) => [
       layer * model.n_head + head,
-      { change: loss_increase === null ? null : loss_increase / perBit, odds: unpacked(next_probs) },
+      { change: loss_increase === null ? null : loss_increase / nats, probs: unpacked(next_probs) },
     ]),
   );
-  let known = before,
-    asked = 0;
+  let known = advance,
+    request = 0;
 
   const grid = new HeadGrid(byId("ablation-grid"), model, {
     choose: (layer, head) => {
-      const place = layer * model.n_head + head,
-        missing = !known.has(place);
-      if (missing) known.set(place, without(place));
+      const index = layer * model.n_head + head,
+        missing = !known.has(index);
+      if (missing) known.set(index, ablate(index));
       state.choose({ layer, head });
       if (missing) draw();
     },
@@ -31,62 +31,62 @@ function ablationView(state, computed) {
     describe: (layer, head) => {
       const found = known.get(layer * model.n_head + head);
       const change = found
-        ? `${signed(found.change ?? NaN)} bits a ${vocabulary.unit}`
+        ? `${signed(found.change ?? NaN)} bits per ${vocabulary.unit}`
         : "not computed";
       return `Without layer ${layer + 1}, head ${head + 1}: ${change}`;
     },
   });
 
-  // The largest rise is the darkest, and nothing is dark where no rise is worth a shade.
+  // The largest increase gets the strongest shade, unless no increase is worth one.
   function scaleOf() {
     return Math.max(0.1, ...Array.from(known.values(), ({ change }) => change ?? 0));
   }
 
-  function without(place) {
-    const pass = new Pass(model, {
-      layer: Math.floor(place / model.n_head),
-      head: place % model.n_head,
+  function ablate(index) {
+    const pass = new ForwardPass(model, {
+      layer: Math.floor(index / model.n_head),
+      head: index % model.n_head,
     });
-    pass.read(state.ids);
-    const whole = state.pass.meanSurprise;
+    pass.run(state.ids);
+    const own = state.pass.meanSurprisal;
     return {
-      change: whole === null ? null : pass.meanSurprise - whole,
-      odds: probabilities(pass.last),
+      change: own === null ? null : pass.meanSurprisal - own,
+      probs: probabilities(pass.last),
     };
   }
 
-  // Head by head, so that the page answers meanwhile; another text stops it.
+  // Head by head, so that the page stays responsive; another text stops it.
   async function computeAll() {
-    const mine = ++asked;
-    for (const place of heads) {
-      if (known.has(place)) continue;
-      known.set(place, without(place));
+    const mine = ++request;
+    for (const index of heads) {
+      if (known.has(index)) continue;
+      known.set(index, ablate(index));
       grid.draw(state.layer, state.head);
-      drawOdds();
+      drawProbs();
       await new Promise((resolve) => setTimeout(resolve));
-      if (mine !== asked) return;
+      if (mine !== request) return;
     }
     draw();
   }
 
   function draw() {
     grid.draw(state.layer, state.head);
-    const left = !heads.every((place) => known.has(place)),
+    const missing = !heads.every((index) => known.has(index)),
       focused = document.activeElement === all;
-    all.hidden = !left;
-    if (focused && !left) grid.focus();
+    all.hidden = !missing;
+    if (focused && !missing) grid.focus();
     say(
       "ablation-note",
-      known === before
-        ? `Change of the loss in bits a ${vocabulary.unit}, computed beforehand.`
-        : `Change of the loss in bits a ${vocabulary.unit}, computed in this page: ${known.size} of ${counted(heads.length, "head")}.`,
+      known === advance
+        ? `Change of the loss in bits per ${vocabulary.unit}, computed in advance.`
+        : `Change of the loss in bits per ${vocabulary.unit}, computed in this page: ${known.size} of ${counted(heads.length, "head")}.`,
     );
-    drawOdds();
+    drawProbs();
   }
 
-  function drawOdds() {
+  function drawProbs() {
     const found = known.get(state.layer * model.n_head + state.head),
-      list = byId("ablation-odds");
+      list = byId("ablation-probs");
     const name = `layer ${state.layer + 1}, head ${state.head + 1}`;
     if (!found) {
       say("ablation-caption", `Not yet computed for ${name}.`);
@@ -95,28 +95,28 @@ function ablationView(state, computed) {
     }
     const own = probabilities(state.pass.last);
     const ids = Array.from(
-      new Set([...ranked(own).slice(0, 6), ...ranked(found.odds).slice(0, 6)]),
+      new Set([...ranked(own).slice(0, 6), ...ranked(found.probs).slice(0, 6)]),
     );
     const most = ids
-      .sort((a, b) => Math.max(own[b], found.odds[b]) - Math.max(own[a], found.odds[a]))
+      .sort((a, b) => Math.max(own[b], found.probs[b]) - Math.max(own[a], found.probs[a]))
       .slice(0, 8);
-    say("ablation-caption", `The next character without ${name}; the outline is with it`);
+    say("ablation-caption", `The next character without ${name}; the outline is the whole model`);
     drawBars(
       list,
       vocabulary,
-      most.map((id) => ({ id, own: own[id], kept: found.odds[id] })),
+      most.map((id) => ({ id, own: own[id], kept: found.probs[id] })),
     );
   }
 
   all.addEventListener("click", computeAll);
-  state.watch(["text"], () => {
-    asked += 1;
-    known = state.changed || before.size === 0 ? new Map() : before;
+  state.subscribe(["text"], () => {
+    request += 1;
+    known = state.changed || advance.size === 0 ? new Map() : advance;
     draw();
   });
-  state.watch(["theme"], draw);
-  state.watch(["head"], () => {
+  state.subscribe(["theme"], draw);
+  state.subscribe(["head"], () => {
     grid.mark(state.layer, state.head);
-    drawOdds();
+    drawProbs();
   });
 }

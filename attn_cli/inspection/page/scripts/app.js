@@ -2,7 +2,7 @@
 
 const data = JSON.parse(byId("payload").textContent);
 const snapshots = JSON.parse(byId("snapshots").textContent);
-const state = new State(data);
+const state = openedState(data);
 const { model, vocabulary } = state;
 
 byId("model-line").textContent = [
@@ -10,27 +10,37 @@ byId("model-line").textContent = [
   `${data.parameters.toLocaleString("en")} parameters`,
   `${counted(model.n_layer, "layer")} of ${counted(model.n_head, "head")}`,
   `${model.n_embd} channels`,
-  `block ${model.block}, position ${model.position}`,
+  `block ${model.kind}, position ${model.position}`,
 ].join(" · ");
 byId("page").hidden = false;
 
-textView(state);
+typedTextView(state);
 thumbnailsView(state);
 attentionView(state);
-rowView(state);
-nextView(state, data.play ? data.sample : { temperature: 1, top_k: null, top_p: null });
+attentionRowView(state);
+nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
 writingView(state);
-lensView(state);
+logitLensView(state);
 ablationView(state, data.ablations);
-historyView(state, snapshots);
+checkpointsView(state, snapshots);
 keyboard(state);
 themeButton();
 watchWidth();
 
-state.watch(["text"], () => {
-  byId("speed").textContent = `The last one took ${number(state.milliseconds, 0)} ms.`;
+state.subscribe(["text"], () => {
+  byId("speed").textContent = `The last forward pass took ${number(state.milliseconds, 0)} ms.`;
 });
 state.backToFirst();
+
+// A model that cannot run here is told where a reader looks first, and nothing else is shown.
+function openedState(data) {
+  try {
+    return new PageState(data);
+  } catch (error) {
+    byId("model-line").textContent = error.message;
+    throw error;
+  }
+}
 
 function themeButton() {
   const button = byId("theme-button");
@@ -38,7 +48,7 @@ function themeButton() {
   const change = (to) => {
     theme = to;
     name();
-    state.tell("theme");
+    state.notify("theme");
   };
   button.addEventListener("click", () => {
     const other = theme === "dark" ? "light" : "dark";
@@ -57,7 +67,7 @@ function watchWidth() {
   window.addEventListener("resize", () => {
     if (document.documentElement.clientWidth === width) return;
     width = document.documentElement.clientWidth;
-    state.tell("width");
+    state.notify("width");
   });
 }
 
@@ -72,11 +82,11 @@ window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.
   logits(textOrIds) {
     const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
-    const pass = new Pass(model).read(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
+    const pass = new ForwardPass(model).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
     return nested(pass.logits, pass.ids.length, vocabulary.size);
   },
   // The attention (L, H, T, T) of the text on the page.
-  weights() {
+  attention() {
     const T = state.ids.length;
     return state.pass.layers.map((_, layer) =>
       Array.from({ length: model.n_head }, (_, head) =>
@@ -88,7 +98,7 @@ window.attn = Object.freeze({
   },
   probabilities: (logits, controls) => Array.from(probabilities(logits, controls)),
   encode: (text) => vocabulary.encode(text),
-  ids: () => Array.from(state.whole),
+  ids: () => Array.from(state.allIds),
   palettes,
   luminance,
   chosen: () => ({ layer: state.layer, head: state.head, query: state.query, key: state.key }),

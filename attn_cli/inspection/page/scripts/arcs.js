@@ -1,6 +1,6 @@
-// The line view of one head: an arc from each character back to those that it looks at.
+// The lines view of one head: an arc from each query back to the keys that it looks at.
 
-const ARC_STEP = { smallest: 12, largest: 34 }; // CSS pixels a character
+const ARC_STEP = { smallest: 12, largest: 34 }; // CSS pixels per character
 const HIGHEST = 300; // CSS pixels
 // Weights below these draw no arc.
 const FAINTEST = 0.04,
@@ -97,7 +97,7 @@ function arcsView(state) {
     if (t !== null) state.choose({ query: t });
   });
   canvas.addEventListener("keydown", (event) => {
-    const t = stepped(event, state.query, state.ids.length);
+    const t = indexAfterKey(event, state.query, state.ids.length);
     if (t === null) return;
     event.preventDefault();
     state.choose({ query: t });
@@ -107,5 +107,5 @@ function arcsView(state) {
     }
   });
 
-  state.watch(["text", "head", "query", "theme", "view", "width"], draw);
+  state.subscribe(["text", "head", "query", "theme", "view", "width"], draw);
 }

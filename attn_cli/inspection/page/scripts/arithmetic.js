@@ -24,11 +24,11 @@ function linear(x, { weight, bias }, out, from, to, inSize, outSize) {
         third += factor * x[c + i];
         fourth += factor * x[d + i];
       }
-      const place = t * outSize + o;
-      out[place] = first;
-      out[place + outSize] = second;
-      out[place + 2 * outSize] = third;
-      out[place + 3 * outSize] = fourth;
+      const index = t * outSize + o;
+      out[index] = first;
+      out[index + outSize] = second;
+      out[index + 2 * outSize] = third;
+      out[index + 3 * outSize] = fourth;
     }
   }
   for (; t < to; t++) {
@@ -85,11 +85,11 @@ function softmaxInPlace(x, start, size) {
   for (let i = start; i < start + size; i++) x[i] /= sum;
 }
 
-// The natural logarithm of the softmax of a piece of x, at one place.
-function logSoftmaxAt(x, start, size, place) {
+// The natural logarithm of the softmax of a piece of x, at one index.
+function logSoftmaxAt(x, start, size, index) {
   let largest = -Infinity,
     sum = 0;
   for (let i = start; i < start + size; i++) largest = Math.max(largest, x[i]);
   for (let i = start; i < start + size; i++) sum += Math.exp(x[i] - largest);
-  return x[start + place] - largest - Math.log(sum);
+  return x[start + index] - largest - Math.log(sum);
 }

@@ -4,7 +4,7 @@ function attentionView(state) {
   const boxes = { map: byId("map"), lines: byId("lines"), table: byId("weights-table") };
   const help = {
     map: Array.from(byId("map-help").childNodes),
-    lines: ["Left and right choose the character that looks back; a dot is a look at itself."],
+    lines: ["Left and right choose the query; a dot is its weight on itself."],
     table: ["Arrows scroll the table."],
   };
 
@@ -12,16 +12,16 @@ function attentionView(state) {
     choice.addEventListener("change", () => state.show(choice.value));
   }
 
-  heatView(state);
+  heatMapView(state);
   arcsView(state);
-  tableView(state);
+  weightsTableView(state);
 
-  state.watch(["view"], () => {
+  state.subscribe(["view"], () => {
     for (const choice of document.getElementsByName("view"))
       choice.checked = choice.value === state.view;
     byId("map-help").replaceChildren(...help[state.view]);
   });
-  state.watch(["text", "head", "query", "key", "hover"], () => {
+  state.subscribe(["text", "head", "query", "key", "hover"], () => {
     byId("map-title").textContent = `Layer ${state.layer + 1}, head ${state.head + 1}`;
     const { query, key } = state.hovered ?? state;
     say("map-readout", `${state.sentence(query, key)}.`);

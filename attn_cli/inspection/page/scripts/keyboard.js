@@ -1,4 +1,4 @@
-// Keys that work wherever one is, unless one is typing.
+// Keys that work anywhere on the page, except while typing.
 
 function keyboard(state) {
   const help = byId("help"),
@@ -10,8 +10,8 @@ function keyboard(state) {
   function moveHead(by) {
     const count = n_layer * n_head,
       at = state.layer * n_head + state.head;
-    const place = (at + by + count) % count;
-    state.choose({ layer: Math.floor(place / n_head), head: place % n_head });
+    const index = (at + by + count) % count;
+    state.choose({ layer: Math.floor(index / n_head), head: index % n_head });
   }
 
   function moveLayer(by) {
@@ -38,8 +38,8 @@ function keyboard(state) {
     act();
   });
 
-  // Read aloud is what changes in the part of the page where one is, and nothing else; while one
-  // types, only what the model does not see.
+  // A screen reader announces only changes in the section that has the focus; while one types,
+  // only what the model does not see.
   const spoken = document.querySelectorAll("section [aria-live]:not(output)");
   document.addEventListener("focusin", ({ target }) => {
     for (const one of spoken) {

@@ -1,18 +1,29 @@
-// The model's learned numbers, each where the forward pass looks for it.
+// The model's parameters, each where the forward pass looks for it. A model of which this page
+// does not know a part is refused by name: it would run, and show something else.
 // C channels, D head size, V vocabulary.
+
+const BLOCKS = {
+  gpt2: { norm: layerNorm, queryKeyNorm: false, gated: false },
+  qwen3: { norm: rmsNorm, queryKeyNorm: true, gated: true },
+};
+const POSITIONS = ["learned", "sinusoidal", "rope", "none"];
 
 class Model {
   constructor({ config, weights, tokenizer }) {
+    requireKnown("model.block", config.block, Object.keys(BLOCKS));
+    requireKnown("model.position", config.position, POSITIONS);
     Object.assign(this, config);
+    this.kind = config.block;
+    this.block = BLOCKS[config.block];
     this.vocabSize = tokenizer.symbols.length;
     this.headSize = config.n_embd / config.n_head;
-    this.gated = config.block === "qwen3";
 
-    const values = (name) => (name in weights ? unpacked(weights[name]) : null);
+    const unused = new Set(Object.keys(weights));
+    const values = (name) => (unused.delete(name) ? unpacked(weights[name]) : null);
     const part = (name) => ({ weight: values(`${name}.weight`), bias: values(`${name}.bias`) });
     this.token = part("token_embedding").weight; // (V, C)
     this.positions = this.positionTable(values("position_embedding.weight")); // (block_size, C)
-    this.turns = config.position === "rope" ? this.turnTable() : null;
+    this.rotary = config.position === "rope" ? this.rotaryTable() : null;
     this.layers = Array.from({ length: config.n_layer }, (_, number) => {
       const within = (name) => part(`blocks.${number}.${name}`);
       return {
@@ -31,11 +42,11 @@ class Model {
     });
     this.finalNorm = part("final_norm");
     this.head = { weight: values("head.weight") ?? this.token, bias: null }; // (V, C), or tied
+    if (unused.size) throw new Error(`This page does not know the parameter ${[...unused][0]}.`);
   }
 
   norm(x, part, out, from, to) {
-    const norm = this.gated ? rmsNorm : layerNorm;
-    norm(x, part, out, from, to, this.n_embd, this.eps);
+    this.block.norm(x, part, out, from, to, this.n_embd, this.eps);
   }
 
   positionTable(learned) {
@@ -52,7 +63,7 @@ class Model {
   }
 
   // Cosines and sines of the rotary positions, (block_size, D / 2) each.
-  turnTable() {
+  rotaryTable() {
     const half = this.headSize / 2;
     const cos = new Float32Array(this.block_size * half),
       sin = new Float32Array(cos.length);
@@ -66,15 +77,15 @@ class Model {
     return { cos, sin };
   }
 
-  // Turns channel i with channel i + D / 2, in every head of the rows from `from` up to `to`.
-  turn(x, from, to) {
+  // Rotates channel i with channel i + D / 2, in every head of the rows from `from` up to `to`.
+  rotate(x, from, to) {
     const half = this.headSize / 2;
     for (let t = from; t < to; t++) {
       for (let head = 0; head < this.n_head; head++) {
         const start = t * this.n_embd + head * this.headSize;
         for (let i = 0; i < half; i++) {
-          const cos = this.turns.cos[t * half + i],
-            sin = this.turns.sin[t * half + i];
+          const cos = this.rotary.cos[t * half + i],
+            sin = this.rotary.sin[t * half + i];
           const low = x[start + i],
             high = x[start + half + i];
           x[start + i] = low * cos - high * sin;
@@ -83,4 +94,9 @@ class Model {
       }
     }
   }
+}
+
+function requireKnown(key, value, known) {
+  if (known.includes(value)) return;
+  throw new Error(`This page does not support ${key}: ${value}; it supports ${known.join(", ")}.`);
 }

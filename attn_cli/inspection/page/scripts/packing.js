@@ -38,7 +38,7 @@ function integersOf(base64, bits, count) {
 // A packed array -> Float32Array, row after row.
 function unpacked({ form, shape, data, bits, scales }) {
   if (form === "float32") return numbersOf(data, Float32Array);
-  if (form === "shares") return Float32Array.from(numbersOf(data, Uint8Array), (n) => n / 255);
+  if (form === "fractions") return Float32Array.from(numbersOf(data, Uint8Array), (n) => n / 255);
   const [rows, columns] = shape,
     rowScales = numbersOf(scales, Float32Array);
   const values = Float32Array.from(integersOf(data, bits, rows * columns));

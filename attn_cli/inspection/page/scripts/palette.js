@@ -25,15 +25,15 @@ const styles = Object.fromEntries(
 function shadesBetween(stops) {
   const points = stops.map((hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16)));
   return Array.from({ length: SHADES }, (_, shade) => {
-    const place = (shade / (SHADES - 1)) * (points.length - 1);
-    const from = Math.min(Math.floor(place), points.length - 2),
-      share = place - from;
-    return points[from].map((low, i) => Math.round(low + share * (points[from + 1][i] - low)));
+    const at = (shade / (SHADES - 1)) * (points.length - 1);
+    const from = Math.min(Math.floor(at), points.length - 2),
+      part = at - from;
+    return points[from].map((low, i) => Math.round(low + part * (points[from + 1][i] - low)));
   });
 }
 
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
-// The system's wish until the reader has another. Asking costs too much to do it a cell.
+// The system's theme until the reader chooses one. Asking for it is too slow to do it per cell.
 let theme = prefersDark.matches ? "dark" : "light";
 
 // A value from 0 to 1 -> which of the shades.
@@ -52,57 +52,19 @@ function paint(target, value) {
   target.style.color = ink;
 }
 
-// A head's triangle of weights as a picture of T by T pixels. `weightAt(t, j)` is a share.
-function drawPixels(canvas, T, weightAt) {
-  canvas.width = canvas.height = T;
-  canvas.classList.toggle("coarse", T <= 64);
-  const context = canvas.getContext("2d"),
-    image = context.createImageData(T, T);
-  for (let t = 0; t < T; t++) {
-    for (let j = 0; j <= t; j++) {
-      const [red, green, blue] = palettes[theme][shadeOf(SCALES.weight.place(weightAt(t, j)))];
-      const start = 4 * (t * T + j);
-      image.data[start] = red;
-      image.data[start + 1] = green;
-      image.data[start + 2] = blue;
-      image.data[start + 3] = 255;
-    }
-  }
-  context.putImageData(image, 0, 0);
-}
-
 // Relative luminance (WCAG 2.2); black and white are equally far from 0.18.
 function luminance(colour) {
   const [red, green, blue] = colour.map((part) => {
-    const share = part / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    const level = part / 255;
+    return level <= 0.04045 ? level / 12.92 : ((level + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-// How values become places on the palette. Small weights are the common ones: their square
-// root makes them visible.
+// How values become fractions of the palette. Most weights are small: their square root makes
+// them visible.
 const SCALES = {
-  weight: { place: Math.sqrt, ticks: [0, 0.05, 0.25, 0.5, 1], title: "attention weight" },
-  surprise: { place: (value) => value / 8, ticks: [0, 2, 4, 6, 8], title: "surprise in bits" },
-  chance: { place: (value) => value, ticks: [0, 0.25, 0.5, 0.75, 1], title: "probability" },
+  weight: { fraction: Math.sqrt, ticks: [0, 0.05, 0.25, 0.5, 1], title: "attention weight" },
+  surprisal: { fraction: (value) => value / 8, ticks: [0, 2, 4, 6, 8], title: "surprisal in bits" },
+  probability: { fraction: (value) => value, ticks: [0, 0.25, 0.5, 0.75, 1], title: "probability" },
 };
-
-// The palette with its numbers beneath it.
-function drawLegend(container, scale) {
-  const { place, ticks, title } = SCALES[scale];
-  const stops = Array.from({ length: 17 }, (_, i) => styles[theme][shadeOf(i / 16)].ground);
-  const ramp = element("div", { className: "ramp" });
-  ramp.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
-  const marks = ticks.map((tick, i) => {
-    const last = scale === "surprise" && i === ticks.length - 1;
-    const mark = element("span", {}, last ? `${tick}+` : String(tick));
-    mark.style.left = `${100 * place(tick)}%`;
-    return mark;
-  });
-  container.replaceChildren(
-    element("div", { className: "legend-title" }, title),
-    ramp,
-    element("div", { className: "ticks", "aria-hidden": "true" }, ...marks),
-  );
-}

@@ -1,59 +1,60 @@
 // How the next character is chosen: temperature, top-k and top-p, in this order, as in
 // generation/sampling.py. A test holds the two equal.
 
-// Logits (V,) -> the odds of each next character. `top_k` and `top_p` may be null.
+// Logits (V,) -> the probability of each next character. `top_k` and `top_p` may be null.
 function probabilities(logits, { temperature = 1, top_k = null, top_p = null } = {}) {
   const V = logits.length;
-  const first = likeliest(logits),
+  const first = mostProbable(logits),
     largest = logits[first];
-  const odds = new Float64Array(V);
+  const probs = new Float64Array(V);
   if (temperature === 0) {
-    odds[first] = 1;
-    return odds;
+    probs[first] = 1;
+    return probs;
   }
-  for (let id = 0; id < V; id++) odds[id] = (logits[id] - largest) / temperature;
+  for (let id = 0; id < V; id++) probs[id] = (logits[id] - largest) / temperature;
   if (top_k !== null && top_k < V) {
-    for (const id of ranked(odds).slice(top_k)) odds[id] = -Infinity;
+    for (const id of ranked(probs).slice(top_k)) probs[id] = -Infinity;
   }
-  softmaxInPlace(odds, 0, V);
-  if (top_p !== null && top_p < 1) keepFewest(odds, top_p);
-  return odds;
+  softmaxInPlace(probs, 0, V);
+  if (top_p !== null && top_p < 1) keepNucleus(probs, top_p);
+  return probs;
 }
 
-// The likeliest id, which is the first of `ranked`.
-function likeliest(odds) {
+// The most probable id, the first of `ranked`; works on logits and on probabilities.
+function mostProbable(probs) {
   let best = 0;
-  for (let id = 1; id < odds.length; id++) if (odds[id] > odds[best]) best = id;
+  for (let id = 1; id < probs.length; id++) if (probs[id] > probs[best]) best = id;
   return best;
 }
 
-// The ids from the likeliest down; of equals the lower first.
-function ranked(odds) {
-  return Array.from(odds.keys()).sort((a, b) => odds[b] - odds[a] || a - b);
+// The ids by falling probability; of equal ones the lower id first.
+function ranked(probs) {
+  return Array.from(probs.keys()).sort((a, b) => probs[b] - probs[a] || a - b);
 }
 
-// Keeps the fewest likeliest characters that together have this share, in place.
-function keepFewest(odds, share) {
+// Nucleus (top-p) sampling, in place: keeps the most probable characters, as few as together
+// reach this probability.
+function keepNucleus(probs, topP) {
   let before = 0,
     kept = 0;
-  for (const id of ranked(odds)) {
-    const own = odds[id];
-    // What is before a character decides, so that the first is always kept.
-    if (before >= share) odds[id] = 0;
+  for (const id of ranked(probs)) {
+    const own = probs[id];
+    // The sum before a character decides, so that the first is always kept.
+    if (before >= topP) probs[id] = 0;
     else kept += own;
     before += own;
   }
-  for (let id = 0; id < odds.length; id++) odds[id] /= kept;
+  for (let id = 0; id < probs.length; id++) probs[id] /= kept;
 }
 
-// One id by a number from 0 up to 1.
-function choose(odds, number) {
-  const sum = odds.reduce((total, share) => total + share, 0);
+// One id, drawn by a random number from 0 up to 1.
+function choose(probs, number) {
+  const sum = probs.reduce((total, p) => total + p, 0);
   let reached = 0,
     last = 0;
-  for (let id = 0; id < odds.length; id++) {
-    if (odds[id] === 0) continue;
-    reached += odds[id];
+  for (let id = 0; id < probs.length; id++) {
+    if (probs[id] === 0) continue;
+    reached += probs[id];
     last = id;
     if (reached > number * sum) return id;
   }
@@ -73,8 +74,8 @@ function randomNumbers(seed) {
   return next;
 }
 
-// Where the window begins that the model sees of a long text while it writes: when it is
-// full, the older half is forgotten, as in generation/reader.py.
+// Where the model's context begins in a long text while it writes: when it is full, the older
+// half is dropped, as in generation/reader.py.
 function windowStart(length, blockSize) {
   if (length <= blockSize) return 0;
   const forgotten = Math.max(1, Math.floor(blockSize / 2));

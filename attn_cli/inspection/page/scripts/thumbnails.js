@@ -14,9 +14,9 @@ function thumbnailsView(state) {
       ),
     describe: (layer, head) => `Layer ${layer + 1}, head ${head + 1}`,
   });
-  state.watch(["text", "theme"], () => {
+  state.subscribe(["text", "theme"], () => {
     grid.draw(state.layer, state.head);
     drawLegend(byId("attention-legend"), "weight");
   });
-  state.watch(["head"], () => grid.mark(state.layer, state.head));
+  state.subscribe(["head"], () => grid.mark(state.layer, state.head));
 }

@@ -65,8 +65,3 @@ function visible(character) {
   const unseen = /^[\p{C}\p{Z}]/u.test(character);
   return unseen ? "U+" + code.toString(16).toUpperCase().padStart(4, "0") : character;
 }
-
-// "3 characters", "1 character".
-function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
-}

@@ -1,20 +1,20 @@
-// The model writes on. A seed and a text always give the same continuation.
+// Generating text. A seed and a text always give the same continuation.
 
-const TURN = 30; // milliseconds of writing before the page may draw
+const SLICE = 30; // milliseconds of writing before the page may draw
 
 function writingView(state) {
   const seed = byId("seed"),
     howMany = byId("how-many");
-  const reader = new Pass(state.model); // reads windows as `attn generate` does
+  const pass = new ForwardPass(state.model); // of windows, as `attn generate` has them
   let random = null,
     writing = false,
     abandoned = false;
 
   // The next id after a text of any length.
-  function nextId(whole) {
+  function nextId(ids) {
     const { block_size } = state.model;
-    reader.read(whole.slice(windowStart(whole.length, block_size)));
-    return choose(probabilities(reader.last, state.controls()), random());
+    pass.run(ids.slice(windowStart(ids.length, block_size)));
+    return choose(probabilities(pass.last, state.controls()), random());
   }
 
   async function write(count) {
@@ -24,17 +24,17 @@ function writingView(state) {
     abandoned = false;
     byId("write").textContent = "Stop";
     random ??= randomNumbers(seed.valueAsNumber);
-    const whole = state.whole.length ? Array.from(state.whole) : [state.bosId];
+    const ids = state.allIds.length ? Array.from(state.allIds) : [state.bosId];
     const { vocabulary } = state,
       before = performance.now();
     let written = 0;
     while (written < count && writing) {
-      const turn = performance.now();
-      while (written < count && performance.now() - turn < TURN) {
-        whole.push(nextId(whole));
+      const sliceStart = performance.now();
+      while (written < count && performance.now() - sliceStart < SLICE) {
+        ids.push(nextId(ids));
         written += 1;
       }
-      byId("typed").value = vocabulary.decode(whole);
+      byId("typed").value = vocabulary.decode(ids);
       byId("typed").scrollTop = byId("typed").scrollHeight;
       await new Promise((resolve) => setTimeout(resolve));
       if (abandoned) break;
@@ -43,14 +43,14 @@ function writingView(state) {
     writing = false;
     byId("write").textContent = "Write";
     if (abandoned) return;
-    state.read(whole, { from: "writing" });
+    state.read(ids, { from: "writing" });
     say(
       "write-note",
       `Wrote ${counted(written, vocabulary.unit)}, ${Math.round(written / seconds)} a second.`,
     );
   }
 
-  // Leaves what was written to whoever has put another text in its place.
+  // Drops what was written: another text has taken its place.
   function abandon() {
     abandoned = true;
     writing = false;
@@ -66,9 +66,9 @@ function writingView(state) {
   byId("write-one").addEventListener("click", () => seed.reportValidity() && write(1));
   byId("typed").addEventListener("input", abandon);
   seed.addEventListener("input", () => (random = null));
-  state.watch(["text"], () => {
+  state.subscribe(["text"], () => {
     if (state.from === "writing") return;
-    random = null; // another text begins the seed's numbers anew
+    random = null; // another text starts the seed's numbers again
     say("write-note", "");
     abandon();
   });

@@ -1,22 +1,22 @@
-// The first text as earlier checkpoints of the run saw it.
+// The text that the page opened with, as earlier checkpoints of the run saw it.
 
-function historyView(state, snapshots) {
+function checkpointsView(state, snapshots) {
   byId("history").hidden = snapshots.length < 2;
   if (snapshots.length < 2) return;
   const { vocabulary, model } = state,
-    first = state.seen(state.first),
+    first = state.inContext(state.firstIds),
     T = first.length,
     triangle = rowStart(T);
   const slider = byId("checkpoint");
-  const shots = snapshots.map((shot) => ({
-    ...shot,
-    weights: unpacked(shot.attention), // (L, H, T (T + 1) / 2)
-    losses: unpacked(shot.losses), // (T - 1,) in nats
-    odds: unpacked(shot.next_probs), // (V,)
+  const checkpoints = snapshots.map((checkpoint) => ({
+    ...checkpoint,
+    weights: unpacked(checkpoint.attention), // (L, H, T (T + 1) / 2)
+    losses: unpacked(checkpoint.losses), // (T - 1,) in nats
+    probs: unpacked(checkpoint.next_probs), // (V,)
   }));
-  slider.max = shots.length - 1;
-  slider.value = shots.length - 1;
-  const shown = () => shots[slider.valueAsNumber];
+  slider.max = checkpoints.length - 1;
+  slider.value = checkpoints.length - 1;
+  const shown = () => checkpoints[slider.valueAsNumber];
 
   const grid = new HeadGrid(byId("history-maps"), model, {
     choose: (layer, head) => state.choose({ layer, head }),
@@ -36,33 +36,33 @@ function historyView(state, snapshots) {
   }
 
   function draw() {
-    const shot = shown(),
-      mean = shot.losses.reduce((sum, loss) => sum + loss, 0) / (T - 1) / Math.LN2;
-    const step = `step ${shot.step.toLocaleString("en")}`;
+    const checkpoint = shown(),
+      mean = checkpoint.losses.reduce((sum, loss) => sum + loss, 0) / (T - 1) / Math.LN2;
+    const step = `step ${checkpoint.step.toLocaleString("en")}`;
     byId("checkpoint-shown").textContent = step;
     slider.setAttribute("aria-valuetext", step);
     const facts = [];
-    if (shot.val_loss !== null)
-      facts.push(`validation loss ${bits(shot.val_loss / Math.LN2)} a ${vocabulary.unit}`);
-    if (T > 1) facts.push(`this text ${bits(mean)} a ${vocabulary.unit}`);
+    if (checkpoint.val_loss !== null)
+      facts.push(`validation loss ${bits(checkpoint.val_loss / Math.LN2)} per ${vocabulary.unit}`);
+    if (T > 1) facts.push(`this text ${bits(mean)} per ${vocabulary.unit}`);
     say("history-readout", `At ${step}: ${facts.join(", ") || "no loss is known"}.`);
     grid.draw(state.layer, state.head);
     drawMap();
     byId("history-strip").replaceChildren(
       ...first.map((id, t) => {
         const character = element("span", { className: "character" }, vocabulary.shown(id));
-        if (t > 0) paint(character, SCALES.surprise.place(shot.losses[t - 1] / Math.LN2));
+        if (t > 0) paint(character, SCALES.surprisal.fraction(checkpoint.losses[t - 1] / Math.LN2));
         else character.classList.add("blank");
         return character;
       }),
     );
-    const rows = ranked(shot.odds).slice(0, 6);
+    const rows = ranked(checkpoint.probs).slice(0, 6);
     drawBars(
-      byId("history-odds"),
+      byId("history-probs"),
       vocabulary,
-      rows.map((id) => ({ id, own: 0, kept: shot.odds[id] })),
+      rows.map((id) => ({ id, own: 0, kept: checkpoint.probs[id] })),
     );
-    byId("history-sample").textContent = shot.sample || "It wrote nothing then.";
+    byId("history-sample").textContent = checkpoint.sample || "No sample was written at this step.";
   }
 
   slider.addEventListener("input", draw);
@@ -70,11 +70,11 @@ function historyView(state, snapshots) {
     state.backToFirst();
     slider.focus();
   });
-  state.watch(["text"], () => (byId("history-other").hidden = !state.changed));
-  state.watch(["head"], () => {
+  state.subscribe(["text"], () => (byId("history-other").hidden = !state.changed));
+  state.subscribe(["head"], () => {
     grid.mark(state.layer, state.head);
     drawMap();
   });
-  state.watch(["theme"], draw);
+  state.subscribe(["theme"], draw);
   draw();
 }

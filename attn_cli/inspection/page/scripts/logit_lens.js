@@ -1,8 +1,8 @@
-// The logit lens (nostalgebraist 2020): what each layer would guess at each character.
+// The logit lens (nostalgebraist 2020): what each layer would predict after each character.
 
 const LENS_BARS = 4;
 
-function lensView(state) {
+function logitLensView(state) {
   const { vocabulary, model } = state,
     V = vocabulary.size,
     box = byId("lens-grid");
@@ -11,7 +11,7 @@ function lensView(state) {
   let focusedLevel = model.n_layer,
     table = null;
 
-  const oddsAt = (level, t) => probabilities(state.pass.lens(level).subarray(t * V, (t + 1) * V));
+  const probsAt = (level, t) => probabilities(state.pass.lens(level).subarray(t * V, (t + 1) * V));
 
   function draw() {
     const heads = state.ids.map((id, t) =>
@@ -35,18 +35,18 @@ function lensView(state) {
       ),
     );
     box.replaceChildren(table);
-    drawLegend(byId("lens-legend"), "chance");
+    drawLegend(byId("lens-legend"), "probability");
     mark();
   }
 
   function cellAt(level, t) {
-    const odds = oddsAt(level, t),
-      best = likeliest(odds);
+    const probs = probsAt(level, t),
+      best = mostProbable(probs);
     const cell = element("td", { role: "gridcell" }, vocabulary.shown(best));
-    paint(cell, odds[best]);
+    paint(cell, probs[best]);
     cell.setAttribute(
       "aria-label",
-      `${levelName(level)}, ${state.name(t)}: ${vocabulary.named(best)} ${percent(odds[best])}`,
+      `${levelName(level)}, ${state.name(t)}: ${vocabulary.named(best)} ${percent(probs[best])}`,
     );
     return cell;
   }
@@ -65,7 +65,7 @@ function lensView(state) {
     here.tabIndex = 0;
     if (focused) here.focus();
     keepInView(here);
-    tell();
+    showReadout();
     byId("lens-detail").replaceChildren(...levels.slice().reverse().map(detail));
   }
 
@@ -82,31 +82,31 @@ function lensView(state) {
     return state.query + 1 < state.ids.length ? state.ids[state.query + 1] : null;
   }
 
-  function tell() {
-    const odds = oddsAt(focusedLevel, state.query),
-      best = likeliest(odds),
+  function showReadout() {
+    const probs = probsAt(focusedLevel, state.query),
+      best = mostProbable(probs),
       next = trueNext();
     const ending =
       next === null
         ? "The text ends here."
-        : `Then comes ${vocabulary.named(next)}: ${bits(state.pass.surprise(state.query + 1, focusedLevel))}.`;
+        : `Then comes ${vocabulary.named(next)}: ${bits(state.pass.surprisal(state.query + 1, focusedLevel))}.`;
     say(
       "lens-readout",
-      `After ${state.name(state.query)}, ${levelName(focusedLevel)} guesses ${vocabulary.named(best)} with ${percent(odds[best])}. ${ending}`,
+      `After ${state.name(state.query)}, ${levelName(focusedLevel)} predicts ${vocabulary.named(best)} with ${percent(probs[best])}. ${ending}`,
     );
   }
 
-  // The likeliest characters of one layer at the chosen place, and the true one's surprise.
+  // The most probable characters of one layer at the chosen position, and the true one's surprisal.
   function detail(level) {
-    const odds = oddsAt(level, state.query),
+    const probs = probsAt(level, state.query),
       next = trueNext(),
       list = element("ol", { className: "bars" });
     drawBars(
       list,
       vocabulary,
-      ranked(odds)
+      ranked(probs)
         .slice(0, LENS_BARS)
-        .map((id) => ({ id, own: 0, kept: odds[id], marked: id === next })),
+        .map((id) => ({ id, own: 0, kept: probs[id], marked: id === next })),
     );
     return element(
       "div",
@@ -118,12 +118,12 @@ function lensView(state) {
         { className: "quiet small" },
         next === null
           ? ""
-          : `${vocabulary.shown(next)} comes: ${bits(state.pass.surprise(state.query + 1, level))}`,
+          : `${vocabulary.shown(next)} comes: ${bits(state.pass.surprisal(state.query + 1, level))}`,
       ),
     );
   }
 
-  function placeOf(target) {
+  function cellOf(target) {
     const found = target.closest("[role=gridcell]");
     if (!found) return null;
     return { level: levels[found.parentElement.sectionRowIndex], query: found.cellIndex - 1 };
@@ -136,20 +136,20 @@ function lensView(state) {
   }
 
   box.addEventListener("click", (event) => {
-    const place = placeOf(event.target);
-    if (!place) return;
-    choose(place);
-    cell(place.level, place.query).focus();
+    const found = cellOf(event.target);
+    if (!found) return;
+    choose(found);
+    cell(found.level, found.query).focus();
   });
   box.addEventListener("keydown", (event) => {
     const columns = state.ids.length,
       at = levels.indexOf(focusedLevel) * columns + state.query;
-    const place = stepped(event, at, levels.length * columns, columns);
-    if (place === null) return;
+    const index = indexAfterKey(event, at, levels.length * columns, columns);
+    if (index === null) return;
     event.preventDefault();
-    choose({ level: levels[Math.floor(place / columns)], query: place % columns });
+    choose({ level: levels[Math.floor(index / columns)], query: index % columns });
   });
 
-  state.watch(["text", "theme"], draw);
-  state.watch(["query"], mark);
+  state.subscribe(["text", "theme"], draw);
+  state.subscribe(["query"], mark);
 }

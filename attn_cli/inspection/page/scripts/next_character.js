@@ -1,8 +1,8 @@
-// What may come after the text, with temperature, top-k and top-p.
+// The probabilities of the next character, with temperature, top-k and top-p.
 
 const MOST_BARS = 10;
 
-function nextView(state, sample) {
+function nextCharacterView(state, sample) {
   const { vocabulary } = state,
     V = vocabulary.size;
   const inputs = { temperature: byId("temperature"), top_k: byId("top-k"), top_p: byId("top-p") };
@@ -13,7 +13,7 @@ function nextView(state, sample) {
   setSlider(inputs.top_k, Math.min(sample.top_k ?? V, V));
   setSlider(inputs.top_p, sample.top_p ?? 1);
 
-  // At its end, a slider leaves everything in.
+  // A slider at its end keeps everything.
   state.controls = () => ({
     temperature: inputs.temperature.valueAsNumber,
     top_k: inputs.top_k.valueAsNumber < V ? inputs.top_k.valueAsNumber : null,
@@ -24,7 +24,7 @@ function nextView(state, sample) {
     const controls = state.controls();
     const shown = {
       temperature:
-        controls.temperature === 0 ? "0, the likeliest only" : exactly(controls.temperature),
+        controls.temperature === 0 ? "0, the most probable only" : exactly(controls.temperature),
       top_k: controls.top_k === null ? "all" : `${controls.top_k}`,
       top_p: controls.top_p === null ? "all" : exactly(controls.top_p),
     };
@@ -37,7 +37,7 @@ function nextView(state, sample) {
     const order = ranked(own),
       rows = order.slice(0, MOST_BARS);
     drawBars(
-      byId("next-odds"),
+      byId("next-probs"),
       vocabulary,
       rows.map((id) => ({ id, own: own[id], kept: kept[id] })),
     );
@@ -47,17 +47,17 @@ function nextView(state, sample) {
     );
     const others = order.slice(MOST_BARS),
       left = others.reduce((sum, id) => sum + kept[id], 0);
-    const possible = kept.reduce((count, share) => count + (share > 0), 0);
+    const possible = kept.reduce((count, p) => count + (p > 0), 0);
     byId("next-rest").textContent = others.length
-      ? `${counted(others.length, "other")}: ${percent(left)} together. ${possible} of ${V} may come.`
-      : `${possible} of ${V} may come.`;
+      ? `${counted(others.length, "other")}: ${percent(left)} together. ${possible} of ${V} are possible.`
+      : `${possible} of ${V} are possible.`;
   }
 
   for (const input of Object.values(inputs)) input.addEventListener("input", draw);
-  state.watch(["text"], draw);
+  state.subscribe(["text"], draw);
 }
 
-// Puts a slider where the run has it, with finer steps where its own lead past that.
+// Sets a slider to the run's value, with finer steps where its own would miss it.
 function setSlider(slider, value) {
   for (const step of [slider.step, 0.01, 0.001, "any"]) {
     slider.step = step;

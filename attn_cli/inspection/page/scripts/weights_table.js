@@ -1,6 +1,6 @@
-// The weights of one head as a table of numbers: what the map shows, for any reader.
+// The attention weights of one head as a table of numbers.
 
-function tableView(state) {
+function weightsTableView(state) {
   const { vocabulary } = state,
     box = byId("weights-table");
 
@@ -13,7 +13,7 @@ function tableView(state) {
       element(
         "table",
         {},
-        element("caption", {}, "Rows look at columns; what is below 0.005 is left empty."),
+        element("caption", {}, "Rows are queries, columns are keys; weights below 0.005 are left out."),
         element(
           "thead",
           {},
@@ -37,12 +37,12 @@ function tableView(state) {
 
   function cellOf(weight) {
     const cell = element("td", {}, weight >= 0.005 ? weight.toFixed(2).replace(/^0/, "") : "");
-    if (weight >= 0.005) paint(cell, SCALES.weight.place(weight));
+    if (weight >= 0.005) paint(cell, SCALES.weight.fraction(weight));
     return cell;
   }
 
-  state.watch(["text", "head", "theme", "view"], draw);
-  state.watch(["query"], () => {
+  state.subscribe(["text", "head", "theme", "view"], draw);
+  state.subscribe(["query"], () => {
     box
       .querySelectorAll("tbody tr")
       .forEach((row, t) => row.classList.toggle("chosen", t === state.query));

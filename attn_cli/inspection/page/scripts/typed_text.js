@@ -1,12 +1,12 @@
-// The text: what is typed, and each character with its surprise.
+// The text: the field to type in, and each character with its surprisal.
 
-const TYPING_PAUSE = 150; // milliseconds after the last key before the model reads
+const TYPING_PAUSE = 150; // milliseconds after the last key before the model runs
 
-function textView(state) {
+function typedTextView(state) {
   const { vocabulary } = state,
     typed = byId("typed"),
     back = byId("first-text");
-  let timer = null; // null where nothing was typed that has not been read
+  let timer = null; // null where the model has run on all that was typed
 
   function forget() {
     clearTimeout(timer);
@@ -22,7 +22,7 @@ function textView(state) {
   };
   back.addEventListener("click", () => {
     state.backToFirst();
-    strip.items[strip.chosen].focus(); // the button is gone
+    strip.items[strip.chosen].focus(); // the button is ablated
   });
 
   function read() {
@@ -30,88 +30,88 @@ function textView(state) {
     state.read(ids, { outside, from: "typing" });
   }
 
-  const strip = new Strip(byId("surprise-strip"), {
+  const strip = new CharacterStrip(byId("surprisal-strip"), {
     choose: (t) => state.choose({ query: t }),
-    hover: (t) => tell(t < 0 ? state.query : t),
-    describe: (t) => `${vocabulary.named(state.ids[t])}, ${surpriseOf(t)}`,
+    hover: (t) => showReadout(t < 0 ? state.query : t),
+    describe: (t) => `${vocabulary.named(state.ids[t])}, ${surprisalOf(t)}`,
   });
 
-  function surpriseOf(t) {
-    return t === 0 ? "the first that the model sees" : bits(state.pass.surprise(t));
+  function surprisalOf(t) {
+    return t === 0 ? "the first that the model sees" : bits(state.pass.surprisal(t));
   }
 
-  function tell(t) {
+  function showReadout(t) {
     const name = `${vocabulary.named(state.ids[t])} at ${t}`;
     if (t === 0) {
-      say("surprise-readout", `${name}: the first that the model sees, so nothing foretold it.`);
+      say("surprisal-readout", `${name}: the first that the model sees, so it has no prediction.`);
       return;
     }
     const V = vocabulary.size;
-    const odds = probabilities(state.pass.logits.subarray((t - 1) * V, t * V));
-    const guesses = ranked(odds).slice(0, 3),
-      first = guesses[0] === state.ids[t];
-    const liked = guesses
+    const probs = probabilities(state.pass.logits.subarray((t - 1) * V, t * V));
+    const predictions = ranked(probs).slice(0, 3),
+      first = predictions[0] === state.ids[t];
+    const others = predictions
       .slice(first ? 1 : 0)
-      .map((id) => `${vocabulary.named(id)} ${percent(odds[id])}`);
-    const guessed = liked.length
-      ? `It was the first guess, before ${liked.join(" and ")}.`
+      .map((id) => `${vocabulary.named(id)} ${percent(probs[id])}`);
+    const ahead = others.length
+      ? `It was the most probable, before ${others.join(" and ")}.`
       : "The model knows no other.";
     say(
-      "surprise-readout",
-      `${name}: ${surpriseOf(t)} (${percent(odds[state.ids[t]])}). ` +
-        (first ? guessed : `The model preferred ${liked.join(", ")}.`),
+      "surprisal-readout",
+      `${name}: ${surprisalOf(t)} (${percent(probs[state.ids[t]])}). ` +
+        (first ? ahead : `The model preferred ${others.join(", ")}.`),
     );
   }
 
-  state.watch(["text"], () => {
+  state.subscribe(["text"], () => {
     forget();
-    if (state.from !== "typing") typed.value = vocabulary.decode(state.whole);
-    const kept = String(vocabulary.encode(typed.value).ids) === String(state.whole);
+    if (state.from !== "typing") typed.value = vocabulary.decode(state.allIds);
+    const kept = String(vocabulary.encode(typed.value).ids) === String(state.allIds);
     byId("typed-facts").textContent = factsOn(state);
     say("typed-warning", warningsOn(state, kept));
     back.hidden = !state.changed;
   });
-  state.watch(["text", "theme"], () => {
+  state.subscribe(["text", "theme"], () => {
     const shades = state.ids.map((_, t) =>
-      t === 0 ? null : SCALES.surprise.place(state.pass.surprise(t)),
+      t === 0 ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
     );
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       state.query,
     );
-    drawLegend(byId("surprise-legend"), "surprise");
-    tell(state.query);
+    drawLegend(byId("surprisal-legend"), "surprisal");
+    showReadout(state.query);
   });
-  state.watch(["query"], () => {
+  state.subscribe(["query"], () => {
     strip.mark(state.query);
-    tell(state.query);
+    showReadout(state.query);
   });
 }
 
 const MOST_NAMED = 5; // characters that a notice names
 
-// How long the text is, and how surprising.
+// The length of the text, and its mean surprisal.
 function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
   const sentences = [`${ids.length} of at most ${counted(model.block_size, vocabulary.unit)}.`];
   if (typedNothing) {
     sentences[0] = `Without a text, the model begins after ${vocabulary.named(ids[0])}.`;
   }
-  if (pass.meanSurprise !== null)
-    sentences.push(`On average ${bits(pass.meanSurprise)} of surprise.`);
+  if (pass.meanSurprisal !== null)
+    sentences.push(`Mean surprisal: ${bits(pass.meanSurprisal)}.`);
   return sentences.join(" ");
 }
 
 // What of the text the model does not see, which is also read aloud while one types.
-function warningsOn({ ids, outside, whole }, kept) {
+function warningsOn({ ids, outside, allIds }, kept) {
   const sentences = [];
-  if (whole.length > ids.length) {
+  if (allIds.length > ids.length) {
     sentences.push(`The text is longer than that: the model sees the last ${ids.length}.`);
   }
   if (outside.length) {
     const named = outside
       .slice(0, MOST_NAMED)
-      .map(({ character, position }) => `‘${visible(character)}’ (number ${position})`);
+      .map(({ character, position }) => `‘${visible(character)}’ (character ${position})`);
     const more = outside.length - named.length;
     sentences.push(
       `Left out, unknown to the model: ${named.join(", ")}${more ? ` and ${more} more` : ""}.`,

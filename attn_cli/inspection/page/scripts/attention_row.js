@@ -1,42 +1,42 @@
-// One row of one head by its numbers: q · k / √D, the mask, the softmax, the mix of v.
+// One row of one head in numbers: q · k / √D, the mask, the softmax, the weighted sum of v.
 
 const MOST_KEYS = 6; // rows of a table before one asks for all
 
-function rowView(state) {
+function attentionRowView(state) {
   const { vocabulary, model } = state,
     { headSize: D, n_embd: C } = model;
   const everything = { keys: false, channels: false };
 
-  const turned = model.turns ? "turned by their positions" : "";
-  const normed = model.gated ? "normalised" : "";
-  const kind = [normed, turned].filter(Boolean).join(" and ");
+  const rotated = model.rotary ? "rotated by position" : "";
+  const normed = model.block.queryKeyNorm ? "normalised" : "";
+  const kind = [normed, rotated].filter(Boolean).join(" and ");
   byId("row-kind").textContent = kind
     ? ` Queries and keys are shown as they are compared: ${kind}.`
     : "";
 
-  const strip = new Strip(byId("row-strip"), {
+  const strip = new CharacterStrip(byId("row-strip"), {
     choose: (t) => state.choose({ query: Math.max(t, state.query), key: t }),
     describe: (j) =>
-      j > state.query ? `${state.name(j)}, comes later, not seen` : state.sentence(state.query, j),
+      j > state.query ? `${state.name(j)}, comes later, masked` : state.sentence(state.query, j),
   });
 
   function draw() {
     const { query, key } = state;
     byId("row-title").textContent =
-      `One row by its numbers: ${vocabulary.shown(state.ids[query])} at ${query}`;
+      `One row in numbers: ${vocabulary.shown(state.ids[query])} at ${query}`;
     const shades = state.ids.map((_, j) =>
-      j > query ? null : SCALES.weight.place(state.weight(query, j)),
+      j > query ? null : SCALES.weight.fraction(state.weight(query, j)),
     );
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       key,
     );
-    strip.items[query].classList.add("asking");
-    replaceIn(byId("row-steps"), scoreStep(), softmaxStep(), mixStep());
+    strip.items[query].classList.add("query");
+    replaceIn(byId("row-steps"), scoreStep(), softmaxStep(), weightedSumStep());
   }
 
-  // What the chosen head has of a character: its "query", "key", "value" or "mixed", (D,).
+  // What the chosen head has of a character: its "query", "key", "value" or "output", (D,).
   function part(name, t) {
     const start = t * C + state.head * D;
     return state.pass.layers[state.layer][name].subarray(start, start + D);
@@ -148,18 +148,18 @@ function rowView(state) {
       element(
         "p",
         { className: "quiet small" },
-        `The column “exp” is e raised to the score less the row’s largest, ${number(largest)}; a weight is its share of their sum, ${number(sum)}. `,
+        `The column “exp” is e to the power of the score minus the row’s largest, ${number(largest)}; a weight is that number divided by the sum of the column, ${number(sum)}. `,
         later
-          ? `The ${counted(later, vocabulary.unit)} after it would have scores too: the mask makes them −∞, and their weights 0.`
-          : "Nothing comes after it in this text: the mask has nothing to hide.",
+          ? `The ${counted(later, vocabulary.unit)} after it would have scores too: the mask sets these to −∞, and so their weights to 0.`
+          : "Nothing comes after it in this text: there is nothing to mask.",
       ),
       ...(query + 1 > MOST_KEYS
-        ? [toggle("keys", `Show all ${query + 1} keys`, `Show the ${MOST_KEYS} most looked at`)]
+        ? [toggle("keys", `Show all ${query + 1} keys`, `Show the ${MOST_KEYS} largest weights`)]
         : []),
     );
   }
 
-  function mixStep() {
+  function weightedSumStep() {
     const { query, key } = state;
     const places = chosenPlaces(query, key);
     const rows = places.map((j) => ({
@@ -167,20 +167,20 @@ function rowView(state) {
       values: part("value", j).map((value) => value * state.weight(query, j)),
       className: j === key ? "chosen" : "",
     }));
-    const mixed = part("mixed", query);
+    const output = part("output", query);
     const rest = query + 1 - places.length;
     if (rest > 0) {
-      const others = mixed.map(
+      const others = output.map(
         (value, i) => value - rows.reduce((total, row) => total + row.values[i], 0),
       );
       rows.push({ name: `${rest} more`, values: others, className: "rest" });
     }
-    rows.push({ name: "their sum", values: mixed, className: "sum" });
+    rows.push({ name: "their sum", values: output, className: "sum" });
     return step(
       3,
-      "The mix of v",
+      "The weighted sum of v",
       vectorTable({
-        caption: "Each value, times its weight; their sum is what this head gives on",
+        caption: "Each value times its weight; the sum is the output of this head",
         rows,
         size: D,
         all: everything.channels,
@@ -227,5 +227,5 @@ function rowView(state) {
     return button;
   }
 
-  state.watch(["text", "head", "query", "key", "theme"], draw);
+  state.subscribe(["text", "head", "query", "key", "theme"], draw);
 }

@@ -9,7 +9,7 @@ const LARGEST_CELL = 28,
   SMALLEST_WITHOUT_LABELS = 5; // CSS pixels
 const LABELS = 22; // CSS pixels beside and above the cells
 
-function heatView(state) {
+function heatMapView(state) {
   const { vocabulary } = state,
     box = byId("map"),
     grid = byId("map-grid");
@@ -39,7 +39,7 @@ function heatView(state) {
   function drawCells(context, T) {
     for (let t = 0; t < T; t++) {
       for (let j = 0; j <= t; j++) {
-        context.fillStyle = styles[theme][shadeOf(SCALES.weight.place(state.weight(t, j)))].ground;
+        context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
         context.fillRect(j * size, t * size, size - 1, size - 1);
       }
     }
@@ -104,10 +104,10 @@ function heatView(state) {
   function keepInView() {
     const left = state.key * size,
       top = state.query * size;
-    const wide = box.clientWidth - LABELS,
+    const width = box.clientWidth - LABELS,
       high = box.clientHeight - LABELS;
     if (left < box.scrollLeft) box.scrollLeft = left;
-    if (left + size > box.scrollLeft + wide) box.scrollLeft = left + size - wide;
+    if (left + size > box.scrollLeft + width) box.scrollLeft = left + size - width;
     if (top < box.scrollTop) box.scrollTop = top;
     if (top + size > box.scrollTop + high) box.scrollTop = top + size - high;
   }
@@ -130,9 +130,9 @@ function heatView(state) {
   });
 
   function cellUnder(event) {
-    const place = grid.getBoundingClientRect();
-    const key = Math.floor((event.clientX - place.left) / size);
-    const query = Math.floor((event.clientY - place.top) / size);
+    const bounds = grid.getBoundingClientRect();
+    const key = Math.floor((event.clientX - bounds.left) / size);
+    const query = Math.floor((event.clientY - bounds.top) / size);
     return query < state.ids.length && key >= 0 && key <= query ? { query, key } : null;
   }
 
@@ -156,8 +156,8 @@ function heatView(state) {
     row.children[cell.key].focus({ preventScroll: true });
   });
 
-  state.watch(["text", "head", "theme", "view", "width"], draw);
-  state.watch(["query", "key"], () => {
+  state.subscribe(["text", "head", "theme", "view", "width"], draw);
+  state.subscribe(["query", "key"], () => {
     mark();
     keepInView();
   });

@@ -1,0 +1,39 @@
+// Drawing on canvases: sharp on any screen, in the page's own colours.
+
+// A colour of theme.css as a canvas understands it.
+function colourOf(name) {
+  const probe = byId("colour");
+  probe.style.color = `var(${name})`;
+  return getComputedStyle(probe).color;
+}
+
+// A canvas of this size in CSS pixels, sharp on any screen, and its context.
+function sizeCanvas(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
+}
+
+// A head's triangle of weights as a picture of T by T pixels. `weightAt(t, j)` is an attention weight.
+function drawPixels(canvas, T, weightAt) {
+  canvas.width = canvas.height = T;
+  canvas.classList.toggle("coarse", T <= 64);
+  const context = canvas.getContext("2d"),
+    image = context.createImageData(T, T);
+  for (let t = 0; t < T; t++) {
+    for (let j = 0; j <= t; j++) {
+      const [red, green, blue] = palettes[theme][shadeOf(SCALES.weight.fraction(weightAt(t, j)))];
+      const start = 4 * (t * T + j);
+      image.data[start] = red;
+      image.data[start + 1] = green;
+      image.data[start + 2] = blue;
+      image.data[start + 3] = 255;
+    }
+  }
+  context.putImageData(image, 0, 0);
+}

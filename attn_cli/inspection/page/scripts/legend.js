@@ -1,0 +1,20 @@
+// The legend of a scale of shades.
+
+// The palette with its numbers beneath it.
+function drawLegend(container, scale) {
+  const { fraction, ticks, title } = SCALES[scale];
+  const stops = Array.from({ length: 17 }, (_, i) => styles[theme][shadeOf(i / 16)].ground);
+  const ramp = element("div", { className: "ramp" });
+  ramp.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+  const marks = ticks.map((tick, i) => {
+    const last = scale === "surprisal" && i === ticks.length - 1;
+    const mark = element("span", {}, last ? `${tick}+` : String(tick));
+    mark.style.left = `${100 * fraction(tick)}%`;
+    return mark;
+  });
+  container.replaceChildren(
+    element("div", { className: "legend-title" }, title),
+    ramp,
+    element("div", { className: "ticks", "aria-hidden": "true" }, ...marks),
+  );
+}
