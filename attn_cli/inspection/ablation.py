@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
+from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsupported_block
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.transformer import Transformer
 
@@ -27,10 +27,13 @@ def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None
         model: The model, changed in place meanwhile.
         layer: Which layer, from 0.
         head: Which of its heads, from 0.
+
+    Raises:
+        InputError: The model's blocks have no such heads.
     """
-    attention = model.blocks[layer].attention
-    assert isinstance(attention, MultiHeadAttention)
-    assert attention.projection is not None
+    attention = getattr(model.blocks[layer], "attention", None)
+    if not isinstance(attention, MultiHeadAttention) or attention.projection is None:
+        raise unsupported_block(model, "has no heads that an output projection merges")
     D = attention.head_size
     columns = attention.projection.weight.data[:, head * D : (head + 1) * D]  # (C, D)
     kept = columns.clone()

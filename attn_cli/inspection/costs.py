@@ -80,7 +80,7 @@ def costs(model: Transformer, config: Config, precision: Precision) -> Costs:
         batch_size,
         choose_micro_batch(config, weight.device),
         one + (batch_size - 1) * (two - one),
-        2 * model.config.n_layer * block_size * model.config.n_embd * 4,
+        _kv_cache_bytes(model),
     )
 
 
@@ -95,6 +95,12 @@ def embedding_parameters(model: Transformer) -> int:
     if isinstance(model.position_embedding, LearnedPosition):
         found.append(model.position_embedding.weight)
     return sum(parameter.numel() for parameter in found)
+
+
+def _kv_cache_bytes(model: Transformer) -> int:
+    """Bytes of the keys and values of a full context, in fp32."""
+    layers = model.new_cache().layers
+    return sum(4 * (layer.keys.numel() + layer.values.numel()) for layer in layers)
 
 
 @torch.enable_grad()  # torch's counter follows modules by their gradients

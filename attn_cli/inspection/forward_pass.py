@@ -5,15 +5,18 @@ Shapes: T time (characters), C channels = n_embd, H heads, V vocabulary, L layer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
+from attn_cli.errors import InputError
 from attn_cli.model.trace import Record, Trace
 from attn_cli.model.transformer import Transformer
 
@@ -23,7 +26,7 @@ class ForwardPass:
     """The activations of a model on one text.
 
     Attributes:
-        model: The model, in evaluation mode.
+        model: The model.
         ids: The text's characters, T of them.
         records: Every operation, in order; the tensors have a batch axis of 1.
     """
@@ -49,15 +52,22 @@ class ForwardPass:
 
     @cached_property
     def attention(self) -> torch.Tensor:
-        """The attention weights of every head, (L, H, T, T): rows are queries, and sum to 1."""
-        return torch.stack([self[f"{path}.attention.softmax weights"] for path in self._blocks])
+        """The attention weights of every head, (L, H, T, T): rows are queries, and sum to 1.
+
+        Raises:
+            InputError: The model's blocks record none.
+        """
+        return torch.stack(self._of_each_block("attention.softmax weights"))
 
     @cached_property
     def residual_stream(self) -> torch.Tensor:
-        """The residual stream, (L + 1, T, C): before the first block and after each."""
+        """The residual stream, (L + 1, T, C): before the first block and after each.
+
+        Raises:
+            InputError: The model's blocks do not record it.
+        """
         before = "token + position" if "token + position" in self else "token embedding"
-        after = [self[f"{path}.feed-forward residual"] for path in self._blocks]
-        return torch.stack([self[before], *after])
+        return torch.stack([self[before], *self._of_each_block("feed-forward residual")])
 
     @cached_property
     def losses(self) -> torch.Tensor:
@@ -65,18 +75,40 @@ class ForwardPass:
         targets = torch.tensor(self.ids[1:], dtype=torch.int64, device=self["logits"].device)
         return F.cross_entropy(self["logits"][:-1].float(), targets, reduction="none")
 
-    @property
-    def _blocks(self) -> list[str]:
-        return [f"block {number + 1}" for number in range(self.model.config.n_layer)]
+    def _of_each_block(self, operation: str) -> list[torch.Tensor]:
+        """The tensor of an operation that every block has, one a block."""
+        names = [f"block {layer + 1}.{operation}" for layer in range(self.model.config.n_layer)]
+        if not all(name in self for name in names):
+            raise unsupported_block(self.model, f"does not record {operation!r}")
+        return [self[name] for name in names]
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Context manager: without dropout within, in the mode of before afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 @torch.no_grad()
 def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
     """Runs a text of T ids, at most `block_size`, through a model."""
     trace = Trace()
-    model.eval()
-    model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
+    with evaluation_mode(model):
+        model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
     return ForwardPass(model, tuple(ids), trace.records)
+
+
+def unsupported_block(model: Transformer, reason: str) -> InputError:
+    """The error for a model whose kind of block cannot be inspected in this way."""
+    return InputError(
+        f"cannot inspect this in a model of block {model.config.block!r}: it {reason}",
+        "inspect-shapes shows every operation that it records",
+    )
 
 
 def select_heads(of_all: torch.Tensor, layers: range, heads: range) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from attn_cli.inspection.ablation import zero_ablate_head
+from attn_cli.inspection.forward_pass import evaluation_mode, unsupported_block
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
@@ -144,11 +145,13 @@ def head_scores(
     """The scores of each head, [layer][head], and those of uniform attention.
 
     Args:
-        model: Put into evaluation mode.
+        model: The model.
         ids: A text of N ids, which is cut into windows of `block_size`.
         symbols: The symbol of each id, to find words.
+
+    Raises:
+        InputError: The model's blocks record no attention weights.
     """
-    model.eval()
     config = model.config
     L, H, T = config.n_layer, config.n_head, config.block_size
     batch_size = max(1, MAX_ATTENTION_NUMEL // (L * H * T * T))
@@ -157,8 +160,11 @@ def head_scores(
     for batch in eval_windows(ids, T, batch_size):
         x = batch.inputs
         trace = Trace()
-        model(x, trace=trace)
+        with evaluation_mode(model):
+            model(x, trace=trace)
         layers = [each.tensor for each in trace.records if each.operation == "softmax weights"]
+        if len(layers) != L:
+            raise unsupported_block(model, "does not record its attention weights")
         targets = _targets(x, in_word)
         total.add(torch.cat(layers, dim=1), targets)  # (B, L·H, T, T)
         uniform = torch.ones(x.shape[1], x.shape[1]).tril()

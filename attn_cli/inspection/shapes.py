@@ -9,6 +9,7 @@ from itertools import groupby
 
 import torch
 
+from attn_cli.errors import InputError
 from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
 from attn_cli.model.trace import Record, Trace
 from attn_cli.model.transformer import Transformer
@@ -112,8 +113,13 @@ def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
         rows: All operations.
         depth: 0 for one row a layer, 1 for one each for its attention and feed-forward,
             2 for all operations of a layer.
+
+    Raises:
+        InputError: The layers differ.
     """
-    layers = {row.path.partition(".")[0] for row in rows if row.path}
+    layers = dict.fromkeys(row.path.partition(".")[0] for row in rows if row.path)
+    if len({_layer(rows, name) for name in layers}) > 1:
+        raise InputError("depth: the layers of this model differ", "show each by itself")
     first, all_layers = "block 1", f"block 1-{len(layers)}" if len(layers) > 1 else "block 1"
     kept = (row for row in rows if not row.path or row.path.partition(".")[0] == first)
     found = []
@@ -131,6 +137,15 @@ def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
                 )
             found.append(row)
     return found
+
+
+def _layer(rows: Sequence[ShapeRow], name: str) -> tuple[ShapeRow, ...]:
+    """The rows of a layer, without its name."""
+    return tuple(
+        replace(row, path=row.path.removeprefix(name))
+        for row in rows
+        if row.path.partition(".")[0] == name
+    )
 
 
 def _sum(rows: Sequence[ShapeRow], place: Sequence[str]) -> ShapeRow:

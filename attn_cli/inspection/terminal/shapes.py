@@ -55,8 +55,8 @@ def _rows(rows: Sequence[ShapeRow], explain: bool) -> Iterator[tuple[str, ...] |
             yield Text(path.replace(".", " · ") + layers, style="bold", no_wrap=True)
         for row in group:
             yield _cells(row)
-            if explain:
-                yield Paragraph(description(row.operation), 6 if path else 4, "dim")
+            if explain and (text := description(row.operation)):
+                yield Paragraph(text, 6 if path else 4, "dim")
 
 
 def _cells(row: ShapeRow) -> tuple[str, ...]:
