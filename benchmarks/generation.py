@@ -64,7 +64,7 @@ class Ours:
         from attn_cli.generation.decoder import Decoder
         from attn_cli.generation.sampling import Controls
 
-        self.decoder = Decoder(model.config, model.named_arrays())
+        self.decoder = Decoder(model.config, model.state_arrays())
         self.controls = Controls(temperature=0.8)
 
     def seconds(self, prompts: list[list[int]], chars: int) -> float:
@@ -126,10 +126,10 @@ def make_side(name: str, size: str, streams: int, checkout: Path | None) -> Side
     import torch
 
     from attn_cli.config.schema import ModelConfig
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.build import build_model
 
     torch.manual_seed(0)
-    model = Transformer(ModelConfig(**SIZES[size]), V).eval()
+    model = build_model(ModelConfig(**SIZES[size]), V).eval()
     if name == "attn":
         return Ours(model)
 

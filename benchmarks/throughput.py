@@ -22,7 +22,7 @@ import nanogpt
 import torch
 
 from attn_cli.config.schema import Config, ModelConfig, TrainConfig
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.training.allocator import keep_freed_memory
 from attn_cli.training.compilation import compiled
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -43,7 +43,7 @@ class Ours:
         self.config = config
         self.precision = precision
         self.micro_batch = choose_micro_batch(config, CPU)
-        model = Transformer(config.model, V)
+        model = build_model(config.model, V)
         self.working = WorkingModel(model, precision)
         self.optimizers = make_optimizers(model, config.train)
         self.ids = torch.randint(V, (config.train.batch_size, config.model.block_size))

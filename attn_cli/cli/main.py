@@ -113,7 +113,7 @@ def _report(error: Exception) -> int:
     elif isinstance(error, OSError):
         what = f" {error.filename}" if error.filename else ""
         message, code = f"attn: the system refused{what}: {error.strerror or error}", 1
-    elif (asked := _asked_memory(error)) is not None:
+    elif (asked := _requested_memory(error)) is not None:
         message, code = f"attn: out of memory: {asked} asked for", 1
         hint = "use a smaller model, a shorter text or fewer samples"
     else:
@@ -126,8 +126,8 @@ def _report(error: Exception) -> int:
     return code
 
 
-def _asked_memory(error: Exception) -> str | None:
+def _requested_memory(error: Exception) -> str | None:
     """How much memory was asked for in vain, where that is the error."""
-    from attn_cli.model.memory import asked_memory
+    from attn_cli.model.memory_limits import requested_memory
 
-    return asked_memory(error)
+    return requested_memory(error)

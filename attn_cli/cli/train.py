@@ -279,7 +279,7 @@ def _sampler(config: Config, corpus: Corpus) -> Any:
     controls = Controls(sample.temperature, sample.top_k, sample.top_p)
 
     def write_sample(model: Transformer, step: int) -> str:
-        writer = Writer(config.model, model.named_arrays(), corpus.tokenizer, corpus.bos_id)
+        writer = Writer(config.model, model.state_arrays(), corpus.tokenizer, corpus.bos_id)
         # The seed is the run's and the step's, so that a sample can be had again.
         return writer.document(config.train.seed + step, sample.max_new_chars, controls)
 

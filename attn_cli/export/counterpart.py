@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
-from attn_cli.model.outline import outline
+from attn_cli.model.parameter_shapes import parameter_shapes
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -67,7 +67,7 @@ def completed(config: ModelConfig, weights: Weights) -> dict[str, Floats]:
     whole = as_gpt2(config)
     zeros: dict[str, Floats] = {
         name: np.zeros(shape, np.float32)
-        for name, shape in outline(whole, 1).items()
+        for name, shape in parameter_shapes(whole, 1).items()
         if name.endswith(".bias")
     }
     return {TABLE: position_table(config), **zeros, **weights}

@@ -22,7 +22,7 @@ from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.foreign import foreign_config
 from attn_cli.export.names import Slot, huggingface
 from attn_cli.export.vocabulary import tokenizer_from_file
-from attn_cli.model.outline import outline, parameter_count
+from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 from attn_cli.runs.finding import create_run
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
@@ -66,7 +66,7 @@ def read_folder(folder: Path) -> Arrived:
     path = folder / TOKENIZER
     tokenizer = tokenizer_from_file(_read_json(path), vocab_size, str(path))
     slots = huggingface(model)
-    shapes = outline(model, vocab_size)
+    shapes = parameter_shapes(model, vocab_size)
     theirs = _read_weights(folder / WEIGHTS, 4 * parameter_count(shapes))
     theirs = _named_as_ours(theirs, slots)
     ours: dict[str, Floats] = {}
@@ -113,11 +113,11 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
     # After all that can be refused was not: torch takes a second to import.
     import torch
 
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.build import build_model
     from attn_cli.runs.saving import save_checkpoint
 
     name = folder.resolve().name
-    model = Transformer(arrived.config.model, arrived.tokenizer.vocab_size)
+    model = build_model(arrived.config.model, arrived.tokenizer.vocab_size)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             parameter.copy_(torch.from_numpy(arrived.weights[parameter_name]))

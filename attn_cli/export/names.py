@@ -17,7 +17,7 @@ import numpy as np
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.export.counterpart import Floats
-from attn_cli.model.outline import Shape
+from attn_cli.model.parameter_shapes import Shape
 
 _Parts = dict[str, tuple[str, ...]]
 

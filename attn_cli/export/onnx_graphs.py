@@ -27,8 +27,8 @@ from torch import nn
 
 from attn_cli.errors import InputError
 from attn_cli.export.card import plain
-from attn_cli.model.cache import KeyValueCache, LayerCache
-from attn_cli.model.trace import NoTrace
+from attn_cli.model.cache import KVCache, LayerKVCache
+from attn_cli.model.trace import NullTrace
 from attn_cli.model.transformer import Transformer
 from attn_cli.packages import require_package
 from attn_cli.runs.loaded_model import TrainedModel
@@ -36,13 +36,13 @@ from attn_cli.runs.loaded_model import TrainedModel
 OPSET = 20
 
 
-class _StepByStep(NoTrace):
+class _StepByStep(NullTrace):
     """Records nothing; asks for the form of attention that a trace sees."""
 
     enabled = True
 
 
-class _GrowingLayer(LayerCache):
+class _GrowingLayer(LayerKVCache):
     """Keys and values that become longer with each character, instead of buffers."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
@@ -56,7 +56,7 @@ class _GrowingLayer(LayerCache):
         return self.keys, self.values
 
 
-class _GrowingCache(KeyValueCache):
+class _GrowingCache(KVCache):
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         self.layers = [_GrowingLayer(*pair) for pair in zip(keys, values, strict=True)]
 

@@ -31,7 +31,7 @@ def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None
     Raises:
         InputError: The model's blocks have no such heads.
     """
-    attention = getattr(model.blocks[layer], "attention", None)
+    attention = getattr(model.layers()[layer], "attention", None)
     if not isinstance(attention, MultiHeadAttention) or attention.projection is None:
         raise unsupported_block(model, "has no heads that an output projection merges")
     D = attention.head_size

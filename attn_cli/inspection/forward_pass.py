@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.errors import InputError
-from attn_cli.model.trace import Record, Trace
+from attn_cli.model.trace import Trace, TraceRecord
 from attn_cli.model.transformer import Transformer
 
 
@@ -33,7 +33,7 @@ class ForwardPass:
 
     model: Transformer
     ids: tuple[int, ...]
-    records: Sequence[Record]
+    records: Sequence[TraceRecord]
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The tensor of an operation by its full name, `block 1.attention.scores`.
@@ -47,7 +47,7 @@ class ForwardPass:
         return name in self._by_name
 
     @cached_property
-    def _by_name(self) -> dict[str, Record]:
+    def _by_name(self) -> dict[str, TraceRecord]:
         return {record.full_name: record for record in self.records}
 
     @cached_property

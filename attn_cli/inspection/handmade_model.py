@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 
 from attn_cli.config.schema import Config, DataConfig, ModelConfig
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import corpus_tokenizer
 
@@ -131,7 +131,7 @@ def handmade_model() -> LoadedModel:
     sizes = ModelConfig(
         n_layer=1, n_head=2, n_embd=8, n_inner=4, block_size=4, tie_embeddings=False
     )
-    model = Transformer(sizes, len(LETTERS)).eval()
+    model = build_model(sizes, len(LETTERS)).eval()
     model.load_state_dict(
         {name: torch.tensor(weight, dtype=torch.float32) for name, weight in WEIGHTS.items()}
     )

@@ -11,7 +11,7 @@ import torch
 
 from attn_cli.errors import InputError
 from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
-from attn_cli.model.trace import Record, Trace
+from attn_cli.model.trace import Trace, TraceRecord
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision
 
@@ -176,7 +176,7 @@ def _dims(model: Transformer, batch: int, length: int) -> dict[str, int]:
     }
 
 
-def _rows(model: Transformer, records: Sequence[Record]) -> Iterator[ShapeRow]:
+def _rows(model: Transformer, records: Sequence[TraceRecord]) -> Iterator[ShapeRow]:
     counted: set[int] = set()
     # The trace keeps every tensor alive, so that no two have had the same place in turn.
     places = {_place(tensor) for tensor in (*model.parameters(), *model.buffers())}
@@ -193,7 +193,7 @@ def _rows(model: Transformer, records: Sequence[Record]) -> Iterator[ShapeRow]:
             shape=tuple(tensor.shape),
             parameters=sum(parameter.numel() for parameter in new),
             tied=len(new) < len(record.parameters),
-            flops=2 * math.prod(tensor.shape) * record.summed,
+            flops=2 * math.prod(tensor.shape) * record.reduced_size,
             bytes=0 if view else tensor.numel() * tensor.element_size(),
             dtype=str(tensor.dtype).removeprefix("torch."),
             view=view,

@@ -13,15 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from attn_cli.model.cache import LayerCache
+from attn_cli.model.cache import LayerKVCache
 from attn_cli.model.dropout import dropout
 from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
-from attn_cli.model.trace import NO_TRACE, NoTrace
+from attn_cli.model.trace import NO_TRACE, NullTrace
 
 # Characters up to which plain products are no slower on a CPU than torch's fused kernel,
 # whose backward is slow in bf16 (benchmarks/LOG.md).
-LONGEST_PLAIN = {torch.bfloat16: 256, torch.float32: 64}
+MAX_MATMUL_LENGTH = {torch.bfloat16: 256, torch.float32: 64}
 
 
 class MultiHeadAttention(nn.Module):
@@ -70,8 +70,8 @@ class MultiHeadAttention(nn.Module):
         x: torch.Tensor,
         source: torch.Tensor | None = ...,
         *,
-        cache: LayerCache | None = ...,
-        trace: NoTrace = ...,
+        cache: LayerKVCache | None = ...,
+        trace: NullTrace = ...,
         need_weights: Literal[False] = ...,
     ) -> torch.Tensor: ...
 
@@ -81,8 +81,8 @@ class MultiHeadAttention(nn.Module):
         x: torch.Tensor,
         source: torch.Tensor | None = ...,
         *,
-        cache: LayerCache | None = ...,
-        trace: NoTrace = ...,
+        cache: LayerKVCache | None = ...,
+        trace: NullTrace = ...,
         need_weights: Literal[True],
     ) -> tuple[torch.Tensor, torch.Tensor]: ...
 
@@ -91,8 +91,9 @@ class MultiHeadAttention(nn.Module):
         x: torch.Tensor,
         source: torch.Tensor | None = None,
         *,
-        cache: LayerCache | None = None,
-        trace: NoTrace = NO_TRACE,
+        mask: torch.Tensor | None = None,
+        cache: LayerKVCache | None = None,
+        trace: NullTrace = NO_TRACE,
         need_weights: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
         """Mixes the values of the source by how well its keys answer the queries of x.
@@ -108,6 +109,7 @@ class MultiHeadAttention(nn.Module):
             The mix, (..., T, C); with `need_weights` also the weights (..., H, T, S),
             whose rows sum to 1.
         """
+        assert mask is None, "not yet"
         start = 0 if cache is None else cache.length
         assert source is None or not self.causal, "another text has no order in common with x"
         key_axis = "T" if source is None else "S"
@@ -158,12 +160,12 @@ class MultiHeadAttention(nn.Module):
         k: torch.Tensor,
         v: torch.Tensor,
         start: int,
-        trace: NoTrace,
+        trace: NullTrace,
         seen_axis: str,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The textbook's lines, each tensor in the open."""
         scores = q @ k.transpose(-2, -1)  # (..., H, T, S)
-        trace.record("scores", scores, f"B H T {seen_axis}", summed=self.head_size)
+        trace.record("scores", scores, f"B H T {seen_axis}", reduced_size=self.head_size)
 
         scores = scores / math.sqrt(self.head_size)
         trace.record("scaled scores", scores, f"B H T {seen_axis}")
@@ -176,14 +178,14 @@ class MultiHeadAttention(nn.Module):
         trace.record("softmax weights", weights, f"B H T {seen_axis}")
 
         mixed = dropout(weights, self.dropout, self.training) @ v  # (..., H, T, D)
-        trace.record("weights @ value", mixed, "B H T D", summed=v.shape[-2])
+        trace.record("weights @ value", mixed, "B H T D", reduced_size=v.shape[-2])
         return mixed, weights
 
     def _attend_fast(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, start: int
     ) -> torch.Tensor:
         """The same in fewer calls, (..., H, T, D): what a device does fastest."""
-        longest = LONGEST_PLAIN.get(q.dtype, 0) if q.device.type == "cpu" else 0
+        longest = MAX_MATMUL_LENGTH.get(q.dtype, 0) if q.device.type == "cpu" else 0
         if q.dim() == 4 and k.shape[-2] <= longest:
             return self._attend_plain(q, k, v, start)
         T, S = q.shape[-2], k.shape[-2]

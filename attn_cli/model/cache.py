@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 
-class LayerCache:
+class LayerKVCache:
     """The keys and values of one attention layer, in buffers of a fixed size."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
@@ -28,8 +28,8 @@ class LayerCache:
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 
-class KeyValueCache:
-    """One `LayerCache` a layer; handed to the model as an argument.
+class KVCache:
+    """One `LayerKVCache` a layer; handed to the model as an argument.
 
     The model itself holds no state between calls: it reads `length` to know the
     position of the next character and appends to each layer.
@@ -55,7 +55,7 @@ class KeyValueCache:
     ) -> None:
         shape = (batch, n_head, capacity, head_size)
         self.layers = [
-            LayerCache(
+            LayerKVCache(
                 torch.zeros(shape, device=device, dtype=dtype),
                 torch.zeros(shape, device=device, dtype=dtype),
             )
@@ -66,8 +66,3 @@ class KeyValueCache:
     def length(self) -> int:
         """Characters read so far."""
         return self.layers[0].length
-
-    def clear(self) -> None:
-        """Forgets all characters; the buffers stay."""
-        for layer in self.layers:
-            layer.length = 0

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from attn_cli.model.trace import NO_TRACE, NoTrace
+from attn_cli.model.trace import NO_TRACE, NullTrace
 
 
 class GeluFeedForward(nn.Module):
@@ -20,7 +20,7 @@ class GeluFeedForward(nn.Module):
         self.up = nn.Linear(n_embd, n_inner, bias=bias)
         self.down = nn.Linear(n_inner, n_embd, bias=bias)
 
-    def forward(self, x: torch.Tensor, *, trace: NoTrace = NO_TRACE) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *, trace: NullTrace = NO_TRACE) -> torch.Tensor:
         """(B, T, C) -> (B, T, C)."""
         wide = self.up(x)  # (B, T, F)
         trace.record("up", wide, "B T F", self.up)
@@ -40,7 +40,7 @@ class SwiGluFeedForward(nn.Module):
         self.up = nn.Linear(n_embd, n_inner, bias=bias)
         self.down = nn.Linear(n_inner, n_embd, bias=bias)
 
-    def forward(self, x: torch.Tensor, *, trace: NoTrace = NO_TRACE) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, *, trace: NullTrace = NO_TRACE) -> torch.Tensor:
         """(B, T, C) -> (B, T, C)."""
         gate = self.gate(x)  # (B, T, F)
         trace.record("gate", gate, "B T F", self.gate)

@@ -67,11 +67,11 @@ class RotaryPosition(nn.Module):
         """Turns x (..., T, D), whose first character stands at position `start`."""
         stop = start + x.shape[-2]
         cos, sin = self.cos[start:stop].to(x.dtype), self.sin[start:stop].to(x.dtype)  # (T, D)
-        turned: torch.Tensor = _Turn.apply(x, cos, sin)  # type: ignore[no-untyped-call]
+        turned: torch.Tensor = _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call]
         return turned
 
 
-class _Turn(torch.autograd.Function):
+class _Rotate(torch.autograd.Function):
     """A rotation, whose gradient is the rotation by the opposite angle."""
 
     @staticmethod

@@ -20,7 +20,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Record:
+class TraceRecord:
     """One operation of a forward pass.
 
     Attributes:
@@ -29,7 +29,7 @@ class Record:
         axes: One symbol for each axis of the tensor, `("B", "H", "T", "T")`.
         tensor: The result, detached.
         parameters: What was learned for this operation alone.
-        summed: For a matrix product, how many products each number of the result is the
+        reduced_size: For a matrix product, how many products each number of the result is the
             sum of; 0 for what is no matrix product.
     """
 
@@ -38,7 +38,7 @@ class Record:
     axes: tuple[str, ...]
     tensor: torch.Tensor
     parameters: tuple[nn.Parameter, ...]
-    summed: int
+    reduced_size: int
 
     @property
     def full_name(self) -> str:
@@ -46,12 +46,12 @@ class Record:
         return f"{self.path}.{self.operation}" if self.path else self.operation
 
 
-class NoTrace:
+class NullTrace:
     """Records nothing, at next to no cost."""
 
     enabled = False
 
-    def within(self, name: str) -> NoTrace:
+    def scope(self, name: str) -> NullTrace:
         return self
 
     def record(
@@ -61,26 +61,26 @@ class NoTrace:
         axes: str,
         learned: nn.Module | None = None,
         *,
-        summed: int = 0,
+        reduced_size: int = 0,
     ) -> None:
         return None
 
 
 @dataclass
-class Trace(NoTrace):
+class Trace(NullTrace):
     """Keeps every recorded operation of a forward pass, in order.
 
     Args:
-        path: Where in the model this trace is; `within` makes the deeper ones.
-        records: Shared by a trace and all that came from it by `within`.
+        path: Where in the model this trace is; `scope` makes the deeper ones.
+        records: Shared by a trace and all that came from it by `scope`.
     """
 
     path: str = ""
-    records: list[Record] = field(default_factory=list)
+    records: list[TraceRecord] = field(default_factory=list)
 
     enabled = True
 
-    def within(self, name: str) -> Trace:
+    def scope(self, name: str) -> Trace:
         """The same record, one step deeper in the model."""
         return Trace(f"{self.path}.{name}" if self.path else name, self.records)
 
@@ -91,7 +91,7 @@ class Trace(NoTrace):
         axes: str,
         learned: nn.Module | None = None,
         *,
-        summed: int = 0,
+        reduced_size: int = 0,
     ) -> None:
         """Keeps one operation.
 
@@ -100,7 +100,7 @@ class Trace(NoTrace):
             tensor: Its result.
             axes: The symbols of its axes, with spaces between: `"B H T T"`.
             learned: The module whose own parameters the operation used.
-            summed: The length of the axis that a product of two matrices sums over; that
+            reduced_size: The length of the axis that a product of two matrices sums over; that
                 of a linear layer is known.
         """
         symbols = tuple(axes.split())
@@ -109,10 +109,10 @@ class Trace(NoTrace):
         assert len(symbols) == tensor.dim(), f"{operation}: {symbols} for {tuple(tensor.shape)}"
         parameters = () if learned is None else tuple(learned.parameters())
         if isinstance(learned, nn.Linear):
-            summed = learned.in_features
+            reduced_size = learned.in_features
         self.records.append(
-            Record(self.path, operation, symbols, tensor.detach(), parameters, summed)
+            TraceRecord(self.path, operation, symbols, tensor.detach(), parameters, reduced_size)
         )
 
 
-NO_TRACE = NoTrace()
+NO_TRACE = NullTrace()

@@ -28,8 +28,8 @@ from safetensors.numpy import load
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
-from attn_cli.model.memory import gibibytes, machine_memory, needed_bytes
-from attn_cli.model.outline import Shape, outline, parameter_count
+from attn_cli.model.memory_limits import format_bytes, parameter_bytes, total_memory
+from attn_cli.model.parameter_shapes import Shape, parameter_count, parameter_shapes
 from attn_cli.runs.folder import step_of
 from attn_cli.runs.reading import read_bounded
 from attn_cli.runs.state import DAMAGE_HINT, STATE, State, damaged, read_state
@@ -78,11 +78,11 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is missing or damaged, or does not fit its config.
         """
-        from attn_cli.model.transformer import Transformer
+        from attn_cli.model.build import build_model
 
         # Read before the model is made: a config may claim any size, a file has one.
         _ = self.weights
-        model = Transformer(self.config.model, self.tokenizer.vocab_size)
+        model = build_model(self.config.model, self.tokenizer.vocab_size)
         self.load_weights(model)
         return model.to(device).eval()
 
@@ -175,14 +175,14 @@ class Checkpoint:
     def _shapes(self) -> dict[str, Shape]:
         """Of the parameters that the config says, which has to fit into this machine."""
         model, vocab_size = self.config.model, self.tokenizer.vocab_size
-        size, memory = needed_bytes(model, vocab_size), machine_memory()
+        size, memory = parameter_bytes(model, vocab_size), total_memory()
         if memory is not None and size > memory:
             raise CheckpointError(
-                f"{self.folder}: its config says {gibibytes(size)} of weights, "
-                f"and this machine has {gibibytes(memory)} of memory",
+                f"{self.folder}: its config says {format_bytes(size)} of weights, "
+                f"and this machine has {format_bytes(memory)} of memory",
                 DAMAGE_HINT,
             )
-        return outline(model, vocab_size)
+        return parameter_shapes(model, vocab_size)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

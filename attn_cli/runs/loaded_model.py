@@ -63,7 +63,7 @@ class LoadedModel:
         Raises:
             CheckpointError: The file of its weights is missing or damaged.
         """
-        return self.model.named_arrays()
+        return self.model.state_arrays()
 
     @property
     def eos_id(self) -> int | None:
@@ -211,10 +211,10 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     def make_model() -> Transformer:
         import torch
 
-        from attn_cli.model.transformer import Transformer
+        from attn_cli.model.build import build_model
 
         torch.manual_seed(config.train.seed)
-        return Transformer(config.model, tokenizer.vocab_size).eval()
+        return build_model(config.model, tokenizer.vocab_size).eval()
 
     return LoadedModel(
         config,

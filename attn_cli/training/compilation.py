@@ -119,11 +119,12 @@ def compiled(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transforme
     """
     # torch's default is a temporary folder, which a restart empties.
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
-    twin = copy.copy(model)
-    twin._modules = dict(model._modules)
-    twin.blocks = torch.nn.ModuleList(copy.copy(block) for block in model.blocks)
-    for block in twin.blocks:
-        block.compile(dynamic=False)
+    # A copy of every module and of no tensor.
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, shared)
+    for stack in twin.stacks():
+        for block in stack.layers():
+            block.compile(dynamic=False)
     try:
         with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
             mean_loss(twin(x), y).backward()  # type: ignore[no-untyped-call]

@@ -8,8 +8,13 @@ from contextlib import contextmanager
 
 from attn_cli.config.schema import Config, TrainConfig
 from attn_cli.errors import OperationError
-from attn_cli.model.memory import asked_memory, gibibytes, machine_memory, needed_bytes
-from attn_cli.model.outline import outline, parameter_count
+from attn_cli.model.memory_limits import (
+    format_bytes,
+    parameter_bytes,
+    requested_memory,
+    total_memory,
+)
+from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -59,7 +64,7 @@ def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> 
             f"what was saved before is whole; when that is mended: {go_on}",
         ) from error
     except (RuntimeError, MemoryError) as error:
-        asked = asked_memory(error)
+        asked = requested_memory(error)
         if asked is None:
             raise
         raise out_of_memory(config, asked) from error
@@ -75,18 +80,18 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
         OperationError: It needs more than there is.
     """
     # Each parameter has a gradient and what the optimizer remembers: a number or more.
-    learned = 8 * parameter_count(outline(config.model, vocab_size))
-    learned += needed_bytes(config.model, vocab_size)
+    learned = 8 * parameter_count(parameter_shapes(config.model, vocab_size))
+    learned += parameter_bytes(config.model, vocab_size)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
     block_size = config.model.block_size
     kept = config.model.n_layer * config.model.n_embd + vocab_size
     kept *= 2 * micro_batch * block_size
     # The characters of a step and those that follow them, as whole numbers of eight bytes.
     kept += 16 * config.train.batch_size * block_size
-    memory = machine_memory()
+    memory = total_memory()
     if memory is not None and learned + kept > memory:
         raise out_of_memory(
-            config, gibibytes(learned + kept), f"; this machine has {gibibytes(memory)}"
+            config, format_bytes(learned + kept), f"; this machine has {format_bytes(memory)}"
         )
 
 

@@ -28,15 +28,17 @@ def make_optimizers(
         betas = (config.beta1, config.beta2)
         return AdamW(parameters, config.learning_rate, betas=betas, weight_decay=weight_decay)
 
-    named = dict(model.named_parameters())
+    parameters = list(model.parameters())
     if config.optimizer == "adamw":
-        matrices = [parameter for parameter in named.values() if parameter.dim() >= 2]
-        vectors = [parameter for parameter in named.values() if parameter.dim() < 2]
+        matrices = [parameter for parameter in parameters if parameter.dim() >= 2]
+        vectors = [parameter for parameter in parameters if parameter.dim() < 2]
         return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0)]
-    inner = {name: p for name, p in named.items() if name.startswith("blocks.") and p.dim() == 2}
-    outer = [parameter for name, parameter in named.items() if name not in inner]
+    of_blocks = (p for stack in model.stacks() for p in stack.blocks.parameters())
+    inner = [parameter for parameter in of_blocks if parameter.dim() == 2]
+    chosen = {id(parameter) for parameter in inner}
+    outer = [parameter for parameter in parameters if id(parameter) not in chosen]
     muon = Muon(
-        inner.values(),
+        inner,
         config.matrix_learning_rate,
         weight_decay=config.weight_decay,
         world=world,

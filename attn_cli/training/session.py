@@ -16,7 +16,7 @@ import torch
 from attn_cli.config.diff import diff_configs
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, InputError
-from attn_cli.model.outline import outline
+from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.finding import create_run, find_run
 from attn_cli.runs.folder import RunFolder
@@ -169,7 +169,7 @@ def read_corpus(config: Config, start: Checkpoint | None) -> Corpus:
 
 def _require_same_shapes(config: Config, start: Checkpoint) -> None:
     vocab_size = start.tokenizer.vocab_size
-    own, others = (outline(each.model, vocab_size) for each in (config, start.config))
+    own, others = (parameter_shapes(each.model, vocab_size) for each in (config, start.config))
     if own != others:
         differing = [str(d) for d in diff_configs(start.config, config) if d.key[:6] == "model."]
         raise ConfigError(

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from attn_cli.config.schema import Config
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.training.compilation import WORTHWHILE_SECONDS
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -156,7 +156,7 @@ def _chars_per_second(config: Config, corpus: Corpus, device: torch.device, worl
     """
     vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
-        model = Transformer(config.model, vocab_size).to(device)
+        model = build_model(config.model, vocab_size).to(device)
         shape = (config.train.batch_size // world.world_size, config.model.block_size)
         ids = torch.randint(vocab_size, shape, device=device)
     working = WorkingModel(model, choose_precision(config.train.precision, device))

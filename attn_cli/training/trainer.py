@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import torch
 
 from attn_cli.config.schema import Config
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.durable import sync_file, sync_folder
 from attn_cli.runs.folder import RunFolder
@@ -107,7 +107,7 @@ class Trainer:
         self.started = started - before.seconds
 
         torch.manual_seed(config.train.seed)
-        self.model = Transformer(config.model, corpus.tokenizer.vocab_size)
+        self.model = build_model(config.model, corpus.tokenizer.vocab_size)
         source = resumed or weights
         if source:
             source.load_weights(self.model)

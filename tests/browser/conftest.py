@@ -14,7 +14,7 @@ import torch
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.inspection.page.build import PageContents, page
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
 
@@ -118,7 +118,7 @@ def random_model(
     config = load_config(None, [parse_override(override) for override in overrides])
     tokenizer = tokenizer or printable_tokenizer()
     torch.manual_seed(7)
-    model = Transformer(config.model, tokenizer.vocab_size).eval()
+    model = build_model(config.model, tokenizer.vocab_size).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn_like(parameter)

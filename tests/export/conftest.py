@@ -17,7 +17,7 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.generation.sampling import Controls
 from attn_cli.generation.wishes import Wishes
 from attn_cli.generation.writer import Writer
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.runs.saving import save_checkpoint
@@ -116,7 +116,7 @@ def random_run(
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
     torch.manual_seed(3)
-    model = Transformer(config.model, tokenizer.vocab_size)
+    model = build_model(config.model, tokenizer.vocab_size)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             centre = 1.0 if name.endswith("norm.weight") else 0.0

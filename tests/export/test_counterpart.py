@@ -14,8 +14,8 @@ from attn_cli.export.counterpart import (
     reduced,
     require_counterpart,
 )
+from attn_cli.model.build import build_model
 from attn_cli.model.position import SinusoidalPosition
-from attn_cli.model.transformer import Transformer
 from tests.generation.conftest import kinds, make_model
 
 
@@ -35,11 +35,11 @@ def test_what_has_none_names_the_option(config: ModelConfig) -> None:
 @pytest.mark.parametrize("config", [kind for kind in kinds() if has_counterpart(kind)])
 def test_what_was_added_can_be_taken_off_again(config: ModelConfig) -> None:
     require_counterpart(config)
-    weights = make_model(config).named_arrays()
+    weights = make_model(config).state_arrays()
     whole = completed(config, weights)
     full = {"position": "learned", "bias": True} if config.block == "gpt2" else {}
     everything = ModelConfig.model_validate({**config.model_dump(), **full})
-    shapes = {name: p.shape for name, p in Transformer(everything, 19).named_parameters()}
+    shapes = {name: p.shape for name, p in build_model(everything, 19).named_parameters()}
     assert {name: array.shape for name, array in whole.items()} == shapes
     back_config, back = reduced(everything, whole)
     assert back_config == config
@@ -57,7 +57,7 @@ def test_the_table_of_sinusoidal_positions_is_the_model_s() -> None:
 
 def test_a_bias_that_is_not_zero_stays() -> None:
     config = ModelConfig(n_layer=1, n_head=1, n_embd=6, block_size=5, bias=True)
-    whole = completed(config, Transformer(config, 7).named_arrays())
+    whole = completed(config, build_model(config, 7).state_arrays())
     for name in ("final_norm.bias", TABLE):
         changed = {**whole, name: whole[name].copy()}
         changed[name][-1] = 1e-30

@@ -7,6 +7,7 @@ import torch
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.generation.decoder import Decoder
+from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 
 VOCAB = 19
@@ -16,7 +17,7 @@ BLOCK = 11
 def make_model(config: ModelConfig, vocab_size: int = VOCAB) -> Transformer:
     """A model with random weights, none of them zero or one."""
     torch.manual_seed(0)
-    model = Transformer(config, vocab_size).eval()
+    model = build_model(config, vocab_size).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             centre = 1.0 if name.endswith("norm.weight") else 0.0
@@ -25,7 +26,7 @@ def make_model(config: ModelConfig, vocab_size: int = VOCAB) -> Transformer:
 
 
 def decoder_of(model: Transformer) -> Decoder:
-    return Decoder(model.config, model.named_arrays())
+    return Decoder(model.config, model.state_arrays())
 
 
 def kinds() -> list[ModelConfig]:

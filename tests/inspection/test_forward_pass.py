@@ -10,6 +10,7 @@ import torch
 from attn_cli.inspection.forward_pass import forward_pass, select_heads
 from attn_cli.inspection.history import Snapshot, attention_shift, snapshots
 from attn_cli.inspection.logit_lens import logit_lens, surprisal_bits
+from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from tests.conftest import Trained, tiny_config, train_in
 
@@ -19,7 +20,7 @@ KINDS = [("gpt2", "learned"), ("gpt2", "none"), ("qwen3", "rope"), ("qwen3", "si
 def a_model(block: str, position: str) -> Transformer:
     torch.manual_seed(0)
     settings = (f"model.block={block}", f"model.position={position}")
-    model = Transformer(tiny_config(*settings).model, 100)
+    model = build_model(tiny_config(*settings).model, 100)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)  # so that nothing is nearly zero
     return model
@@ -54,7 +55,7 @@ def test_the_lens_ends_with_what_the_model_says(block: str, position: str) -> No
     torch.testing.assert_close(lens[-1], own)
     # After the first layer, it says what the model without the second would.
     second = model.blocks.pop(1)
-    shallow = Transformer(model.config.model_copy(update={"n_layer": 1}), 100)
+    shallow = build_model(model.config.model_copy(update={"n_layer": 1}), 100)
     shallow.load_state_dict(model.state_dict())
     model.blocks.append(second)
     torch.testing.assert_close(lens[1], logit_lens(forward_pass(shallow, ids))[-1])

@@ -12,7 +12,7 @@ import torch
 from attn_cli.inspection.ablation import zero_ablate_head
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import FIELDS, HeadScores, ablation_effects, head_scores
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.training.evaluation import CharacterLosses, evaluate
 from tests.conftest import Trained, tiny_config
@@ -86,7 +86,7 @@ def test_a_head_is_named_after_what_is_clear_and_no_accident() -> None:
 @pytest.mark.parametrize("block", ["gpt2", "qwen3"])
 def test_a_head_taken_away_gives_nothing_and_comes_back(block: str) -> None:
     torch.manual_seed(0)
-    model = Transformer(tiny_config(f"model.block={block}", "model.bias=false").model, 100)
+    model = build_model(tiny_config(f"model.block={block}", "model.bias=false").model, 100)
     before = {name: p.clone() for name, p in model.named_parameters()}
     whole = forward_pass(model, range(9))
     with zero_ablate_head(model, 1, 2):

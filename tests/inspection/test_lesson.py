@@ -14,6 +14,7 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.lesson.blocks import LessonStep, SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson
 from attn_cli.inspection.lesson.rounding import rounded
+from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 from tests.conftest import tiny_config
@@ -46,7 +47,7 @@ def told(
     """A lesson on a model of random weights as large as trained ones."""
     torch.manual_seed(3)
     tokenizer = tokenizer or printable_tokenizer()
-    model = Transformer(tiny_config(*KINDS[kind]).model, tokenizer.vocab_size).eval()
+    model = build_model(tiny_config(*KINDS[kind]).model, tokenizer.vocab_size).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):

@@ -33,7 +33,7 @@ from attn_cli.inspection.page.build import (
 )
 from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
 from attn_cli.inspection.page.payload import evenly_spaced
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.conftest import Trained
@@ -94,7 +94,7 @@ def contents(trained: Trained) -> PageContents:
 
 def fresh(tokenizer: Tokenizer, *overrides: str) -> LoadedModel:
     config = load_config(None, [parse_override(override) for override in overrides])
-    model = Transformer(config.model, tokenizer.vocab_size).eval()
+    model = build_model(config.model, tokenizer.vocab_size).eval()
     return LoadedModel(config, tokenizer, tokenizer.document_separator_id, "nowhere", lambda: model)
 
 
@@ -216,7 +216,7 @@ def test_the_payload_holds_the_model_the_text_and_what_was_computed(
 ) -> None:
     html = page(contents)
     data = payload(html)
-    named = contents.loaded.model.named_arrays()
+    named = contents.loaded.model.state_arrays()
     assert data["weights"].keys() == named.keys()
     for name, array in named.items():
         np.testing.assert_array_equal(unpacked(data["weights"][name]), array)

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from attn_cli.inspection.costs import costs
 from attn_cli.inspection.descriptions import DESCRIPTIONS, description
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
+from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision, WorkingModel
 from attn_cli.training.step import mean_loss
@@ -29,7 +30,7 @@ def inspected(
     *settings: str, length: int = 5, vocab_size: int = 100, **how: Any
 ) -> tuple[Transformer, Shapes]:
     torch.manual_seed(0)
-    model = Transformer(tiny_config(*settings).model, vocab_size)
+    model = build_model(tiny_config(*settings).model, vocab_size)
     ids = [place % vocab_size for place in range(length)]
     return model, inspect_shapes(model, ids, **how)
 
@@ -195,7 +196,7 @@ def test_costs_are_those_of_the_whole_batch(
     settings: tuple[str, ...], precision: Precision
 ) -> None:
     config = tiny_config(*settings, "train.batch_size=5", "train.optimizer=muon")
-    model = Transformer(config.model, 100)
+    model = build_model(config.model, 100)
     spent = costs(model, config, precision)
     assert spent.precision == precision
     assert model.training
@@ -219,7 +220,7 @@ def test_costs_are_those_of_the_whole_batch(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
     config = tiny_config()
-    working = WorkingModel(Transformer(config.model, 100), precision)
+    working = WorkingModel(build_model(config.model, 100), precision)
     ids = torch.zeros(2, 16, dtype=torch.int64)
     most = 0
 

@@ -15,7 +15,8 @@ from attn_cli.inspection.descriptions import description
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import head_scores
 from attn_cli.inspection.shapes import folded, inspect_shapes
-from attn_cli.model.trace import NO_TRACE, NoTrace
+from attn_cli.model.build import build_model
+from attn_cli.model.trace import NO_TRACE, NullTrace
 from attn_cli.model.transformer import Transformer
 from tests.conftest import tiny_config
 
@@ -30,7 +31,7 @@ class AveragingBlock(nn.Module):
         self.mix = nn.Linear(channels, channels, bias=False)
 
     def forward(
-        self, x: torch.Tensor, *, cache: Any = None, trace: NoTrace = NO_TRACE
+        self, x: torch.Tensor, *, mask: Any = None, cache: Any = None, trace: NullTrace = NO_TRACE
     ) -> torch.Tensor:
         count = torch.arange(1, x.shape[1] + 1, device=x.device)[:, None]
         mixed = self.mix(x.cumsum(dim=1) / count)
@@ -41,7 +42,7 @@ class AveragingBlock(nn.Module):
 @pytest.fixture
 def model() -> Transformer:
     torch.manual_seed(3)
-    model = Transformer(tiny_config().model, 100)
+    model = build_model(tiny_config().model, 100)
     model.blocks = nn.ModuleList(AveragingBlock(24) for _ in range(2))
     model.config = model.config.model_copy(update={"block": "averaging"})
     return model
@@ -59,7 +60,7 @@ def test_its_operations_are_shown(model: Transformer) -> None:
 
 
 def test_layers_that_differ_are_not_shown_as_one(model: Transformer) -> None:
-    model.blocks[1] = Transformer(tiny_config().model, 100).blocks[1]
+    model.blocks[1] = build_model(tiny_config().model, 100).blocks[1]
     with pytest.raises(InputError, match="differ"):
         folded(inspect_shapes(model, IDS).rows, 2)
 

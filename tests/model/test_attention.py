@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.model.attention import MultiHeadAttention
+from attn_cli.model.build import build_model
 from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
 from attn_cli.model.trace import Trace
-from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import printable_tokenizer
 from tests.conftest import tiny_config
 
@@ -142,7 +142,7 @@ def test_lesson_multi_head_over_hello() -> None:
     config = tiny_config(
         "model.n_layer=1", "model.n_embd=16", "model.n_head=2", "model.block_size=25"
     )
-    model = Transformer(config.model, 100).eval()
+    model = build_model(config.model, 100).eval()
     ids = torch.tensor([printable_tokenizer().encode("Hello").tolist()])
     assert ids.tolist() == [[43, 14, 21, 21, 24]]
     trace = Trace()

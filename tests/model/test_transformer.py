@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from attn_cli.model.build import build_model
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
 from tests.conftest import tiny_config
@@ -17,7 +18,7 @@ BLOCKS = ("gpt2", "qwen3")
 
 def make(*settings: str) -> Transformer:
     torch.manual_seed(0)
-    model = Transformer(tiny_config(*settings).model, V)
+    model = build_model(tiny_config(*settings).model, V)
     # Fresh weights are so small that every logit is near 0; larger ones make errors show.
     with torch.no_grad():
         for parameter in model.parameters():
@@ -111,14 +112,14 @@ def test_nanogpt_parameter_count() -> None:
     config = tiny_config(
         "model.n_layer=4", "model.n_head=4", "model.n_embd=128", "model.block_size=64"
     )
-    model = Transformer(config.model, 65)
+    model = build_model(config.model, 65)
     layer = 4 * 128 * 128 + 2 * 128 * 512 + 2 * 128
     assert model.parameter_count() == 65 * 128 + 64 * 128 + 4 * layer + 128
 
 
 def test_gpt2_initialisation() -> None:
     config = tiny_config("model.n_embd=240", "model.n_layer=3", "model.bias=true")
-    model = Transformer(config.model, 401)
+    model = build_model(config.model, 401)
     parameters = dict(model.named_parameters())
     for name, parameter in parameters.items():
         if name.endswith("bias"):
@@ -139,7 +140,7 @@ def test_tied_embeddings_are_one_parameter() -> None:
 
 def test_unshared_initial_loss_is_that_of_no_knowledge() -> None:
     torch.manual_seed(0)
-    model = Transformer(tiny_config().model, V)
+    model = build_model(tiny_config().model, V)
     logits = model(torch.randint(V, (8, 16)))
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.randint(V, (128,)))
     assert loss.item() == pytest.approx(math.log(V), abs=0.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.training.compilation import compiled
 from attn_cli.training.step import mean_loss
 from tests.conftest import TINY, tiny_config
@@ -22,7 +22,7 @@ def test_losses_and_gradients_are_the_same(
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     position = "rope" if shape == "qwen3" else "learned"
     torch.manual_seed(0)
-    model = Transformer(
+    model = build_model(
         tiny_config(
             f"model.block={shape}", f"model.position={position}", f"model.dropout={dropout}"
         ).model,

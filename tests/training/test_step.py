@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.adamw import AdamW
 from attn_cli.training.parameter_groups import make_optimizers
@@ -17,7 +18,7 @@ V = 19
 
 def fresh(*settings: str) -> Transformer:
     torch.manual_seed(0)
-    return Transformer(tiny_config(*settings).model, V)
+    return build_model(tiny_config(*settings).model, V)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:

@@ -63,9 +63,7 @@ class LessonContext:
 
     @property
     def block(self) -> Block:
-        block = self.model.blocks[self.layer]
-        assert isinstance(block, Block)
-        return block
+        return self.model.layers()[self.layer]
 
     @property
     def attention(self) -> MultiHeadAttention:

@@ -62,7 +62,7 @@ def weights_payload(model: Transformer) -> dict[str, Packed]:
     exact = model.parameter_count() <= MAX_EXACT
     return {
         name: packed(array) if exact or array.ndim == 1 else packed_rows(array, _bits(name))
-        for name, array in model.named_arrays().items()
+        for name, array in model.state_arrays().items()
     }
 
 

@@ -13,7 +13,7 @@ from attn_cli.inspection.descriptions import description
 from attn_cli.inspection.shapes import ShapeRow, Shapes
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
-from attn_cli.model.memory import kibibytes
+from attn_cli.model.memory_limits import format_bytes
 
 LEGEND = {
     "B": "batch",
@@ -85,16 +85,17 @@ def _totals(shapes: Shapes, costs: Costs, unit: str) -> Iterator[str]:
         f"in training (matrix products, T={costs.block_size})"
     )
     at_once = costs.micro_batch_size
-    micro = f" ({kibibytes(costs.micro_batch_activations)} in micro-batches of {at_once})"
+    micro = f" ({format_bytes(costs.micro_batch_activations)} in micro-batches of {at_once})"
     yield (
-        f"memory to train in {costs.precision}: weights {kibibytes(costs.weights)}, "
-        f"gradients {kibibytes(costs.gradients)}, "
-        f"optimizer state {kibibytes(costs.optimizer_state)}, saved activations "
-        f"{kibibytes(costs.activations)} at B={costs.batch_size}, T={costs.block_size}"
+        f"memory to train in {costs.precision}: weights {format_bytes(costs.weights)}, "
+        f"gradients {format_bytes(costs.gradients)}, "
+        f"optimizer state {format_bytes(costs.optimizer_state)}, saved activations "
+        f"{format_bytes(costs.activations)} at B={costs.batch_size}, T={costs.block_size}"
         + (micro if at_once < costs.batch_size else "")
     )
     yield (
-        f"memory to generate: KV cache {kibibytes(costs.kv_cache)} for a text of {costs.block_size}"
+        f"memory to generate: KV cache {format_bytes(costs.kv_cache)} "
+        f"for a text of {costs.block_size}"
     )
 
 

@@ -1,6 +1,6 @@
-"""A model's names and shapes without its numbers, to judge a size before it is made.
+"""The names and shapes of a model's parameters, without building it.
 
-Written out rather than taken from a model of torch, whose import takes a second; a test
+Written out rather than read from the model itself: importing torch takes a second. A test
 holds the two equal.
 
 Shapes: C channels = n_embd, D head size, F feed-forward width, V vocabulary.
@@ -10,24 +10,27 @@ from __future__ import annotations
 
 import math
 
+from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig
 
 Shape = tuple[int, ...]
 
+FEED_FORWARD_INPUTS = {"gelu": ("up",), "swiglu": ("gate", "up")}
 
-def outline(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
-    """The shapes of a model's parameters, by name; a tied one counts once."""
+
+def parameter_shapes(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
+    """The shape of each parameter of a model, by name; a tied one once."""
     C, F, V = config.n_embd, config.inner_width, vocab_size
     D = C // config.n_head
-    qwen3 = config.block == "qwen3"
+    kind = block_kind(config.block)
 
     block = _norm("attention_norm", C, config)
     for name in ("query", "key", "value", "projection"):
         block |= _linear(f"attention.{name}", C, C, config)
-    if qwen3:
+    if kind.query_key_norm:
         block |= {"attention.query_norm.weight": (D,), "attention.key_norm.weight": (D,)}
     block |= _norm("feed_forward_norm", C, config)
-    for name in ("gate", "up") if qwen3 else ("up",):
+    for name in FEED_FORWARD_INPUTS[kind.feed_forward]:
         block |= _linear(f"feed_forward.{name}", C, F, config)
     block |= _linear("feed_forward.down", F, C, config)
 
@@ -43,13 +46,13 @@ def outline(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
 
 
 def parameter_count(shapes: dict[str, Shape]) -> int:
-    """Learned numbers of a model of these shapes."""
+    """How many numbers a model of these shapes learns."""
     return sum(math.prod(shape) for shape in shapes.values())
 
 
 def _norm(name: str, size: int, config: ModelConfig) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {f"{name}.weight": (size,)}
-    if config.block == "gpt2" and config.bias:
+    if block_kind(config.block).norm == "layer_norm" and config.bias:
         shapes[f"{name}.bias"] = (size,)
     return shapes
 

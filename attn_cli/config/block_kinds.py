@@ -1,0 +1,50 @@
+"""The kinds of block and what each is made of, without torch: the one table of `model.block`.
+
+A kind stands in `BLOCK_KINDS` and in the Literal of `ModelConfig.block`; the model, its
+parameter shapes and the defaults of its sizes follow. What computes a block in another way
+(NumPy, the page, an export) keeps a list of the kinds it knows, and refuses any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from attn_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class BlockKind:
+    """The parts of a block.
+
+    Attributes:
+        norm: LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019).
+        feed_forward: GELU between two linear layers, or SwiGLU (Shazeer 2020).
+        query_key_norm: Whether queries and keys are normalised per head.
+        biases: Whether linear layers and norms may have biases.
+    """
+
+    norm: Literal["layer_norm", "rms_norm"]
+    feed_forward: Literal["gelu", "swiglu"]
+    query_key_norm: bool
+    biases: bool
+
+
+BLOCK_KINDS = {
+    "gpt2": BlockKind("layer_norm", "gelu", query_key_norm=False, biases=True),
+    "qwen3": BlockKind("rms_norm", "swiglu", query_key_norm=True, biases=False),
+}
+
+
+def block_kind(name: str) -> BlockKind:
+    """The parts of the kind of block that `model.block` names.
+
+    Raises:
+        ConfigError: The table has no such kind.
+    """
+    if name not in BLOCK_KINDS:
+        raise ConfigError(
+            f"model.block: {name} is not a known kind of block",
+            f"the kinds are {', '.join(BLOCK_KINDS)}",
+        )
+    return BLOCK_KINDS[name]

@@ -1,0 +1,142 @@
+"""The trunk of every model: embeddings, L blocks and a final norm.
+
+Shapes: B batch, T time (characters), S keys, C channels = n_embd, D head size, L layers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.model.block import Block, make_norm
+from attn_cli.model.cache import KVCache
+from attn_cli.model.dropout import dropout
+from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
+from attn_cli.model.trace import NO_TRACE, NullTrace
+
+
+class Stack(nn.Module):
+    """Token and position embeddings, L blocks, a final norm.
+
+    A pure function of its arguments: what was read before is in `cache`, and every
+    tensor on the way goes to `trace`; the module itself keeps neither.
+
+    Args:
+        config: The `model` section of a configuration.
+        vocab_size: V, of the tokenizer.
+        causal: Whether a character sees only itself and what came before it.
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int, *, causal: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        head_size = config.n_embd // config.n_head
+
+        self.token_embedding = nn.Embedding(vocab_size, config.n_embd)
+        self.position_embedding: LearnedPosition | SinusoidalPosition | None = None
+        if config.position == "learned":
+            self.position_embedding = LearnedPosition(config.block_size, config.n_embd)
+        elif config.position == "sinusoidal":
+            self.position_embedding = SinusoidalPosition(config.block_size, config.n_embd)
+        rotary = None
+        if config.position == "rope":
+            rotary = RotaryPosition(config.block_size, head_size, config.rope_theta)
+
+        self.blocks = nn.ModuleList(
+            Block(config, rotary, causal=causal) for _ in range(config.n_layer)
+        )
+        self.final_norm = make_norm(config)
+
+    def hidden(
+        self,
+        ids: torch.Tensor,
+        *,
+        mask: torch.Tensor | None = None,
+        cache: KVCache | None = None,
+        trace: NullTrace = NO_TRACE,
+    ) -> torch.Tensor:
+        """The hidden states (B, T, C) of a text, after the final norm.
+
+        Args:
+            ids: Characters, (B, T) of int64; with a cache, those after the cached ones.
+            mask: Which keys each query may see, (B, 1, T or 1, S) of bool; all where None.
+                Padding is hidden by (B, 1, 1, S), False where a key is padding.
+            cache: Keys and values of the characters before; these are appended to it.
+            trace: Collects every tensor on the way.
+        """
+        start, length = 0 if cache is None else cache.length, ids.shape[1]
+        assert start + length <= self.config.block_size, "longer than block_size"
+
+        trace.record("characters", ids, "B T")
+        x = self.token_embedding(ids)  # (B, T, C)
+        trace.record("token embedding", x, "B T C", self.token_embedding)
+        if self.position_embedding is not None:
+            position = self.position_embedding(start, length)  # (T, C)
+            trace.record("position embedding", position, "T C", self.position_embedding)
+            x = x + position
+            trace.record("token + position", x, "B T C")
+        x = dropout(x, self.config.dropout, self.training)
+
+        for number, block in enumerate(self.blocks):
+            layer = None if cache is None else cache.layers[number]
+            x = block(x, mask=mask, cache=layer, trace=trace.scope(f"block {number + 1}"))
+
+        hidden: torch.Tensor = self.final_norm(x)
+        trace.record("final norm", hidden, "B T C", self.final_norm)
+        return hidden
+
+    def stacks(self) -> list[Stack]:
+        """Every stack of blocks in the model; a decoder is one."""
+        return [self]
+
+    def layers(self) -> list[Block]:
+        """The blocks, in order."""
+        return [cast(Block, block) for block in self.blocks]
+
+    def new_cache(self, batch: int = 1, longest: int | None = None) -> KVCache:
+        """An empty cache for `batch` texts of up to `longest` characters, or `block_size`."""
+        capacity = self.config.block_size
+        weight = self.token_embedding.weight
+        return KVCache(
+            self.config.n_layer,
+            batch,
+            self.config.n_head,
+            self.config.n_embd // self.config.n_head,
+            capacity if longest is None else min(longest, capacity),
+            device=weight.device,
+            dtype=weight.dtype,
+        )
+
+    def state_arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The parameters by name, as a checkpoint has them; a tied one once."""
+        return {
+            name: parameter.detach().float().cpu().numpy()
+            for name, parameter in self.named_parameters()
+        }
+
+    def parameter_count(self) -> int:
+        """How many numbers the model learns; tied ones count once."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @torch.no_grad()
+    def _init_weights(self) -> None:
+        """GPT-2's initialisation (Radford et al. 2019, section 2.3): small normal weights.
+
+        What is added to the residual stream starts smaller, by 1 / sqrt(2 L), so that the
+        stream does not grow with the number of layers. Norms begin at weight 1, bias 0.
+        """
+        residual = {id(p.weight) for block in self.layers() for p in block.residual_projections()}
+        small = 0.02 / math.sqrt(2 * self.config.n_layer)
+        for module in self.modules():
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+        for parameter in self.parameters():
+            if parameter.dim() >= 2:
+                nn.init.normal_(parameter, std=small if id(parameter) in residual else 0.02)
