@@ -61,27 +61,28 @@ class Ours:
     """Our own engine."""
 
     def __init__(self, model: Transformer) -> None:
-        from attn_cli.generation.decoder import Decoder
-        from attn_cli.generation.sampling import Controls
+        from attn_cli.generation.config import GenerationConfig
+        from attn_cli.generation.numpy_model import NumpyModel
 
-        self.decoder = Decoder(model.config, model.state_arrays())
-        self.controls = Controls(temperature=0.8)
+        self.model = NumpyModel(model.config, model.state_arrays())
+        self.config = GenerationConfig(temperature=0.8)
 
     def seconds(self, prompts: list[list[int]], chars: int) -> float:
-        from attn_cli.generation.engine import Text, write
-        from attn_cli.generation.rules import Rules
+        from attn_cli.generation.constraints import Constraints
+        from attn_cli.generation.generate import GenerationState, generate
 
         begin = time.perf_counter()
-        texts = [Text(prompt, seed) for seed, prompt in enumerate(prompts)]
-        for _ in write(self.decoder, texts, self.controls, Rules(chars)):
+        texts = [GenerationState(prompt, seed) for seed, prompt in enumerate(prompts)]
+        for _ in generate(self.model, texts, self.config, Constraints(chars)):
             pass
         return time.perf_counter() - begin
 
     def log_probabilities(self, prompt: list[int]) -> list[float]:
-        from attn_cli.generation.reader import Reader
+        from attn_cli.generation.generate import ContextWindow
         from attn_cli.generation.sampling import log_probabilities
 
-        found: list[float] = log_probabilities(Reader(self.decoder, 1).scores([prompt])[0]).tolist()
+        logits = ContextWindow(self.model, 1).next_logits([prompt])
+        found: list[float] = log_probabilities(logits[0]).tolist()
         return found
 
 
@@ -126,10 +127,10 @@ def make_side(name: str, size: str, streams: int, checkout: Path | None) -> Side
     import torch
 
     from attn_cli.config.schema import ModelConfig
-    from attn_cli.model.build import build_model
+    from attn_cli.model.transformer import Transformer
 
     torch.manual_seed(0)
-    model = build_model(ModelConfig(**SIZES[size]), V).eval()
+    model = Transformer(ModelConfig(**SIZES[size]), V).eval()
     if name == "attn":
         return Ours(model)
 
@@ -229,7 +230,7 @@ def present(checkout: Path | None) -> list[str]:
 
 
 def check_same_model(names: list[str], size: str, checkout: Path | None) -> None:
-    """Asserts that every side gives the odds that ours gives, after a prompt."""
+    """Asserts that every side gives the probabilities that ours gives, after a prompt."""
     ours = ask("attn", size, 1, checkout, "--check")["log_probabilities"]
     for name in names:
         worker = WORKERS[name]
@@ -264,7 +265,9 @@ def main() -> None:
     parser.add_argument("--cold", type=Path, metavar="RUN", help="whole processes, with this run")
     parser.add_argument("--worker", choices=WORKERS, help="one measurement, as a line of JSON")
     parser.add_argument("--size", choices=SIZES, default="0.8M", help="of a worker")
-    parser.add_argument("--check", action="store_true", help="of a worker: odds after a prompt")
+    parser.add_argument(
+        "--check", action="store_true", help="of a worker: probabilities after a prompt"
+    )
     arguments = parser.parse_args()
     if arguments.nanogpt is not None:
         arguments.nanogpt = arguments.nanogpt.resolve()

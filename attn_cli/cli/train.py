@@ -272,15 +272,15 @@ def _leaves_size_open(overrides: list[Override]) -> bool:
 
 
 def _sampler(config: Config, corpus: Corpus) -> Any:
-    from attn_cli.generation.sampling import Controls
-    from attn_cli.generation.writer import Writer
+    from attn_cli.generation.config import GenerationConfig
+    from attn_cli.generation.next_token_model import as_next_token_model
+    from attn_cli.generation.text_generator import TextGenerator
 
-    sample = config.sample
-    controls = Controls(sample.temperature, sample.top_k, sample.top_p)
+    sampling = GenerationConfig(**config.sample.model_dump())
 
     def write_sample(model: Transformer, step: int) -> str:
-        writer = Writer(config.model, model.state_arrays(), corpus.tokenizer, corpus.bos_id)
+        generator = TextGenerator(as_next_token_model(model), corpus.tokenizer, corpus.bos_id)
         # The seed is the run's and the step's, so that a sample can be had again.
-        return writer.document(config.train.seed + step, sample.max_new_chars, controls)
+        return generator.sample_document(config.train.seed + step, sampling)
 
     return write_sample

@@ -1,1 +1,1 @@
-"""From a prompt to text: the engine that writes, and the controls that choose."""
+"""From a prompt to text: two models behind one interface, sampling, constraints, beam search."""

@@ -1,6 +1,6 @@
 """Keys and values of the characters that were read before, so that each is computed once.
 
-The plain way to write with the model as it is, on any device; `generation/decoder.py` is the
+The plain way to write with the model as it is, on any device; `generation/numpy_model.py` is the
 fast one, and tests hold both to a pass without a cache.
 
 Shapes: B batch, S characters in the cache, H heads, D head size, L layers.

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.generation.sampling import Controls, probabilities
+from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.sampling import probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import snapshots
@@ -130,7 +131,9 @@ def test_the_odds_after_temperature_top_k_and_top_p(
 ) -> None:
     page = opened(contents(tiny, "The fox"))
     logits = torch_logits(tiny, list(tiny.encode_prompt("The fox")))[-1].double().numpy()
-    wanted = probabilities(logits, Controls(temperature, top_k, top_p))
+    wanted = probabilities(
+        logits, GenerationConfig(temperature=temperature, top_k=top_k, top_p=top_p)
+    )
     given = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     probs = page.run(
         "([logits, given]) => attn.probabilities(logits, given)", [logits.tolist(), given]

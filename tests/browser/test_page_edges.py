@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.generation.sampling import Controls, probabilities
+from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.sampling import probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.page.build import PageContents
 from attn_cli.runs.loaded_model import LoadedModel
@@ -105,7 +106,7 @@ def test_the_controls_begin_with_the_run_s_own_settings(
     assert page.page.inner_text("#top-p-shown") == shown[1]
     assert page.run("() => document.querySelector('#temperature').valueAsNumber") == temperature
     logits = torch_logits(loaded, list(loaded.encode_prompt("Hello")))[-1].double().numpy()
-    probs = probabilities(logits, Controls(temperature, None, top_p))
+    probs = probabilities(logits, GenerationConfig(temperature=temperature, top_p=top_p))
     best = np.argsort(-logits, kind="stable")[0]
     share = page.page.locator("#next-probs .percent").first.inner_text()
     assert float(share.strip("%")) == pytest.approx(100 * probs[best], abs=0.51)

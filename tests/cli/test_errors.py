@@ -196,12 +196,12 @@ def test_a_defect_is_a_line_and_a_traceback_only_on_request(
     attn: Attn, monkeypatch: pytest.MonkeyPatch, trained: Trained
 ) -> None:
     """Stands for any error that nobody foresaw."""
-    import attn_cli.generation.writer as writer
+    import attn_cli.generation.text_generator as text_generator
 
     def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("something\nunforeseen")
 
-    monkeypatch.setattr(writer, "write", broken)
+    monkeypatch.setattr(text_generator, "generate", broken)
     outcome = attn("generate", "x", "--run", trained.run.path)
     assert outcome.code == 1
     assert outcome.err.startswith("attn: unexpected RuntimeError: something\n  ")

@@ -124,24 +124,28 @@ def test_prompts_side_by_side_give_the_same_as_alone(write: Any) -> None:
         assert theirs["log_probs"] == pytest.approx(ours["log_probs"], abs=1e-4)
 
 
-def test_log_probabilities_are_before_the_controls_and_odds_after(write: Any) -> None:
-    (plain,) = write("The", "--temperature", "1", "--seed", "1", "--explain")
+def test_log_probabilities_are_before_the_filters_and_probabilities_after(write: Any) -> None:
+    (plain,) = write("The", "--temperature", "1", "--seed", "1", "--alternatives", "5")
     for char, log_prob, others in zip(
         plain["text"], plain["log_probs"], plain["alternatives"], strict=True
     ):
-        odds = {other["char"]: other["odds"] for other in others}
-        assert sorted(odds.values(), reverse=True) == list(odds.values())
-        if char in odds:
-            assert math.exp(log_prob) == pytest.approx(odds[char], rel=1e-3)
-    assert plain["odds"] == pytest.approx([math.exp(each) for each in plain["log_probs"]], rel=1e-3)
-    (sharp,) = write("The", "--temperature", "0", "--explain")
-    assert all(len(others) == 1 and others[0]["odds"] == 1 for others in sharp["alternatives"])
+        probs = {other["char"]: other["prob"] for other in others}
+        assert sorted(probs.values(), reverse=True) == list(probs.values())
+        if char in probs:
+            assert math.exp(log_prob) == pytest.approx(probs[char], rel=1e-3)
+    assert plain["probs"] == pytest.approx(
+        [math.exp(each) for each in plain["log_probs"]], rel=1e-3
+    )
+    (sharp,) = write("The", "--temperature", "0", "--alternatives", "5")
+    assert all(len(others) == 1 and others[0]["prob"] == 1 for others in sharp["alternatives"])
     assert sum(sharp["log_probs"]) < 0
 
 
-def test_explain_shows_the_text_and_a_line_for_each_character(attn: Attn, trained: Trained) -> None:
+def test_alternatives_shows_the_text_and_a_line_for_each_character(
+    attn: Attn, trained: Trained
+) -> None:
     at = ("--run", trained.run.path, "--temperature", "0", "--max-new-chars", "6")
-    outcome = attn("generate", "The fox", *at, "--explain")
+    outcome = attn("generate", "The fox", *at, "--alternatives", "5")
     text, _, _, *lines = outcome.out.splitlines()
     assert text == attn("generate", "The fox", *at).out.rstrip("\n") == "The fox met t"
     assert [line[0] for line in lines] == list("␣met␣t")
@@ -157,9 +161,9 @@ def test_a_stop_ends_the_text_and_is_no_part_of_it(write: Any) -> None:
     assert len(stopped["log_probs"]) == len(stopped["text"])
 
 
-def test_explain_keeps_a_character_on_its_line(attn: Attn, documents: Trained) -> None:
+def test_alternatives_keep_a_character_on_its_line(attn: Attn, documents: Trained) -> None:
     at = ("--run", documents.run.path, "--temperature", "0", "--max-new-chars", "3")
-    outcome = attn("generate", "The fox met the owl.", *at, "--explain")
+    outcome = attn("generate", "The fox met the owl.", *at, "--alternatives", "5")
     assert [line[0] for line in outcome.out.rstrip("\n").split("\n")[-3:]] == list("⏎␌T")
 
 
@@ -242,35 +246,43 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
         (("--regex", r"\bfox"), "not supported"),
         (("--regex", r"(a|b)\1"), "not supported"),
         (("--regex", "^a$"), "not supported"),
-        (("--regex", "[0-9]{50}"), "needs 50 characters"),
+        (("--regex", "[0-9]{50}"), "needs at least 50 characters, and --max-new-chars is 40"),
         (("--regex", "é"), "no text"),
         (("--regex", "a+", "--forbid", "a"), "no text"),
-        (("--regex", "a+", "--stop", "b"), "--stop"),
+        (("--regex", "a+", "--stop", "b"), "--stop would cut off a text that --regex"),
         (("--allow", "a", "--forbid", "a"), "leave no character"),
         (("--allow", ""), "leave no character"),
-        (("--stop", ""), "--stop"),
+        (("--stop", ""), "--stop '' would"),
         (("--stop", "é"), "--stop 'é'"),
-        (("--beams", "0"), "--beams 0"),
-        (("--beams", "2", "--temperature", "1"), "--beams"),
-        (("--beams", "2", "--num-samples", "3"), "--num-samples is 3"),
-        (("--beams", "2", "--explain"), "--explain"),
-        (("--min-p", "2"), "min-p 2"),
-        (("--typical-p", "0"), "typical-p 0"),
-        (("--repetition-penalty", "0"), "repetition penalty 0"),
-        (("--interactive", "--json"), "--interactive"),
-        (("--interactive", "--num-samples", "2"), "--interactive"),
-        (("--interactive", "--check-copy"), "--interactive"),
+        (("--num-beams", "0"), "--num-beams 0 is below 1"),
+        (
+            ("--num-beams", "2", "--temperature", "1"),
+            "does not work with --temperature",
+        ),
+        (("--num-beams", "2", "--num-samples", "3"), "--num-samples is 3"),
+        (
+            ("--num-beams", "2", "--alternatives", "5"),
+            "does not work with --num-beams",
+        ),
+        (("--min-p", "2"), "--min-p 2 is"),
+        (("--typical-p", "0"), "--typical-p 0 is"),
+        (("--repetition-penalty", "0"), "--repetition-penalty 0 is"),
+        (("--interactive", "--json"), "--interactive does not work with --json"),
+        (("--interactive", "--num-samples", "2"), "--num-samples"),
+        (("--interactive", "--check-copy"), "--check-copy"),
         (("é",), "'é' at position 1"),
         (("--num-samples", "0"), "--num-samples 0"),
         (("--max-new-chars", "0"), "--max-new-chars 0"),
-        (("--seed", "-1"), "seed -1"),
-        (("--beams", "100000000"), "--beams 100,000,000 are too many"),
+        (("--seed", "-1"), "--seed -1 is"),
+        (("--num-beams", "100000000"), "--num-beams 100,000,000 are too many"),
         (("-", "-"), "once"),
-        (("--interactive", "a", "b"), "one prompt"),
+        (("--interactive", "a", "b"), "--interactive takes at most one prompt"),
+        (("--alternatives", "-1"), "--alternatives -1 is below 0"),
+        (("--device", "cuda"), "device cuda is not available"),
         (("--allow", "é"), "--allow 'é'"),
     ],
 )
-def test_wrong_wishes_get_a_line(
+def test_wrong_options_get_a_line(
     attn: Attn, trained: Trained, arguments: tuple[str, ...], said: str
 ) -> None:
     outcome = attn("generate", *arguments, "--run", trained.run.path)
@@ -304,8 +316,8 @@ def test_closed_streams_are_no_defect(trained: Trained, closed: str) -> None:
 def test_beams_find_a_text_at_least_as_likely_as_greedy(write: Any) -> None:
     prompt = ("They sat", "--max-new-chars", "12")
     (greedy,) = write(*prompt, "--temperature", "0")
-    found = write(*prompt, "--beams", "8", "--num-samples", "3")
-    assert found == write(*prompt, "--beams", "8", "--num-samples", "3")
+    found = write(*prompt, "--num-beams", "8", "--num-samples", "3")
+    assert found == write(*prompt, "--num-beams", "8", "--num-samples", "3")
     sums = [sum(sample["log_probs"]) for sample in found]
     assert sums == sorted(sums, reverse=True)
     assert sums[0] >= sum(greedy["log_probs"]) - 1e-6
@@ -313,14 +325,14 @@ def test_beams_find_a_text_at_least_as_likely_as_greedy(write: Any) -> None:
 
 
 def test_beams_for_people(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--beams", "3", "--max-new-chars", "8")
+    at = ("--run", trained.run.path, "--num-beams", "3", "--max-new-chars", "8")
     outcome = attn("generate", "The fox", *at, "--num-samples", "2")
     assert [text[:7] for text in outcome.out.split("\f")] == ["The fox"] * 2
     assert "--- 2 of 2 (by beam search)" in outcome.err
 
 
 def test_beams_count_the_texts_that_a_pattern_has(attn: Attn, trained: Trained) -> None:
-    at = ("--run", trained.run.path, "--beams", "5", "--num-samples", "5", "--regex", "ab|cd")
+    at = ("--run", trained.run.path, "--num-beams", "5", "--num-samples", "5", "--regex", "ab|cd")
     outcome = attn("generate", "x", *at)
     assert sorted(text.strip() for text in outcome.out.split("\f")) == ["xab", "xcd"]
     assert "--- 2 of 2" in outcome.err
@@ -329,8 +341,8 @@ def test_beams_count_the_texts_that_a_pattern_has(attn: Attn, trained: Trained) 
 @pytest.mark.parametrize(
     "control", [("--top-k", "1"), ("--top-p", "1e-9"), ("--min-p", "1"), ("--typical-p", "1e-9")]
 )
-def test_controls_at_their_end_leave_one_character(write: Any, control: tuple[str, str]) -> None:
-    hot = ("The", "--temperature", "3", "--explain")
+def test_filters_at_their_limit_leave_one_character(write: Any, control: tuple[str, str]) -> None:
+    hot = ("The", "--temperature", "3", "--alternatives", "5")
     (sample,) = write(*hot, *control)
     assert all(len(others) == 1 for others in sample["alternatives"])
     (free,) = write(*hot)
@@ -360,7 +372,7 @@ def test_a_model_of_bytes(attn: Attn, tmp_path: Path) -> None:
     assert len(whole["log_probs"]) == 5
     stopped = attn("generate", "Ça a ", *at, "--stop", "té")
     assert stopped.out == "Ça a é\n"
-    explained = attn("generate", "Ça a ", *at, "--max-new-chars", "2", "--explain").out
+    explained = attn("generate", "Ça a ", *at, "--max-new-chars", "2", "--alternatives", "5").out
     assert [line.split()[0] for line in explained.splitlines()[-2:]] == [r"\xc3", r"\xa9"]
     for option in ("--regex", "--allow", "--forbid"):
         refused = attn("generate", "Ça a ", *at, option, "é")
@@ -405,7 +417,7 @@ def test_check_copy_of_several_and_where_there_is_none(attn: Attn, trained: Trai
     outcome = attn("generate", "The fox", *at, "--temperature", "0", "--num-samples", "2")
     assert "2 of 2: longest copy: 5 characters" in outcome.err
     outcome = attn("generate", "The fox", *at, "--allow", "@#")
-    assert outcome.err == "nothing of it stands in the training text\n"
+    assert outcome.err == "no verbatim overlap with the training text\n"
 
 
 def test_check_copy_without_the_text(attn: Attn, tmp_path: Path) -> None:

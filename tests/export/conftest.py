@@ -14,9 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.config.load import load_config, parse_override
-from attn_cli.generation.sampling import Controls
-from attn_cli.generation.wishes import Wishes
-from attn_cli.generation.writer import Writer
+from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.text_generator import load_text_generator
 from attn_cli.model.build import build_model
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loaded_model import TrainedModel, load_model
@@ -60,14 +59,11 @@ def known(model: TrainedModel, prompts: Sequence[str] = PROMPTS) -> Known:
     ids = torch.randint(0, V, (3, T), generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
         logits = network(ids)
-    writer = Writer(model.config.model, model.weights, model.tokenizer, model.bos_id)
-    wishes = Wishes(CHARS, Controls(0.0))
+    greedy = GenerationConfig(max_new_chars=CHARS, temperature=0.0)
     texts = []
     if prompts:
-        writings, steps = writer.begin(prompts, [0] * len(prompts), wishes)
-        for _ in steps:
-            pass
-        texts = [writing.prompt + writing.sample().text for writing in writings]
+        streams = load_text_generator(model).stream(prompts, [0] * len(prompts), greedy)
+        texts = [stream.prompt + stream.result().text for stream in streams]
     return Known(model, ids.tolist(), logits, texts)
 
 

@@ -17,7 +17,7 @@ from attn_cli.errors import InputError
 from attn_cli.export.destination import write_folder
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.importing import import_folder, read_folder
-from attn_cli.generation.decoder import Decoder
+from attn_cli.generation.numpy_model import NumpyModel
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.export.conftest import BLOCKS, MakeRun
@@ -62,9 +62,9 @@ def test_out_and_back_is_the_same_model_bit_for_bit(
     networks = [each.checkpoint.load_model() for each in (model, back)]
     one, other = (network(torch.from_numpy(ids)) for network in networks)
     assert torch.equal(one, other)
-    decoders = [Decoder(each.config.model, each.weights) for each in (model, back)]
-    scores = [decoder.read(ids, decoder.new_cache()) for decoder in decoders]
-    np.testing.assert_array_equal(*scores)
+    models = [NumpyModel(each.config.model, each.weights) for each in (model, back)]
+    logits = [each.forward(ids, each.new_cache()) for each in models]
+    np.testing.assert_array_equal(*logits)
 
 
 @pytest.fixture

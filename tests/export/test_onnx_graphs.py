@@ -98,7 +98,7 @@ def test_the_readme_s_code_runs(
 
 def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) -> None:
     """Rotary positions in a block of GPT-2's; and the paths of this machine stay here."""
-    from attn_cli.generation.decoder import Decoder
+    from attn_cli.generation.numpy_model import NumpyModel
 
     model = make_run("model.position=rope")
     files = onnx_files(model)
@@ -108,8 +108,8 @@ def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) 
 
     ids = np.array([[5, 50, 7, 99]])
     session = onnxruntime.InferenceSession(files["model.onnx"])
-    decoder = Decoder(model.config.model, model.weights)
-    wanted = decoder.read(ids, decoder.new_cache())
+    numpy_model = NumpyModel(model.config.model, model.weights)
+    wanted = numpy_model.forward(ids, numpy_model.new_cache())
     found = session.run(None, {"ids": ids})[0][:, -1]
     np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
 

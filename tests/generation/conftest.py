@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from attn_cli.config.schema import ModelConfig
-from attn_cli.generation.decoder import Decoder
+from attn_cli.generation.next_token_model import NextTokenModel
+from attn_cli.generation.numpy_model import NumpyModel
+from attn_cli.generation.torch_model import TorchModel
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 
@@ -25,8 +29,8 @@ def make_model(config: ModelConfig, vocab_size: int = VOCAB) -> Transformer:
     return model
 
 
-def decoder_of(model: Transformer) -> Decoder:
-    return Decoder(model.config, model.state_arrays())
+def in_numpy(model: Transformer) -> NumpyModel:
+    return NumpyModel(model.config, model.state_arrays())
 
 
 def kinds() -> list[ModelConfig]:
@@ -55,3 +59,9 @@ def model(request: pytest.FixtureRequest) -> Transformer:
 def one_model() -> Transformer:
     """One that stands for all where the kind does not matter."""
     return make_model(ModelConfig(n_layer=2, n_head=3, n_embd=42, block_size=BLOCK))
+
+
+@pytest.fixture(params=[in_numpy, TorchModel], ids=["numpy", "torch"])
+def as_next_token_model(request: pytest.FixtureRequest) -> Callable[[Transformer], NextTokenModel]:
+    """Both implementations: tests that take this hold for each of them."""
+    return request.param

@@ -1,4 +1,6 @@
-"""The odds after each control, against their definitions."""
+"""Each sampling filter against its definition."""
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attn_cli.errors import InputError, OperationError
+from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.sampling import (
-    Controls,
-    RandomStreams,
-    choose,
+    SeededStreams,
+    apply_repetition_penalty,
+    check_finite,
     log_probabilities,
-    penalised,
     probabilities,
-    require_numbers,
+    sample_ids,
 )
 
 LOGITS = np.array([2.0, 1.0, 0.5, -1.0, -3.0], dtype=np.float32)
@@ -28,45 +30,47 @@ PLAIN = softmax(LOGITS)  # 0.61, 0.22, 0.14, 0.03, 0.004
 
 
 def kept_alone(*kept: int) -> np.ndarray:
-    """The plain odds of these alone, made to add up to 1 again."""
-    odds = np.zeros(5)
-    odds[list(kept)] = PLAIN[list(kept)]
-    return odds / odds.sum()
+    """The plain probabilities of these alone, normalised."""
+    probs = np.zeros(5)
+    probs[list(kept)] = PLAIN[list(kept)]
+    return probs / probs.sum()
 
 
 def test_temperature_divides_the_scores() -> None:
-    np.testing.assert_allclose(probabilities(LOGITS, Controls(0.7)), softmax(LOGITS / 0.7))
+    np.testing.assert_allclose(
+        probabilities(LOGITS, GenerationConfig(temperature=0.7)), softmax(LOGITS / 0.7)
+    )
 
 
 def test_temperature_zero_is_greedy() -> None:
-    assert probabilities(LOGITS, Controls(0.0)).tolist() == [1, 0, 0, 0, 0]
+    assert probabilities(LOGITS, GenerationConfig(temperature=0.0)).tolist() == [1, 0, 0, 0, 0]
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("temperature", [5e-324, 1e-308, 1e-30, 1e-6, 1e6])
 def test_extreme_temperatures_stay_finite(temperature: float) -> None:
-    odds = probabilities(LOGITS, Controls(temperature))
-    assert odds.sum() == pytest.approx(1.0)
+    probs = probabilities(LOGITS, GenerationConfig(temperature=temperature))
+    assert probs.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 99])
 def test_top_k_keeps_the_k_likeliest(k: int) -> None:
     np.testing.assert_allclose(
-        probabilities(LOGITS, Controls(top_k=k)), kept_alone(*range(min(k, 5)))
+        probabilities(LOGITS, GenerationConfig(top_k=k)), kept_alone(*range(min(k, 5)))
     )
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.1, 1), (0.7, 2), (0.9, 3), (0.99, 4), (1.0, 5)])
 def test_top_p_keeps_the_fewest_that_reach_the_share(share: float, kept: int) -> None:
     np.testing.assert_allclose(
-        probabilities(LOGITS, Controls(top_p=share)), kept_alone(*range(kept))
+        probabilities(LOGITS, GenerationConfig(top_p=share)), kept_alone(*range(kept))
     )
 
 
 @pytest.mark.parametrize(("share", "kept"), [(1.0, 1), (0.3, 2), (0.2, 3), (0.04, 4), (1e-9, 5)])
 def test_min_p_keeps_what_has_that_share_of_the_likeliest(share: float, kept: int) -> None:
     np.testing.assert_allclose(
-        probabilities(LOGITS, Controls(min_p=share)), kept_alone(*range(kept))
+        probabilities(LOGITS, GenerationConfig(min_p=share)), kept_alone(*range(kept))
     )
 
 
@@ -77,13 +81,13 @@ def test_typical_p_begins_with_the_most_average_surprise() -> None:
     assert nearest.tolist() == [1, 0, 2, 3, 4]
     for share, kept in ((0.1, (1,)), (0.5, (1, 0)), (0.9, (1, 0, 2))):
         np.testing.assert_allclose(
-            probabilities(LOGITS, Controls(typical_p=share)), kept_alone(*kept)
+            probabilities(LOGITS, GenerationConfig(typical_p=share)), kept_alone(*kept)
         )
 
 
 def test_the_penalty_lowers_what_was_written_lately_once_each() -> None:
     logits = np.stack([LOGITS, LOGITS])
-    scores = penalised(logits, [[0, 3, 0], []], 2.0)
+    scores = apply_repetition_penalty(logits, [[0, 3, 0], []], 2.0)
     assert scores[0].tolist() == [1.0, 1.0, 0.5, -2.0, -3.0]
     assert scores[1].tolist() == LOGITS.tolist()
     assert logits[0].tolist() == LOGITS.tolist()
@@ -92,13 +96,14 @@ def test_the_penalty_lowers_what_was_written_lately_once_each() -> None:
 def test_impossible_characters_stay_impossible() -> None:
     logits = LOGITS.copy()
     logits[0] = -np.inf
-    for controls in (
-        Controls(), Controls(0.0), Controls(0.3), Controls(top_k=5), Controls(top_p=0.99),
-        Controls(min_p=0.001), Controls(typical_p=0.99),
-    ):  # fmt: skip
-        odds = probabilities(logits, controls)
-        assert odds[0] == 0
-        assert odds.sum() == pytest.approx(1.0)
+    filters: list[dict[str, Any]] = [
+        {}, {"temperature": 0.0}, {"temperature": 0.3}, {"top_k": 5}, {"top_p": 0.99},
+        {"min_p": 0.001}, {"typical_p": 0.99},
+    ]  # fmt: skip
+    for each in filters:
+        probs = probabilities(logits, GenerationConfig(**each))
+        assert probs[0] == 0
+        assert probs.sum() == pytest.approx(1.0)
 
 
 @given(
@@ -112,39 +117,42 @@ def test_impossible_characters_stay_impossible() -> None:
 def test_odds_are_odds(
     scores: list[float], temperature: float, k: int, p: float, least: float, typical: float
 ) -> None:
-    logits, controls = np.array([scores, scores[::-1]]), Controls(temperature, k, p, least, typical)
-    odds = probabilities(logits, controls)
-    np.testing.assert_allclose(odds.sum(axis=-1), 1.0)
-    assert (odds >= 0).all()
-    assert ((odds > 0).sum(axis=-1) <= k).all()
-    # A row's odds do not depend on the rows beside it.
-    np.testing.assert_array_equal(odds[:1], probabilities(logits[:1], controls))
+    logits = np.array([scores, scores[::-1]])
+    config = GenerationConfig(
+        temperature=temperature, top_k=k, top_p=p, min_p=least, typical_p=typical
+    )
+    probs = probabilities(logits, config)
+    np.testing.assert_allclose(probs.sum(axis=-1), 1.0)
+    assert (probs >= 0).all()
+    assert ((probs > 0).sum(axis=-1) <= k).all()
+    # A row's probabilities do not depend on the rows beside it.
+    np.testing.assert_array_equal(probs[:1], probabilities(logits[:1], config))
 
 
 def test_choices_follow_the_odds() -> None:
-    odds = probabilities(LOGITS[None], Controls(top_k=3))
-    random = RandomStreams([0])
-    chosen = [int(choose(odds, random.numbers())[0]) for _ in range(4000)]
+    probs = probabilities(LOGITS[None], GenerationConfig(top_k=3))
+    random = SeededStreams([0])
+    chosen = [int(sample_ids(probs, random.uniform())[0]) for _ in range(4000)]
     # Four standard deviations of a share at 4,000 draws are at most 0.032.
     shares = np.bincount(chosen, minlength=5) / 4000
-    np.testing.assert_allclose(shares, odds[0], atol=0.032)
+    np.testing.assert_allclose(shares, probs[0], atol=0.032)
 
 
 @pytest.mark.parametrize("number", [0.0, 0.5, np.nextafter(1.0, 0.0)])
 def test_only_possible_characters_are_chosen(number: float) -> None:
-    odds = np.array([[0.0, 0.3, 0.0, 0.7, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0]]) * 0.9999999
-    first, second = choose(odds, np.full(2, number)).tolist()
-    assert odds[0, first] > 0
+    probs = np.array([[0.0, 0.3, 0.0, 0.7, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0]]) * 0.9999999
+    first, second = sample_ids(probs, np.full(2, number)).tolist()
+    assert probs[0, first] > 0
     assert second == 2
 
 
 def test_a_stream_depends_on_its_seed_alone() -> None:
-    alone, among = RandomStreams([5]), RandomStreams([4, 5, 6])
+    alone, among = SeededStreams([5]), SeededStreams([4, 5, 6])
     for step in range(600):
         if step == 300:
             among.select([1, 2])
         row = 1 if step < 300 else 0
-        assert alone.numbers()[0] == among.numbers()[row]
+        assert alone.uniform()[0] == among.uniform()[row]
 
 
 def test_log_probabilities() -> None:
@@ -153,8 +161,8 @@ def test_log_probabilities() -> None:
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_no_numbers_are_refused(broken: float) -> None:
-    with pytest.raises(OperationError, match="not numbers"):
-        require_numbers(np.array([1.0, broken]))
+    with pytest.raises(OperationError, match="not finite"):
+        check_finite(np.array([1.0, broken]))
 
 
 @pytest.mark.parametrize(
@@ -177,4 +185,4 @@ def test_scores_that_are_no_numbers_are_refused(broken: float) -> None:
 )
 def test_out_of_range_is_an_input_error(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
-        Controls(**wrong)  # type: ignore[arg-type]
+        GenerationConfig(**wrong)  # type: ignore[arg-type]

@@ -75,7 +75,7 @@ function randomNumbers(seed) {
 }
 
 // Where the model's context begins in a long text while it writes: when it is full, the older
-// half is dropped, as in generation/reader.py.
+// half is dropped, as in generation/generate.py.
 function windowStart(length, blockSize) {
   if (length <= blockSize) return 0;
   const forgotten = Math.max(1, Math.floor(blockSize / 2));

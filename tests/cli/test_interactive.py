@@ -68,7 +68,7 @@ def test_controls_change_what_is_written(terminal: Session) -> None:
     terminal.ask("/max-new-chars")
     assert terminal.ask("The fox").startswith("The fox met the\n")
     terminal.ask("/top-k 3")
-    told = terminal.ask("/controls")
+    told = terminal.ask("/settings")
     assert "/top-k 3\n" in told
     assert "/temperature 0\n" in told
     assert "/seed 7\n" in told
@@ -84,11 +84,11 @@ def test_add_puts_text_at_the_end(terminal: Session) -> None:
     [
         ("/temprature 1", "there is no /temprature"),
         ("/temperature warm", "needs a number, not 'warm'"),
-        ("/top-p 2", "top-p 2"),
-        ("/max-new-chars 0", "--max-new-chars 0"),
-        ("/seed -1", "seed -1"),
-        ("/regenerate", "nothing was written yet"),
-        ("/save x", "nothing was written yet"),
+        ("/top-p 2", "/top-p 2 is"),
+        ("/max-new-chars 0", "/max-new-chars 0 is below 1"),
+        ("/seed -1", "/seed -1 is"),
+        ("/regenerate", "nothing was generated yet"),
+        ("/save x", "nothing was generated yet"),
         ("é", "'é' at position 1"),
     ],
 )
@@ -113,7 +113,7 @@ def test_help_tells_of_every_command(terminal: Session) -> None:
     told = terminal.ask("/help")
     for command in ("/add", "/regenerate", "/back", "/save", "/seed", "/temperature", "/top-k",
                     "/top-p", "/min-p", "/typical-p", "/repetition-penalty", "/repetition-window",
-                    "/max-new-chars", "/controls", "/quit"):  # fmt: skip
+                    "/max-new-chars", "/settings", "/quit"):  # fmt: skip
         assert command in told
 
 
@@ -165,7 +165,7 @@ def piped(trained: Trained, lines: bytes, *options: str) -> tuple[str, str]:
 
 
 def test_lines_may_come_from_a_pipe(trained: Trained) -> None:
-    out, err = piped(trained, b"The fox\n/controls\n")
+    out, err = piped(trained, b"The fox\n/settings\n")
     assert out == "The fox met the\n"
     assert "/temperature 0\n" in err
 
@@ -188,7 +188,7 @@ def test_a_prompt_on_the_command_line_is_continued_at_once(trained: Trained) -> 
 
 
 def test_whole_numbers_are_shown_with_all_their_digits(trained: Trained) -> None:
-    _, err = piped(trained, b"/seed 123456789\n/max-new-chars 1234567\n/controls\n")
+    _, err = piped(trained, b"/seed 123456789\n/max-new-chars 1234567\n/settings\n")
     assert "/seed 123456789\n" in err
     assert "/max-new-chars 1234567\n" in err
 

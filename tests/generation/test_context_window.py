@@ -1,18 +1,18 @@
-"""Beyond the window too, scores are those of a whole pass over what the policy lets it see."""
+"""Beyond the window too, logits are those of a whole pass over what the model may see."""
 
 import numpy as np
 import pytest
 import torch
 
 from attn_cli.config.schema import ModelConfig
-from attn_cli.generation import reader as reader_module
-from attn_cli.generation.reader import Reader, window_start
+from attn_cli.generation import generate as generate_module
+from attn_cli.generation.generate import ContextWindow, window_start
 from attn_cli.model.transformer import Transformer
-from tests.generation.conftest import BLOCK, VOCAB, decoder_of, make_model
+from tests.generation.conftest import BLOCK, VOCAB, in_numpy, make_model
 
 
 def uncached(model: Transformer, ids: list[int]) -> np.ndarray:
-    """The same policy without a cache: the window, read anew for each character."""
+    """The same policy without a cache: the window, from scratch for each token."""
     window = ids[window_start(len(ids), model.config.block_size) :]
     with torch.no_grad():
         return model(torch.tensor([window]))[0, -1].numpy()
@@ -21,16 +21,16 @@ def uncached(model: Transformer, ids: list[int]) -> np.ndarray:
 def assert_follows(model: Transformer, lengths: tuple[int, ...], steps: int = 30) -> None:
     random = np.random.default_rng(1)
     texts = [random.integers(0, VOCAB, length).tolist() for length in lengths]
-    reader = Reader(decoder_of(model), len(texts))
+    window = ContextWindow(in_numpy(model), len(texts))
     for _ in range(steps):
-        scores = reader.scores(texts)
-        for row, ids in zip(scores, texts, strict=True):
+        logits = window.next_logits(texts)
+        for row, ids in zip(logits, texts, strict=True):
             np.testing.assert_allclose(row, uncached(model, ids), rtol=3e-4, atol=3e-4)
             ids.append(int(row.argmax()))
 
 
 @pytest.mark.parametrize("length", [1, BLOCK - 1, BLOCK, BLOCK + 1, 40])
-def test_scores_equal_the_uncached_reference(model: Transformer, length: int) -> None:
+def test_logits_equal_the_uncached_reference(model: Transformer, length: int) -> None:
     assert_follows(model, (length,))
 
 
@@ -44,20 +44,20 @@ def test_the_smallest_windows(block_size: int) -> None:
     assert_follows(make_model(config), (1, 4), steps=9)
 
 
-def test_windows_are_read_in_parts_where_memory_wants_it(
+def test_windows_are_prefilled_in_batches_that_fit_into_memory(
     one_model: Transformer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "SCORES_AT_ONCE", 1)
+    monkeypatch.setattr(generate_module, "MAX_PREFILL_SCORES", 1)
     assert_follows(one_model, (7, 7, 7))
 
 
 def test_rows_can_be_dropped_and_repeated(one_model: Transformer) -> None:
-    reader = Reader(decoder_of(one_model), 3)
+    window = ContextWindow(in_numpy(one_model), 3)
     texts = [[1, 2], [3, 4, 5], [6]]
-    reader.scores(texts)
-    reader.select([2, 1, 1])
+    window.next_logits(texts)
+    window.select_rows([2, 1, 1])
     texts = [[6, 7], [3, 4, 5, 8], [3, 4, 5, 9]]
-    for row, ids in zip(reader.scores(texts), texts, strict=True):
+    for row, ids in zip(window.next_logits(texts), texts, strict=True):
         np.testing.assert_allclose(row, uncached(one_model, ids), rtol=3e-4, atol=3e-4)
 
 

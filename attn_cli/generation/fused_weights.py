@@ -1,11 +1,11 @@
-"""A checkpoint's weights, laid out for writing: what is always the same is done once here.
+"""A checkpoint's weights, fused for inference: what is always the same is computed once here.
 
-Query, key and value are one matrix, and so are SwiGLU's gate and up. A norm's gain and bias
-are part of the matrix behind it, 1 / sqrt(D) is part of the query. Whatever is added to the
-stream before a LayerNorm has its mean taken off, so that the stream has none to take off.
-The mean square's 1 / C goes into the gain as sqrt(C), which leaves x / sqrt(sum(x²) + C eps)
-of every norm. The half of GELU and of SwiGLU in their forms by tanh goes into the matrix
-behind them.
+Query, key and value become one matrix, and so do SwiGLU's gate and up. A norm's gain and bias
+become part of the matrix after it, 1 / sqrt(D) part of the query. Whatever is added to the
+residual stream before a LayerNorm has its mean subtracted, so that the stream has none. The
+mean square's 1 / C goes into the gain as sqrt(C), which leaves x / sqrt(sum(x²) + C eps) of
+every norm. The factor 1 / 2 of GELU and SwiGLU in their tanh forms goes into the matrix after
+them.
 
 Shapes: C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
 """
@@ -22,22 +22,15 @@ from numpy.typing import NDArray
 from attn_cli.config.schema import ModelConfig
 
 Floats = NDArray[np.float32]
-Named = Mapping[str, Floats]
+StateArrays = Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
 class Linear:
-    """x @ matrix + bias."""
+    """A layer that computes x @ matrix + bias."""
 
     matrix: Floats  # (in, out)
     bias: Floats | None  # (out,)
-
-    def __call__(self, x: Floats) -> Floats:
-        """(N, in) -> (N, out)."""
-        y: Floats = x.dot(self.matrix)  # less ceremony than @, for a row
-        if self.bias is not None:
-            y += self.bias
-        return y
 
 
 @dataclass(frozen=True)
@@ -58,53 +51,53 @@ class Weights:
 
     token: Floats  # (V, C)
     position: Floats | None  # (block_size, C), where positions are added
-    turns: NDArray[np.complex64] | None  # (block_size, D / 2), where they are turns
+    rotary: NDArray[np.complex64] | None  # (block_size, D / 2), where they are rotary
     layers: tuple[LayerWeights, ...]
     head: Linear  # C -> V
     eps: float  # of the norms over C, times C
 
 
-def laid_out(config: ModelConfig, named: Named) -> Weights:
-    """From the parameters by name, as a checkpoint has them."""
-    token = named["token_embedding.weight"]
-    head = token if config.tie_embeddings else named["head.weight"]
+def fuse_weights(config: ModelConfig, arrays: StateArrays) -> Weights:
+    """The fused weights of a model from its parameters by name, as a checkpoint has them."""
+    token = arrays["token_embedding.weight"]
+    head = token if config.tie_embeddings else arrays["head.weight"]
     centred = config.block == "gpt2"
-    position = turns = None
+    position = rotary = None
     if config.position == "learned":
-        position = named["position_embedding.weight"]
+        position = arrays["position_embedding.weight"]
     elif config.position == "sinusoidal":
         angles = _angles(config.block_size, config.n_embd, 10_000.0)
         position = np.stack((np.sin(angles), np.cos(angles)), axis=-1, dtype=np.float32)
         position = position.reshape(config.block_size, config.n_embd)
     elif config.position == "rope":
         angles = _angles(config.block_size, config.n_embd // config.n_head, config.rope_theta)
-        turns = np.exp(1j * angles).astype(np.complex64)
+        rotary = np.exp(1j * angles).astype(np.complex64)
     if centred:
         token = _centred(token)
         position = None if position is None else _centred(position)
     return Weights(
         token,
         position,
-        turns,
-        tuple(_layer(config, named, f"blocks.{number}") for number in range(config.n_layer)),
-        _joined([head], [], _norm(named, "final_norm")),
+        rotary,
+        tuple(_layer(config, arrays, f"blocks.{number}") for number in range(config.n_layer)),
+        _fuse([head], [], _norm(arrays, "final_norm")),
         eps=config.n_embd * (1e-5 if centred else 1e-6),
     )
 
 
-def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
+def _layer(config: ModelConfig, arrays: StateArrays, block: str) -> LayerWeights:
     D, shrink = config.n_embd // config.n_head, 1 / math.sqrt(config.n_embd // config.n_head)
     order = np.arange(D)
     if config.position == "rope":
-        # Channel i turns with channel i + D / 2. Side by side they are one complex number;
-        # q · k does not mind the order, as long as it is the same in both.
+        # Channel i is rotated with channel i + D / 2. Side by side they are one complex number;
+        # q · k does not depend on the order, as long as it is the same in both.
         order = order.reshape(2, D // 2).T.reshape(D)
     by_head = (np.arange(config.n_head)[:, None] * D + order).reshape(-1)
 
     def parts(*names: str) -> tuple[list[Floats], list[Floats]]:
         of = [f"{block}.{name}" for name in names]
-        biases = [named[f"{name}.bias"] for name in of] if config.bias else []
-        return [named[f"{name}.weight"] for name in of], biases
+        biases = [arrays[f"{name}.bias"] for name in of] if config.bias else []
+        return [arrays[f"{name}.weight"] for name in of], biases
 
     qkv, qkv_bias = parts("attention.query", "attention.key", "attention.value")
     qkv[:2] = [part[by_head] for part in qkv[:2]]
@@ -119,29 +112,29 @@ def _layer(config: ModelConfig, named: Named, block: str) -> LayerWeights:
     ups = ("gate", "up") if config.block == "qwen3" else ("up",)
     up, up_bias = parts(*(f"feed_forward.{name}" for name in ups))
     down, down_bias = parts("feed_forward.down")
-    added = [_joined(*parts("attention.projection")), _joined([0.5 * down[0]], down_bias)]
+    added = [_fuse(*parts("attention.projection")), _fuse([0.5 * down[0]], down_bias)]
     if config.block == "gpt2":
         added = [_centred_linear(linear) for linear in added]
     return LayerWeights(
-        _joined(qkv, qkv_bias, _norm(named, f"{block}.attention_norm")),
+        _fuse(qkv, qkv_bias, _norm(arrays, f"{block}.attention_norm")),
         gain,
         D * 1e-6,
         added[0],
-        _joined(up, up_bias, _norm(named, f"{block}.feed_forward_norm")),
+        _fuse(up, up_bias, _norm(arrays, f"{block}.feed_forward_norm")),
         added[1],
     )
 
 
-def _norm(named: Named, name: str) -> tuple[Floats, Floats | None]:
-    return named[f"{name}.weight"], named.get(f"{name}.bias")
+def _norm(arrays: StateArrays, name: str) -> tuple[Floats, Floats | None]:
+    return arrays[f"{name}.weight"], arrays.get(f"{name}.bias")
 
 
-def _joined(
+def _fuse(
     matrices: Sequence[Floats],
     biases: Sequence[Floats],
     norm: tuple[Floats, Floats | None] | None = None,
 ) -> Linear:
-    """Several (out, in) matrices as one, behind a norm's gain and bias where there is one."""
+    """One layer of several (out, in) matrices, including the gain and bias of a norm before it."""
     matrix = np.concatenate(matrices).T  # (in, out)
     bias = np.concatenate(biases) if biases else None
     if norm is not None:
@@ -153,7 +146,7 @@ def _joined(
 
 
 def _centred(rows: Floats) -> Floats:
-    """What is added to the stream, (..., C), each row without its mean."""
+    """Rows that are added to the residual stream, (..., C), each without its mean."""
     centred: Floats = rows - rows.mean(axis=-1, keepdims=True)
     return centred
 

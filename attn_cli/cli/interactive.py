@@ -1,4 +1,4 @@
-"""`attn generate --interactive`: type, read what the model makes of it, turn a knob, again."""
+"""`attn generate --interactive`: type a text, read its continuation, change a setting, again."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attn_cli.cli.flags import name_arguments
 from attn_cli.cli.terminal import harmless, notice
 from attn_cli.errors import AttnError, InputError
 
 if TYPE_CHECKING:
-    from attn_cli.generation.wishes import Wishes
-    from attn_cli.generation.writer import Writer
+    from attn_cli.generation.config import GenerationConfig
+    from attn_cli.generation.text_generator import TextGenerator
 
 _HELP = """\
 a line         a new text: the model continues it
-Enter alone    writes on
-/add TEXT      puts TEXT at the end, and writes on
+Enter alone    continues the text
+/add TEXT      appends TEXT, and continues
 /regenerate    the last continuation again, with another seed
-/back          undoes the last step
+/back          undoes the last continuation
 /save FILE     writes the text to a new file
-/seed N        draws from this seed from now on
+/seed N        samples with this seed from now on
 /temperature X   /top-k K   /top-p P   /min-p P   /typical-p P
 /repetition-penalty X   /repetition-window N   /max-new-chars N
-               a control; without its value, back to none or to the beginning's
-/controls      shows them
-/quit          ends, as Ctrl-D does; Ctrl-C ends only what is being written"""
+               a setting; without a value, back to that of the command line
+/settings      shows them
+/quit          ends, as Ctrl-D does; Ctrl-C ends only the text that is being generated"""
 
-_CONTROLS = {
+_SETTINGS: dict[str, type[int] | type[float]] = {
+    "max_new_chars": int,
     "temperature": float,
     "top_k": int,
     "top_p": float,
@@ -44,32 +46,37 @@ _CONTROLS = {
     "repetition_window": int,
 }
 
+# What the library calls an argument is a command here: `top_k` is /top-k.
+_COMMANDS = {name: f"/{name.replace('_', '-')}" for name in (*_SETTINGS, "seed")}
+
 
 @dataclasses.dataclass(frozen=True)
 class _Turn:
-    """One step of the session: what was there, and what the model wrote after it."""
+    """One continuation: the text before it, and what the model generated."""
 
     before: str
-    written: str
+    generated: str
 
     @property
     def text(self) -> str:
-        return self.before + self.written
+        return self.before + self.generated
 
 
-class Play:
+class InteractiveSession:
     """A session at a terminal.
 
     Args:
-        writer: The model.
-        wishes: How to write, to begin with.
-        seed: Of the first continuation; the next has the next. None for any.
-        run: The run's folder, to say which it is.
+        generator: The model.
+        config: The settings at the beginning.
+        seed: Of the first continuation; the second has the next one. None for a random seed.
+        run: The run's folder, for the greeting.
     """
 
-    def __init__(self, writer: Writer, wishes: Wishes, seed: int | None, run: Path) -> None:
-        self._writer = writer
-        self._wishes = self._first_wishes = wishes
+    def __init__(
+        self, generator: TextGenerator, config: GenerationConfig, seed: int | None, run: Path
+    ) -> None:
+        self._generator = generator
+        self._config = self._first_config = config
         self._seed = secrets.randbelow(2**31) if seed is None else seed
         self._run = run
         self._turns: list[_Turn] = []
@@ -79,22 +86,21 @@ class Play:
             "regenerate": lambda _: self._regenerate(),
             "back": lambda _: self._back(),
             "save": self._save,
-            "seed": self._take_seed,
-            "max-new-chars": self._take_length,
-            "controls": lambda _: self._tell_controls(),
-            **{_option(name): functools.partial(self._take_control, name) for name in _CONTROLS},
+            "seed": self._set_seed,
+            "settings": lambda _: self._print_settings(),
+            **{_option(name): functools.partial(self._set, name) for name in _SETTINGS},
         }
 
     def run(self, prompt: str) -> None:
-        """Plays until /quit or the end of input.
+        """Runs until /quit or the end of input.
 
         Args:
             prompt: Continued at once, where there is one.
         """
         # A line that is not UTF-8 is refused as a prompt is, and does not end the session.
         sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-        self._writer.rules(self._wishes)  # what cannot be fulfilled is told before it begins
-        notice(f"{self._run}. Type the beginning of a text; /help tells the rest, /quit ends.")
+        self._generator.constraints(self._config)  # an impossible one is refused at the beginning
+        notice(f"{self._run}. Type the beginning of a text; /help lists the commands, /quit ends.")
         if prompt:
             self._attempt(lambda: self._continue(prompt))
         with _History():
@@ -118,18 +124,18 @@ class Play:
                 notice("")
 
     def _attempt(self, action: Callable[[], None]) -> None:
-        """A wrong wish is told, and the session goes on."""
+        """Runs an action; an error is printed, and the session continues."""
         try:
             action()
         except AttnError as error:
-            notice(error.message)
+            notice(name_arguments(error.message, _COMMANDS))
             if error.hint:
-                notice(f"  {error.hint}")
+                notice(f"  {name_arguments(error.hint, _COMMANDS)}")
         except BrokenPipeError:  # nobody reads any more
             raise
         except OSError as error:
             notice(f"the system refused {error.filename or ''}: {error.strerror}")
-        except KeyboardInterrupt:  # nothing was being written yet, or nothing more
+        except KeyboardInterrupt:  # nothing was being generated
             notice("")
 
     def _answer(self, line: str) -> None:
@@ -146,24 +152,25 @@ class Play:
         self._commands[command](value if command == "add" else value.strip())
 
     def _continue(self, before: str) -> None:
-        (writing,), steps = self._writer.begin([before], [self._seed], self._wishes)
+        (stream,) = self._generator.stream([before], [self._seed], self._config)
         self._seed += 1
-        pieces: list[str] = []
+        generated: list[str] = []
         self._show(before)
         begin = time.perf_counter()
         # Ctrl-C ends a text that has become too long; what is there is kept.
         with contextlib.suppress(KeyboardInterrupt):
-            for _ in steps:
-                pieces.append(writing.news())
-                self._show(pieces[-1])
+            for new_text in stream:
+                generated.append(new_text)
+                self._show(new_text)
         self._show("\n")
-        self._turns.append(_Turn(before, "".join(pieces)))
+        self._turns.append(_Turn(before, "".join(generated)))
         seconds = time.perf_counter() - begin
-        notice(f"(seed {writing.seed}, {len(self._turns[-1].written) / seconds:,.0f} a second)")
+        speed = len(self._turns[-1].generated) / seconds
+        notice(f"(seed {stream.seed}, {speed:,.0f} characters a second)")
 
     def _regenerate(self) -> None:
         if not self._turns:
-            raise InputError("nothing was written yet")
+            raise InputError("nothing was generated yet")
         self._continue(self._turns[-1].before)
 
     def _back(self) -> None:
@@ -178,7 +185,7 @@ class Play:
         if not name:
             raise InputError("/save needs the name of a file")
         if not self._turns:
-            raise InputError("nothing was written yet")
+            raise InputError("nothing was generated yet")
         try:
             path = Path(name).expanduser()
             with path.open("x", encoding="utf-8") as file:
@@ -189,33 +196,24 @@ class Play:
             raise InputError(f"{name!r} cannot be the name of a file: {error}") from None
         notice(f"saved {len(self._text):,} characters to {path}")
 
-    def _take_seed(self, value: str) -> None:
-        from attn_cli.generation.sampling import require_seed
+    def _set_seed(self, value: str) -> None:
+        from attn_cli.generation.sampling import check_seed
 
         seed = int(_number("seed", value, int))
-        require_seed(seed)
+        check_seed(seed)
         self._seed = seed
 
-    def _take_length(self, value: str) -> None:
-        length = self._first_wishes.max_new
+    def _set(self, name: str, value: str) -> None:
+        setting = getattr(self._first_config, name)
         if value:
-            length = int(_number("max-new-chars", value, int))
-        self._wishes = dataclasses.replace(self._wishes, max_new=length)
+            setting = _number(_option(name), value, _SETTINGS[name])
+        self._config = dataclasses.replace(self._config, **{name: setting})
 
-    def _take_control(self, name: str, value: str) -> None:
-        number = getattr(self._first_wishes.controls, name)
-        if value:
-            number = _number(_option(name), value, _CONTROLS[name])
-        controls = dataclasses.replace(self._wishes.controls, **{name: number})
-        self._wishes = dataclasses.replace(self._wishes, controls=controls)
-
-    def _tell_controls(self) -> None:
-        controls = self._wishes.controls
-        told = {"max-new-chars": self._wishes.max_new, "seed": self._seed}
-        told |= {_option(name): getattr(controls, name) for name in _CONTROLS}
-        for name, value in told.items():
+    def _print_settings(self) -> None:
+        settings = {name: getattr(self._config, name) for name in _SETTINGS}
+        for name, value in {**settings, "seed": self._seed}.items():
             shown = f"{value:g}" if isinstance(value, float) else value  # an int with all digits
-            notice(f"/{name} {'(none)' if value is None else shown}")
+            notice(f"/{_option(name)} {'(none)' if value is None else shown}")
 
     @staticmethod
     def _show(text: str) -> None:

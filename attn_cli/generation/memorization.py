@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Copy:
+class LongestMatch:
     """A run of characters that a generated text has in common with the training text.
 
     Attributes:
@@ -29,8 +29,8 @@ class Copy:
     text: str
 
 
-def longest_copies(texts: Sequence[str], training: str) -> list[Copy]:
-    """The longest copy of each of `texts`, the first of several; `training` is read once.
+def longest_matches(texts: Sequence[str], training: str) -> list[LongestMatch]:
+    """The longest match of each of `texts`, the first of several; `training` is read once.
 
     A few tenths of a second for each million characters of `training`.
     """
@@ -38,16 +38,16 @@ def longest_copies(texts: Sequence[str], training: str) -> list[Copy]:
     ends = []  # of each text: the state after each of its characters
     for number, text in enumerate(texts):
         ends.append([automaton.append(character) for character in text])
-        automaton.append(number)  # stands in no text, so that no copy goes on into the next one
+        automaton.append(number)  # stands in no text, so that no match goes on into the next one
     matched = automaton.matched(training)
-    copies = []
+    matches = []
     for text, states in zip(texts, ends, strict=True):
-        lengths = [matched[state] for state in states]  # of the copy that ends at each character
+        lengths = [matched[state] for state in states]  # of the match that ends at each character
         length = max(lengths, default=0)
         start = lengths.index(length) + 1 - length if length else 0
-        copy = text[start : start + length]
-        copies.append(Copy(length, start, training.find(copy), copy))
-    return copies
+        match = text[start : start + length]
+        matches.append(LongestMatch(length, start, training.find(match), match))
+    return matches
 
 
 class _SuffixAutomaton:

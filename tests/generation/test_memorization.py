@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.generation.copying import Copy, longest_copies
+from attn_cli.generation.memorization import LongestMatch, longest_matches
 
 # Few characters, so that long copies, and several of the same length, are common.
 short_text = st.text("ab\né", max_size=24)
 
 
-def by_trying(text: str, training: str) -> Copy:
+def by_trying(text: str, training: str) -> LongestMatch:
     """The definition: of all substrings that are in the training text, the longest, then first."""
     length, start = max(
         (
@@ -25,30 +25,30 @@ def by_trying(text: str, training: str) -> Copy:
         ),
         default=(0, 0),
     )
-    copy = text[-start : -start + length]
-    return Copy(length, -start, training.find(copy), copy)
+    match = text[-start : -start + length]
+    return LongestMatch(length, -start, training.find(match), match)
 
 
 @given(st.lists(short_text, max_size=5), st.text("abc\né", max_size=60))
 def test_it_is_the_longest_and_the_first(texts: list[str], training: str) -> None:
-    assert longest_copies(texts, training) == [by_trying(text, training) for text in texts]
+    assert longest_matches(texts, training) == [by_trying(text, training) for text in texts]
 
 
-def test_a_copy_is_told_with_both_its_places() -> None:
-    (copy,) = longest_copies(
+def test_a_match_has_both_its_positions() -> None:
+    (match,) = longest_matches(
         ["An old owl met the cat."], "The owl met the fox. The owl met the crow."
     )
-    assert copy == Copy(length=14, start=6, source=24, text=" owl met the c")
+    assert match == LongestMatch(length=14, start=6, source=24, text=" owl met the c")
 
 
-def test_a_copy_does_not_go_on_from_one_text_into_the_next() -> None:
-    lengths = [copy.length for copy in longest_copies(["the fo", "x met"], "the fox met")]
+def test_a_match_does_not_cross_from_one_text_into_the_next() -> None:
+    lengths = [match.length for match in longest_matches(["the fo", "x met"], "the fox met")]
     assert lengths == [6, 5]
 
 
 @pytest.mark.parametrize(("text", "training"), [("", ""), ("", "abc"), ("abc", ""), ("abc", "xyz")])
 def test_nothing_in_common(text: str, training: str) -> None:
-    assert longest_copies([text], training) == [Copy(0, 0, 0, "")]
+    assert longest_matches([text], training) == [LongestMatch(0, 0, 0, "")]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_nothing_in_common(text: str, training: str) -> None:
 def test_no_text_is_a_bad_case(text: str, training: str, expected: tuple[int, int, int]) -> None:
     """Each takes a tenth of a second; what compares place by place takes minutes."""
     begin = time.process_time()
-    (copy,) = longest_copies([text], training)
+    (match,) = longest_matches([text], training)
     assert time.process_time() - begin < 5
-    assert (copy.length, copy.start, copy.source) == expected
+    assert (match.length, match.start, match.source) == expected
 
 
 def test_it_needs_no_torch() -> None:
     program = (
-        "import sys, attn_cli.generation.copying\n"
+        "import sys, attn_cli.generation.memorization\n"
         "print([m for m in ('torch', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run(

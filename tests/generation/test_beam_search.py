@@ -4,16 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.generation.automaton import pattern
-from attn_cli.generation.beam import search
-from attn_cli.generation.engine import Text, write
-from attn_cli.generation.rules import Rules
-from attn_cli.generation.sampling import Controls
+from attn_cli.generation.beam_search import beam_search
+from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.constraints import Constraints
+from attn_cli.generation.generate import GenerationState, generate
+from attn_cli.generation.regex_constraint import compile_regex
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import corpus_tokenizer
-from tests.generation.conftest import VOCAB, decoder_of
+from tests.generation.conftest import VOCAB, in_numpy
 
 PROMPT = [3, 1]
+
+
+def beams(count: int) -> GenerationConfig:
+    return GenerationConfig(num_beams=count)
 
 
 def log_prob(model: Transformer, ids: list[int]) -> float:
@@ -22,49 +26,53 @@ def log_prob(model: Transformer, ids: list[int]) -> float:
     return logits.log_softmax(-1)[range(len(ids)), ids].sum().item()
 
 
-def test_as_wide_as_the_vocabulary_it_finds_the_likeliest(one_model: Transformer) -> None:
+def test_as_wide_as_the_vocabulary_it_finds_the_most_probable(one_model: Transformer) -> None:
     with torch.no_grad():
         first = one_model(torch.tensor([PROMPT]))[0, -1].log_softmax(-1)  # (V,)
         after = torch.tensor([[*PROMPT, id_] for id_ in range(VOCAB)])
         second = one_model(after)[:, -1].log_softmax(-1)  # (V, V)
     best = list(divmod(int((first[:, None] + second).argmax()), VOCAB))
-    found = search(decoder_of(one_model), PROMPT, VOCAB, Controls(), Rules(2))
+    found = beam_search(in_numpy(one_model), PROMPT, beams(VOCAB), Constraints(2))
     assert found[0].ids == best
-    assert sum(d.log_prob for d in found[0].details) == pytest.approx(
+    assert sum(token.log_prob for token in found[0].tokens) == pytest.approx(
         log_prob(one_model, best), abs=1e-3
     )
 
 
-def test_within_a_pattern_it_finds_the_likeliest_by_the_models_own_odds(
+def test_within_a_pattern_it_finds_the_most_probable_by_the_models_own_probabilities(
     one_model: Transformer,
 ) -> None:
     """A forced character counts as what it is, unlikely or not."""
     tokenizer = corpus_tokenizer("abcdefghijklmnopqrs")
-    automaton = pattern("q[a-d][a-d]|[e-g]qq", tokenizer, np.full(VOCAB, True))
+    automaton = compile_regex("q[a-d][a-d]|[e-g]qq", tokenizer, np.full(VOCAB, True))
     ids = {x: i for i, x in enumerate("abcdefghijklmnopqrs")}
     every = ["q" + x + y for x in "abcd" for y in "abcd"] + [x + "qq" for x in "efg"]
     best = max(([ids[x] for x in text] for text in every), key=lambda i: log_prob(one_model, i))
-    found = search(decoder_of(one_model), PROMPT, VOCAB, Controls(), Rules(3, automaton=automaton))
+    found = beam_search(
+        in_numpy(one_model), PROMPT, beams(VOCAB), Constraints(3, automaton=automaton)
+    )
     assert found[0].ids == best
     assert found[0].finish_reason == "match"
-    assert sum(d.log_prob for d in found[0].details) == pytest.approx(
+    assert sum(token.log_prob for token in found[0].tokens) == pytest.approx(
         log_prob(one_model, best), abs=1e-3
     )
 
 
 def test_one_beam_is_greedy(one_model: Transformer) -> None:
-    text = Text(PROMPT)
-    for _ in write(decoder_of(one_model), [text], Controls(temperature=0.0), Rules(25)):
+    text = GenerationState(PROMPT)
+    for _ in generate(
+        in_numpy(one_model), [text], GenerationConfig(temperature=0.0), Constraints(25)
+    ):
         pass
-    (found,) = search(decoder_of(one_model), PROMPT, 1, Controls(), Rules(25))
+    (found,) = beam_search(in_numpy(one_model), PROMPT, beams(1), Constraints(25))
     assert found.ids == text.ids
     assert found.finish_reason == "length"
 
 
 def test_more_beams_are_ordered_and_no_worse_than_greedy(model: Transformer) -> None:
-    decoder = decoder_of(model)
-    (greedy,) = search(decoder, PROMPT, 1, Controls(), Rules(6))
-    found = search(decoder, PROMPT, 40, Controls(), Rules(6))
+    numpy_model = in_numpy(model)
+    (greedy,) = beam_search(numpy_model, PROMPT, beams(1), Constraints(6))
+    found = beam_search(numpy_model, PROMPT, beams(40), Constraints(6))
     totals = [log_prob(model, text.ids) for text in found]
     assert totals == sorted(totals, reverse=True) or totals == pytest.approx(
         sorted(totals, reverse=True), abs=1e-3
@@ -74,9 +82,9 @@ def test_more_beams_are_ordered_and_no_worse_than_greedy(model: Transformer) -> 
 
 
 def test_ends_count_as_a_character_and_are_left_out(one_model: Transformer) -> None:
-    (greedy,) = search(decoder_of(one_model), PROMPT, 1, Controls(), Rules(5))
+    (greedy,) = beam_search(in_numpy(one_model), PROMPT, beams(1), Constraints(5))
     end = greedy.ids[-1]
-    rules = Rules(5, document=end)
-    found = search(decoder_of(one_model), PROMPT, 1, Controls(), rules)
+    rules = Constraints(5, eos_id=end)
+    found = beam_search(in_numpy(one_model), PROMPT, beams(1), rules)
     assert found[0].finish_reason == "end"
     assert found[0].ids == greedy.ids[: greedy.ids.index(end)]

@@ -1,0 +1,93 @@
+"""Options from dataclasses, options that exclude each other, and arguments named as flags.
+
+The library names arguments, in backticks: `num_beams`. The command line shows their flags:
+--num-beams.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+from attn_cli.errors import InputError
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An option, the options that do not work with it, and why."""
+
+    option: str
+    others: tuple[str, ...]
+    reason: str
+
+
+def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., Result]:
+    """A function with an option for each field of the dataclass that `function` takes.
+
+    Typer reads a command's options from its signature. Each field is annotated as a parameter
+    would be, `Annotated[int, typer.Option(...)]`.
+    """
+    (parameter,) = inspect.signature(function).parameters
+    options_class = get_type_hints(function)[parameter]
+    annotations = get_type_hints(options_class, include_extras=True)
+
+    @functools.wraps(function)
+    def command(**options: Any) -> Result:
+        return function(options_class(**options))
+
+    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=annotations[field.name],
+            )
+            for field in dataclasses.fields(options_class)
+        ]
+    )
+    return command
+
+
+def check_exclusions(options: Any, exclusions: Sequence[Exclusion]) -> None:
+    """Refuses options of a dataclass that exclude each other.
+
+    Raises:
+        InputError: Both options of a pair have other values than their defaults.
+    """
+    given = {
+        field.name
+        for field in dataclasses.fields(options)
+        if getattr(options, field.name) != field.default
+    }
+    for exclusion in exclusions:
+        clashing = [other for other in exclusion.others if other in given]
+        if exclusion.option in given and clashing:
+            names = ", ".join(f"`{name}`" for name in clashing)
+            raise InputError(f"`{exclusion.option}` does not work with {names}", exclusion.reason)
+
+
+def name_arguments(text: str, names: Mapping[str, str]) -> str:
+    """A message in which each argument in backticks has the name that a user knows it by."""
+    return re.sub(r"`(\w+)`", lambda match: names.get(match[1], match[0]), text)
+
+
+def flags_of(app: typer.Typer) -> dict[str, str]:
+    """The flag of each argument of an app's commands: `as_json` is --json."""
+    command = typer.main.get_command(app)
+    commands = getattr(command, "commands", {}).values()
+    return {
+        parameter.name: next(flag for flag in parameter.opts if flag.startswith("--"))
+        for each in commands
+        for parameter in each.params
+        if any(flag.startswith("--") for flag in parameter.opts)
+    }

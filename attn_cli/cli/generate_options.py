@@ -1,0 +1,160 @@
+"""The options of `attn generate`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attn_cli.cli.flags import Exclusion, check_exclusions
+from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from attn_cli.config.schema import SampleConfig
+    from attn_cli.generation.config import GenerationConfig
+
+DeviceName = Literal["cpu", "cuda", "mps", "auto"]
+
+EXCLUSIONS = (
+    Exclusion(
+        "interactive",
+        ("as_json", "alternatives", "check_copy", "num_samples", "num_beams"),
+        "an interactive session samples one text at a time, for people: leave them out",
+    ),
+    Exclusion(
+        "num_beams",
+        ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed"),
+        "beam search does not sample: leave them out",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class GenerateOptions:
+    """What `attn generate` was called with; what `GenerationConfig` has, has its name there."""
+
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PROMPT]...",
+            help="Text to continue; several become one batch; - reads standard input.",
+        ),
+    ] = None
+    run: RunOption = None
+    max_new_chars: Annotated[int | None, typer.Option(help="The most characters to generate.")] = (
+        None
+    )
+    num_samples: Annotated[int, typer.Option(help="How many texts to generate per prompt.")] = 1
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same text; sample k has seed + k - 1.")
+    ] = None
+    interactive: Annotated[
+        bool,
+        typer.Option("--interactive", "-i", help="Type prompts and change settings; /help."),
+    ] = False
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="0 is greedy, 1 leaves the probabilities unchanged, higher is random."),
+    ] = None
+    top_k: Annotated[
+        int | None, typer.Option(help="Sample from the K most probable characters.")
+    ] = None
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Nucleus sampling: from the smallest set with this probability."),
+    ] = None
+    min_p: Annotated[
+        float | None,
+        typer.Option(help="Sample from those at least this fraction as probable as the first."),
+    ] = None
+    typical_p: Annotated[
+        float | None,
+        typer.Option(help="Locally typical sampling with this probability mass."),
+    ] = None
+    repetition_penalty: Annotated[
+        float, typer.Option(help="Above 1: recent characters become less probable.")
+    ] = 1.0
+    repetition_window: Annotated[
+        int, typer.Option(help="How many of the last characters are recent.")
+    ] = 64
+    num_beams: Annotated[int, typer.Option(help="Beam search with this many beams.")] = 1
+    stop_strings: Annotated[
+        list[str] | None,
+        typer.Option("--stop", help="End before this string; may be given several times."),
+    ] = None
+    stop_at_eos: Annotated[
+        bool, typer.Option("--until-end", help="End where the model ends the document.")
+    ] = False
+    allowed_chars: Annotated[
+        str | None,
+        typer.Option("--allow", metavar="CHARS", help="Generate only these characters."),
+    ] = None
+    forbidden_chars: Annotated[
+        str | None,
+        typer.Option("--forbid", metavar="CHARS", help="Generate none of these characters."),
+    ] = None
+    regex: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Generate a text that matches this as a whole."),
+    ] = None
+    alternatives: Annotated[
+        int, typer.Option(help="Show the N most probable characters at each position.")
+    ] = 0
+    check_copy: Annotated[
+        bool,
+        typer.Option(
+            "--check-copy",
+            help="Report the longest substring copied verbatim from the training text.",
+        ),
+    ] = False
+    device: Annotated[
+        DeviceName, typer.Option(help="Where to run; a GPU pays off for large models.")
+    ] = "cpu"
+    as_json: JsonOption = False
+
+    def check(self) -> None:
+        """Refuses what cannot be together.
+
+        Raises:
+            InputError: Two options exclude each other, or a value is out of its range.
+        """
+        from attn_cli.generation.sampling import check_seed
+
+        check_exclusions(self, EXCLUSIONS)
+        prompts = self.prompt or []
+        if self.num_samples < 1:
+            raise InputError(f"`num_samples` {self.num_samples} is below 1")
+        if self.seed is not None:
+            check_seed(self.seed)
+        if prompts.count("-") > 1:
+            raise InputError("standard input is one prompt: - may be given only once")
+        if self.interactive and (len(prompts) > 1 or "-" in prompts):
+            raise InputError(
+                "`interactive` takes at most one prompt, and none from standard input",
+                "type the other prompts during the session",
+            )
+        if self.num_samples > self.num_beams > 1:
+            raise InputError(
+                f"`num_beams` {self.num_beams} finds {self.num_beams} texts, and `num_samples` "
+                f"is {self.num_samples}",
+                "give at least as many beams as samples",
+            )
+
+    def generation_config(self, defaults: SampleConfig) -> GenerationConfig:
+        """The configuration for the generator: the run's own where an option was left out.
+
+        Raises:
+            InputError: A value is out of its range.
+        """
+        from attn_cli.generation.config import GenerationConfig
+
+        given = {
+            field.name: value
+            for field in dataclasses.fields(GenerationConfig)
+            if (value := getattr(self, field.name)) is not None
+        }
+        given["stop_strings"] = tuple(self.stop_strings or ())
+        return GenerationConfig(**{**defaults.model_dump(), **given})

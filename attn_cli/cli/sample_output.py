@@ -1,0 +1,111 @@
+"""How `attn generate` shows its texts: streamed, token by token with alternatives, or as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.cli.terminal import harmless, notice
+from attn_cli.text.display import printable_symbol
+
+if TYPE_CHECKING:
+    from attn_cli.generation.memorization import LongestMatch
+    from attn_cli.generation.text_generator import GeneratedText, TextStream
+
+MAX_SHOWN_MATCH = 200  # characters
+
+
+class SamplePrinter:
+    """Prints samples to standard output.
+
+    Args:
+        count: How many there are.
+        silent: Whether to print nothing.
+    """
+
+    def __init__(self, count: int, *, silent: bool) -> None:
+        self._silent = silent
+        self._count = count
+        self._number = 0
+        # Nobody watches a pipe, and each flush is a system call.
+        self._flush = sys.stdout.isatty()
+
+    def stream(self, stream: TextStream, *, alternatives: bool) -> None:
+        """Prints a text with its prompt while it is generated, or a table of its tokens."""
+        if self._silent:
+            return
+        self._separate(f"seed {stream.seed}")
+        if alternatives:
+            for line in token_table(stream):
+                self._show(line + "\n")
+            return
+        self._show(stream.prompt)
+        for new_text in stream:
+            self._show(new_text)
+        self._show("\n")
+
+    def print(self, samples: Sequence[GeneratedText]) -> None:
+        """Prints texts that beam search found."""
+        if not self._silent:
+            for sample in samples:
+                self._separate("by beam search")
+                self._show(f"{sample.prompt}{sample.text}\n")
+
+    def _separate(self, how: str) -> None:
+        """Puts a line before each sample, for people; a form feed between two, for programs.
+
+        Where texts contain form feeds of their own, a program needs `--json`.
+        """
+        self._number += 1
+        if self._count > 1:
+            if self._number > 1 and not sys.stdout.isatty():
+                sys.stdout.write("\f")
+            sys.stdout.flush()  # both streams may go to one place
+            notice(f"--- {self._number} of {self._count} ({how})")
+
+    def _show(self, text: str) -> None:
+        if text:
+            sys.stdout.write(harmless(text, sys.stdout))
+            if self._flush:
+                sys.stdout.flush()
+
+
+def token_table(stream: TextStream) -> Iterator[str]:
+    """The text, then a line for each token."""
+    sample = stream.result()
+    yield sample.prompt + sample.text
+    yield ""
+    yield "token   prob  top alternatives, after the sampling filters"
+    for symbol, prob, alternatives in stream.token_details():
+        listed = "  ".join(
+            f"{printable_symbol(each.char)} {each.prob:.1%}" for each in alternatives
+        )
+        yield f"{printable_symbol(symbol):5} {prob:6.1%}  {listed}"
+
+
+def sample_record(sample: GeneratedText, match: LongestMatch | None) -> dict[str, Any]:
+    """A sample for `--json`, without what was not asked for."""
+    record = dataclasses.asdict(sample)
+    if not sample.alternatives:
+        del record["probs"], record["alternatives"]
+    if match is not None:
+        record["copy"] = dataclasses.asdict(match)
+    return record
+
+
+def print_matches(matches: Sequence[LongestMatch]) -> None:
+    """A line for each sample: its longest substring that is in the training text."""
+    for number, match in enumerate(matches, start=1):
+        which = f"{number} of {len(matches)}: " if len(matches) > 1 else ""
+        if not match.length:
+            notice(f"{which}no verbatim overlap with the training text")
+            continue
+        shown = match.text
+        if match.length > MAX_SHOWN_MATCH:
+            shown = match.text[:MAX_SHOWN_MATCH] + "..."
+        notice(
+            f"{which}longest copy: {match.length:,} characters, "
+            f"in the training text at {match.source:,}: {shown!r}"
+        )
