@@ -87,7 +87,7 @@ def _summary(
     loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
 ) -> Iterator[str]:
     unit = loaded.tokenizer.unit
-    yield f"{loaded.description}, {text}: {evaluation.chars:,} {unit}s"
+    yield f"{loaded.description}, {text}: {loaded.tokenizer.count(evaluation.chars)}"
     yield f"loss        {evaluation.loss:.4f} nats per {unit}"
     yield f"            {evaluation.bits_per_char:.4f} bits per {unit}"
     if floor is not None:

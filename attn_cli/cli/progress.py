@@ -50,6 +50,7 @@ class TrainingProgress:
         self.write_sample = write_sample
         self.first_step = first_step
         self.quiet = quiet
+        self._unit = "bytes" if config.data.tokenizer == "bytes" else "chars"
         self._val_loss: float | None = None
         self._bar: tqdm[Never] | None = None
         self._loggers: Loggers | None = None
@@ -80,7 +81,7 @@ class TrainingProgress:
             return
         val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
         self._bar.total = max(metrics.step, int(min(total_steps, 1e12)))
-        speed = f"{metrics.chars_per_second / 1000:.1f}k chars/s"
+        speed = f"{metrics.chars_per_second / 1000:.1f}k {self._unit}/s"
         self._bar.set_postfix_str(f"{_train_loss(metrics)}{val}, {speed}", refresh=False)
         self._bar.update(metrics.step - self._bar.n)
 
@@ -102,7 +103,7 @@ class TrainingProgress:
         if not self.quiet:
             self._say(
                 f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
-                f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} chars/s"
+                f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} {self._unit}/s"
             )
             self._say(_excerpt(sample))
 

@@ -222,7 +222,7 @@ def _train(
             progress.close()
     if world.is_main:
         if as_json:
-            result_json(summary(run, outcome))
+            result_json(summary(run, session.corpus, outcome))
         else:
             report(run, session.corpus, outcome)
         if outcome.interrupted:

@@ -1,4 +1,4 @@
-"""What `attn train` says of its text before, and of its result after."""
+"""What `attn train` reports: the text before training, the result after it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
-    """What the text is, what of it had to change, and what else to know of the run."""
+    """Prints the size of the text and its vocabulary, the unknown characters, and notes."""
     tokenizer = corpus.tokenizer
-    notice(
-        f"{corpus.name}: {corpus.chars:,} characters, "
-        f"{tokenizer.vocab_size} symbols ({tokenizer.kind})"
-    )
+    size = f"{corpus.chars:,} characters"
+    if tokenizer.unit == "byte":
+        size += f" in {tokenizer.count(len(corpus.ids))}"
+    notice(f"{corpus.name}: {size}, {tokenizer.vocab_size} symbols ({tokenizer.kind})")
     if corpus.n_unknown:
         shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
         notice(f"  {corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}")
@@ -27,12 +27,13 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
         notice(f"  {note}")
 
 
-def summary(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
+def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, Any]:
     """The object that `--json` prints."""
     from attn_cli.runs.metrics import bits
 
     return {
         "run": str(run.path),
+        "unit": corpus.tokenizer.unit,
         "steps": outcome.steps,
         "chars": outcome.chars,
         "seconds": round(outcome.seconds, 3),
@@ -45,7 +46,7 @@ def summary(run: RunFolder, outcome: TrainResult) -> dict[str, Any]:
 
 
 def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
-    """A sample, the losses, and what to type now."""
+    """Prints a sample, the losses, and the next command to type."""
     from attn_cli.runs.metrics import bits
     from attn_cli.text.builtin import validation_floor
 
@@ -65,19 +66,19 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(
         f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
-        f"{outcome.chars:,} {unit}s, {outcome.seconds:.0f} s"
+        f"{corpus.tokenizer.count(outcome.chars)}, {outcome.seconds:.0f} s"
     )
     result(f"run {run.path}")
     result(f"next: {_next_command(run, corpus)}")
 
 
 def resume_command(run: RunFolder) -> str:
-    """What to type to go on with a run; it works as it stands."""
+    """The command that resumes a run."""
     return f"attn train --resume {shlex.quote(str(run.path))}"
 
 
 def _next_command(run: RunFolder, corpus: Corpus) -> str:
-    """What to type now; it works as it stands."""
+    """The command that generates text with the run."""
     from attn_cli.errors import PromptError
     from attn_cli.runs.finding import runs_root
 

@@ -180,18 +180,18 @@ def check_length(corpus: Corpus, block_size: int) -> None:
     if train > block_size and validation >= 2:
         return
     needed = _shortest(block_size, fraction)
-    unit = f"{corpus.tokenizer.unit}s"
+    size = corpus.tokenizer.count(n)
     if train <= block_size:
-        what = f"the text is too short: {n:,} {unit}, and block_size {block_size} needs {needed:,}"
+        what = f"the text is too short: {size}, and block_size {block_size} needs {needed:,}"
     else:
         what = (
             f"the validation split is {'empty' if validation == 0 else 'too short'}: "
-            f"{validation} of the text's {n:,} {unit}, and it needs 2"
+            f"{validation} of the text's {size}, and it needs 2"
         )
     if validation >= 2 and train >= 2:
         hint = f"give more text, or set model.block_size to {train - 1} or less"
     else:
-        hint = f"give at least {needed:,} {unit}"
+        hint = f"give at least {corpus.tokenizer.count(needed)}"
     raise DatasetError(what, hint=hint)
 
 

@@ -104,6 +104,10 @@ class Tokenizer(ABC):
         """What one id stands for, and a loss is measured per: "character" or "byte"."""
         return "byte" if self.kind == "bytes" else "character"
 
+    def count(self, n: int) -> str:
+        """A number of ids in words: "1 byte", "1,280 characters"."""
+        return f"{n:,} {self.unit}{'' if n == 1 else 's'}"
+
     @property
     def vocab_size(self) -> int:
         """The number of ids (V)."""

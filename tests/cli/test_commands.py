@@ -42,6 +42,7 @@ def test_train_json(attn: Attn, verse_file: Path) -> None:
     outcome = attn("train", verse_file, *QUICK, "--json", "--quiet")
     assert outcome.err == ""
     result = outcome.json
+    assert result["unit"] == "character"
     assert result["steps"] == 20
     assert result["chars"] == 20 * 32 * 25
     assert result["val_bits_per_char"] == pytest.approx(result["val_loss"] / 0.6931471805599453)
@@ -85,14 +86,24 @@ def test_train_tells_what_it_changed_in_a_text(attn: Attn, tmp_path: Path) -> No
     assert "'é' as 'e'" in outcome.err
 
 
-def test_a_bytes_model_writes_whole_characters(attn: Attn, tmp_path: Path) -> None:
+def test_a_bytes_model_counts_bytes_and_writes_characters(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("Ça déjà été écrit à Zürich. " * 60, encoding="utf-8")
     trained = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=bytes")
     assert "bits (best" in trained.out
     assert "nats per byte" in trained.out
-    written = attn("generate", "é", "--max-new-chars", "40", "--json", "--seed", "1")
-    assert len(written.json["samples"][0]["text"].encode()) >= 40
+    ids = len(("Ça déjà été écrit à Zürich. " * 60).encode())
+    assert f"mine: 1,680 characters in {ids:,} bytes, 256 symbols (bytes)" in trained.err
+    assert " bytes/s" in trained.err
+    assert " chars" not in trained.err
+    write = ("generate", "é", "--max-new-chars", "40", "--seed", "1")
+    text = attn(*write, "--json").json["samples"][0]["text"]
+    # It streams byte by byte, and prints what decoding all of them at once would give.
+    assert attn(*write).out == f"é{text}\n"
     assert attn("evaluate", "--json").json["unit"] == "byte"
+    assert (
+        attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=bytes", "--json").json["unit"]
+        == "byte"
+    )
 
 
 def test_a_model_of_another_alphabet(attn: Attn, tmp_path: Path) -> None:
@@ -178,7 +189,9 @@ def test_configs(attn: Attn) -> None:
     assert attn("configs", "lesson", "--json").json["model"]["n_embd"] == 16
     explained = attn("configs", "--explain").out
     assert "train.learning_rate" in explained
-    assert attn("configs", "--explain", "--json").json["model.n_layer"]["default"] == 4
+    facts = attn("configs", "--explain", "--json").json
+    assert facts["model.n_layer"] == {"default": 4, "meaning": "Transformer blocks (L)."}
+    assert all(fact["meaning"] for fact in facts.values())
 
 
 def test_data_list(attn: Attn) -> None:

@@ -29,7 +29,7 @@ def refused(outcome: Outcome, *words: str) -> None:
         (None, ("mine.txt",)),
         (b"", ("empty",)),
         (b"\x00\x01\x02" * 99, ("binary",)),
-        (b"abc\xff" * 99, ("UTF-8", "3")),
+        (b"abc\xff" * 99, ("mine.txt is not UTF-8", "at position 3,")),
         ("Grüße aus dem Editor".encode("utf-16"), ("UTF-16, not UTF-8", "save it as UTF-8")),
         (b"far too short", ("too short", "block_size")),
         ("приве́т, мир".encode() * 99, ("tokenizer", "corpus")),
@@ -46,7 +46,7 @@ def test_texts(attn: Attn, tmp_path: Path, content: bytes | None, words: tuple[s
 def test_a_folder_without_text(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.bin").write_bytes(bytes(range(256)))
-    refused(attn("train", "folder"), "folder")
+    refused(attn("train", "folder"), "the folder folder has no text files (it has 1")
 
 
 def test_an_empty_validation_split(attn: Attn, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_an_empty_validation_split(attn: Attn, tmp_path: Path) -> None:
 
 
 def test_nothing_on_standard_input(attn: Attn) -> None:
-    refused(attn("train", "-", stdin=b""), "empty")
+    refused(attn("train", "-", stdin=b""), "standard input is empty")
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,19 @@ def test_a_run_that_is_not_there(attn: Attn, tmp_path: Path) -> None:
         refused(attn(command, "--run", "nowhere"), "no run nowhere")
 
 
-@pytest.mark.parametrize("damage", ["missing", "flipped", "state", "pointer", "folder"])
-def test_a_damaged_checkpoint(attn: Attn, trained: Trained, tmp_path: Path, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        ("missing", "model.safetensors"),
+        ("flipped", "model.safetensors is damaged"),
+        ("state", "state.json is damaged"),
+        ("pointer", "checkpoints/best is damaged"),
+        ("folder", "no checkpoint at runs/r/checkpoints/step-"),
+    ],
+)
+def test_a_damaged_checkpoint(
+    attn: Attn, trained: Trained, tmp_path: Path, damage: str, what: str
+) -> None:
     shutil.copytree(trained.run.path, tmp_path / "runs" / "r")
     best = tmp_path / "runs" / "r" / "checkpoints" / trained.run.checkpoint("best").name
     weights = best / "model.safetensors"
@@ -137,7 +148,7 @@ def test_a_damaged_checkpoint(attn: Attn, trained: Trained, tmp_path: Path, dama
         (best.parent / "best").write_text("../../elsewhere")
     else:
         shutil.rmtree(best)
-    refused(attn("generate", "The"), "r")
+    refused(attn("generate", "The"), what)
 
 
 @pytest.mark.parametrize(

@@ -161,9 +161,18 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         find_config(str(tmp_path))
 
 
-@pytest.mark.parametrize("setting", ["train.steps", "=3", "train.steps=[", ""])
-def test_settings_that_are_none(setting: str) -> None:
-    with pytest.raises(ConfigError):
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("train.steps", "--set train.steps: not of the form key=value"),
+        ("=3", "--set =3: not of the form key=value"),
+        ("", "--set : not of the form key=value"),
+        ("train.steps=[", r"--set train.steps=\[: invalid YAML"),
+        ("train.steps=1\n2: 3", "--set train.steps=1.*: invalid YAML"),
+    ],
+)
+def test_overrides_that_cannot_be_read(setting: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{problem}"):
         parse_override(setting)
 
 

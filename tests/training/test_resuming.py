@@ -15,7 +15,7 @@ from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.lock import locked
 from attn_cli.training.step import Outcome
 from tests.conftest import Trained, resume_in, train_in
-from tests.runs.test_checkpoint import rewrite_tensors
+from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
 # An epoch of the verse is 18 steps: these runs cross three ends of one.
 STEPS = ("train.steps=60", "train.eval_every=20", "train.checkpoint_every=10", "train.log_every=4")
@@ -411,16 +411,16 @@ def test_a_random_state_that_is_none(stopped: Trained) -> None:
         resume_in(stopped.run.path)
 
 
-def test_time_goes_on_where_it_was(verse_file: Path, tmp_path: Path) -> None:
-    """Of 0.05 minutes, those before the stop are over."""
+def test_the_time_before_a_stop_counts(verse_file: Path, tmp_path: Path) -> None:
+    """An hour of three seconds is over: the first step after it is the last."""
     run = train_in(
         tmp_path / "run", verse_file, "train.minutes=0.05", "train.eval_every=1000000", stop_at=20
     )
-    before = run.result.seconds
+    rewrite_state(run.run.checkpoint("latest"), seconds=3600.0)
     rest = resume_in(tmp_path / "run")
-    assert before < rest.result.seconds < 3.0 + 2.0
+    assert rest.result.seconds > 3600
     assert not rest.result.interrupted
-    assert rest.result.steps > 20
+    assert rest.result.steps == 21
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -101,10 +100,8 @@ def test_started_again_they_go_on(alone: Trained, tmp_path: Path) -> None:
 
 
 def test_what_fails_on_one_host_ends_the_other(alone: Trained, tmp_path: Path) -> None:
-    begin = time.monotonic()
     with two_hosts() as (first, second):
         ended = train_on(first, second, alone, tmp_path, hidden=alone.run.path.parent)
-    assert time.monotonic() - begin < 45  # of which some are torch's own beginning
     assert all(code for code, _, _ in ended)
     assert "attn: process 1 on" in ended[1][2]
     assert "attn: another process of this run has ended" not in ended[1][2]
