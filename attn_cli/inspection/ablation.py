@@ -8,15 +8,20 @@ Shapes: T time (characters), C channels = n_embd, D head size, H heads, V vocabu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsupported_block
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.transformer import Transformer
+from attn_cli.text.tokenizer import TokenIds
+from attn_cli.training.evaluation import CharacterLosses
 
 
 @contextmanager
@@ -79,3 +84,40 @@ def ablate_heads(model: Transformer, ids: Sequence[int]) -> list[HeadAblation]:
 
 def _mean_loss(activations: ForwardPass) -> float | None:
     return float(activations.losses.mean()) if len(activations.ids) > 1 else None
+
+
+@dataclass(frozen=True)
+class AblationEffect:
+    """What a model loses when a head is ablated.
+
+    Attributes:
+        loss_increase: Of the mean loss, in nats per character; negative where it falls.
+        standard_error: Its standard error over full windows; None where there are fewer than 2.
+    """
+
+    loss_increase: float
+    standard_error: float | None
+
+
+def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffect]:
+    """The effect of each head on a text (N,), layer by layer, by zero ablation.
+
+    The losses are those of `attn evaluate`.
+    """
+    full = _losses(model, ids)
+    T = model.config.block_size
+    n_windows = len(full) // T
+    for layer in range(model.config.n_layer):
+        for head in range(model.config.n_head):
+            with zero_ablate_head(model, layer, head):
+                increases = _losses(model, ids) - full  # (N - 1,)
+            standard_error = None
+            if n_windows > 1:
+                means = increases[: n_windows * T].reshape(n_windows, T).mean(axis=1)
+                standard_error = float(means.std(ddof=1)) / math.sqrt(n_windows)
+            yield AblationEffect(float(increases.mean()), standard_error)
+
+
+def _losses(model: Transformer, ids: TokenIds) -> NDArray[np.float64]:
+    """The loss of each character but the first, (N - 1,)."""
+    return np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)

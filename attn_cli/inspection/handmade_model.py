@@ -1,7 +1,7 @@
 """A model that was written by hand: small round weights that do something one can tell.
 
 It knows four letters and texts of up to four of them, and continues what babies say:
-the next letter is the one before the last, "mama" goes on with "m".
+the next letter is the one before the last, "mama" continues with "m".
 
 Shapes: C channels = 8, the first 4 for letters and the last 4 for positions; H = 2 heads
 of size D = 4; F feed-forward width = 4; V vocabulary = 4; L = 1 layer.

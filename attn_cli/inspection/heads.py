@@ -9,20 +9,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from attn_cli.inspection.ablation import zero_ablate_head
+from attn_cli.inspection.ablation import AblationEffect, ablation_effects
 from attn_cli.inspection.forward_pass import evaluation_mode, unsupported_block
 from attn_cli.model.trace import Trace
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.tokenizer import TokenIds
-from attn_cli.training.evaluation import CharacterLosses
-
-Floats = NDArray[np.float64]
 
 MAX_ATTENTION_NUMEL = 2**24  # attention weights in memory at once
 NAMING_THRESHOLD = 1 / 3  # share of its attention above which a head is named after a pattern
@@ -82,19 +77,6 @@ class HeadScores:
 
 
 FIELDS = tuple(field.name for field in fields(HeadScores))
-
-
-@dataclass(frozen=True)
-class AblationEffect:
-    """What a model loses when a head is ablated.
-
-    Attributes:
-        loss_increase: Of the mean loss, in nats per character; negative where it falls.
-        standard_error: Its standard error over full windows; None where there are fewer than 2.
-    """
-
-    loss_increase: float
-    standard_error: float | None
 
 
 @dataclass(frozen=True)
@@ -172,30 +154,6 @@ def head_scores(
         uniform_baseline.add(uniform.expand(len(x), 1, -1, -1), targets)
     scores = total.means()
     return [scores[layer * H : (layer + 1) * H] for layer in range(L)], uniform_baseline.means()[0]
-
-
-def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffect]:
-    """The effect of each head on a text (N,), layer by layer, by zero ablation.
-
-    The losses are those of `attn evaluate`.
-    """
-    full = _losses(model, ids)
-    T = model.config.block_size
-    n_windows = len(full) // T
-    for layer in range(model.config.n_layer):
-        for head in range(model.config.n_head):
-            with zero_ablate_head(model, layer, head):
-                increases = _losses(model, ids) - full  # (N - 1,)
-            standard_error = None
-            if n_windows > 1:
-                means = increases[: n_windows * T].reshape(n_windows, T).mean(axis=1)
-                standard_error = float(means.std(ddof=1)) / math.sqrt(n_windows)
-            yield AblationEffect(float(increases.mean()), standard_error)
-
-
-def _losses(model: Transformer, ids: TokenIds) -> Floats:
-    """The loss of each character but the first, (N - 1,)."""
-    return np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)
 
 
 class _Sums:

@@ -84,7 +84,15 @@ def test_snapshots_are_the_checkpoints_that_a_run_kept(
     assert "step-00000040" in told[0]
 
 
-def test_what_moved_is_the_share_that_went_elsewhere() -> None:
+def test_the_mode_is_as_before() -> None:
+    model = a_model("gpt2", "learned")
+    for training in (True, False):
+        model.train(training)
+        forward_pass(model, range(5))
+        assert model.training == training
+
+
+def test_attention_shift_is_the_share_that_went_elsewhere() -> None:
     def snapshot(*rows: list[float]) -> Snapshot:
         nothing = torch.empty(0)
         return Snapshot(1, None, torch.tensor([[rows]]), nothing, nothing, "")
@@ -107,4 +115,5 @@ def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
     own = found[loaded.checkpoint.state.step]
     seen = forward_pass(loaded.model, ids)
     torch.testing.assert_close(own.attention, seen.attention)
+    torch.testing.assert_close(own.losses, seen.losses)
     torch.testing.assert_close(own.next_probs, seen["logits"][-1].softmax(-1))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.inspection.ablation import zero_ablate_head
+from attn_cli.inspection.ablation import ablation_effects, zero_ablate_head
 from attn_cli.inspection.forward_pass import forward_pass
-from attn_cli.inspection.heads import FIELDS, HeadScores, ablation_effects, head_scores
+from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores
 from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.training.evaluation import CharacterLosses, evaluate

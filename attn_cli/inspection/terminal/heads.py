@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from attn_cli.inspection.heads import NAMES, AblationEffect, HeadScores, MeasuredHead
+from attn_cli.inspection.ablation import AblationEffect
+from attn_cli.inspection.heads import NAMES, HeadScores, MeasuredHead
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from attn_cli.inspection.heads import AblationEffect, HeadScores, MeasuredHead
+from attn_cli.inspection.ablation import AblationEffect
+from attn_cli.inspection.heads import HeadScores, MeasuredHead
 from attn_cli.inspection.logit_lens import LayerPredictions
 from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
 from attn_cli.inspection.terminal.heads import heads_view
