@@ -1,8 +1,9 @@
-"""`attn train` as one of several processes: which of them speaks, and how they end."""
+"""`attn train` as one of several processes: which of them reports an error, and restarts."""
 
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +11,22 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from attn_cli.cli.terminal import notice
 from attn_cli.errors import AttnError, InputError
 
 if TYPE_CHECKING:
     from attn_cli.training.distributed.torchrun_env import TorchrunEnv
     from attn_cli.training.distributed.world import World
 
+# For rank 0 to report an error that all processes have.
+HEAD_START = 1.0  # seconds
+
 
 @contextmanager
 def distributed(env: TorchrunEnv | None) -> Iterator[World]:
-    """Within it, this process has joined the others of its launch, if there are any.
+    """Context manager: connects the processes that `torchrun` started; None for a single one.
 
-    What fails in several for the same reason is told once; what fails in one, by that one.
+    An error is reported once: by rank 0 if it has it, else by the first process that has.
+    What follows from it in the others, as that this process is gone, is not.
     """
     if env is None:
         from attn_cli.training.distributed.world import SINGLE_PROCESS
@@ -40,17 +44,13 @@ def distributed(env: TorchrunEnv | None) -> Iterator[World]:
         raise
     try:
         yield world
-    except PeerLostError as error:
-        if world.claim_error_report():
-            notice(f"attn: {error.message}; what was saved before is whole")
-        raise typer.Exit(1) from None
     except AttnError as error:
-        if world.lower_rank_failed_too(error.message):
-            raise typer.Exit(error.exit_code) from None
-        world.claim_error_report()
         if not world.is_main:
-            where = f"process {env.rank} on {socket.gethostname()}"
-            error.message = f"{where}: {error.message}"
+            time.sleep(HEAD_START)
+        if not world.claim_error_report():
+            raise typer.Exit(error.exit_code) from None
+        if not world.is_main and not isinstance(error, PeerLostError):
+            error.message = f"process {env.rank} on {socket.gethostname()}: {error.message}"
         raise
     except Exception:
         world.claim_error_report()
@@ -61,17 +61,24 @@ def distributed(env: TorchrunEnv | None) -> Iterator[World]:
 def run_to_resume(
     env: TorchrunEnv | None, world: World, resume: str | None, out: Path | None
 ) -> str | None:
-    """What `--resume` stands for, where `torchrun` starts processes again that have failed.
+    """The value of `--resume`: also the run that `torchrun --max-restarts` started again.
 
     Raises:
-        InputError: Processes started again would not know which run was theirs.
+        InputError: Processes started again could not connect, or not know which run was theirs.
     """
-    if env is None or not env.max_restarts or resume is not None:
+    if env is None or not env.max_restarts:
+        return resume
+    if env.n_nodes > 1 and env.shares_store:
+        raise InputError(
+            "torchrun --max-restarts cannot restart several hosts as it was started",
+            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and --rdzv-backend=c10d on every host",
+        )
+    if resume is not None:
         return resume
     if out is None:
         raise InputError(
             "torchrun --max-restarts starts this command again, and it would begin another run",
-            "name the run by --out DIR; it is gone on with after a restart",
+            "name the run by --out DIR; after a restart it is resumed",
         )
     from attn_cli.runs.folder import is_run
 

@@ -49,6 +49,12 @@ class Interrupts:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self.wanted() else handler)
 
+    def ignore(self) -> None:
+        """Ignores the signals for good: this process is about to end."""
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+        self._before.clear()
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.wanted():
             raise KeyboardInterrupt

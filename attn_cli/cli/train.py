@@ -216,7 +216,7 @@ def _train(
                 notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
             raise typer.Exit(interrupts.exit_code or 130) from None
         except PeerLostError:
-            world.wait_for_the_end(interrupts.wanted)
+            interrupts.ignore()  # torchrun is about to end this process, too.
             raise
         finally:
             progress.close()

@@ -95,7 +95,8 @@ class CharacterLosses:
         Raises:
             DatasetError: There are none.
         """
-        total, chars = world.all_reduce_sum(self._total, self._chars)
+        own = torch.tensor((self._total, self._chars), dtype=torch.float64)
+        total, chars = world.all_reduce_sum(own).tolist()
         if not chars:
             raise DatasetError("nothing to predict: a text needs at least 2 characters")
         return Evaluation(loss=total / chars, chars=int(chars))

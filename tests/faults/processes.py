@@ -69,7 +69,7 @@ def processes(folder: Path, number: int, seed: int = 4) -> Iterator[tuple[str, T
         yield "torchrun starts them again", _restarted(folder, text, whole)
         yield "torchrun itself killed: saved", _orphaned(folder, text, whole, chance)
     ended = wait(lonely)
-    problem = ended.promised(1, "did not meet", "1/2 clients joined", "torchrun on each host")
+    problem = ended.promised(1, "did not connect", "1/2 clients joined", "torchrun on each host")
     yield "processes that never meet: told", Trial(problem)
 
 
@@ -79,7 +79,7 @@ def _killed(folder: Path, text: Path, whole: RunFolder, rank: int, chance: rando
     begin = time.monotonic()
     os.kill(pids[rank], signal.SIGKILL)
     ended = wait(launcher)
-    problem = _told(ended, "another process of this run has ended", "Signal 9")
+    problem = _told(ended, "lost the connection to another process", "Signal 9")
     if "stopping" in ended.err:
         problem = problem or "the signal of the launcher was told as one of the user's"
     return _gone_on(run, whole, problem or _ended(begin, pids), saved, folder)
@@ -90,7 +90,7 @@ def _failing(folder: Path, text: Path) -> Trial:
     command = ("fail", "train", text, *OPTIONS, "--out", run.path)
     ended = wait(_harmed(*command, folder=folder))
     problem = _told(ended, "attn: process 1 on ", "no room on this host", "make some")
-    if "another process of this run has ended" in ended.err:
+    if "lost the connection to another process" in ended.err:
         problem = problem or "it was told as a process that is gone, too"
     return Trial(problem or loss_of_data(run, 39))
 

@@ -21,7 +21,8 @@ class TorchrunEnv:
         n_nodes: How many hosts there are.
         by_torchrun: Whether it was started by `torchrun`, which ends it when it should end.
         address: Where all meet, `host:port`.
-        restarts: How often they were started again after one of them failed.
+        shares_store: Whether all restarts meet in the same store.
+        restarts: How often this host's processes were started again after one had failed.
         max_restarts: How often they will be.
     """
 
@@ -32,6 +33,7 @@ class TorchrunEnv:
     n_nodes: int
     by_torchrun: bool
     address: str
+    shares_store: bool
     restarts: int
     max_restarts: int
 
@@ -53,6 +55,7 @@ def read_torchrun_env(environment: Mapping[str, str] = os.environ) -> TorchrunEn
         n_nodes=_number(environment, "GROUP_WORLD_SIZE", 1),
         by_torchrun="TORCHELASTIC_RUN_ID" in environment,
         address=f"{environment.get('MASTER_ADDR', '?')}:{environment.get('MASTER_PORT', '?')}",
+        shares_store=environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
         restarts=_number(environment, "TORCHELASTIC_RESTART_COUNT", 0),
         max_restarts=_number(environment, "TORCHELASTIC_MAX_RESTARTS", 0),
     )

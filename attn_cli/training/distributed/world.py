@@ -1,8 +1,8 @@
-"""The processes that train one model together: without `torchrun`, this one alone.
+"""The processes that train one model: by default this one alone, with `torchrun` several.
 
-The trainer asks here for whatever all have to agree on, so that it reads the same for
-one process and for many. `distributed/torch_world.py` has the many; nothing of it is imported
-where there is one.
+The trainer asks its `World` for everything that all processes have to agree on, so that it
+reads the same for one process and for many. `torch_world.py` has the many, and is not
+imported where there is one.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class World:
-    """This process alone; all that it asks the others for is its own.
+    """A single process: every collective returns what this process put in.
 
     Attributes:
-        rank: Its number, from 0.
-        world_size: How many there are.
-        local_rank: Its number among those of its host.
-        local_world_size: How many its host has.
+        rank: The number of this process, from 0.
+        world_size: How many processes there are.
+        local_rank: The number of this process on its host.
+        local_world_size: How many processes its host has.
     """
 
     rank = 0
@@ -37,56 +37,47 @@ class World:
 
     @property
     def is_main(self) -> bool:
-        """Whether it is the one that writes, prints and draws."""
+        """Whether this is rank 0, the one that writes, prints and samples."""
         return self.rank == 0
 
     @property
     def launcher_died(self) -> bool:
-        """Whether what started the processes, and would end them, is there no more."""
+        """Whether the `torchrun` that started this process, and would end it, is gone."""
         return False
 
     def any(self, flag: bool) -> bool:
-        """Whether any process raised the flag."""
+        """Whether the flag is set in any process."""
         return flag
 
     def all(self, flag: bool) -> bool:
-        """Whether every process raised it."""
+        """Whether the flag is set in every process."""
         return not self.any(not flag)
 
-    def all_reduce_mean(self, value: torch.Tensor) -> torch.Tensor:
-        """The mean over the processes, element by element."""
-        return value
+    def all_reduce_sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over the processes, element by element: a new tensor without a gradient."""
+        return tensor.detach()
 
-    def all_reduce_sum(self, *numbers: float) -> list[float]:
-        """Each number summed over the processes, in double precision."""
-        return list(numbers)
+    def all_reduce_mean(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The mean over the processes, element by element."""
+        return self.all_reduce_sum(tensor) / self.world_size
 
     def broadcast(self, number: float) -> float:
-        """The first process's number: what follows from a clock has to be the same for all."""
+        """Rank 0's number; for what depends on a clock and has to be the same in all."""
         return number
 
     def broadcast_text(self, text: str) -> str:
-        """The first process's text."""
+        """Rank 0's text."""
         return text
 
     def all_gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:
-        """The tensors of all processes, by rank; all of one shape and format."""
+        """The tensors of all processes, by rank; all have one shape and dtype."""
         return [tensor]
 
     def barrier(self) -> None:
-        """Until every process has come to here."""
-
-    def wait_for_the_end(self, asked: Callable[[], bool]) -> None:
-        """After another process was lost: until this one is told to end, or for a while.
-
-        A launcher should see that the other one was the first.
-
-        Args:
-            asked: Whether it was told.
-        """
+        """Returns when every process has called it."""
 
     def wrap_model(self, model: Transformer, precision: Precision) -> WorkingModel:
-        """What computes for a model that learns, alone or with its like in the others."""
+        """The model ready to train, its gradients averaged over the processes."""
         from attn_cli.training.precision import WorkingModel
 
         return WorkingModel(model, precision)
@@ -94,7 +85,7 @@ class World:
     def distribute(
         self, function: Callable[[torch.Tensor], torch.Tensor], stacked: torch.Tensor
     ) -> torch.Tensor:
-        """`function(stacked)`, computed in parts: each process takes some of the rows.
+        """`function(stacked)`, of which each process computes some rows.
 
         Args:
             function: Of N independent rows, (N, ...); returns as many.
@@ -107,4 +98,4 @@ SINGLE_PROCESS = World()
 
 
 class PeerLostError(AttnError):
-    """Another process of the run has ended; why, it has said itself, unless it was killed."""
+    """Another process of the run has ended or cannot be reached any more."""

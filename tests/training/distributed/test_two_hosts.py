@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from attn_cli.runs.metrics import read_metrics
 from tests.conftest import Trained, train_in
 from tests.faults.processes import HARMED
 from tests.training.distributed.torchrun import LONGEST
-from tests.training.distributed.two_hosts import Host, missing, two_hosts
+from tests.training.distributed.two_hosts import INTERFACE, Host, missing, two_hosts
 from tests.training.distributed.worker import write_text
 
 pytestmark = pytest.mark.distributed
@@ -45,6 +46,7 @@ def train_on(
     *options: str,
     program: tuple[str | Path, ...] = ("-m", "attn_cli"),
     hidden: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> list[tuple[int, str, str]]:
     """`torchrun ... attn train` on both hosts, to the end: what each left with and said.
 
@@ -59,6 +61,7 @@ def train_on(
             f"--rdzv-conf=timeout={LONGEST},is_host={int(host is first)}",
             *program, "train", "--config", alone.run.config, "--out", "run", "--json",
             folder=folder, hidden=hidden if rank else None,
+            environment={"GLOO_SOCKET_IFNAME": INTERFACE, **(environment or {})},
         )
         for rank, host in enumerate((first, second))
     ]  # fmt: skip
@@ -91,6 +94,7 @@ def test_started_again_they_go_on(alone: Trained, tmp_path: Path) -> None:
         ended = train_on(
             first, second, alone, tmp_path, "--rdzv-backend=c10d", "--max-restarts=2",
             program=(program, "kill"),
+            environment={"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},
         )  # fmt: skip
     for code, _, err in ended:
         assert code == 0, err
@@ -104,7 +108,15 @@ def test_what_fails_on_one_host_ends_the_other(alone: Trained, tmp_path: Path) -
         ended = train_on(first, second, alone, tmp_path, hidden=alone.run.path.parent)
     assert all(code for code, _, _ in ended)
     assert "attn: process 1 on" in ended[1][2]
-    assert "attn: another process of this run has ended" not in ended[1][2]
+    assert "lost the connection" not in ended[0][2] + ended[1][2]
+
+
+def test_restarts_that_torchrun_cannot_do_are_refused(alone: Trained, tmp_path: Path) -> None:
+    with two_hosts() as (first, second):
+        ended = train_on(first, second, alone, tmp_path, "--rdzv-backend=c10d", "--max-restarts=2")
+    assert all(code for code, _, _ in ended)
+    assert "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in ended[0][2] + ended[1][2]
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_the_hosts_do_not_share_is_told(alone: Trained, tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
+INTERFACE = "eth0"
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,11 @@ class Host:
     address: str
 
     def start(
-        self, *arguments: str | Path, folder: Path, hidden: Path | None = None
+        self,
+        *arguments: str | Path,
+        folder: Path,
+        hidden: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> subprocess.Popen[str]:
         """Starts Python there.
 
@@ -44,6 +49,7 @@ class Host:
             arguments: What comes after `python`.
             folder: The working directory.
             hidden: A folder in whose place this host has an empty one of its own.
+            environment: What the process has in its environment besides.
         """
         command = shlex.join([sys.executable, *map(str, arguments)])
         if hidden is not None:
@@ -51,11 +57,12 @@ class Host:
         return subprocess.Popen(
             ["ip", "netns", "exec", self.name, "unshare", "--mount", "sh", "-c", command],
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "ATTN_CACHE": str(folder / "cache")},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "ATTN_CACHE": str(folder / "cache"),
+                 **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
+        )  # fmt: skip
 
 
 @contextmanager
@@ -70,9 +77,9 @@ def two_hosts() -> Iterator[tuple[Host, Host]]:
         ends = [f"attn{os.getpid() % 10**6}{side}" for side in "ab"]
         _ip("link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
         for host, end in zip(hosts, ends, strict=True):
-            _ip("link", "set", end, "netns", host.name)
-            _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", end)
-            _ip("-n", host.name, "link", "set", end, "up")
+            _ip("link", "set", end, "netns", host.name, "name", INTERFACE)
+            _ip("-n", host.name, "addr", "add", f"{host.address}/24", "dev", INTERFACE)
+            _ip("-n", host.name, "link", "set", INTERFACE, "up")
             _ip("-n", host.name, "link", "set", "lo", "up")
         yield hosts[0], hosts[1]
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import distributed as dist
 
 from attn_cli.errors import AttnError
 from attn_cli.runs.folder import RunFolder
@@ -177,7 +178,8 @@ def refused(folder: Path, world: Any) -> dict[str, list[str]]:
             own = ""
         except AttnError as error:
             own = f"{error.message}; {error.hint}"
-        said[name] = world.all_gather_text(own)
+        said[name] = [""] * world.world_size
+        dist.all_gather_object(said[name], own)
     return said
 
 
