@@ -24,29 +24,29 @@ FRESH = (
 
 def explain(
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help='What to follow; "Hello".')
+        str | None, typer.Argument(metavar="[TEXT]", help='Text to follow; "Hello" by default.')
     ] = None,
     run: RunOption = None,
     config: ConfigOption = None,
     tiny: Annotated[
         bool,
-        typer.Option("--tiny", help="A model written by hand, to check with a calculator."),
+        typer.Option("--tiny", help="Explain a handmade model, small enough for a calculator."),
     ] = False,
     layer: LayerOption = None,
     head: HeadOption = None,
     show_all: Annotated[
-        bool, typer.Option("--all", help="All steps at once; otherwise Enter shows the next.")
+        bool, typer.Option("--all", help="Print all steps at once, without waiting for Enter.")
     ] = False,
     html: Annotated[
         Path | None,
-        typer.Option(help="Write a page with the lesson, which runs the model itself."),
+        typer.Option(help="Write the lesson as an HTML page in which the model runs."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain attention, step by step, with a model's own numbers on a text.
 
-    From one real forward pass: of the newest run, of --run, of a --config with fresh weights,
-    or of the --tiny model. It follows the first head of the first layer, or --layer and --head.
+    The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
+    weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head.
     """
     from attn_cli.errors import InputError
     from attn_cli.inspection.forward_pass import forward_pass
@@ -106,25 +106,25 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
 
 
 def _show(steps: Sequence[LessonStep], *, at_once: bool) -> None:
-    """The steps, one at a time where somebody can press Enter."""
+    """Prints the steps; at a terminal one at a time, unless `at_once`."""
     from attn_cli.inspection.lesson.terminal_view import show_step
 
     screen = console()
     waits = not at_once and sys.stdin.isatty() and sys.stdout.isatty()
     for number, step in enumerate(steps, start=1):
         show_step(screen, step, number, len(steps))
-        if waits and number < len(steps) and not _next_is_wanted():
+        if waits and number < len(steps) and not _wants_next_step():
             return
 
 
-def _next_is_wanted() -> bool:
-    """Waits for Enter; not for a reader who types q, or ends the input."""
+def _wants_next_step() -> bool:
+    """Waits for Enter; False if the reader types q or ends the input."""
     # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
     try:
-        print("Enter: the next step. q, Enter: the end. ", end="", flush=True)
+        print("Enter: next step; q, Enter: quit. ", end="", flush=True)
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
-        print()  # the shell's prompt begins a line
+        print()  # so that the shell's prompt starts on a new line
         raise
     if not answer.endswith("\n"):  # the end of the input
         print()

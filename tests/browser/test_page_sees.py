@@ -1,4 +1,4 @@
-"""What a reader sees, against torch: shades, guesses, surprises, arcs, the order of a sentence."""
+"""What a reader sees, against torch: shades, predictions, surprisal, arcs, sentences."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def near(one: Colour, other: Colour, most: int = 2) -> bool:
     return all(abs(a - b) <= most for a, b in zip(one, other, strict=True))
 
 
-def likeliest(tiny: TrainedModel, log_probs: torch.Tensor) -> tuple[str, float]:
-    """How the page shows the likeliest character, and its share."""
+def most_probable(tiny: TrainedModel, log_probs: torch.Tensor) -> tuple[str, float]:
+    """How the page shows the most probable character, and its probability."""
     best = int(log_probs.argmax())
     return tiny.tokenizer.symbols[best].translate(PICTURES), log_probs[best].exp().item()
 
 
-def test_the_lens_shows_what_each_layer_guesses(
+def test_the_lens_shows_what_each_layer_predicts(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     lens = logit_lens(seen)  # (L + 1, T, V)
@@ -87,14 +87,14 @@ def test_the_lens_shows_what_each_layer_guesses(
     for level in range(3):
         cells = rows.nth(2 - level).locator("td")  # the last layer comes first
         for t in range(T):
-            symbol, share = likeliest(tiny, lens[level, t])
+            symbol, prob = most_probable(tiny, lens[level, t])
             assert cells.nth(t).inner_text() == symbol
-            assert near(ground(cells.nth(t)), shade(page, share))
+            assert near(ground(cells.nth(t)), shade(page, prob))
     # Layers that agree everywhere would prove nothing.
     assert len({tuple(level.argmax(-1).tolist()) for level in lens}) > 1
 
 
-def test_the_lens_names_the_surprise_of_each_layer(
+def test_the_lens_names_the_surprisal_of_each_layer(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     bits = surprisal_bits(logit_lens(seen), tiny.encode_prompt(TEXT))  # (L + 1, T - 1)
@@ -105,15 +105,15 @@ def test_the_lens_names_the_surprise_of_each_layer(
             page.page.locator("#lens-grid tbody tr").nth(2 - level).locator("td").nth(t).click()
             readout = page.page.inner_text("#lens-readout")
             assert readout.endswith(f": {bits[level, t]:.2f} bits.")
-            symbol, share = likeliest(tiny, logit_lens(seen)[level, t])
+            symbol, prob = most_probable(tiny, logit_lens(seen)[level, t])
             detail = page.page.locator("#lens-detail > div").nth(level)
             assert detail.locator(".symbol").first.inner_text() == symbol
             shown = float(detail.locator(".percent").first.inner_text().strip("%"))
-            assert shown == pytest.approx(100 * share, abs=0.51)
+            assert shown == pytest.approx(100 * prob, abs=0.51)
             assert detail.locator("p").inner_text().endswith(f" {bits[level, t]:.2f} bits")
 
 
-def test_each_character_has_the_shade_and_the_odds_of_its_surprise(
+def test_each_character_has_the_shade_and_the_probability_of_its_surprisal(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     probs = seen["logits"].softmax(-1)  # (T, V)
@@ -137,7 +137,7 @@ def test_each_character_has_the_shade_and_the_odds_of_its_surprise(
             assert "It was the most probable, before" in readout
         else:
             named = {" ": "space", "\n": "newline"}.get(symbol := tiny.tokenizer.symbols[best])
-            assert f"The model preferred {named or f'‘{symbol}’'} " in readout
+            assert f"The most probable were {named or f'‘{symbol}’'} " in readout
     assert len(shades) > 5
 
 
@@ -159,7 +159,7 @@ def test_the_cells_of_the_map_and_of_the_small_maps_are_the_weights(
             assert near(tuple(page.run(PIXEL, [canvas, j, t])), wanted)
 
 
-def test_a_large_map_has_the_same_shades(
+def test_the_table_has_the_same_shades(
     tiny: TrainedModel, seen: ForwardPass, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, TEXT))
@@ -167,8 +167,8 @@ def test_a_large_map_has_the_same_shades(
     for t, j in CELLS:
         cell = page.page.locator("#weights-table tbody tr").nth(t).locator("td").nth(j)
         weight = seen.attention[0, 0, t, j].item()
-        if weight >= 0.006:
-            assert near(ground(cell), shade(page, math.sqrt(weight)))
+        assert weight >= 0.006  # less is left out of the table
+        assert near(ground(cell), shade(page, math.sqrt(weight)))
 
 
 def test_the_arcs_are_as_strong_as_the_weights(

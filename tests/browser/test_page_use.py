@@ -214,5 +214,6 @@ def test_nothing_can_be_loaded(tiny: TrainedModel, opened: Callable[..., Any]) -
     page = opened(contents(tiny, "The fox"))
     failed = page.run("() => fetch('http://localhost:9/').then(() => 'loaded', () => 'refused')")
     assert failed == "refused"
+    assert page.errors
     assert all("Content Security Policy" in error for error in page.errors)
     page.errors.clear()

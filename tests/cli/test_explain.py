@@ -21,7 +21,7 @@ from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 
-PROMPT = "Enter: the next step. q, Enter: the end. "
+PROMPT = "Enter: next step; q, Enter: quit. "
 
 
 def headings(text: str) -> list[str]:
@@ -38,8 +38,8 @@ def test_all_steps_where_nobody_can_press_enter(attn: Attn, trained: Trained) ->
     assert told[-1] == "Where the weights come from"
     assert len(told) == len(set(told)) == int(outcome.out.partition("/")[2].split()[0])
     order = ["From characters to ids", "Embeddings", "Positions", "Query, key and value",
-             "One score, by hand", "Scaled", "The mask", "Softmax, by hand",
-             "With the mask, and without", "The weighted sum of values", "The other heads",
+             "One score, by hand", "Scaled scores", "The causal mask", "Softmax, by hand",
+             "With and without the mask", "The weighted sum of values", "The other heads",
              "Merge and projection", "Residual connection", "Feed-forward", "Logits",
              "Sampling"]  # fmt: skip
     assert [title for title in told if title in order] == order
@@ -141,7 +141,7 @@ def test_the_page(attn: Attn, tmp_path: Path) -> None:
     assert outcome.code == 0, outcome.err
     assert outcome.out == f"{tmp_path / 'lesson.html'}\n"
     page = (tmp_path / "lesson.html").read_text(encoding="utf-8")
-    assert "With the mask, and without" in page
+    assert "With and without the mask" in page
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

@@ -99,7 +99,7 @@ def check_sum(cells: Sequence[str], total: str) -> None:
 
 def check_arithmetic(steps: Sequence[LessonStep]) -> None:
     """Redoes everything that is worked out by hand, from the numbers as they are written."""
-    worked_out = 0
+    worked_out, kinds = 0, set()
     flat = list(parts(steps))
     for part, following in zip(flat, [*flat[1:], ""], strict=True):
         if isinstance(part, Formula):
@@ -109,12 +109,14 @@ def check_arithmetic(steps: Sequence[LessonStep]) -> None:
             continue
         column = columns(part)
         if part.columns[-1] == "product":
+            kinds.add("dot product")
             first, second, product = column.values()
             worked_out += check_pairs(first, second, product, "×")
             assert isinstance(following, Formula)
             total = following.lines[0].removeprefix("the products add up to ")
             assert abs(sum(numbers(product)) - float(total)) <= 1.5 * unit(total), part.caption
         elif "exp of that" in column:
+            kinds.add("softmax")
             worked_out += 1
             (heading, scores), (_, less), (_, raised), (_, shares) = column.items()
             greatest = max(numbers(scores))
@@ -127,10 +129,14 @@ def check_arithmetic(steps: Sequence[LessonStep]) -> None:
             assert isinstance(following, Formula)
             check_sum(raised, following.lines[0].removeprefix("the exponentials add up to "))
         elif "-ln(probability)" in column:
+            kinds.add("loss")
             for p, loss in zip(column["probability"], column["-ln(probability)"], strict=True):
                 assert abs(-math.log(float(p)) - float(loss)) <= 1.5 * unit(loss)
         elif "result" in column:
+            kinds.add("norm")
             worked_out += 1
             assert isinstance(following, Formula)
             check_norm(column, following)
     assert worked_out >= 5
+    has_loss = steps[-1].title == "Where the weights come from"
+    assert kinds == {"dot product", "softmax", "norm"} | ({"loss"} if has_loss else set())

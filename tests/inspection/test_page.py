@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import json
 import re
@@ -244,14 +245,24 @@ def test_any_vocabulary_and_a_text_of_one_character(tokenizer: Tokenizer | None)
 
 def test_a_head_s_ablation_is_a_model_without_its_columns(contents: PageContents) -> None:
     model, ids = contents.loaded.model, contents.ids
-    whole = forward_pass(model, ids)
-    changes = [abs(ablation.loss_increase or 0.0) for ablation in contents.ablations]
-    assert len(changes) == 6
-    assert max(changes) > 0.01
-    after = forward_pass(model, ids)["logits"]  # the heads were all given back
-    torch.testing.assert_close(after, whole["logits"], atol=0, rtol=0)
-    for ablation in contents.ablations:
-        assert ablation.next_probs.sum().item() == pytest.approx(1.0, abs=1e-5)
+    before = forward_pass(model, ids)
+    ablations = ablate_heads(model, ids)
+    torch.testing.assert_close(forward_pass(model, ids)["logits"], before["logits"], atol=0, rtol=0)
+    assert [(one.layer, one.head) for one in ablations] == [
+        (i, j) for i in (0, 1) for j in range(3)
+    ]
+    D = model.config.n_embd // 3
+    for one in ablations:
+        ablated = copy.deepcopy(model)
+        with torch.no_grad():
+            weight = ablated.get_parameter(f"blocks.{one.layer}.attention.projection.weight")
+            weight[:, one.head * D : (one.head + 1) * D] = 0
+        wanted = forward_pass(ablated, ids)
+        assert one.loss_increase == pytest.approx(
+            float(wanted.losses.mean() - before.losses.mean()), abs=1e-5
+        )
+        torch.testing.assert_close(one.next_probs, wanted["logits"][-1].softmax(-1))
+    assert max(abs(one.loss_increase or 0.0) for one in ablations) > 0.01
 
 
 def test_evenly_spaced_keeps_the_ends() -> None:

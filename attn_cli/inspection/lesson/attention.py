@@ -62,7 +62,7 @@ def scaled_scores(context: LessonContext) -> LessonStep:
         rounded([float(after[context.last, context.top_key])], SUM)[0],
     )
     return LessonStep(
-        "Scaled",
+        "Scaled scores",
         (
             f"A sum of D products grows with D: for random, independent numbers of variance 1, its "
             f"standard deviation is √D = √{context.D} = {root}. "
@@ -78,7 +78,7 @@ def scaled_scores(context: LessonContext) -> LessonStep:
 def causal_mask(context: LessonContext) -> LessonStep:
     """The causal mask: no character sees later ones."""
     return LessonStep(
-        "The mask",
+        "The causal mask",
         (
             "In training the model predicts the next character at every position at once. If a "
             "character could look at later ones, it would simply copy the answer. So each query "
@@ -97,8 +97,8 @@ def softmax(context: LessonContext) -> LessonStep:
     return LessonStep(
         "Softmax, by hand",
         (
-            "Softmax turns a row of scores into positive numbers that add up to 1, the attention "
-            "weights: raise e to the power of each score, then divide by the sum. A score that "
+            "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the "
+            "attention weights: raise e to the power of each score, then divide by the sum. A score that "
             "is higher by 1 gets e = 2.718 times the weight; minus infinity gets the weight 0. "
             "To keep the powers small, the largest score of the row is first subtracted from "
             "all of them, which does not change the result.",
@@ -151,7 +151,7 @@ def with_and_without_mask(context: LessonContext) -> LessonStep:
             + "The last rows are equal on both sides: after the last character there is nothing "
             "to mask."
         )
-    return LessonStep("With the mask, and without", tuple(parts))
+    return LessonStep("With and without the mask", tuple(parts))
 
 
 def weighted_values(context: LessonContext) -> LessonStep:

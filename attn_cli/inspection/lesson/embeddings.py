@@ -61,7 +61,7 @@ def ids(context: LessonContext) -> LessonStep:
         for name, place in zip(context.row_names, context.shown, strict=True)
     )
     parts: list[Part] = [
-        f"A model can only calculate, so each {unit} becomes a number: its index in the "
+        f"A model can only do arithmetic, so each {unit} becomes a number: its index in the "
         f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not "
         "an amount: a larger id does not mean more of anything."
         + " Where this lesson says “character”, read “byte”."

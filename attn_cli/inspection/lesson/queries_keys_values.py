@@ -120,9 +120,9 @@ def rotary_positions(context: LessonContext) -> LessonStep | None:
             "This is where this model uses positions: by rotary position embedding (RoPE). It "
             f"takes the channels of a query in pairs, i with i + D / 2 = i + {half}, as points in "
             "a plane, and rotates each point by an angle that grows with the position. Keys are "
-            "rotated in the same way, values are not. The product of a query and a key then "
-            "depends only on how far apart they are: if both move by one position, both rotate "
-            "by the same angle.",
+            "rotated in the same way, values are not. Of the two positions, the product "
+            "of a query and a key then depends only on their distance: if both move by one, both "
+            "rotate by the same angle.",
             f"Pair i rotates by 1 / {base:g}^(2i / D) radians per position: the first "
             "pair fastest, the others more and more slowly. Pair 0 of the query of "
             f"{context.quoted(t)} rotates by {t} radians:",

@@ -1,4 +1,4 @@
-"""How `attn explain` shows a lesson: paragraphs, arithmetic and tables within a width."""
+"""A lesson in the terminal: paragraphs, formulas and tables within its width, or JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideByS
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDEST = 88  # columns; longer lines of prose are hard to read
+MAX_WIDTH = 88  # columns; longer lines of prose are hard to read
 INDENT = "  "
 GAP = 2  # columns between two columns of a table
-BETWEEN = 4  # and between two tables
+TABLE_GAP = 4  # and between two tables
 
 
 def show_step(console: Console, step: LessonStep, number: int, count: int) -> None:
-    """A step with its heading, and an empty line after each part."""
+    """Prints a step with its heading, and an empty line after each part."""
     from rich.text import Text
 
     width = console.width
@@ -26,7 +26,7 @@ def show_step(console: Console, step: LessonStep, number: int, count: int) -> No
     console.print()
     for part in step.parts:
         if isinstance(part, str):
-            lines = [(line.plain, "") for line in Text(part).wrap(console, min(width, WIDEST))]
+            lines = [(line.plain, "") for line in Text(part).wrap(console, min(width, MAX_WIDTH))]
         elif isinstance(part, Formula):
             lines = [(2 * INDENT + line, "bold") for line in part.lines]
         else:
@@ -37,12 +37,12 @@ def show_step(console: Console, step: LessonStep, number: int, count: int) -> No
 
 
 def part_lines(part: Table | SideBySide, width: int) -> list[tuple[str, str]]:
-    """The lines of one or two tables, each with its style; two stand side by side if they fit."""
+    """The lines of one or two tables, each with its style; two go side by side if they fit."""
     if isinstance(part, Table):
         return list(_table_lines(part, width))
     left = list(_table_lines(part.left, width))
     right = list(_table_lines(part.right, width))
-    column = max(_width(line) for line, _ in left) + BETWEEN
+    column = max(_width(line) for line, _ in left) + TABLE_GAP
     if column + max(_width(line) for line, _ in right) > width or len(left) != len(right):
         return [*left, ("", ""), *right]
     return [
@@ -52,12 +52,12 @@ def part_lines(part: Table | SideBySide, width: int) -> list[tuple[str, str]]:
 
 
 def _table_lines(table: Table, width: int) -> Iterator[tuple[str, str]]:
-    """A caption, headings, rows; columns that do not fit come below the others."""
+    """A caption, headings, rows; columns that do not fit go below the others."""
     yield INDENT + table.caption, "italic"
-    names = _column(("", *(name for name, _ in table.rows)), to_the_right=False)
+    names = _column(("", *(name for name, _ in table.rows)), right_aligned=False)
     cells = zip(*(cells for _, cells in table.rows), strict=True)
     columns = [
-        _column((heading, *column), to_the_right=all(map(_is_number, column)))
+        _column((heading, *column), right_aligned=all(map(_is_number, column)))
         for heading, column in zip(table.columns, cells, strict=True)
     ]
     for group in _groups(columns, width - _width(INDENT + names[0])):
@@ -65,14 +65,14 @@ def _table_lines(table: Table, width: int) -> Iterator[tuple[str, str]]:
             yield INDENT + (" " * GAP).join(line), "" if number else "dim"
 
 
-def _column(cells: Sequence[str], *, to_the_right: bool) -> list[str]:
-    """Cells of one width."""
+def _column(cells: Sequence[str], *, right_aligned: bool) -> list[str]:
+    """The cells, padded to the same width."""
     width = max(map(_width, cells))
-    return [_padded(cell, width, to_the_right=to_the_right) for cell in cells]
+    return [_padded(cell, width, right_aligned=right_aligned) for cell in cells]
 
 
 def _groups(columns: Sequence[list[str]], room: int) -> Iterator[list[list[str]]]:
-    """The columns that fit beside each other, one at least."""
+    """The columns in groups that fit beside each other, at least one in each."""
     group: list[list[str]] = []
     used = 0
     for column in columns:
@@ -88,21 +88,21 @@ def _is_number(cell: str) -> bool:
     return cell.lstrip("-")[:1].isdigit() or cell in {"…", "∞", "-∞"}
 
 
-def _padded(text: str, width: int, *, to_the_right: bool = False) -> str:
-    """A text with blanks after it, or before it."""
-    blanks = " " * (width - _width(text))
-    return blanks + text if to_the_right else text + blanks
+def _padded(text: str, width: int, *, right_aligned: bool = False) -> str:
+    """A text with spaces after it, or before it."""
+    spaces = " " * (width - _width(text))
+    return spaces + text if right_aligned else text + spaces
 
 
 def _width(text: str) -> int:
-    """The columns of a text; some characters take two, some none."""
+    """The columns that a text takes; some characters take two, some none."""
     from rich.cells import cell_len
 
     return cell_len(text)
 
 
 def step_record(step: LessonStep) -> dict[str, Any]:
-    """A step as JSON has it."""
+    """A step for JSON."""
     return {"title": step.title, "parts": [_part_record(part) for part in step.parts]}
 
 

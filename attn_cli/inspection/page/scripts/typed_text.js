@@ -59,7 +59,7 @@ function typedTextView(state) {
     say(
       "surprisal-readout",
       `${name}: ${surprisalOf(t)} (${percent(probs[state.ids[t]])}). ` +
-        (first ? ahead : `The model preferred ${others.join(", ")}.`),
+        (first ? ahead : `The most probable were ${others.join(", ")}.`),
     );
   }
 
