@@ -98,10 +98,10 @@ def softmax(context: LessonContext) -> LessonStep:
         "Softmax, by hand",
         (
             "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the "
-            "attention weights: raise e to the power of each score, then divide by the sum. A score that "
-            "is higher by 1 gets e = 2.718 times the weight; minus infinity gets the weight 0. "
-            "To keep the powers small, the largest score of the row is first subtracted from "
-            "all of them, which does not change the result.",
+            "attention weights: raise e to the power of each score, then divide by the sum. A "
+            "score that is higher by 1 gets e = 2.718 times the weight; minus infinity gets "
+            "the weight 0. To keep the powers small, the largest score of the row is "
+            "first subtracted from all of them, which does not change the result.",
             f"The row of {context.quoted(context.last)}, which sees the whole text:",
             *worked_softmax(
                 "softmax of one row of scores",

@@ -100,8 +100,8 @@ def sampling(context: LessonContext) -> LessonStep:
     first, probability = context.symbol(chosen[0]), cells[1][0]
     parts: list[Part] = [
         "To generate text, one character is drawn at random with these probabilities. Lay "
-        f"them end to end from 0 to 1 and throw a dart: ‘{first}’ is hit from 0 to {probability}, and the others "
-        "have the rest.",
+        f"them end to end from 0 to 1 and throw a dart: ‘{first}’ is hit from 0 to {probability}, "
+        "and the others have the rest.",
         "Temperature makes the draw bolder or calmer: the logits are divided by it before the "
         "softmax. Below 1, probable characters become more probable; above 1, improbable ones "
         "do; at 0 the most probable is always chosen.",
