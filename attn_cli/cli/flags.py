@@ -49,7 +49,11 @@ def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., R
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
+                default=(
+                    inspect.Parameter.empty
+                    if field.default is dataclasses.MISSING
+                    else field.default
+                ),
                 annotation=annotations[field.name],
             )
             for field in dataclasses.fields(options_class)

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import OperationError
+from attn_cli.generation import numpy_model
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.training_text import load_training_text
 from tests.conftest import VERSE, Outcome, Trained, train_in
@@ -430,6 +433,21 @@ def test_check_copy_without_the_text(attn: Attn, tmp_path: Path) -> None:
     assert "mine.txt" in outcome.err
     assert "--check-copy needs it" in outcome.err
     assert outcome.out == ""  # told before anything is written
+
+
+def test_a_block_that_numpy_does_not_know_is_run_by_torch(
+    write: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("The", "T", "--temperature", "1", "--seed", "3", "--num-samples", "3")
+    in_numpy = write(*asked)
+    monkeypatch.setitem(numpy_model.KNOWN, "block", frozenset({"qwen3"}))
+    with pytest.raises(OperationError, match="does not know block: gpt2"):
+        numpy_model.NumpyModel(ModelConfig(), {})
+    in_torch = write(*asked)
+    assert [each["text"] for each in in_torch] == [each["text"] for each in in_numpy]
+    for one, other in zip(in_torch, in_numpy, strict=True):
+        assert one["log_probs"] == pytest.approx(other["log_probs"], abs=1e-4)
+        assert one["log_probs"] != other["log_probs"]  # not the same arithmetic twice
 
 
 def test_it_needs_no_torch(trained: Trained) -> None:
