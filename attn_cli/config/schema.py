@@ -97,6 +97,8 @@ class TrainConfig(_Section):
     """Optimizer steps; ignored if minutes is given."""
     minutes: Annotated[float, Field(gt=0.0, le=525_600.0)] | None = None
     """Wall-clock budget in minutes; the learning-rate schedule then follows time."""
+    max_epochs: Annotated[float, Field(gt=0.0, le=1e9)] | None = None
+    """Passes through the training text after which the run ends in any case; default: no limit."""
     batch_size: PositiveInt = 12
     """Global batch size: sequences per optimizer step, over all processes."""
     micro_batch_size: Literal["auto"] | PositiveInt = "auto"
@@ -123,10 +125,14 @@ class TrainConfig(_Section):
     """Maximum global gradient norm; 0 disables clipping."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Compute dtype: fp32 or bf16; auto: bf16 if matrix products are measured to be faster."""
+    muon_precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Dtype of Muon's own products: fp32 or bf16; auto: bf16 if they are measured to be faster."""
     compile: Literal["auto"] | bool = "auto"
     """Whether to torch.compile the blocks; auto: if the remaining steps amortise it."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """cpu, cuda or mps; auto: cuda, else mps, else cpu."""
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"
+    """Threads on a CPU; auto: as many as are fastest, fewer while other work needs the cores."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1337
     """Seed of initialisation, data order and dropout."""
     log_every: PositiveInt = 10

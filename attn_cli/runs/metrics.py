@@ -28,6 +28,7 @@ class StepMetrics:
         chars_per_second: Training speed since the last line, without evaluation and saving.
         skipped_steps: Steps since the last line that were not applied, because their
             loss or gradient was not a number.
+        threads: How many torch computed the last step with.
         val_loss: Exact loss on the validation split, where it was evaluated.
     """
 
@@ -39,6 +40,7 @@ class StepMetrics:
     grad_norm: float | None
     chars_per_second: float
     skipped_steps: int = 0
+    threads: int | None = None
     val_loss: float | None = None
 
     @property

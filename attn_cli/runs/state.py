@@ -83,6 +83,8 @@ class Progress(_Facts):
     """Steps, the last one included, that could not be applied."""
     fastest_step: _Seconds | None = None
     """Seconds of the fastest step."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Threads that were chosen for its steps, on a machine without other work."""
     since_line: SinceLine = SinceLine()
     """What the next line of the metrics has to tell."""
     last_line: str | None = None

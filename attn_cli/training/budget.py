@@ -20,6 +20,10 @@ class Budget(Protocol):
         """Whether the run ends here."""
         ...
 
+    def record_step(self, seconds: float) -> None:
+        """Learns what a step takes."""
+        ...
+
     def reserve(self, seconds: float) -> None:
         """Keeps time for an evaluation after the last step."""
         ...
@@ -47,6 +51,9 @@ class StepBudget:
     def has_room(self) -> bool:
         return True
 
+    def record_step(self, seconds: float) -> None:
+        return None
+
 
 class TimeBudget:
     """A given time for the whole run: the schedule runs over the share of it that has passed.
@@ -65,6 +72,7 @@ class TimeBudget:
         self.reserved = 0.0
         self.reserved_at = started
         self.first_step: float | None = None
+        self.last_step = 0.0
 
     def total_steps(self, done: int) -> float:
         """At the speed so far; unbounded before the first step has shown a speed."""
@@ -75,8 +83,12 @@ class TimeBudget:
         left = max(0.0, self._end() - now)
         return done * (1.0 + left / trained) if done and trained > 0 else math.inf
 
+    def record_step(self, seconds: float) -> None:
+        self.last_step = seconds
+
     def spent(self, done: int) -> bool:
-        return time.monotonic() >= self._end()
+        # Another step that ends too late would break the promise.
+        return time.monotonic() + 0.5 * self.last_step >= self._end()
 
     def reserve(self, seconds: float) -> None:
         # Whatever an evaluation takes, half of the time is for training.
@@ -110,6 +122,9 @@ class AgreedBudget:
 
     def spent(self, done: int) -> bool:
         return self._world.broadcast(self._budget.spent(done)) > 0
+
+    def record_step(self, seconds: float) -> None:
+        self._budget.record_step(seconds)
 
     def reserve(self, seconds: float) -> None:
         self._budget.reserve(seconds)

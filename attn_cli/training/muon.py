@@ -41,6 +41,7 @@ class Muon(Optimizer):
         momentum: How much of the last direction is kept, after the first `MOMENTUM_STEPS`
             steps; Nesterov's form.
         weight_decay: Pull towards 0, times the step size.
+        dtype: What the products are computed in: bfloat16 where the device has them.
         world: The processes among which the products may be shared.
     """
 
@@ -53,11 +54,13 @@ class Muon(Optimizer):
         *,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.bfloat16,
         world: World = SINGLE_PROCESS,
     ) -> None:
         super().__init__(parameters, lr)
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.dtype = dtype
         self.world = world
 
     @torch.no_grad()
@@ -81,10 +84,11 @@ class Muon(Optimizer):
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
         together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
+        together = together.to(self.dtype)
         if together.shape[1] >= DISTRIBUTE_FROM:
-            updates = self.world.distribute(orthogonalise, together)
+            updates = self.world.distribute(newton_schulz, together)
         else:
-            updates = orthogonalise(together)
+            updates = newton_schulz(together)
         for matrix, update in zip(matrices, updates.unbind(), strict=True):
             rows, columns = matrix.shape
             # A tall matrix moves each output as far as a square one would.
@@ -93,19 +97,19 @@ class Muon(Optimizer):
             matrix.add_(update.mT if rows > columns else update, alpha=-far)
 
 
-def orthogonalise(matrices: torch.Tensor) -> torch.Tensor:
+def newton_schulz(matrices: torch.Tensor) -> torch.Tensor:
     """Nearly the nearest orthogonal matrix of each: singular values between 0.7 and 1.2.
 
     Args:
-        matrices: (N, rows, columns), where a row is no shorter than a column.
+        matrices: (N, rows, columns), where a row is no shorter than a column; in the format to
+            compute in, of which bfloat16 is precise enough.
 
     Returns:
-        (N, rows, columns) in bfloat16, which the iteration forgives.
+        (N, rows, columns) in the same format.
     """
     a, b, c = COEFFICIENTS
-    x = matrices.bfloat16()
     # The iteration converges where no singular value is above 1; their root sum square is not.
-    x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-7)
+    x = matrices / torch.linalg.matrix_norm(matrices, keepdim=True).clamp(min=1e-7)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)

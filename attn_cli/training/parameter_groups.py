@@ -12,6 +12,7 @@ from attn_cli.training.adamw import AdamW
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.muon import Muon
 from attn_cli.training.optimizer import Optimizer
+from attn_cli.training.precision import DTYPES, choose_muon_precision
 
 
 def make_optimizers(
@@ -41,6 +42,7 @@ def make_optimizers(
         inner,
         config.matrix_learning_rate,
         weight_decay=config.weight_decay,
+        dtype=DTYPES[choose_muon_precision(config.muon_precision, outer[0].device)],
         world=world,
     )
     return [muon, adamw(outer, 0.0)]

@@ -1,33 +1,46 @@
-"""The number format a model computes in: bf16 where this machine is measured to be faster at it."""
+"""The number formats of a model and of its optimizer: bf16 where this machine is faster at it."""
 
 from __future__ import annotations
 
 import copy
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
 from attn_cli.model.transformer import Transformer
+from attn_cli.training.muon import newton_schulz
 
 Precision = Literal["fp32", "bf16"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 # What is lost in conversions has to be repaid by the products.
 WORTHWHILE = 1.5
 TRIES = 20
+# A format that is so many times slower after a few tries need not be tried again: without
+# instructions for bf16 a processor takes ten times as long for it.
+HOPELESS, FEWEST_TRIES = 4.0, 4
 
 
 def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
-    """The format that was asked for; for `auto`, bf16 where its products are clearly faster."""
+    """The model's format: as asked for; for `auto`, bf16 where its products are clearly faster."""
     if wanted != "auto":
         return wanted
-    if device.type == "mps":
-        return "fp32"  # not every macOS has bf16 there
-    fp32, bf16 = _product_seconds(device, (torch.float32, torch.bfloat16))
-    return "bf16" if WORTHWHILE * bf16 < fp32 else "fp32"
+    x, w = torch.ones(1024, 256, device=device), torch.ones(256, 256, device=device)
+    return _faster_format(lambda x, w: x @ w, (x, w))
+
+
+def choose_muon_precision(
+    wanted: Literal["auto", "fp32", "bf16"], device: torch.device
+) -> Precision:
+    """The format of Muon's products: as asked for; for `auto`, what is faster at them here."""
+    if wanted != "auto":
+        return wanted
+    return _faster_format(newton_schulz, (torch.ones(2, 128, 384, device=device),))
 
 
 class WorkingModel:
@@ -51,12 +64,18 @@ class WorkingModel:
         self.master = master
         self.model = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
         self.trained: torch.nn.Module = self.model
+        self._twin: Transformer | None = None
         self._learned: list[torch.Tensor] = list(master.parameters())
         self._worked: list[torch.Tensor] = list(self.model.parameters())
 
     def train_with(self, model: Transformer) -> None:
         """Trains with a twin of the model that computes; it shares all its weights."""
-        self.trained = model
+        self.trained = self._twin = model
+
+    def use_twin(self, wanted: bool) -> None:
+        """Trains with the twin, if there is one, or without it."""
+        if self._twin is not None:
+            self.trained = self._twin if wanted else self.model
 
     @contextmanager
     def piece(self, *, last: bool) -> Iterator[None]:
@@ -99,29 +118,29 @@ class WorkingModel:
             torch._foreach_copy_(self._worked, self._learned)
 
 
-def _product_seconds(device: torch.device, dtypes: Sequence[torch.dtype]) -> list[float]:
-    """What a product of the size that small models multiply takes in each format.
+def _faster_format(
+    operation: Callable[..., torch.Tensor], operands: Sequence[torch.Tensor]
+) -> Precision:
+    """The format in which an operation is faster on the device of its operands, in fp32.
 
     The shortest of many tries in turn: other work on the machine makes a try longer,
     never shorter, and the choice must not depend on it.
     """
-    operands = [
-        (
-            torch.ones(1024, 256, dtype=dtype, device=device),
-            torch.ones(256, 256, dtype=dtype, device=device),
-        )
-        for dtype in dtypes
-    ]
-    shortest = [float("inf")] * len(dtypes)
+    if operands[0].device.type == "mps":
+        return "fp32"  # not every macOS has bf16 there
+    shortest = dict.fromkeys(DTYPES, math.inf)
     threads = torch.get_num_threads()
     # Threads that wait for one another on a busy machine would hide the products themselves.
     torch.set_num_threads(1)
     try:
-        for _ in range(TRIES):
-            for place, (x, w) in enumerate(operands):
+        for tries in range(TRIES):
+            for name, dtype in DTYPES.items():
+                arguments = [operand.to(dtype) for operand in operands]
                 begin = time.perf_counter()
-                (x @ w)[0, 0].item()  # waits for a device that computes on its own
-                shortest[place] = min(shortest[place], time.perf_counter() - begin)
+                operation(*arguments).flatten()[0].item()  # waits for a device of its own
+                shortest[name] = min(shortest[name], time.perf_counter() - begin)
+            if tries >= FEWEST_TRIES and shortest["bf16"] > HOPELESS * shortest["fp32"]:
+                break
     finally:
         torch.set_num_threads(threads)
-    return shortest
+    return "bf16" if WORTHWHILE * shortest["bf16"] < shortest["fp32"] else "fp32"

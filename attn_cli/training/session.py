@@ -31,8 +31,9 @@ from attn_cli.training.distributed.consistency import (
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.failures import check_memory, explained
 from attn_cli.training.micro_batch import check_shares, choose_micro_batch
-from attn_cli.training.precision import choose_precision
+from attn_cli.training.precision import choose_muon_precision, choose_precision
 from attn_cli.training.sizing import choose_size
+from attn_cli.training.threads import choose_threads
 from attn_cli.training.trainer import Trainer
 
 # What stands for standard input among the names of texts.
@@ -90,11 +91,13 @@ def begun(
     corpus = read_corpus(config, start)
     check_same_inputs(world, config, corpus)
     device = choose_device(config.train.device, world)
+    threads = choose_threads(config.train.threads, device, world)
     notes: list[str] = []
     if start:
         notes.append(f"begins with the weights of {start.folder}")
     if resize and config.train.minutes and not start:
-        sizing = choose_size(resize, corpus, 60 * config.train.minutes, device, world)
+        seconds = 60 * config.train.minutes
+        sizing = choose_size(resize, corpus, seconds, device, threads, world)
         config = sizing.config
         notes.extend(sizing.reasons)
     check_length(corpus, config.model.block_size)
@@ -108,7 +111,13 @@ def begun(
                 text = run.keep_text(corpus.source.chunks())
                 config = reading_from(config, [str(text.resolve())])
             trainer = Trainer(
-                config, corpus, device=device, started=started, weights=start, world=world
+                config,
+                corpus,
+                device=device,
+                started=started,
+                threads=threads,
+                weights=start,
+                world=world,
             )
             if world.is_main:
                 run.describe(config, corpus.tokenizer)
@@ -194,6 +203,9 @@ def decided(
     # The first process's, whatever another host is faster at.
     precision = world.broadcast_text(choose_precision(config.train.precision, device))
     settled = {"precision": precision, "micro_batch_size": micro_batch}
+    if config.train.optimizer == "muon":
+        wanted = choose_muon_precision(config.train.muon_precision, device)
+        settled["muon_precision"] = world.broadcast_text(wanted)
     train = config.train.model_copy(update=settled)
     return reading_from(config.model_copy(update={"train": train}), list(corpus.sources))
 

@@ -24,12 +24,15 @@ from attn_cli.training.micro_batch import check_shares, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import WorkingModel, choose_precision
 from attn_cli.training.step import train_step
+from attn_cli.training.threads import ThreadPolicy
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
 AROUND = 6.0
 SHARE_OF_STEPS = 0.95
 # Passes over a text after which a model begins to know it by heart.
 PASSES_BEFORE_DROPOUT = 3.0
+# The first is slower than the rest.
+SPEED_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def choose_size(
     corpus: Corpus,
     seconds: float,
     device: torch.device,
+    threads: ThreadPolicy,
     world: World = SINGLE_PROCESS,
 ) -> Sizing:
     """The largest size that the time is long enough for.
@@ -114,6 +118,7 @@ def choose_size(
         corpus: The text.
         seconds: For the whole run.
         device: Where it will be trained.
+        threads: How many torch computes with.
         world: The processes that will train it together; the first one's clock decides.
 
     Raises:
@@ -127,7 +132,7 @@ def choose_size(
     for size in fitting:
         settings = configure(size.settings())
         check_shares(settings, world)
-        measured = world.broadcast(_chars_per_second(settings, corpus, device, world))
+        measured = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
         if size is not fitting[0] and measured * for_steps < size.least_chars:
             break
         chosen, speed = size, measured
@@ -149,8 +154,14 @@ def choose_size(
     )
 
 
-def _chars_per_second(config: Config, corpus: Corpus, device: torch.device, world: World) -> float:
-    """How fast a model trains here, uncompiled: the fastest of three steps.
+def _chars_per_second(
+    config: Config,
+    corpus: Corpus,
+    device: torch.device,
+    threads: ThreadPolicy,
+    world: World,
+) -> float:
+    """How fast a model trains here, uncompiled: the fastest of three steps or a few more.
 
     What processes have to send one another is not in it.
     """
@@ -161,18 +172,22 @@ def _chars_per_second(config: Config, corpus: Corpus, device: torch.device, worl
         ids = torch.randint(vocab_size, shape, device=device)
     working = WorkingModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
-    took = []
-    for done in range(3):
+    took: list[float] = []
+    search = threads.new_search()
+    while len(took) < SPEED_STEPS or not search.done:
         begin = time.perf_counter()
-        train_step(
-            working,
-            optimizers,
-            ids,
-            ids,
-            done=done,
-            micro_batch=choose_micro_batch(config, device, world.world_size),
-            learning_rate_share=0.0,
-            grad_clip=1.0,
-        )
+        with threads.using(search.threads):
+            train_step(
+                working,
+                optimizers,
+                ids,
+                ids,
+                done=len(took),
+                micro_batch=choose_micro_batch(config, device, world.world_size),
+                learning_rate_share=0.0,
+                grad_clip=1.0,
+            )
         took.append(time.perf_counter() - begin)
+        if not search.done:
+            search.record(took[-1])
     return world.world_size * ids.numel() / min(took)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, orthogonalise
+from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, newton_schulz
 
 SHAPES = [(13, 7), (7, 13), (11, 11), (13, 7)]
 LYING = [(7, 13), (11, 11)]
@@ -27,10 +27,10 @@ def test_equals_torch_muon_over_several_steps() -> None:
 
 
 @pytest.mark.parametrize("shape", LYING)
-def test_orthogonalise_keeps_directions_and_evens_their_lengths(shape: tuple[int, int]) -> None:
+def test_newton_schulz_keeps_directions_and_evens_their_lengths(shape: tuple[int, int]) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(3, *shape)
-    result = orthogonalise(matrices).float()
+    result = newton_schulz(matrices).float()
     assert result.shape == matrices.shape
     values = torch.linalg.svdvals(result)
     assert values.min() > 0.5
@@ -46,7 +46,7 @@ def test_size_of_the_gradient_does_not_matter() -> None:
     torch.manual_seed(0)
     gradient = torch.randn(1, 5, 7)
     torch.testing.assert_close(
-        orthogonalise(gradient), orthogonalise(1e-4 * gradient), rtol=0, atol=0.06
+        newton_schulz(gradient), newton_schulz(1e-4 * gradient), rtol=0, atol=0.06
     )
 
 
