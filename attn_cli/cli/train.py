@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from attn_cli.training.session import Session
 
 
+# For a text of the user's, where nothing says when the run ends.
+DEFAULT_MINUTES = 1.0
+
+
 class TrainCommand(TyperCommand):
     """`attn train`, where `--resume` may stand alone: an option whose value can be left out."""
 
@@ -131,6 +135,9 @@ def _begun(
     from attn_cli.runs.loggers.logger import require_loggers
 
     source = find_config(config or DEFAULT)
+    size_open = config is None and _leaves_size_open(overrides)
+    if size_open and init_from is None and not _says_how_long(overrides):
+        overrides.append(Override("train.minutes", DEFAULT_MINUTES, "TEXT"))
     settled = load_config(source, overrides)
     require_loggers(settled.train.loggers)
 
@@ -146,7 +153,6 @@ def _begun(
         settled = configure(settings_of(start), f"--init-from {init_from}")
     elif settled.train.init_from:
         start = start_checkpoint(settled.train.init_from)
-    size_open = config is None and _leaves_size_open(overrides)
     return begun(
         settled,
         out,
@@ -267,8 +273,17 @@ def _flags(
 
 def _leaves_size_open(overrides: list[Override]) -> bool:
     """Whether there is a text of the user's, for which nothing of the model is said."""
-    keys = {override.key for override in overrides}
-    return "data.text" in keys and not any(key.startswith("model.") for key in keys)
+    from attn_cli.config.presets import DEFAULT
+
+    values = {override.key: override.value for override in overrides}
+    own = "data.text" in values and values["data.text"] not in (DEFAULT, [DEFAULT])
+    return own and not any(key.startswith("model.") for key in values)
+
+
+def _says_how_long(overrides: list[Override]) -> bool:
+    """Whether the user says when the run ends."""
+    ends = {"train.minutes", "train.steps", "train.max_epochs"}
+    return any(override.key in ends for override in overrides)
 
 
 def _sampler(config: Config, corpus: Corpus) -> Any:

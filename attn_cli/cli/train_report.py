@@ -41,6 +41,7 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
         "val_loss": outcome.val_loss,
         "val_bits_per_char": None if outcome.val_loss is None else bits(outcome.val_loss),
         "best_step": outcome.best_step,
+        "val_chars": outcome.val_chars,
         "interrupted": outcome.interrupted,
     }
 
@@ -49,6 +50,7 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
     """Prints a sample, the losses, and the next command to type."""
     from attn_cli.runs.metrics import bits
     from attn_cli.text.builtin import validation_floor
+    from attn_cli.training.verdict import verdict
 
     sample = run.sample(outcome.best_step)
     if sample:
@@ -61,6 +63,8 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
             f"val loss {outcome.val_loss:.4f} nats per {unit}, "
             f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
         )
+    for line in verdict(corpus, outcome):
+        result(line)
     floor = validation_floor(corpus.sources, corpus.validation_fraction)
     if floor is not None:
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")

@@ -8,6 +8,9 @@ from typing import Protocol
 
 from attn_cli.training.distributed.world import World
 
+# Time is for training: no more of it is spent on evaluations before the last one.
+EVALUATION_SHARE = 0.05
+
 
 class Budget(Protocol):
     """How much of a run is done, and how much there is."""
@@ -16,7 +19,7 @@ class Budget(Protocol):
         """How many steps the run will do, seen after `done` of them."""
         ...
 
-    def spent(self, done: int) -> bool:
+    def exhausted(self, done: int) -> bool:
         """Whether the run ends here."""
         ...
 
@@ -24,12 +27,16 @@ class Budget(Protocol):
         """Learns what a step takes."""
         ...
 
+    def record_evaluation(self, seconds: float) -> None:
+        """Learns what an evaluation before the last one took."""
+        ...
+
     def reserve(self, seconds: float) -> None:
         """Keeps time for an evaluation after the last step."""
         ...
 
-    def has_room(self) -> bool:
-        """Whether there is time for an evaluation before the last one."""
+    def allows_evaluation(self, seconds: float) -> bool:
+        """Whether there is time for an evaluation that takes so long, before the last one."""
         ...
 
 
@@ -42,17 +49,20 @@ class StepBudget:
     def total_steps(self, done: int) -> float:
         return self.steps
 
-    def spent(self, done: int) -> bool:
+    def exhausted(self, done: int) -> bool:
         return done >= self.steps
+
+    def record_step(self, seconds: float) -> None:
+        return None
+
+    def record_evaluation(self, seconds: float) -> None:
+        return None
 
     def reserve(self, seconds: float) -> None:
         return None
 
-    def has_room(self) -> bool:
+    def allows_evaluation(self, seconds: float) -> bool:
         return True
-
-    def record_step(self, seconds: float) -> None:
-        return None
 
 
 class TimeBudget:
@@ -60,17 +70,24 @@ class TimeBudget:
 
     Args:
         seconds: From `started` to the end, the last evaluation and checkpoint included.
-        started: A reading of `time.monotonic()`; of a run that goes on, as if it had
-            never stopped.
-        trained: Seconds that a run that goes on had taken for the steps before.
+        started: A reading of `time.monotonic()`; of a resumed run, as if it had never stopped.
+        trained: Seconds that a resumed run had taken for the steps before.
+        most_steps: After how many steps the run ends in any case.
     """
 
-    def __init__(self, seconds: float, started: float, trained: float = 0.0) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        started: float,
+        trained: float = 0.0,
+        most_steps: float = math.inf,
+    ) -> None:
         self.seconds = seconds
         self.started = started
         self.trained = trained
+        self.most_steps = most_steps
         self.reserved = 0.0
-        self.reserved_at = started
+        self.evaluating = 0.0
         self.first_step: float | None = None
         self.last_step = 0.0
 
@@ -81,31 +98,34 @@ class TimeBudget:
             self.first_step = now
         trained = self.trained + now - self.first_step
         left = max(0.0, self._end() - now)
-        return done * (1.0 + left / trained) if done and trained > 0 else math.inf
+        in_time = done * (1.0 + left / trained) if done and trained > 0 else math.inf
+        return min(in_time, self.most_steps)
+
+    def exhausted(self, done: int) -> bool:
+        # Another step that ends too late would break the promise.
+        out_of_time = time.monotonic() + 0.5 * self.last_step >= self._end()
+        return out_of_time or done >= self.most_steps
 
     def record_step(self, seconds: float) -> None:
         self.last_step = seconds
 
-    def spent(self, done: int) -> bool:
-        # Another step that ends too late would break the promise.
-        return time.monotonic() + 0.5 * self.last_step >= self._end()
+    def record_evaluation(self, seconds: float) -> None:
+        self.evaluating += seconds
 
     def reserve(self, seconds: float) -> None:
         # Whatever an evaluation takes, half of the time is for training.
         self.reserved = min(seconds, self.seconds / 2)
-        self.reserved_at = time.monotonic()
 
-    def has_room(self) -> bool:
+    def allows_evaluation(self, seconds: float) -> bool:
         now = time.monotonic()
-        # Time is for training: a tenth of it, at most, for looking how it goes.
-        seldom = now - self.reserved_at > 10 * self.reserved
-        return seldom and now + self.reserved < self._end()
+        share = self.evaluating + seconds <= EVALUATION_SHARE * (now - self.started)
+        return share and now + seconds < self._end()
 
     def _end(self) -> float:
         return self.started + self.seconds - self.reserved
 
 
-class AgreedBudget:
+class SharedBudget:
     """A budget of which all processes know what the first one's clock says.
 
     Args:
@@ -120,14 +140,17 @@ class AgreedBudget:
     def total_steps(self, done: int) -> float:
         return self._world.broadcast(self._budget.total_steps(done))
 
-    def spent(self, done: int) -> bool:
-        return self._world.broadcast(self._budget.spent(done)) > 0
+    def exhausted(self, done: int) -> bool:
+        return self._world.broadcast(self._budget.exhausted(done)) > 0
 
     def record_step(self, seconds: float) -> None:
         self._budget.record_step(seconds)
 
+    def record_evaluation(self, seconds: float) -> None:
+        self._budget.record_evaluation(seconds)
+
     def reserve(self, seconds: float) -> None:
         self._budget.reserve(seconds)
 
-    def has_room(self) -> bool:
-        return self._world.broadcast(self._budget.has_room()) > 0
+    def allows_evaluation(self, seconds: float) -> bool:
+        return self._world.broadcast(self._budget.allows_evaluation(seconds)) > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -33,10 +33,13 @@ class Evaluation:
     Attributes:
         loss: Mean cross-entropy, nats per character.
         chars: Characters predicted: all but the first of the text.
+        standard_error: Of the loss as an estimate for more such text, nats per character, from
+            how the windows' losses differ; None where there are fewer than two.
     """
 
     loss: float
     chars: int
+    standard_error: float | None = None
 
     @property
     def bits_per_char(self) -> float:
@@ -63,7 +66,7 @@ class CharacterLosses:
     def __init__(self, model: Transformer, ids: TokenIds) -> None:
         self._model = model
         self._ids = ids
-        self._total, self._chars = 0.0, 0
+        self._windows = _WindowSums()
 
     @torch.no_grad()
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -71,15 +74,14 @@ class CharacterLosses:
         device = model.token_embedding.weight.device
         was_training = model.training
         model.eval()
-        self._total, self._chars = 0.0, 0
+        self._windows = _WindowSums()
         try:
             for batch in eval_windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
                 logits = model(batch.inputs.to(device))  # (B, T, V)
                 targets = batch.targets.to(device).flatten()  # (B * T,)
                 losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
                 array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
-                self._total += float(array.sum(dtype=np.float64))
-                self._chars += len(array)
+                self._windows.add(array.reshape(batch.targets.shape))
                 yield array
         finally:
             model.train(was_training)
@@ -95,11 +97,47 @@ class CharacterLosses:
         Raises:
             DatasetError: There are none.
         """
-        own = torch.tensor((self._total, self._chars), dtype=torch.float64)
-        total, chars = world.all_reduce_sum(own).tolist()
-        if not chars:
+        own = torch.tensor(self._windows.sums(), dtype=torch.float64)
+        sums = _WindowSums(*world.all_reduce_sum(own).tolist())
+        if not sums.chars:
             raise DatasetError("nothing to predict: a text needs at least 2 characters")
-        return Evaluation(loss=total / chars, chars=int(chars))
+        return sums.evaluation()
+
+
+@dataclass
+class _WindowSums:
+    """Sums over windows: of losses and characters, and of their squares and products."""
+
+    loss: float = 0.0
+    chars: float = 0.0
+    windows: float = 0.0
+    loss_squared: float = 0.0
+    loss_chars: float = 0.0
+    chars_squared: float = 0.0
+
+    def sums(self) -> tuple[float, ...]:
+        """All of them, in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    def add(self, losses: NDArray[np.float32]) -> None:
+        """Counts windows whose characters have these losses, (B, T)."""
+        B, T = losses.shape
+        sums = losses.sum(axis=1, dtype=np.float64)  # (B,)
+        self.loss += float(sums.sum())
+        self.chars += B * T
+        self.windows += B
+        self.loss_squared += float(sums @ sums)
+        self.loss_chars += T * float(sums.sum())
+        self.chars_squared += B * T * T
+
+    def evaluation(self) -> Evaluation:
+        """The mean, with the standard error of a ratio of sums (Cochran 1977, section 6.4)."""
+        mean, error = self.loss / self.chars, None
+        if self.windows > 1:
+            squares = self.loss_squared - 2 * mean * self.loss_chars + mean**2 * self.chars_squared
+            variance = max(0.0, squares) * self.windows / (self.windows - 1)
+            error = math.sqrt(variance) / self.chars
+        return Evaluation(loss=mean, chars=int(self.chars), standard_error=error)
 
 
 def evaluate(model: Transformer, ids: TokenIds, world: World = SINGLE_PROCESS) -> Evaluation:
@@ -123,8 +161,8 @@ def _share(ids: TokenIds, block_size: int, world: World) -> TokenIds:
     return ids[first * block_size : end * block_size + 1]
 
 
-def evaluation_seconds(model: Transformer, ids: TokenIds, budget: float) -> float:
-    """What an evaluation of `ids` (N,) will take, curves and a sample included, from a part of it.
+def estimate_evaluation_seconds(model: Transformer, ids: TokenIds, budget: float) -> float:
+    """Seconds that an evaluation of `ids` (N,) will take, judged by a part of it.
 
     Args:
         model: What to evaluate.
@@ -138,4 +176,4 @@ def evaluation_seconds(model: Transformer, ids: TokenIds, budget: float) -> floa
         seconds = (time.monotonic() - begin) * len(ids) / len(part)
         if time.monotonic() - begin > 0.01 * budget:
             break
-    return seconds + 2.0
+    return seconds

@@ -8,8 +8,9 @@ how many can be read in the time is measured on the spot.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +30,14 @@ from attn_cli.training.threads import ThreadPolicy
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
 AROUND = 6.0
 SHARE_OF_STEPS = 0.95
-# Passes over a text after which a model begins to know it by heart.
-PASSES_BEFORE_DROPOUT = 3.0
+# Epochs after which a model only learns a text by heart: fewer where the text is small.
+MOST_EPOCHS, MOST_EPOCHS_OF_SMALL = 6.0, 4.0
+SMALL_CHARS = 200_000
+# Below this many characters dropout pays even so.
+DROPOUT_CHARS, DROPOUT = 20_000, 0.1
+# With fewer steps than that, smaller batches are better; with a handful nothing is learned.
+ENOUGH_STEPS, FEWEST_STEPS, SMALLEST_BATCH = 200, 20, 2
+EVALUATIONS = 20
 # The first is slower than the rest.
 SPEED_STEPS = 3
 
@@ -75,7 +82,6 @@ class Size:
             "train.warmup_steps": 10,
             "train.weight_decay": 0.1,
             "train.beta2": 0.95,
-            "train.patience": 5,
         }
 
 
@@ -128,30 +134,87 @@ def choose_size(
     check_length(corpus, SIZES[0].block_size)
     fitting = [size for size in SIZES if size.block_size < len(corpus.train)]
     for_steps = SHARE_OF_STEPS * max(seconds - AROUND, seconds / 2)
-    chosen, speed = fitting[0], 0.0
+    plan = None
     for size in fitting:
         settings = configure(size.settings())
         check_shares(settings, world)
-        measured = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
-        if size is not fitting[0] and measured * for_steps < size.least_chars:
+        speed = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
+        larger = Plan(size, len(corpus.train), speed * for_steps, speed)
+        if plan is not None and larger.chars < size.least_chars:
             break
-        chosen, speed = size, measured
-    passes = speed * for_steps / len(corpus.train)
-    dropout = 0.1 if passes > PASSES_BEFORE_DROPOUT else 0.0
-    config = configure({**chosen.settings(), "model.dropout": dropout})
-    model, train, unit = config.model, config.train, corpus.tokenizer.unit
-    before = ", before compiling" if for_steps > WORTHWHILE_SECONDS else ""
-    return Sizing(
-        config=config,
-        reasons=(
-            f"{seconds / 60:g} min: about {speed * for_steps:,.0f} {unit}s "
-            f"at {speed:,.0f} a second here{before}, {passes:.1f} times through the text",
-            f"so {model.n_layer} layers, {model.n_embd} wide, {model.block_size} {unit}s at once, "
-            f"{train.batch_size} sequences a step, step size {train.learning_rate:g}, "
-            f"dropout {model.dropout:g}",
-            "a size of your own, by --set model.… or --config, is taken as it is",
-        ),
-    )
+        plan = larger
+    assert plan is not None
+    config = configure(plan.settings(world.world_size))
+    return Sizing(config, tuple(plan.reasons(config, seconds, corpus.tokenizer.unit)))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A size for a text and a time.
+
+    Attributes:
+        size: The model and its recipe.
+        train_chars: Characters of the training text.
+        chars_in_time: How many characters the time is enough for.
+        speed: Characters a second.
+    """
+
+    size: Size
+    train_chars: int
+    chars_in_time: float
+    speed: float
+
+    @property
+    def most_epochs(self) -> float:
+        """After how many epochs the text would only be learned by heart."""
+        return MOST_EPOCHS_OF_SMALL if self.train_chars < SMALL_CHARS else MOST_EPOCHS
+
+    @property
+    def chars(self) -> float:
+        """Characters to train on, as far as time and text go."""
+        return min(self.chars_in_time, self.most_epochs * self.train_chars)
+
+    def settings(self, processes: int) -> dict[str, Any]:
+        """As keys of a configuration, for a batch that so many processes can share."""
+        batch = self.size.batch_size
+        while self.chars / (batch * self.size.block_size) < ENOUGH_STEPS:
+            if batch <= SMALLEST_BATCH or (batch // 2) % processes:
+                break
+            batch //= 2
+        steps = self.chars / (batch * self.size.block_size)
+        small = self.train_chars < SMALL_CHARS
+        return {
+            **self.size.settings(),
+            "model.dropout": DROPOUT if self.train_chars < DROPOUT_CHARS else 0.0,
+            "train.batch_size": batch,
+            "train.learning_rate": min(self.size.learning_rate, 1e-2 if small else math.inf),
+            "train.max_epochs": self.most_epochs,
+            "train.eval_every": max(1, round(steps / EVALUATIONS)),
+            "train.patience": EVALUATIONS // 2,
+        }
+
+    def reasons(self, config: Config, seconds: float, unit: str) -> Iterator[str]:
+        """Lines for the user: what the time allows, what was chosen, and how to choose."""
+        model, train = config.model, config.train
+        before = ", before compiling" if seconds > WORTHWHILE_SECONDS else ""
+        yield (
+            f"{seconds / 60:g} min: about {self.chars_in_time:,.0f} {unit}s at {self.speed:,.0f} "
+            f"a second here{before}, {self.chars_in_time / self.train_chars:.1f} epochs"
+        )
+        if self.chars < self.chars_in_time:
+            yield (
+                f"the text is small: it ends after {self.most_epochs:g} epochs, about "
+                f"{self.chars / self.speed:.0f} s, since more would only learn it by heart "
+                "(train.max_epochs); more text is what helps"
+            )
+        yield (
+            f"chosen: {model.n_layer} layers, width {model.n_embd}, context {model.block_size}, "
+            f"batch {train.batch_size}, learning rate {train.learning_rate:g}, "
+            f"dropout {model.dropout:g}"
+        )
+        if self.chars / (train.batch_size * model.block_size) < FEWEST_STEPS:
+            yield "only a handful of steps fit into this time on this machine: give it more"
+        yield "to choose the size yourself, use --set model.… or --config"
 
 
 def _chars_per_second(

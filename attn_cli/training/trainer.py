@@ -30,10 +30,10 @@ from attn_cli.runs.saving import save_checkpoint
 from attn_cli.runs.state import DataFacts, Progress
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
-from attn_cli.training.budget import AgreedBudget, Budget, StepBudget, TimeBudget
+from attn_cli.training.budget import Budget, SharedBudget, StepBudget, TimeBudget
 from attn_cli.training.compilation import Compiling
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.evaluation import evaluate, evaluation_seconds
+from attn_cli.training.evaluation import Evaluation, estimate_evaluation_seconds, evaluate
 from attn_cli.training.failures import BrokenDownError
 from attn_cli.training.meter import Meter
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -49,6 +49,10 @@ from attn_cli.training.threads import ThreadPolicy, choose_threads
 # Of the validation split, what is read at an evaluation: enough that its standard error,
 # about 0.003 nats, is below what two seeds differ by.
 STEERING_CHARS = 500_000
+# What a sample and the curves take, before the first ones have been timed.
+SHOWING_SECONDS = 2.0
+# A step that takes this share of the run's time is worth a word.
+SLOW_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class TrainResult:
         val_loss: The lowest validation loss, nats per character; None where the run was
             stopped before its first evaluation.
         best_step: The step that had it; 0 where there is none.
+        evaluation: The last one, with its standard error; None where there was none.
         val_chars: How many characters it is of: all of the validation split, or its first
             `STEERING_CHARS`.
         interrupted: Whether the run was stopped before its budget was spent.
@@ -74,6 +79,7 @@ class TrainResult:
     parameters: int
     val_loss: float | None
     best_step: int
+    evaluation: Evaluation | None
     val_chars: int
     interrupted: bool
 
@@ -142,12 +148,20 @@ class Trainer:
             part=world.rank,
             parts=world.world_size,
         )
-        self.budget: Budget = StepBudget(config.train.steps)
+        most_steps = math.inf
+        if config.train.max_epochs is not None:
+            chars = config.train.max_epochs * len(corpus.train)
+            most_steps = max(1, round(chars / self.batches.chars_per_step))
+        self.budget: Budget = StepBudget(int(min(config.train.steps, most_steps)))
         if config.train.minutes is not None:
-            clock = TimeBudget(60 * config.train.minutes, self.started, before.seconds)
-            self.budget = AgreedBudget(clock, world)
+            clock = TimeBudget(60 * config.train.minutes, self.started, before.seconds, most_steps)
+            self.budget = SharedBudget(clock, world)
+        self._evaluation_seconds = 0.0
+        self._showing_seconds = SHOWING_SECONDS
+        self._told_pace = False
 
         self.step = before.step
+        self.evaluation: Evaluation | None = None
         self.best_step = before.best_step
         self.best_val_loss = math.inf if before.best_val_loss is None else before.best_val_loss
         self._evaluations_since_best = before.evaluations_since_best
@@ -162,14 +176,14 @@ class Trainer:
         self.ended = before.ended
         if self.ended and resumed and resumed.config.train != config.train:
             # It may have been given more to do.
-            self.ended = self.budget.spent(self.step) or self._out_of_patience()
+            self.ended = self.budget.exhausted(self.step) or self._out_of_patience()
         if self.ended:
             self.started = time.monotonic() - before.seconds  # It takes no more time.
 
     def fit(
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
     ) -> TrainResult:
-        """Trains until the budget is spent, or saves and leaves when `stop_wanted()`.
+        """Trains until the budget is exhausted, or saves and leaves when `stop_wanted()`.
 
         Args:
             run: The folder which all that comes of the run goes into.
@@ -208,8 +222,9 @@ class Trainer:
         minutes = self.config.train.minutes
         if minutes is not None:
             model, validation = self.working.model, self._validation
-            seconds = evaluation_seconds(model, validation, 60 * minutes)
-            self.budget.reserve(seconds / self.world.world_size)
+            seconds = estimate_evaluation_seconds(model, validation, 60 * minutes)
+            self._evaluation_seconds = seconds / self.world.world_size
+            self.budget.reserve(self._evaluation_seconds + self._showing_seconds)
 
     def _train_step(self, observer: Observer) -> None:
         begin, cpu_begin = time.perf_counter(), time.process_time()
@@ -231,6 +246,7 @@ class Trainer:
         self._looked = False
         seconds = time.perf_counter() - begin
         self.budget.record_step(seconds)
+        self._check_pace(seconds, observer)
         self._compiling.stepped(seconds)
         self._meter.add(outcome, rate, seconds)
         self._stability.stepped(outcome.applied, self.step)
@@ -241,17 +257,29 @@ class Trainer:
             self._reserve_evaluation()
             observer.noticed(f"{changed}, from step {self.step + 1:,} on")
 
+    def _check_pace(self, step_seconds: float, observer: Observer) -> None:
+        """Says once that steps are too slow for the time that was given."""
+        minutes = self.config.train.minutes
+        if minutes is None or self._told_pace or step_seconds < SLOW_SHARE * 60 * minutes:
+            return
+        self._told_pace = True
+        observer.noticed(
+            f"step {self.step:,} took {step_seconds:.1f} s of {60 * minutes:.0f}: few more fit in, "
+            "and the run may end late; a smaller model or batch takes shorter steps"
+        )
+
     def _look(self, run: RunFolder, observer: Observer) -> None:
         """Does what is due after a step: a line, an evaluation, a checkpoint."""
         settings, budget = self.config.train, self.budget
-        last = budget.spent(self.step)
-        evaluates = last or (self.step % settings.eval_every == 0 and budget.has_room())
+        last = budget.exhausted(self.step)
+        due = self.step % settings.eval_every == 0
+        evaluates = last or (due and budget.allows_evaluation(self._evaluation_seconds))
         due = evaluates or self.step % settings.checkpoint_every == 0
         if evaluates:
-            begin = time.monotonic()
-            self._evaluate(run, observer)
+            both = self._evaluation_seconds + self._showing_seconds
+            self._evaluate(run, observer, shows=last or budget.allows_evaluation(both))
             # The last evaluation will take as long again.
-            budget.reserve(time.monotonic() - begin)
+            budget.reserve(self._evaluation_seconds + self._showing_seconds)
             self.ended = last or self._out_of_patience()
             if self.ended and not last:
                 observer.noticed(
@@ -282,9 +310,11 @@ class Trainer:
             if self.world.is_main:
                 run.settle(self.config)
 
-    def _evaluate(self, run: RunFolder, observer: Observer) -> None:
-        model = self.working.model
-        val_loss = evaluate(model, self._validation, self.world).loss
+    def _evaluate(self, run: RunFolder, observer: Observer, *, shows: bool) -> None:
+        """Measures the validation loss, and `shows` what the model writes by then."""
+        begin = time.monotonic()
+        self.evaluation = evaluate(self.working.model, self._validation, self.world)
+        val_loss = self.evaluation.loss
         if not math.isfinite(val_loss):
             raise BrokenDownError(
                 f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
@@ -295,8 +325,13 @@ class Trainer:
             self.best_val_loss, self.best_step = val_loss, self.step
             self._evaluations_since_best = 0
         metrics = self._log(run, observer, val_loss)
-        observer.evaluated(metrics, self.model.eval())
-        self.model.train()
+        shown = time.monotonic()
+        self._evaluation_seconds = shown - begin
+        if shows:
+            observer.evaluated(metrics, self.model.eval())
+            self.model.train()
+            self._showing_seconds = time.monotonic() - shown
+        self.budget.record_evaluation(time.monotonic() - begin)
 
     def _out_of_patience(self) -> bool:
         patience = self.config.train.patience
@@ -394,6 +429,7 @@ class Trainer:
             parameters=self.model.parameter_count(),
             val_loss=self.best_val_loss if self.best_step else None,
             best_step=self.best_step,
+            evaluation=self.evaluation,
             val_chars=len(self._validation) - 1,
             interrupted=interrupted,
         )

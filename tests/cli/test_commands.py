@@ -306,7 +306,8 @@ def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None
     assert outcome.code == 0
     lines = outcome.err.splitlines()
     assert lines[1].startswith("  0.05 min: about ")
-    assert lines[2].startswith("  so 2 layers, 128 wide, 64 characters at once")
+    assert lines[2].startswith("  the text is small: it ends after 4 epochs")
+    assert lines[3].startswith("  chosen: 2 layers, width 128, context 64")
     assert lines[3].startswith("  a size of your own")
     assert "n_embd: 128" in Path("run/config.yaml").read_text()
 
@@ -317,7 +318,7 @@ def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> N
     outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "a", *settings)
     assert outcome.code == 0
     config = Path("a/config.yaml").read_text()
-    assert "3 sequences a step, step size 0.001" in outcome.err
+    assert "batch 3, learning rate 0.001" in outcome.err
     assert "batch_size: 3" in config
     assert "learning_rate: 0.001" in config
 

@@ -44,7 +44,7 @@ def test_a_run_shorter_than_its_warmup_rises_and_comes_down() -> None:
 
 def test_step_budget() -> None:
     budget = StepBudget(3)
-    assert [budget.spent(done) for done in range(5)] == [False, False, False, True, True]
+    assert [budget.exhausted(done) for done in range(5)] == [False, False, False, True, True]
     assert budget.total_steps(1) == 3
 
 
@@ -54,39 +54,40 @@ def test_time_budget_plans_by_the_speed_so_far() -> None:
     assert budget.total_steps(0) == math.inf
     budget.first_step = began - 5.0  # five seconds of training lie behind it
     assert budget.total_steps(100) == pytest.approx(300, rel=0.01)
-    assert not budget.spent(100)
+    assert not budget.exhausted(100)
 
 
 def test_time_budget_keeps_what_is_reserved() -> None:
     budget = TimeBudget(10.0, started=time.monotonic() - 8.0)
-    assert not budget.spent(1)
+    assert not budget.exhausted(1)
     budget.reserve(3.0)
-    assert budget.spent(1)
+    assert budget.exhausted(1)
 
 
 def test_time_budget_gives_training_at_least_half() -> None:
     budget = TimeBudget(10.0, started=time.monotonic())
     budget.reserve(1000.0)
-    assert not budget.spent(1)
-    assert not budget.has_room()
+    assert not budget.exhausted(1)
+    assert not budget.allows_evaluation(6.0)
 
 
-def test_time_budget_spends_a_tenth_at_most_on_looking() -> None:
-    budget = TimeBudget(100.0, started=time.monotonic())
-    budget.reserve(1.0)
-    assert not budget.has_room()
-    budget.reserved_at -= 11.0  # eleven seconds of training lie behind it
-    assert budget.has_room()
-    budget.reserve(1.0)
-    assert not budget.has_room()
+def test_time_budget_spends_a_twentieth_at_most_on_evaluations_before_the_last() -> None:
+    budget = TimeBudget(1000.0, started=time.monotonic() - 100.0)
+    assert not budget.allows_evaluation(5.5)
+    assert budget.allows_evaluation(4.5)
+    budget.record_evaluation(4.5)
+    assert not budget.allows_evaluation(1.0)
 
 
-def test_a_line_comes_down_evenly() -> None:
-    train = tiny_config(
-        "train.lr_schedule=linear",
-        "train.warmup_steps=0",
-        "train.learning_rate=1",
-        "train.min_learning_rate=0.5",
-    ).train
-    rates = [learning_rate(step, 4, train) for step in range(6)]
-    assert rates == [1.0, 0.875, 0.75, 0.625, 0.5, 0.5]
+def test_time_budget_does_not_begin_a_step_that_would_end_late() -> None:
+    budget = TimeBudget(100.0, started=time.monotonic() - 60.0)
+    budget.record_step(70.0)
+    assert not budget.exhausted(1)  # more than half of the next step would be in time
+    budget.record_step(90.0)
+    assert budget.exhausted(1)
+
+
+def test_time_budget_ends_after_the_most_steps_and_its_schedule_too() -> None:
+    budget = TimeBudget(100.0, started=time.monotonic(), most_steps=7)
+    assert budget.total_steps(0) == 7
+    assert [budget.exhausted(done) for done in (6, 7)] == [False, True]

@@ -12,12 +12,13 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.sizing import SIZES, choose_size
+from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
 
 def corpus_of(folder: Path, chars: int) -> Corpus:
     path = folder / "text.txt"
-    path.write_text((VERSE * 1000)[:chars], encoding="utf-8")
+    path.write_text((VERSE * (chars // len(VERSE) + 1))[:chars], encoding="utf-8")
     return load_corpus([str(path)], "printable")
 
 
@@ -30,7 +31,8 @@ def configure(size: dict[str, Any]) -> Config:
 
 
 def chosen(corpus: Corpus, seconds: float) -> Config:
-    return choose_size(configure, corpus, seconds, torch.device("cpu")).config
+    threads = ThreadPolicy("auto", torch.get_num_threads())
+    return choose_size(configure, corpus, seconds, torch.device("cpu"), threads).config
 
 
 def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
@@ -41,10 +43,22 @@ def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
 
 
 def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
+    config = chosen(corpus_of(tmp_path, 4_000_000), 1e7)
+    assert config.model.n_embd == SIZES[-1].n_embd
+    assert config.model.dropout == 0.0
     config = chosen(corpus_of(tmp_path, 250), 1e7)
-    fitting = [size for size in SIZES if size.block_size < 225]
-    assert config.model.n_embd == fitting[-1].n_embd
-    assert config.model.dropout == 0.1  # it will be read many times
+    assert config.model.n_embd == SIZES[0].n_embd
+    assert config.model.dropout == 0.1
+
+
+def test_a_small_text_is_not_read_so_often_that_it_is_learned_by_heart(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, 8000)
+    train = chosen(corpus, 1e7).train
+    assert train.max_epochs == 4
+    # The turn is seen: there are evaluations on the way, and patience.
+    steps = train.max_epochs * len(corpus.train) / (train.batch_size * 64)
+    assert 10 <= steps / train.eval_every <= 30
+    assert train.patience is not None
 
 
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def test_every_figure_is_in_the_metrics(trained: Trained) -> None:
     assert record["val_bits_per_char"] == pytest.approx(record["val_loss"] / math.log(2))
     assert set(record) == {
         "step", "chars", "seconds", "train_loss", "lr", "grad_norm", "chars_per_second",
+        "threads",
         "val_loss", "val_bits_per_char",
     }  # fmt: skip
 
