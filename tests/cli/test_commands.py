@@ -308,7 +308,7 @@ def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None
     assert lines[1].startswith("  0.05 min: about ")
     assert lines[2].startswith("  the text is small: it ends after 4 epochs")
     assert lines[3].startswith("  chosen: 2 layers, width 128, context 64")
-    assert lines[3].startswith("  a size of your own")
+    assert lines[4].startswith("  to choose the size yourself")
     assert "n_embd: 128" in Path("run/config.yaml").read_text()
 
 
@@ -326,5 +326,5 @@ def test_what_the_user_sets_wins_over_minutes(attn: Attn, verse_file: Path) -> N
     for options in (("--set", "model.n_layer=1"), ("--config", "lesson")):
         outcome = attn("train", verse_file, "--minutes", "0.05", "--out", options[1][:6], *options)
         assert outcome.code == 0
-        assert "a size of your own" not in outcome.err
+        assert "to choose the size yourself" not in outcome.err
         assert "n_layer: 1" in Path(options[1][:6], "config.yaml").read_text()

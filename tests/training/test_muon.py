@@ -1,9 +1,20 @@
 """Muon equals torch's, and does what its name says."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from attn_cli.config.load import load_config, parse_override
+from attn_cli.model.transformer import Transformer
 from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, newton_schulz
+from attn_cli.training.parameter_groups import make_optimizers
+from attn_cli.training.precision import DTYPES, Precision, WorkingModel
+from attn_cli.training.step import train_step
 
 SHAPES = [(13, 7), (7, 13), (11, 11), (13, 7)]
 LYING = [(7, 13), (11, 11)]
@@ -76,3 +87,72 @@ def test_momentum_grows_over_the_first_steps() -> None:
     ):
         expected = (1 - kept) * (kept * first + second)
         torch.testing.assert_close(remembered(done), expected)
+
+
+class _Formats(TorchDispatchMode):
+    """Collects the number formats of all matrix products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        if func.overloadpacket.__name__ in ("mm", "bmm", "addmm", "baddbmm", "_scaled_mm"):
+            self.seen |= {arg.dtype for arg in args if isinstance(arg, torch.Tensor)}
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_training_step_multiplies_in_the_chosen_formats_alone(precision: Precision) -> None:
+    config = load_config(
+        None,
+        [
+            parse_override(f"{key}={value}")
+            for key, value in {
+                "model.n_layer": 1,
+                "train.optimizer": "muon",
+                "train.precision": precision,
+                "train.muon_precision": precision,
+            }.items()
+        ],
+    )
+    model = Transformer(config.model, 11)
+    working = WorkingModel(model, precision)
+    optimizers = make_optimizers(model, config.train)
+    ids = torch.randint(11, (2, config.model.block_size))
+    with _Formats() as formats:
+        train_step(
+            working,
+            optimizers,
+            ids,
+            ids,
+            done=0,
+            micro_batch=2,
+            learning_rate_share=1.0,
+            grad_clip=1.0,
+        )
+    assert formats.seen == {DTYPES[precision]}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="the limits are those of x86 libraries"
+)
+def test_without_instructions_for_bf16_everything_is_computed_in_fp32() -> None:
+    """What a usual laptop decides, in a process that may use AVX2 and no more."""
+    limits = {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    }
+    code = (
+        "import torch\n"
+        "from attn_cli.training.precision import choose_muon_precision, choose_precision\n"
+        "cpu = torch.device('cpu')\n"
+        "print(choose_precision('auto', cpu), choose_muon_precision('auto', cpu))\n"
+    )
+    command = [sys.executable, "-c", code]
+    out = subprocess.run(
+        command, env={**os.environ, **limits}, capture_output=True, text=True, check=True
+    ).stdout
+    assert out.split() == ["fp32", "fp32"]
