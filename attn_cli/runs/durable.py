@@ -1,6 +1,6 @@
 """Files that are whole or absent, whatever happens while they are written.
 
-What cannot be written raises an `OSError` that names the file itself, not what was
+What cannot be written raises a `WriteError` that names the file itself, not what was
 written beside it on the way.
 """
 
@@ -12,6 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+class WriteError(OSError):
+    """A file could not be written; `filename` is its name."""
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Replaces a file in one step: written beside, synced, renamed.
 
@@ -19,7 +23,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
     never a part of either.
 
     Raises:
-        OSError: It cannot be written; the old content is still there.
+        WriteError: It cannot be written; the old content is still there.
     """
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{os.getpid()}{UNFINISHED}")
@@ -39,7 +43,7 @@ def append(path: Path, text: str) -> None:
     """Adds to the end of a file that grows, handed to the system at once.
 
     Raises:
-        OSError: It cannot be written; a part of the text may be there.
+        WriteError: It cannot be written; a part of the text may be there.
     """
     with _naming(path), path.open("a", encoding="utf-8", newline="\n") as file:
         file.write(text)
@@ -73,4 +77,4 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+        raise WriteError(error.errno, error.strerror or str(error), str(path)) from None

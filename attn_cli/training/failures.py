@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,13 @@ from attn_cli.model.memory_limits import (
     total_memory,
 )
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
+from attn_cli.runs.durable import UNFINISHED, WriteError
 from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.recovery import set_aside_from
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
+
+# What only writing can meet: a full disk, a limit on file sizes, a read-only disk.
+_NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EROFS}
 
 
 class BrokenDownError(OperationError):
@@ -60,7 +65,7 @@ def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> 
         raise  # Whoever read the output has seen enough.
     except OSError as error:
         raise OperationError(
-            f"cannot write {error.filename or run.path}: {error.strerror or error}",
+            _failed_access(error, run),
             f"what was saved before is whole; when that is mended: {go_on}",
         ) from error
     except (RuntimeError, MemoryError) as error:
@@ -68,6 +73,17 @@ def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> 
         if asked is None:
             raise
         raise out_of_memory(config, asked) from error
+
+
+def _failed_access(error: OSError, run: RunFolder) -> str:
+    """Which file could not be written or used: an `OSError` names it, but not what was tried."""
+    reason = error.strerror or str(error) or type(error).__name__
+    is_temporary = str(error.filename).endswith(UNFINISHED)
+    if isinstance(error, WriteError) or is_temporary or error.errno in _NO_SPACE:
+        return f"cannot write {error.filename or run.path}: {reason}"
+    if error.filename is None:  # a connection to another process, for example
+        return f"an operation of the system failed: {reason}"
+    return f"cannot access {error.filename}: {reason}"
 
 
 def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:

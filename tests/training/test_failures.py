@@ -1,0 +1,63 @@
+"""What fails while a run trains is one line that names what failed, and how to resume."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from attn_cli.config.schema import Config
+from attn_cli.errors import OperationError
+from attn_cli.runs.durable import append
+from attn_cli.runs.folder import RunFolder
+from attn_cli.training.failures import explained
+
+
+def problem(error: Exception, path: Path = Path("runs/mine")) -> OperationError:
+    with pytest.raises(OperationError) as caught, explained(RunFolder(path), Config()):
+        raise error
+    assert caught.value.hint is not None
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write runs/mine: No space"),
+        (OSError(errno.EROFS, "Read-only", "x/y"), "cannot write x/y: Read-only"),
+        (OSError(errno.EACCES, "Denied", "x/.step-1.7.tmp"), "cannot write x/.step-1.7.tmp: Den"),
+        (OSError(errno.EACCES, "Denied", "my.txt"), "cannot access my.txt: Denied"),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "an operation of the system failed: re"),
+    ],
+    ids=["full disk", "read-only disk", "temporary folder", "unreadable file", "connection"],
+)
+def test_an_error_of_the_system_names_the_file_and_only_writing_is_called_writing(
+    error: OSError, message: str
+) -> None:
+    told = problem(error)
+    assert told.message.startswith(message)
+    assert "attn train --resume runs/mine" in (told.hint or "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a file that cannot be written")
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.jsonl").mkdir()
+    with pytest.raises(OperationError) as caught, explained(RunFolder(tmp_path), Config()):
+        append(tmp_path / "metrics.jsonl", "{}\n")
+    assert caught.value.message == f"cannot write {tmp_path / 'metrics.jsonl'}: Is a directory"
+
+
+def test_out_of_memory_names_what_to_lower() -> None:
+    told = problem(MemoryError())
+    assert told.message.startswith("out of memory")
+    assert "train.batch_size (12)" in (told.hint or "")
+
+
+def test_other_errors_are_not_hidden() -> None:
+    for error in (RuntimeError("a bug"), BrokenPipeError(errno.EPIPE, "closed")):
+        with (
+            pytest.raises(type(error)) as caught,
+            explained(RunFolder(Path("runs/mine")), Config()),
+        ):
+            raise error
+        assert caught.value is error
