@@ -11,7 +11,7 @@ import typer
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
-from attn_cli.cli.terminal import console, notice, result, result_json, visible_controls
+from attn_cli.cli.terminal import console, escape_control_characters, notice, result, result_json
 from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def inspect_training(
         out.print(_heading(summary, unit), style="bold")
         out.print(attention_view(weights, layers, heads, characters, unit))
         for line in _sample_lines(summary.sample):
-            out.print(visible_controls(line), no_wrap=True, overflow="ellipsis")
+            out.print(escape_control_characters(line), no_wrap=True, overflow="ellipsis")
         result()
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")

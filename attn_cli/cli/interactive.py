@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.flags import name_arguments
-from attn_cli.cli.terminal import harmless, notice
+from attn_cli.cli.terminal import notice, sanitize
 from attn_cli.errors import AttnError, InputError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class InteractiveSession:
 
     @staticmethod
     def _show(text: str) -> None:
-        sys.stdout.write(harmless(text, sys.stdout))
+        sys.stdout.write(sanitize(text, sys.stdout))
         sys.stdout.flush()
 
 

@@ -25,7 +25,7 @@ from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
 from attn_cli.cli.runs import runs
-from attn_cli.cli.terminal import notice, visible_controls
+from attn_cli.cli.terminal import escape_control_characters, notice
 from attn_cli.cli.train import TrainCommand, train
 from attn_cli.errors import AttnError
 
@@ -123,9 +123,9 @@ def _report(error: Exception) -> int:
         first_line = str(error).partition("\n")[0]
         message, code = f"attn: unexpected {type(error).__name__}: {first_line}", 1
         hint = "this is a defect of attn; ATTN_DEBUG=1 shows where it happened"
-    notice(visible_controls(message))
+    notice(escape_control_characters(message))
     if hint:
-        notice(visible_controls(f"  {hint}"))
+        notice(escape_control_characters(f"  {hint}"))
     return code
 
 

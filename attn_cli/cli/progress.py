@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Never
 
 from tqdm import tqdm
 
-from attn_cli.cli.terminal import notice, visible_controls
+from attn_cli.cli.terminal import escape_control_characters, notice
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import Config
@@ -122,7 +122,7 @@ class TrainingProgress:
         """A line above the bar."""
         if self._bar is not None:
             with contextlib.suppress(OSError):  # a terminal that was closed
-                self._bar.write(visible_controls(text), file=sys.stderr)
+                self._bar.write(escape_control_characters(text), file=sys.stderr)
         else:
             notice(text)
 
@@ -133,7 +133,7 @@ def _train_loss(metrics: StepMetrics) -> str:
 
 def _excerpt(sample: str) -> str:
     """The beginning of a sample as one indented line or two."""
-    flat = " ".join(visible_controls(sample).split())
+    flat = " ".join(escape_control_characters(sample).split())
     return textwrap.fill(
         textwrap.shorten(flat, 170, placeholder=" …"),
         width=92,

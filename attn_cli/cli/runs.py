@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.options import JsonOption
-from attn_cli.cli.terminal import console, notice, result_json, visible_controls
+from attn_cli.cli.terminal import console, escape_control_characters, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.folder import RunFolder
@@ -35,15 +35,15 @@ def runs(as_json: JsonOption = False) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for run in described:
         if "problem" in run:
-            problem = visible_controls(run["problem"])
+            problem = escape_control_characters(run["problem"])
             table.add_row(
-                visible_controls(run["run"]), problem, "", "", "", _age(run["age_seconds"])
+                escape_control_characters(run["run"]), problem, "", "", "", _age(run["age_seconds"])
             )
             continue
         loss = run["val_loss"]
         table.add_row(
-            visible_controls(run["run"]),
-            visible_controls(run["data"]),
+            escape_control_characters(run["run"]),
+            escape_control_characters(run["data"]),
             f"{run['parameters']:,}",
             f"{run['steps']:,}{'' if run['ended'] else ' so far'}",
             "-" if loss is None else f"{loss:.4f}",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.cli.terminal import harmless, notice
+from attn_cli.cli.terminal import notice, sanitize
 from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class SamplePrinter:
 
     def _show(self, text: str) -> None:
         if text:
-            sys.stdout.write(harmless(text, sys.stdout))
+            sys.stdout.write(sanitize(text, sys.stdout))
             if self._flush:
                 sys.stdout.flush()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.cli.terminal import console, visible_controls
+from attn_cli.cli.terminal import console, escape_control_characters
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,7 @@ def _surprisals(
 
 def _styled(character: str, bits: float | None) -> Iterator[tuple[str, str | None]]:
     """A character as pieces of text, each with its style."""
-    shown = visible_controls(character)
+    shown = escape_control_characters(character)
     style = None
     for least, colours in LEVELS:
         if bits is not None and bits >= least:

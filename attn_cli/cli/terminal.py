@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def result(text: str = "") -> None:
-    """A line of what the command was called for."""
-    print(visible_controls(text))
+    """A line of the command's result."""
+    print(escape_control_characters(text))
 
 
 def notice(text: str) -> None:
-    """A line about how it is going; where nobody can read it any more, it is left out."""
+    """A line of progress or warning on standard error; dropped if that is closed."""
     with contextlib.suppress(OSError):
-        print(visible_controls(text), file=sys.stderr, flush=True)
+        print(escape_control_characters(text), file=sys.stderr, flush=True)
 
 
 def result_json(value: Mapping[str, Any]) -> None:
@@ -37,16 +37,16 @@ def console() -> Console:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
-def harmless(text: str, stream: TextIO) -> str:
-    """The text as a terminal may show it: no character of it moves the cursor or changes colours.
+def sanitize(text: str, stream: TextIO) -> str:
+    """The text with control characters escaped, if the stream is a terminal.
 
     A pipe or a file gets it unchanged.
     """
-    return visible_controls(text) if stream.isatty() else text
+    return escape_control_characters(text) if stream.isatty() else text
 
 
-def visible_controls(text: str) -> str:
-    """A text with its control characters written out, but for newlines and tabs.
+def escape_control_characters(text: str) -> str:
+    """A text with its control characters escaped, except newlines and tabs.
 
     A form feed, the separator of documents, becomes an empty line.
     """

@@ -38,7 +38,7 @@ def longest_matches(texts: Sequence[str], training: str) -> list[LongestMatch]:
     ends = []  # of each text: the state after each of its characters
     for number, text in enumerate(texts):
         ends.append([automaton.append(character) for character in text])
-        automaton.append(number)  # stands in no text, so that no match goes on into the next one
+        automaton.append(number)  # is in no text, so that no match crosses into the next one
     matched = automaton.matched(training)
     matches = []
     for text, states in zip(texts, ends, strict=True):
