@@ -127,10 +127,10 @@ def make_side(name: str, size: str, streams: int, checkout: Path | None) -> Side
     import torch
 
     from attn_cli.config.schema import ModelConfig
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.build import build_model
 
     torch.manual_seed(0)
-    model = Transformer(ModelConfig(**SIZES[size]), V).eval()
+    model = build_model(ModelConfig(**SIZES[size]), V).eval()
     if name == "attn":
         return Ours(model)
 

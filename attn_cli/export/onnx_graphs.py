@@ -4,8 +4,8 @@
     decode.onnx    ids (B, T), past_keys, past_values            -> logits (B, T, V), keys, values
 
 Keys and values are (L, B, H, S, D) of float32; S, the characters before, may be 0. Batch and
-time are free. Both are traced from the model itself, in its step-by-step form, whose operations
-do not depend on how long a text is.
+time are free. Both are traced from the model itself, in the textbook form of attention, whose
+operations do not depend on how long a text is.
 
 Shapes: B batch, T new characters, S characters before, H heads, D head size, V vocabulary,
 L layers.
@@ -36,10 +36,10 @@ from attn_cli.runs.loaded_model import TrainedModel
 OPSET = 20
 
 
-class _StepByStep(NullTrace):
-    """Records nothing; asks for the form of attention that a trace sees."""
+class _Textbook(NullTrace):
+    """Records nothing; asks for the textbook's form of attention."""
 
-    enabled = True
+    textbook = True
 
 
 class _GrowingLayer(LayerKVCache):
@@ -69,7 +69,7 @@ class WholePass(nn.Module):
         self.model = model
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(ids, trace=_StepByStep())
+        logits: torch.Tensor = self.model(ids, trace=_Textbook())
         return logits
 
 
@@ -84,7 +84,7 @@ class CachedStep(nn.Module):
         self, ids: torch.Tensor, past_keys: torch.Tensor, past_values: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         cache = _GrowingCache(past_keys, past_values)
-        logits = self.model(ids, cache=cache, trace=_StepByStep())
+        logits = self.model(ids, cache=cache, trace=_Textbook())
         keys = torch.stack([layer.keys for layer in cache.layers])
         values = torch.stack([layer.values for layer in cache.layers])
         return logits, keys, values

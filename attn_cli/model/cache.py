@@ -1,9 +1,8 @@
-"""Keys and values of the characters that were read before, so that each is computed once.
+"""Keys and values that were computed before, so that each is computed once.
 
-The plain way to write with the model as it is, on any device; `generation/numpy_model.py` is the
-fast one, and tests hold both to a pass without a cache.
+Tests hold generation with a cache to a forward pass without one.
 
-Shapes: B batch, S characters in the cache, H heads, D head size, L layers.
+Shapes: B batch, S characters in the cache, C channels, H heads, D head size, L layers.
 """
 
 from __future__ import annotations
@@ -26,6 +25,22 @@ class LayerKVCache:
         self.values[:, :, self.length : end] = values
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class CrossKVCache:
+    """The keys and values of a source in one cross-attention layer.
+
+    They are computed at the first step, and again when the source is another tensor.
+
+    Attributes:
+        source: What they are of, (B, S, C); None at first.
+        keys: (B, S, C).
+        values: (B, S, C).
+    """
+
+    source: torch.Tensor | None = None
+    keys: torch.Tensor
+    values: torch.Tensor
 
 
 class KVCache:

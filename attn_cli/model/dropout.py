@@ -1,4 +1,4 @@
-"""Dropout (Srivastava et al. 2014), by fewer random numbers where those are what it costs.
+"""Dropout (Srivastava et al. 2014) with fewer random numbers, which are most of its cost on a CPU.
 
 torch draws one random number for each element on a CPU, one after the other: 3.4 ms for
 2,048 x 256, more than the layer around it. Eight bytes of one number serve eight elements
@@ -11,19 +11,19 @@ import torch
 from torch.nn import functional as F
 
 
-def dropout(x: torch.Tensor, share: float, training: bool) -> torch.Tensor:
-    """Sets a share of x to zero in training and scales the rest, so that its mean stays.
+def dropout(x: torch.Tensor, p: float, training: bool) -> torch.Tensor:
+    """x with each element zero with probability p in training, the rest scaled by 1 / (1 - p).
 
     Args:
         x: Of any shape.
-        share: Between 0 and 1; on a CPU the nearest 256th of it.
+        p: Probability of dropping an element; on a CPU the nearest multiple of 1/256.
         training: Whether anything is dropped at all.
     """
-    dropped = round(256 * share)  # of 256 values of a byte
-    if not training or share == 0.0:
+    dropped = round(256 * p)  # of 256 values of a byte
+    if not training or p == 0.0:
         return x
     if x.device.type != "cpu" or not 0 < dropped < 256:
-        return F.dropout(x, share)
+        return F.dropout(x, p)
     mask: torch.Tensor = _mask(x.detach(), dropped)
     return x * mask
 

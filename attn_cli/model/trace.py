@@ -1,4 +1,4 @@
-"""A record of every tensor on the way through the model.
+"""A trace: every tensor of a forward pass, by the name of the operation that made it.
 
 The model calls `trace.record(...)` after each operation. With `NO_TRACE`, the
 default everywhere, that call does nothing. With a `Trace` it keeps the tensor,
@@ -6,7 +6,7 @@ the names of its axes and the parameters that made it, and inspection reads only
 that: the symbols of a shape come from the operation that wrote the tensor, never
 from comparing sizes, so C may equal V or T.
 
-Symbols: B batch, T time (characters), S source (keys that are looked at; T
+Symbols: B batch, T time (characters), S source (the keys; T
 without a cache), C channels = n_embd, H heads, D head size = C / H,
 F feed-forward width, V vocabulary, L layers.
 """
@@ -47,9 +47,14 @@ class TraceRecord:
 
 
 class NullTrace:
-    """Records nothing, at next to no cost."""
+    """Records nothing, at next to no cost.
 
-    enabled = False
+    Attributes:
+        textbook: Whether attention has to compute scores and weights as tensors of their own,
+            instead of by the kernel that is fastest here.
+    """
+
+    textbook: bool = False
 
     def scope(self, name: str) -> NullTrace:
         return self
@@ -70,19 +75,23 @@ class NullTrace:
 class Trace(NullTrace):
     """Keeps every recorded operation of a forward pass, in order.
 
+    What it keeps are the tensors of the pass that it is given to. Only the textbook's form
+    of attention has scores and weights; without it the model runs as it does untraced.
+
     Args:
         path: Where in the model this trace is; `scope` makes the deeper ones.
         records: Shared by a trace and all that came from it by `scope`.
+        textbook: Whether attention has to compute scores and weights, to be recorded.
     """
 
     path: str = ""
     records: list[TraceRecord] = field(default_factory=list)
-
-    enabled = True
+    textbook: bool = True
 
     def scope(self, name: str) -> Trace:
-        """The same record, one step deeper in the model."""
-        return Trace(f"{self.path}.{name}" if self.path else name, self.records)
+        """The same trace, one level deeper in the model."""
+        path = f"{self.path}.{name}" if self.path else name
+        return Trace(path, self.records, self.textbook)
 
     def record(
         self,
