@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli.config.load import load_config, parse_override
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.build import build_model
 from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, newton_schulz
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import DTYPES, Precision, WorkingModel
@@ -116,7 +116,7 @@ def test_a_training_step_multiplies_in_the_chosen_formats_alone(precision: Preci
             }.items()
         ],
     )
-    model = Transformer(config.model, 11)
+    model = build_model(config.model, 11)
     working = WorkingModel(model, precision)
     optimizers = make_optimizers(model, config.train)
     ids = torch.randint(11, (2, config.model.block_size))
