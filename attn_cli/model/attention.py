@@ -78,67 +78,42 @@ class MultiHeadAttention(nn.Module):
         trace: NullTrace = NO_TRACE,
         need_weights: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-        """Mixes the values of the source by how well its keys answer the queries of x.
+        """The values of the source, mixed by how well its keys answer the queries of x.
 
         Args:
-            x: What the queries are made from, (..., T, C).
-            source: What the keys and values are made from, (..., S, C); x where None.
-            mask: Which keys each query may see, (..., 1, T or 1, S) of bool, True where it
-                may, beside what `causal` says; at least one. All where None.
+            x: What queries, (..., T, C).
+            source: What is queried, (..., S, C); x itself where None.
+            mask: Which keys each query may see, (..., 1, T or 1, S) of bool, combined with
+                `causal`; at least one. All where None.
             cache: Keys and values of the characters before x, to which those of x are
-                appended; with a source, its keys and values, computed once.
+                appended; with a source, its own, computed once.
             trace: Collects every tensor on the way.
-            need_weights: Whether to return the softmax weights too.
+            need_weights: Whether to return the weights too.
 
         Returns:
-            The mixed values, (..., T, C); with `need_weights` also the weights (..., H, T, S),
-            whose rows sum to 1.
+            (..., T, C); with `need_weights` also the weights (..., H, T, S), whose rows sum to 1.
 
         Raises:
-            InputError: A source for causal or rotary attention: it has no order in common with x.
+            InputError: `source`, `mask` or `cache` does not fit this attention.
         """
         self._check(source, mask, cache)
-        start = cache.length if isinstance(cache, LayerKVCache) else 0
-        keys = "T" if source is None else "S"  # the name of their axis in the trace
-
-        q = self.query(x)  # (..., T, C)
-        k, v = self._keys_values(x if source is None else source, cache)  # (..., S, C)
-        trace.record("query", q, "B T C", self.query)
-        trace.record("key", k, f"B {keys} C", self.key)
-        trace.record("value", v, f"B {keys} C", self.value)
-
-        q, k, v = self._split(q), self._split(k), self._split(v)  # (..., H, T|S, D)
-        trace.record("query heads", q, "B H T D")
-        trace.record("key heads", k, f"B H {keys} D")
-        trace.record("value heads", v, f"B H {keys} D")
-
-        if self.query_norm is not None and self.key_norm is not None:
-            q, k = self.query_norm(q), self.key_norm(k)
-            trace.record("query norm", q, "B H T D", self.query_norm)
-            trace.record("key norm", k, f"B H {keys} D", self.key_norm)
-        if self.rotary is not None:
-            q, k = self.rotary(q, start), self.rotary(k, start)
-            trace.record("rotated query", q, "B H T D")
-            trace.record("rotated key", k, f"B H {keys} D")
-        if isinstance(cache, LayerKVCache):
-            k, v = cache.append(k, v)  # (B, H, S, D)
-            keys = "S"
-
+        q, k, v, S = self._queries_keys_values(x, source, cache, trace)  # (..., H, T|S, D)
         dropout_p = self.dropout if self.training else 0.0
+
         if need_weights or trace.textbook:
             scores = q @ k.transpose(-2, -1)  # (..., H, T, S)
-            trace.record("scores", scores, f"B H T {keys}", reduced_size=self.head_size)
+            trace.record("scores", scores, f"B H T {S}", reduced_size=self.head_size)
 
             scores = scores / math.sqrt(self.head_size)
-            trace.record("scaled scores", scores, f"B H T {keys}")
+            trace.record("scaled scores", scores, f"B H T {S}")
 
             visible = combine(causal_mask(q, k) if self.causal else None, mask)
             if visible is not None:
                 scores = scores.masked_fill(~visible, float("-inf"))
-                trace.record("masked scores", scores, f"B H T {keys}")
+                trace.record("masked scores", scores, f"B H T {S}")
 
             weights = scores.softmax(dim=-1)  # each row sums to 1
-            trace.record("softmax weights", weights, f"B H T {keys}")
+            trace.record("softmax weights", weights, f"B H T {S}")
 
             mixed = dropout(weights, dropout_p, self.training) @ v  # (..., H, T, D)
             trace.record("weights @ value", mixed, "B H T D", reduced_size=v.shape[-2])
@@ -152,6 +127,41 @@ class MultiHeadAttention(nn.Module):
             merged = self.projection(merged)  # (..., T, C)
             trace.record("projection", merged, "B T C", self.projection)
         return (merged, weights) if need_weights else merged
+
+    def _queries_keys_values(
+        self,
+        x: torch.Tensor,
+        source: torch.Tensor | None,
+        cache: LayerKVCache | CrossKVCache | None,
+        trace: NullTrace,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, str]:
+        """(..., H, T, D) and twice (..., H, S, D), and the name of the keys' axis in the trace."""
+        start = cache.length if isinstance(cache, LayerKVCache) else 0
+        S = "T" if source is None else "S"
+
+        q = self.query(x)  # (..., T, C)
+        k, v = self._keys_values(x if source is None else source, cache)  # (..., S, C)
+        trace.record("query", q, "B T C", self.query)
+        trace.record("key", k, f"B {S} C", self.key)
+        trace.record("value", v, f"B {S} C", self.value)
+
+        q, k, v = self._split(q), self._split(k), self._split(v)  # (..., H, T|S, D)
+        trace.record("query heads", q, "B H T D")
+        trace.record("key heads", k, f"B H {S} D")
+        trace.record("value heads", v, f"B H {S} D")
+
+        if self.query_norm is not None and self.key_norm is not None:
+            q, k = self.query_norm(q), self.key_norm(k)
+            trace.record("query norm", q, "B H T D", self.query_norm)
+            trace.record("key norm", k, f"B H {S} D", self.key_norm)
+        if self.rotary is not None:
+            q, k = self.rotary(q, start), self.rotary(k, start)
+            trace.record("rotated query", q, "B H T D")
+            trace.record("rotated key", k, f"B H {S} D")
+        if isinstance(cache, LayerKVCache):
+            k, v = cache.append(k, v)  # (B, H, S, D)
+            S = "S"
+        return q, k, v, S
 
     def _split(self, x: torch.Tensor) -> torch.Tensor:
         # (..., T, C) -> (..., T, H, D) -> (..., H, T, D)

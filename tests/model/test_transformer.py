@@ -138,9 +138,37 @@ def test_tied_embeddings_are_one_parameter() -> None:
     assert untied.parameter_count() - tied.parameter_count() == V * 24
 
 
-def test_unshared_initial_loss_is_that_of_no_knowledge() -> None:
+def test_untied_initial_loss_is_that_of_no_knowledge() -> None:
     torch.manual_seed(0)
-    model = build_model(tiny_config().model, V)
+    model = build_model(tiny_config("model.tie_embeddings=false").model, V)
+    assert model.head.weight is not model.token_embedding.weight
     logits = model(torch.randint(V, (8, 16)))
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.randint(V, (128,)))
     assert loss.item() == pytest.approx(math.log(V), abs=0.1)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("causal", [True, False])
+def test_padding_changes_nothing(block: str, causal: bool) -> None:
+    torch.manual_seed(0)
+    model = Transformer(tiny_config(f"model.block={block}").model, V, causal=causal)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    ids = torch.randint(V, (2, 11))
+    mask = (torch.arange(16) < 11).expand(2, 1, 1, 16)
+    padded = [torch.cat((ids, torch.randint(V, (2, 5))), dim=1) for _ in range(2)]
+    for each in padded:
+        torch.testing.assert_close(model(each, mask=mask)[:, :11], model(ids), rtol=1e-4, atol=1e-4)
+
+
+def test_an_encoder_sees_what_comes_after() -> None:
+    torch.manual_seed(0)
+    model = Transformer(tiny_config().model, V, causal=False)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(8)
+    ids = torch.randint(V, (1, 9))
+    changed = ids.clone()
+    changed[0, 8] = (changed[0, 8] + 1) % V
+    assert ((model(changed) - model(ids)).abs().amax(dim=2) > 1e-4).all()

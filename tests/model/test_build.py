@@ -1,0 +1,42 @@
+"""One place builds models, one table says what kinds of block there are."""
+
+import ast
+import typing
+from pathlib import Path
+
+import pytest
+
+import attn_cli
+from attn_cli.config.block_kinds import BLOCK_KINDS
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import ConfigError
+from attn_cli.model.build import build_model
+from attn_cli.model.parameter_shapes import parameter_shapes
+from tests.conftest import tiny_config
+
+
+def test_nothing_but_build_model_constructs_a_model() -> None:
+    root = Path(attn_cli.__file__).parent
+    callers = [
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Transformer"
+    ]
+    assert callers == ["model/build.py"]
+
+
+def test_the_table_has_the_kinds_of_the_configuration() -> None:
+    assert set(BLOCK_KINDS) == set(typing.get_args(ModelConfig.model_fields["block"].annotation))
+
+
+@pytest.mark.parametrize("use", [build_model, parameter_shapes])
+def test_an_unknown_kind_is_refused_by_name(use: typing.Callable[..., object]) -> None:
+    config = tiny_config().model.model_copy(update={"block": "third"})
+    with pytest.raises(ConfigError, match="third"):
+        use(config, 17)
+
+
+def test_stacks_hold_every_layer() -> None:
+    model = build_model(tiny_config("model.n_layer=3").model, 17)
+    assert [stack.layers() for stack in model.stacks()] == [list(model.blocks)]
