@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal as a wish that the run notices between two steps."""
+"""Ctrl-C, SIGTERM and a closed terminal as a request that training checks between two steps."""
 
 from __future__ import annotations
 
@@ -8,30 +8,32 @@ from types import FrameType, TracebackType
 from attn_cli.cli.terminal import notice
 
 
-class Interrupts:
-    """Within it, the first signal is noted, and the second ends the program at once.
+class StopSignal:
+    """Context manager in which the first signal requests a stop; the second ends the program.
 
-    Of several processes none says so: a launcher ends them by a signal, too, when one has failed.
+    Args:
+        quiet: Whether to print nothing; for several processes, which a launcher also ends
+            by a signal when one of them has failed.
 
-    `exit_code` is 128 plus the number of the signal that came, as shells expect;
-    None while none has.
+    Attributes:
+        exit_code: 128 plus the number of the signal, as shells expect; None before it comes.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self.exit_code: int | None = None
         numbers = [signal.SIGINT, signal.SIGTERM]
-        # A terminal that closes. Under nohup it is ignored, and stays so.
+        # A closed terminal sends it. Under nohup it is ignored, and stays so.
         hang_up = getattr(signal, "SIGHUP", None)
         if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
             numbers.append(hang_up)
         self._before = {number: signal.getsignal(number) for number in numbers}
 
-    def wanted(self) -> bool:
+    def requested(self) -> bool:
         """Whether a signal has come."""
         return self.exit_code is not None
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> StopSignal:
         for number in self._before:
             signal.signal(number, self._note)
         return self
@@ -45,9 +47,9 @@ class Interrupts:
         self.close()
 
     def close(self) -> None:
-        """Gives the signals back; but who has asked for the end has it, and gets it undisturbed."""
+        """Restores the handlers; after a request, further signals are ignored until the exit."""
         for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_IGN if self.wanted() else handler)
+            signal.signal(number, signal.SIG_IGN if self.requested() else handler)
 
     def ignore(self) -> None:
         """Ignores the signals for good: this process is about to end."""
@@ -56,7 +58,7 @@ class Interrupts:
         self._before.clear()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted():
+        if self.requested():
             raise KeyboardInterrupt
         self.exit_code = 128 + number
         if not self._quiet:

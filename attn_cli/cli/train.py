@@ -198,7 +198,7 @@ def _train(
     Returns:
         What to leave with.
     """
-    from attn_cli.cli.interrupt import Interrupts
+    from attn_cli.cli.interrupt import StopSignal
     from attn_cli.cli.progress import TrainingProgress
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
     from attn_cli.training.allocator import keep_freed_memory
@@ -206,7 +206,7 @@ def _train(
     from attn_cli.training.observer import Nobody
 
     keep_freed_memory()
-    with opened as session, Interrupts(quiet=world.world_size > 1) as interrupts:
+    with opened as session, StopSignal(quiet=world.world_size > 1) as stop_signal:
         run, trainer = session.run, session.trainer
         if world.is_main and not quiet:
             tell_of(session.corpus, session.notes)
@@ -215,14 +215,16 @@ def _train(
             run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
         )
         try:
-            outcome = trainer.fit(run, progress if world.is_main else Nobody(), interrupts.wanted)
-            interrupts.close()
+            outcome = trainer.fit(
+                run, progress if world.is_main else Nobody(), stop_signal.requested
+            )
+            stop_signal.close()
         except KeyboardInterrupt:
             if world.is_main:
                 notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
-            raise typer.Exit(interrupts.exit_code or 130) from None
+            raise typer.Exit(stop_signal.exit_code or 130) from None
         except PeerLostError:
-            interrupts.ignore()  # torchrun is about to end this process, too.
+            stop_signal.ignore()  # torchrun is about to end this process, too.
             raise
         finally:
             progress.close()
@@ -235,7 +237,7 @@ def _train(
             notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
     # A launcher that sees one process leave may end the others.
     world.barrier()
-    return (interrupts.exit_code or 130) if outcome.interrupted else 0
+    return (stop_signal.exit_code or 130) if outcome.interrupted else 0
 
 
 def _flags(
