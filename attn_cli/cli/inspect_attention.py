@@ -31,7 +31,7 @@ def inspect_attention(
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how much each character attends to each other, in each head.
+    """Show how much each character attends to the others, in each head.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
     --layer and --head, or all with --values, in full.

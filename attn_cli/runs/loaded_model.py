@@ -68,9 +68,7 @@ class LoadedModel:
     @property
     def eos_id(self) -> int | None:
         """The id that ends a document; None where the training text was a single document."""
-        separator = self.tokenizer.document_separator_id
-        is_form_feed = self.tokenizer.symbols[separator] == "\f"
-        return separator if is_form_feed and self.bos_id == separator else None
+        return self.tokenizer.eos_id(self.bos_id)
 
     def encode_prompt(self, text: str | None) -> tuple[int, ...]:
         """The ids of a text that fits into the context, at least one.

@@ -130,6 +130,15 @@ class Tokenizer(ABC):
                 return self.symbols.index(separator)
         return 0
 
+    def eos_id(self, bos_id: int) -> int | None:
+        """The id that ends a document; None where the training text was a single document.
+
+        Args:
+            bos_id: The id that a document of that text begins after.
+        """
+        separator = self.document_separator_id
+        return separator if self.symbols[separator] == "\f" and bos_id == separator else None
+
     def encode(self, text: str, unknown: UnknownPolicy = "error") -> TokenIds:
         """The ids of `text`, of shape (T,) and type `dtype`.
 

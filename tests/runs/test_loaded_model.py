@@ -12,7 +12,7 @@ import torch
 
 from attn_cli.errors import InputError, PromptError
 from attn_cli.runs.loaded_model import TrainedModel, find_model, fresh_model, load_model
-from attn_cli.text.tokenizer import bytes_tokenizer
+from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.conftest import Trained
 
 
@@ -94,3 +94,13 @@ def test_a_run_and_a_configuration_exclude_each_other(trained: Trained) -> None:
     assert isinstance(found, TrainedModel)
     assert found.folder.path == trained.run.path
     assert not isinstance(find_model(None, "lesson"), TrainedModel)
+
+
+def test_what_ends_a_document() -> None:
+    tokenizer = printable_tokenizer()
+    separator, newline = (int(tokenizer.encode(symbol)[0]) for symbol in "\f\n")
+    assert replace(fresh_model("lesson"), bos_id=separator).eos_id == separator
+    # A text without documents begins after a newline, and nothing ends it.
+    assert replace(fresh_model("lesson"), bos_id=newline).eos_id is None
+    lines = corpus_tokenizer("ab\n")
+    assert lines.eos_id(lines.document_separator_id) is None
