@@ -170,8 +170,11 @@ class TextGenerator:
             log_probs: Whether to record each token's log-probability.
 
         Raises:
-            InputError: A prompt or the configuration does not fit the vocabulary.
+            InputError: A prompt or the configuration does not fit the vocabulary, or the
+                configuration asks for beam search.
         """
+        if config.num_beams > 1:
+            raise InputError("`num_beams` needs beam search, and a stream is sampled")
         constraints = self.constraints(config)
         states = [
             GenerationState(self._encode(prompt) or [self.bos_id], seed)
@@ -194,6 +197,8 @@ class TextGenerator:
 
     def beam_search(self, prompt: str, config: GenerationConfig) -> list[GeneratedText]:
         """The most probable continuations that beam search finds, best first.
+
+        Of what changes the probabilities, only the repetition penalty applies.
 
         Raises:
             InputError: The prompt or the configuration does not fit the vocabulary.

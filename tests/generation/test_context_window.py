@@ -1,5 +1,7 @@
 """Beyond the window too, logits are those of a whole pass over what the model may see."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ import torch
 from attn_cli.config.schema import ModelConfig
 from attn_cli.generation import generate as generate_module
 from attn_cli.generation.generate import ContextWindow, window_start
+from attn_cli.generation.next_token_model import NextTokenModel
 from attn_cli.model.transformer import Transformer
 from tests.generation.conftest import BLOCK, VOCAB, in_numpy, make_model
 
@@ -18,10 +21,15 @@ def uncached(model: Transformer, ids: list[int]) -> np.ndarray:
         return model(torch.tensor([window]))[0, -1].numpy()
 
 
-def assert_follows(model: Transformer, lengths: tuple[int, ...], steps: int = 30) -> None:
+def assert_follows(
+    model: Transformer,
+    lengths: tuple[int, ...],
+    steps: int = 30,
+    implementation: Callable[[Transformer], NextTokenModel] = in_numpy,
+) -> None:
     random = np.random.default_rng(1)
     texts = [random.integers(0, VOCAB, length).tolist() for length in lengths]
-    window = ContextWindow(in_numpy(model), len(texts))
+    window = ContextWindow(implementation(model), len(texts))
     for _ in range(steps):
         logits = window.next_logits(texts)
         for row, ids in zip(logits, texts, strict=True):
@@ -34,8 +42,10 @@ def test_logits_equal_the_uncached_reference(model: Transformer, length: int) ->
     assert_follows(model, (length,))
 
 
-def test_texts_of_unequal_length_each_have_their_own_window(model: Transformer) -> None:
-    assert_follows(model, (1, BLOCK + 3, 5, BLOCK, 5))
+def test_texts_of_unequal_length_each_have_their_own_window(
+    model: Transformer, as_next_token_model: Callable[[Transformer], NextTokenModel]
+) -> None:
+    assert_follows(model, (1, BLOCK + 3, 5, BLOCK, 5), implementation=as_next_token_model)
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 3])
