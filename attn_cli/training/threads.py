@@ -22,7 +22,7 @@ import torch
 
 from attn_cli.training.distributed.world import World
 
-# Of the time that its threads could have computed, a process on free cores gets nearly all.
+# A process on free cores goes on getting what it got of them; with other work, it gets less.
 CROWDED = 0.8
 # A change has to be worth a line, and more than noise.
 FASTER = 0.9
@@ -35,6 +35,8 @@ WINDOW_STEPS, WINDOW_SECONDS, LONGEST_WINDOW_SECONDS = 3, 0.25, 1.0
 # The first step with a new number of threads has to start them.
 SEARCH_STEPS = 3
 LOOKS, LOOK_SECONDS = 3, 0.06
+# Numbers that a thread takes at least: with fewer, torch leaves some threads without work.
+CHUNK = 2**16
 
 
 def free_cores() -> float:
@@ -42,7 +44,7 @@ def free_cores() -> float:
 
     The most of a few short looks: a moment's work of another process is no reason to change.
     """
-    numbers = torch.ones(2**16)
+    numbers = torch.ones(torch.get_num_threads() * CHUNK)
     most = 0.0
     for _ in range(LOOKS):
         begin, cpu_begin = time.perf_counter(), time.process_time()
@@ -57,8 +59,6 @@ def free_cores() -> float:
 
 class ThreadSearch:
     """Finds the number of threads with the fastest steps, from all cores downwards.
-
-    Halves the number while steps get faster, then looks halfway to either side of the best.
 
     Attributes:
         threads: The number to do the next step with; the best one where `done`.
@@ -84,18 +84,17 @@ class ThreadSearch:
             self._choose_next()
 
     def _choose_next(self) -> None:
-        best = min(self.seconds, key=self.seconds.__getitem__)
-        lowest = min(self.seconds)
-        if best == lowest and lowest > 1:
-            self.threads = lowest // 2
-            return
+        """Halves the number while that makes steps clearly faster.
+
+        Each number that is tried costs a second, in which kernels are made for it.
+        """
         tried = sorted(self.seconds)
-        place = tried.index(best)
-        neighbours = tried[max(0, place - 1) : place] + tried[place + 1 : place + 2]
-        between = [(best + other) // 2 for other in neighbours]
-        untried = [number for number in between if number not in self.seconds]
-        self.threads = untried[0] if untried else best
-        self.done = not untried
+        if len(tried) > 1 and self.seconds[tried[0]] >= FASTER * self.seconds[tried[1]]:
+            self.threads, self.done = tried[1], True
+        elif self.threads == 1:
+            self.done = True
+        else:
+            self.threads //= 2
 
 
 @dataclass
@@ -159,6 +158,7 @@ class ThreadPolicy:
         self._window = _Window()
         self._trial_of: _Window | None = None  # what a trial is compared with
         self._before_trial = 0
+        self._most_had = 0.0  # of cores, by steps with the chosen number of threads
         self._elapsed, self._next_trial = 0.0, 0.0
         self.threads = 0
         self._use(self.chosen or available)
@@ -242,6 +242,8 @@ class ThreadPolicy:
         assert self.chosen is not None
         had = window.cpu_seconds / window.wall_seconds  # cores, on average
         before = self.threads
+        if before == self.chosen:
+            self._most_had = max(had, self._most_had)
         if before < self.chosen:
             # A look is cheaper than a step that is a hundred times slower.
             self._use(self.chosen)
@@ -249,7 +251,7 @@ class ThreadPolicy:
                 self._use(before)
                 self._next_trial = self._elapsed + SOONEST_TRIAL_SECONDS
                 return
-        elif before > 1 and had < CROWDED * before:
+        elif before > 1 and had < CROWDED * self._most_had:
             self._use(_fewer(before, had))
         else:
             return
@@ -278,9 +280,13 @@ class ThreadPolicy:
             self.threads = threads
 
 
-def _fewer(threads: int, free: float) -> int:
-    """A smaller number of threads, for as many free cores."""
-    return max(1, min(threads - 1, int(free)))
+def _fewer(threads: int, had: float) -> int:
+    """How many of as many cores as `threads` other work leaves free, at least 1.
+
+    Where N threads and k others share N cores alike, the threads get N · N / (N + k) of them.
+    """
+    others = threads * threads / had - threads
+    return max(1, min(threads - 1, round(threads - others)))
 
 
 def _count(threads: int) -> str:
