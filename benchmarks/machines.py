@@ -36,6 +36,7 @@ LIMITS: dict[str, dict[str, str]] = {
         "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     },
 }
+ATTN = (sys.executable, "-m", "attn_cli")
 PRESETS = ("shakespeare-10s", "tales")
 THEIRS = "nanoGPT, its CPU recipe"
 BUSY = "while True: sum(i * i for i in range(10_000))"

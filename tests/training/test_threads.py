@@ -122,7 +122,7 @@ def test_the_search_finds_a_number_of_about_the_best_speed(fastest: int) -> None
     assert steps <= 15
 
 
-@pytest.mark.parametrize(("cores", "others"), [(2, 1), (2, 2), (8, 1), (16, 8), (16, 20)])
+@pytest.mark.parametrize(("cores", "others"), [(2, 1), (2, 2), (8, 3), (16, 8), (16, 20)])
 def test_beside_other_work_a_run_takes_the_cores_that_it_leaves_free(
     cores: int, others: int
 ) -> None:
