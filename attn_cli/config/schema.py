@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from attn_cli.config.block_kinds import block_kind
+
 SourceNames = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
@@ -72,7 +74,7 @@ class ModelConfig(_Section):
         """The feed-forward width F: `n_inner`, or its default."""
         if self.n_inner is not None:
             return self.n_inner
-        if self.block == "qwen3":
+        if block_kind(self.block).feed_forward == "swiglu":
             return -(-8 * self.n_embd // (3 * 16)) * 16
         return 4 * self.n_embd
 
@@ -85,8 +87,8 @@ class ModelConfig(_Section):
             raise ValueError(f"rope needs an even head size, not n_embd / n_head = {head_size}")
         if self.position == "sinusoidal" and self.n_embd % 2:
             raise ValueError(f"sinusoidal positions need an even n_embd, not {self.n_embd}")
-        if self.block == "qwen3" and self.bias:
-            raise ValueError("block qwen3 has no biases: leave bias false")
+        if self.bias and not block_kind(self.block).biases:
+            raise ValueError(f"block {self.block} has no biases: leave bias false")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The part of a block that works on each character alone.
+"""The feed-forward network (MLP) of a block, which works on each character alone.
 
 Shapes: B batch, T time (characters), C channels = n_embd, F feed-forward width.
 """
@@ -13,7 +13,7 @@ from attn_cli.model.trace import NO_TRACE, NullTrace
 
 
 class GeluFeedForward(nn.Module):
-    """Widen, bend, narrow: GPT-2's feed-forward, with the tanh form of GELU."""
+    """down(gelu(up(x))): GPT-2's feed-forward, with the tanh form of GELU."""
 
     def __init__(self, n_embd: int, n_inner: int, *, bias: bool) -> None:
         super().__init__()
@@ -22,17 +22,17 @@ class GeluFeedForward(nn.Module):
 
     def forward(self, x: torch.Tensor, *, trace: NullTrace = NO_TRACE) -> torch.Tensor:
         """(B, T, C) -> (B, T, C)."""
-        wide = self.up(x)  # (B, T, F)
-        trace.record("up", wide, "B T F", self.up)
-        bent = F.gelu(wide, approximate="tanh")
-        trace.record("gelu", bent, "B T F")
-        narrow: torch.Tensor = self.down(bent)  # (B, T, C)
-        trace.record("down", narrow, "B T C", self.down)
-        return narrow
+        expanded = self.up(x)  # (B, T, F)
+        trace.record("up", expanded, "B T F", self.up)
+        activated = F.gelu(expanded, approximate="tanh")
+        trace.record("gelu", activated, "B T F")
+        output: torch.Tensor = self.down(activated)  # (B, T, C)
+        trace.record("down", output, "B T C", self.down)
+        return output
 
 
 class SwiGluFeedForward(nn.Module):
-    """Widen twice, let one half gate the other, narrow (Shazeer 2020), as in Qwen3."""
+    """down(silu(gate(x)) * up(x)) (Shazeer 2020), as in Qwen3."""
 
     def __init__(self, n_embd: int, n_inner: int, *, bias: bool) -> None:
         super().__init__()
@@ -46,10 +46,10 @@ class SwiGluFeedForward(nn.Module):
         trace.record("gate", gate, "B T F", self.gate)
         gate = F.silu(gate)
         trace.record("silu", gate, "B T F")
-        wide = self.up(x)  # (B, T, F)
-        trace.record("up", wide, "B T F", self.up)
-        gated = gate * wide
+        expanded = self.up(x)  # (B, T, F)
+        trace.record("up", expanded, "B T F", self.up)
+        gated = gate * expanded
         trace.record("gate * up", gated, "B T F")
-        narrow: torch.Tensor = self.down(gated)  # (B, T, C)
-        trace.record("down", narrow, "B T C", self.down)
-        return narrow
+        output: torch.Tensor = self.down(gated)  # (B, T, C)
+        trace.record("down", output, "B T C", self.down)
+        return output

@@ -1,9 +1,9 @@
-"""How the model knows where a character stands.
+"""Position encodings: how the model knows where a character stands.
 
 Shapes: B batch, T time (characters), C channels, H heads, D head size.
 
 `learned` and `sinusoidal` positions are vectors that are added to the token
-embeddings; `rope` turns queries and keys inside attention instead; `none` gives
+embeddings; `rope` rotates queries and keys inside attention instead; `none` gives
 no position at all (a causal mask alone still tells some of it).
 """
 
@@ -48,10 +48,10 @@ class SinusoidalPosition(nn.Module):
 
 
 class RotaryPosition(nn.Module):
-    """Turns pairs of channels by an angle that grows with the position (Su et al. 2021).
+    """Rotates pairs of channels by an angle that grows with the position (Su et al. 2021).
 
     Channel i is paired with channel i + D / 2, as Qwen3 and Llama checkpoints
-    expect. After the turn, q · k depends on positions only by their distance.
+    expect. After the rotation, q · k depends on positions only by their distance.
     """
 
     cos: torch.Tensor
@@ -64,11 +64,11 @@ class RotaryPosition(nn.Module):
         self.register_buffer("sin", torch.cat((-angles.sin(), angles.sin()), -1), persistent=False)
 
     def forward(self, x: torch.Tensor, start: int) -> torch.Tensor:
-        """Turns x (..., T, D), whose first character stands at position `start`."""
+        """x rotated, (..., T, D), whose first character stands at position `start`."""
         stop = start + x.shape[-2]
         cos, sin = self.cos[start:stop].to(x.dtype), self.sin[start:stop].to(x.dtype)  # (T, D)
-        turned: torch.Tensor = _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call]
-        return turned
+        rotated: torch.Tensor = _Rotate.apply(x, cos, sin)  # type: ignore[no-untyped-call]
+        return rotated
 
 
 class _Rotate(torch.autograd.Function):
