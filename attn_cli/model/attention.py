@@ -118,7 +118,7 @@ class MultiHeadAttention(nn.Module):
             mixed = dropout(weights, dropout_p, self.training) @ v  # (..., H, T, D)
             trace.record("weights @ value", mixed, "B H T D", reduced_size=v.shape[-2])
         else:  # the same in fewer calls, without the weights
-            attend = choose_kernel(q, k)
+            attend = choose_kernel(q, k, dropout_p)
             mixed = attend(q, k, v, causal=self.causal, mask=mask, dropout_p=dropout_p)
 
         merged = mixed.transpose(-3, -2).flatten(-2)  # (..., T, H, D) -> (..., T, C)

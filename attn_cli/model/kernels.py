@@ -15,8 +15,9 @@ from attn_cli.model.dropout import dropout
 from attn_cli.model.mask import causal_mask, combine
 
 # Keys up to which plain products are no slower on a CPU than torch's fused kernel, whose
-# backward is slow in bf16 (benchmarks/LOG.md).
+# backward is slow in bf16, and which is no longer fused with dropout (benchmarks/LOG.md).
 MAX_MATMUL_LENGTH = {torch.bfloat16: 256, torch.float32: 64}
+MAX_MATMUL_LENGTH_DROPOUT = 256
 
 
 class Kernel(Protocol):
@@ -45,9 +46,12 @@ class Kernel(Protocol):
         ...
 
 
-def choose_kernel(q: torch.Tensor, k: torch.Tensor) -> Kernel:
+def choose_kernel(q: torch.Tensor, k: torch.Tensor, dropout_p: float) -> Kernel:
     """`attend_matmul` for a batch of short texts on a CPU, `attend_sdpa` for all else."""
-    short = q.device.type == "cpu" and k.shape[-2] <= MAX_MATMUL_LENGTH.get(q.dtype, 0)
+    longest = MAX_MATMUL_LENGTH.get(q.dtype, 0)
+    if dropout_p:
+        longest = max(longest, MAX_MATMUL_LENGTH_DROPOUT)
+    short = q.device.type == "cpu" and k.shape[-2] <= longest
     return attend_matmul if short and q.dim() == 4 else attend_sdpa
 
 

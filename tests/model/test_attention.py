@@ -249,11 +249,14 @@ def test_the_kernel_is_chosen_by_device_format_and_length() -> None:
     def q(length: int, dtype: torch.dtype) -> torch.Tensor:
         return torch.empty(B, H, length, D, dtype=dtype)
 
-    assert choose_kernel(q(1, torch.float32), q(64, torch.float32)) is attend_matmul
-    assert choose_kernel(q(1, torch.float32), q(65, torch.float32)) is attend_sdpa
-    assert choose_kernel(q(1, torch.bfloat16), q(256, torch.bfloat16)) is attend_matmul
-    assert choose_kernel(q(1, torch.bfloat16), q(257, torch.bfloat16)) is attend_sdpa
-    assert choose_kernel(q(1, torch.float32)[0], q(7, torch.float32)[0]) is attend_sdpa
+    assert choose_kernel(q(1, torch.float32), q(64, torch.float32), 0.0) is attend_matmul
+    assert choose_kernel(q(1, torch.float32), q(65, torch.float32), 0.0) is attend_sdpa
+    assert choose_kernel(q(1, torch.bfloat16), q(256, torch.bfloat16), 0.0) is attend_matmul
+    assert choose_kernel(q(1, torch.bfloat16), q(257, torch.bfloat16), 0.0) is attend_sdpa
+    # With dropout torch's kernel is no longer fused.
+    assert choose_kernel(q(1, torch.float32), q(256, torch.float32), 0.1) is attend_matmul
+    assert choose_kernel(q(1, torch.float32), q(257, torch.float32), 0.1) is attend_sdpa
+    assert choose_kernel(q(1, torch.float32)[0], q(7, torch.float32)[0], 0.0) is attend_sdpa
 
 
 def test_keys_and_values_of_a_source_are_computed_once() -> None:
@@ -278,7 +281,7 @@ def test_a_trace_holds_the_tensors_of_the_form_that_it_asks_for(
     plain, textbook = Trace(textbook=False), Trace()
     torch.testing.assert_close(attention(x, trace=textbook), output)
     monkeypatch.setattr(Tensor, "softmax", None)  # of the textbook's form alone
-    monkeypatch.setattr("attn_cli.model.attention.choose_kernel", lambda q, k: attend_sdpa)
+    monkeypatch.setattr("attn_cli.model.attention.choose_kernel", lambda q, k, dropout_p: attend_sdpa)
     torch.testing.assert_close(attention(x, trace=plain), output)
     names = [record.operation for record in plain.records]
     assert "softmax weights" not in names
