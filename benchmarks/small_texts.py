@@ -54,8 +54,8 @@ def measure(path: Path, minutes: float, seed: int, kind: str) -> tuple[float, in
         run = attn(folder, *train, "--quiet", "--out", "run", "--set", f"data.tokenizer={kind}")
         write = ["generate", "--run", "run", "--temperature", "0.8", "--seed", str(seed)]
         written = attn(folder, *write, "--max-new-chars", "1000", "--check-copy")
-        copied = written["samples"][0]["copied"]
-        return run["val_bits_per_char"], copied["chars"]
+        copy = written["samples"][0]["copy"]
+        return run["val_bits_per_char"], copy["length"]
 
 
 def main() -> None:
