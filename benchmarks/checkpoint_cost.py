@@ -18,8 +18,8 @@ from pathlib import Path
 from attn_cli.config.load import Override, load_config, parse_override
 from attn_cli.config.presets import DEFAULT, find_config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.session import begun
 from attn_cli.training.trainer import Trainer
 

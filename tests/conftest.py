@@ -26,8 +26,8 @@ from attn_cli.cli.main import main
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.resuming import resumed
 from attn_cli.training.session import Session, begun
 from attn_cli.training.trainer import TrainResult

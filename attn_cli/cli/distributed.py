@@ -80,7 +80,7 @@ def run_to_resume(
             "torchrun --max-restarts starts this command again, and it would begin another run",
             "name the run by --out DIR; after a restart it is resumed",
         )
-    from attn_cli.runs.folder import is_run
+    from attn_cli.runs.run_folder import is_run
 
     # Not every host counts a restart that another one asked for.
     if world.any(env.restarts > 0) and world.any(is_run(out)):

@@ -29,8 +29,8 @@ def import_(
     from attn_cli.runs.checkpoint import read_checkpoint
 
     run = import_folder(folder, out)
-    checkpoint = read_checkpoint(run.to_use())
-    state, tokenizer = checkpoint.state, checkpoint.tokenizer
+    checkpoint = read_checkpoint(run.best_or_latest())
+    state, tokenizer = checkpoint.metadata, checkpoint.tokenizer
     if as_json:
         result_json(
             {

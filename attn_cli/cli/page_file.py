@@ -52,7 +52,7 @@ def write_page(
     from attn_cli.inspection.ablation import ablate_heads
     from attn_cli.inspection.history import snapshots
     from attn_cli.inspection.page.build import PageContents, page
-    from attn_cli.runs.durable import write_whole
+    from attn_cli.runs.atomic_files import atomic_write
     from attn_cli.runs.loaded_model import TrainedModel
 
     _require_own(path)
@@ -77,7 +77,7 @@ def write_page(
     html = page(contents).encode()
     assert OWN in html[:HEAD]
     try:
-        write_whole(path, html)
+        atomic_write(path, html)
     except OSError as error:
         raise OperationError(
             f"cannot write {path}: {error.strerror}", "name another file"

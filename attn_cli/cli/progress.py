@@ -15,9 +15,9 @@ from attn_cli.cli.terminal import escape_control_characters, notice
 if TYPE_CHECKING:
     from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
-    from attn_cli.runs.folder import RunFolder
-    from attn_cli.runs.loggers.group import Loggers
+    from attn_cli.runs.loggers.collection import LoggerCollection
     from attn_cli.runs.metrics import StepMetrics
+    from attn_cli.runs.run_folder import RunFolder
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 
@@ -53,14 +53,14 @@ class TrainingProgress:
         self._unit = "bytes" if config.data.tokenizer == "bytes" else "chars"
         self._val_loss: float | None = None
         self._bar: tqdm[Never] | None = None
-        self._loggers: Loggers | None = None
+        self._loggers: LoggerCollection | None = None
 
     def began(self, model: Transformer, precision: str, device: str) -> None:
-        from attn_cli.runs.loggers.group import Loggers
+        from attn_cli.runs.loggers.collection import LoggerCollection
 
         if not self.quiet:
             self._draw(model, precision, device)
-        self._loggers = Loggers(self.run, self.config, self.noticed, warn=self._say)
+        self._loggers = LoggerCollection(self.run, self.config, self.noticed, self._say)
 
     def _draw(self, model: Transformer, precision: str, device: str) -> None:
         notice(f"{model.parameter_count():,} parameters, {precision} on {device}; {self.run.path}")
@@ -76,7 +76,7 @@ class TrainingProgress:
     def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
         self._val_loss = metrics.val_loss or self._val_loss
         if self._loggers is not None:
-            self._loggers.line(metrics)
+            self._loggers.log_metrics(metrics)
         if self._bar is None:
             return
         val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
@@ -86,16 +86,18 @@ class TrainingProgress:
         self._bar.update(metrics.step - self._bar.n)
 
     def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
-        from attn_cli.runs.curves import draw_curves
+        from attn_cli.runs.loss_plot import plot_losses
         from attn_cli.runs.metrics import read_metrics
 
         assert metrics.val_loss is not None
         sample = self.write_sample(model, metrics.step)
         self.run.append_sample(metrics.step, metrics.val_loss, sample)
         if self._loggers is not None:
-            self._loggers.sample(metrics.step, sample)
+            self._loggers.log_text(metrics.step, sample)
         try:
-            draw_curves(self.run.curves, list(read_metrics(self.run.metrics)), self.run.path.name)
+            plot_losses(
+                self.run.loss_plot, list(read_metrics(self.run.metrics)), self.run.path.name
+            )
         except OSError:
             raise
         except Exception as error:  # of a library that draws; no reason to end a run

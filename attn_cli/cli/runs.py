@@ -9,7 +9,7 @@ from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, escape_control_characters, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.run_folder import RunFolder
 
 
 def runs(as_json: JsonOption = False) -> None:
@@ -17,7 +17,7 @@ def runs(as_json: JsonOption = False) -> None:
 
     The runs under runs/, or under $ATTN_RUNS.
     """
-    from attn_cli.runs.finding import list_runs, runs_root
+    from attn_cli.runs.run_lookup import list_runs, runs_root
 
     described = [_describe(run) for run in list_runs()]
     if as_json:
@@ -45,7 +45,7 @@ def runs(as_json: JsonOption = False) -> None:
             escape_control_characters(run["run"]),
             escape_control_characters(run["data"]),
             f"{run['parameters']:,}",
-            f"{run['steps']:,}{'' if run['ended'] else ' so far'}",
+            f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
             "-" if loss is None else f"{loss:.4f}",
             _age(run["age_seconds"]),
         )
@@ -61,12 +61,12 @@ def _describe(run: RunFolder) -> dict[str, Any]:
         "age_seconds": round(time.time() - run.config.stat().st_mtime),
     }
     try:
-        state = read_checkpoint(run.checkpoint("latest")).state
+        state = read_checkpoint(run.checkpoint("latest")).metadata
         return about | {
             "data": state.data.name,
             "parameters": state.parameters,
             "steps": state.step,
-            "ended": state.ended,
+            "finished": state.finished,
             "val_loss": state.best_val_loss,
         }
     except CheckpointError as error:

@@ -173,8 +173,8 @@ def _resumed(
     """A run that was stopped; `where` is empty for the newest one."""
     from attn_cli.config.load import load_config
     from attn_cli.config.presets import find_config
-    from attn_cli.runs.finding import find_run, newest_run
     from attn_cli.runs.loggers.logger import require_loggers
+    from attn_cli.runs.run_lookup import find_run, newest_run
 
     run = find_run(Path(where)) if where else newest_run()
     source = run.config if config is None else find_config(config)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attn_cli.cli.terminal import notice, result
 
 if TYPE_CHECKING:
-    from attn_cli.runs.folder import RunFolder
+    from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.corpus import Corpus
     from attn_cli.training.trainer import TrainResult
 
@@ -29,7 +29,7 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
 
 def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, Any]:
     """The object that `--json` prints."""
-    from attn_cli.runs.metrics import bits
+    from attn_cli.runs.metrics import nats_to_bits
 
     return {
         "run": str(run.path),
@@ -39,7 +39,7 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
         "seconds": round(outcome.seconds, 3),
         "parameters": outcome.parameters,
         "val_loss": outcome.val_loss,
-        "val_bits_per_char": None if outcome.val_loss is None else bits(outcome.val_loss),
+        "val_bits_per_char": None if outcome.val_loss is None else nats_to_bits(outcome.val_loss),
         "best_step": outcome.best_step,
         "val_chars": outcome.val_chars,
         "interrupted": outcome.interrupted,
@@ -48,7 +48,7 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
 
 def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
     """Prints a sample, the losses, and the next command to type."""
-    from attn_cli.runs.metrics import bits
+    from attn_cli.runs.metrics import nats_to_bits
     from attn_cli.text.builtin import validation_floor
     from attn_cli.training.verdict import verdict
 
@@ -61,7 +61,7 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
     else:
         result(
             f"val loss {outcome.val_loss:.4f} nats per {unit}, "
-            f"{bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
+            f"{nats_to_bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
         )
     for line in verdict(corpus, outcome):
         result(line)
@@ -84,7 +84,7 @@ def resume_command(run: RunFolder) -> str:
 def _next_command(run: RunFolder, corpus: Corpus) -> str:
     """The command that generates text with the run."""
     from attn_cli.errors import PromptError
-    from attn_cli.runs.finding import runs_root
+    from attn_cli.runs.run_lookup import runs_root
 
     command = "attn generate"
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from attn_cli import __version__
 from attn_cli.export.vocabulary import replacement_symbol
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.runs.metrics import StepMetrics, bits, read_metrics
+from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
 
 _LONGEST_SAMPLE = 2_000  # characters
 
@@ -19,7 +19,7 @@ def model_card(model: TrainedModel) -> str:
 
 
 def _lines(model: TrainedModel) -> Iterator[str]:
-    state, config, tokenizer = model.checkpoint.state, model.config, model.tokenizer
+    state, config, tokenizer = model.checkpoint.metadata, model.config, model.tokenizer
     unit, shape = tokenizer.unit, config.model
     class_name = "Qwen3ForCausalLM" if shape.block == "qwen3" else "GPT2LMHeadModel"
     yield "---"
@@ -86,7 +86,7 @@ def _example(model: TrainedModel) -> str:
 
 
 def _data(model: TrainedModel) -> Iterator[str]:
-    data, config = model.checkpoint.state.data, model.config.data
+    data, config = model.checkpoint.metadata.data, model.config.data
     if not data.chars:
         yield "Not known: the model was imported."
         return
@@ -103,7 +103,7 @@ def _metrics(model: TrainedModel) -> StepMetrics | None:
 
 
 def _losses(model: TrainedModel) -> Iterator[str]:
-    state, unit = model.checkpoint.state, model.tokenizer.unit
+    state, unit = model.checkpoint.metadata, model.tokenizer.unit
     measured = _metrics(model)
     val_loss = measured.val_loss if measured else None
     if val_loss is None and state.best_step == state.step:
@@ -113,14 +113,14 @@ def _losses(model: TrainedModel) -> Iterator[str]:
         return
     yield f"| | nats per {unit} | bits per {unit} |"
     yield "|---|---|---|"
-    yield f"| validation, exact | {val_loss:.4f} | {bits(val_loss):.4f} |"
+    yield f"| validation, exact | {val_loss:.4f} | {nats_to_bits(val_loss):.4f} |"
     if measured and measured.train_loss is not None:
         loss = measured.train_loss
-        yield f"| training, of the last steps | {loss:.4f} | {bits(loss):.4f} |"
+        yield f"| training, of the last steps | {loss:.4f} | {nats_to_bits(loss):.4f} |"
 
 
 def _recipe(model: TrainedModel) -> Iterator[str]:
-    state, config = model.checkpoint.state, model.config
+    state, config = model.checkpoint.metadata, model.config
     if not state.step:
         yield "Not known: the model was imported."
         return

@@ -17,9 +17,8 @@ from typing import Any
 
 from attn_cli import __version__
 from attn_cli.errors import InputError, OperationError
-from attn_cli.runs.durable import UNFINISHED, sync_folder, write_whole
+from attn_cli.runs.atomic_files import TMP_SUFFIX, atomic_write, read_at_most, sync_folder
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.runs.reading import read_bounded
 
 MANIFEST = "attn.json"
 _LARGEST_MANIFEST = 100_000  # bytes
@@ -94,7 +93,7 @@ def telling_what_failed(out: Path) -> Iterator[None]:
 def _fill(home: Path, files: Mapping[str, bytes]) -> None:
     try:
         for name, data in files.items():
-            write_whole(home / name, data)
+            atomic_write(home / name, data)
     except BaseException:
         for name in files:
             (home / name).unlink(missing_ok=True)
@@ -104,12 +103,12 @@ def _fill(home: Path, files: Mapping[str, bytes]) -> None:
 def _replace(home: Path, files: Mapping[str, bytes]) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
     beside, before = (
-        home.with_name(f".{home.name}.{os.getpid()}.{what}{UNFINISHED}") for what in ("new", "old")
+        home.with_name(f".{home.name}.{os.getpid()}.{what}{TMP_SUFFIX}") for what in ("new", "old")
     )
     beside.mkdir()
     try:
         for name, data in files.items():
-            write_whole(beside / name, data)
+            atomic_write(beside / name, data)
         if home.exists():
             home.replace(before)
         try:
@@ -131,7 +130,7 @@ def _is_empty(folder: Path) -> bool:
 def _is_own(folder: Path) -> bool:
     """Whether a folder is what an export left, to the last bit."""
     try:
-        known = json.loads(read_bounded(folder / MANIFEST, _LARGEST_MANIFEST))["sha256"]
+        known = json.loads(read_at_most(folder / MANIFEST, _LARGEST_MANIFEST))["sha256"]
         if {path.name for path in folder.iterdir()} != {MANIFEST, *known}:
             return False
         return all(_digest(folder / name) == digest for name, digest in known.items())

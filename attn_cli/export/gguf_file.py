@@ -30,7 +30,7 @@ from attn_cli.export.destination import telling_what_failed
 from attn_cli.export.names import gguf as gguf_slots
 from attn_cli.export.vocabulary import replacement_symbol
 from attn_cli.packages import require_package
-from attn_cli.runs.durable import UNFINISHED, sync_file, sync_folder
+from attn_cli.runs.atomic_files import TMP_SUFFIX, sync_file, sync_folder
 from attn_cli.runs.loaded_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
 
     with telling_what_failed(out):
         home = out.resolve()
-        beside = home.with_name(f".{home.name}.{os.getpid()}{UNFINISHED}")
+        beside = home.with_name(f".{home.name}.{os.getpid()}{TMP_SUFFIX}")
         writer = gguf.GGUFWriter(beside, model.config.model.block)
         _add_settings(writer, model, number_type)
         _add_vocabulary(writer, model, pieces, types)

@@ -23,11 +23,11 @@ from attn_cli.export.foreign import foreign_config
 from attn_cli.export.names import Slot, huggingface
 from attn_cli.export.vocabulary import tokenizer_from_file
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
-from attn_cli.runs.finding import create_run
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.lock import locked
-from attn_cli.runs.reading import read_bounded
-from attn_cli.runs.state import MOST_STATE_BYTES, DataFacts, Progress
+from attn_cli.runs.atomic_files import read_at_most
+from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, DatasetInfo, TrainerState
+from attn_cli.runs.lock import lock_run
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_lookup import create_run
 from attn_cli.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
@@ -114,7 +114,7 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
     import torch
 
     from attn_cli.model.build import build_model
-    from attn_cli.runs.saving import save_checkpoint
+    from attn_cli.runs.checkpoint_write import save_checkpoint
 
     name = folder.resolve().name
     model = build_model(arrived.config.model, arrived.tokenizer.vocab_size)
@@ -123,10 +123,10 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
             parameter.copy_(torch.from_numpy(arrived.weights[parameter_name]))
     run = create_run(out, name)
     try:
-        with telling_what_failed(run.path), locked(run):
-            run.require_unused()
+        with telling_what_failed(run.path), lock_run(run):
+            run.check_unused()
             # The length 0 says that the text is not known.
-            data = DataFacts(name=name, chars=0, sha256="", bos_id=arrived.bos_id)
+            data = DatasetInfo(name=name, chars=0, sha256="", bos_id=arrived.bos_id)
             saved = save_checkpoint(
                 run.checkpoints,
                 model,
@@ -135,22 +135,22 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
                 arrived.config,
                 arrived.tokenizer,
                 data,
-                Progress(ended=True),
+                TrainerState(finished=True),
             )
-            run.point("latest", saved)
-            run.point("best", saved)
-            run.describe(arrived.config, arrived.tokenizer)
+            run.set_pointer("latest", saved)
+            run.set_pointer("best", saved)
+            run.write_config_and_tokenizer(arrived.config, arrived.tokenizer)
     except BaseException:
-        run.discard_if_blank(whole=out is None)
+        run.remove_if_empty(folder_too=out is None)
         raise
     return run
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        raw = read_bounded(path, MOST_STATE_BYTES)
-        if len(raw) > MOST_STATE_BYTES:
-            raise InputError(f"{path} is larger than {MOST_STATE_BYTES:,} bytes")
+        raw = read_at_most(path, MAX_METADATA_BYTES)
+        if len(raw) > MAX_METADATA_BYTES:
+            raise InputError(f"{path} is larger than {MAX_METADATA_BYTES:,} bytes")
         record = json.loads(raw)
     except FileNotFoundError:
         raise InputError(f"{path} is missing", f"a folder to import has {CONFIG}") from None
@@ -171,7 +171,7 @@ def _read_weights(path: Path, most_bytes: int) -> dict[str, Floats]:
     most = 2 * most_bytes + _HEADER_BYTES
     try:
         # A buffer is as large as what is asked for, and a configuration may claim terabytes.
-        data = read_bounded(path, min(most, path.stat().st_size))
+        data = read_at_most(path, min(most, path.stat().st_size))
     except FileNotFoundError:
         sharded = path.with_name(f"{path.name}.index.json").exists()
         raise InputError(

@@ -13,9 +13,9 @@ import torch
 from attn_cli.errors import CheckpointError
 from attn_cli.inspection.forward_pass import forward_pass, select_heads
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.runs.metrics import bits, read_metrics
+from attn_cli.runs.metrics import nats_to_bits, read_metrics
+from attn_cli.runs.run_folder import RunFolder
 
 DEFAULT_LENGTH = 16  # characters of the text, where the user names none
 
@@ -59,7 +59,7 @@ def snapshots(
         except CheckpointError as error:
             on_skip(f"skipped: {error.message}")
             continue
-        activations, step = forward_pass(model, ids), checkpoint.state.step
+        activations, step = forward_pass(model, ids), checkpoint.metadata.step
         yield Snapshot(
             step,
             val_losses.get(step),
@@ -114,7 +114,7 @@ def summarise(
             CheckpointSummary(
                 snapshot.step,
                 snapshot.val_loss,
-                bits(float(snapshot.losses.mean())) if len(snapshot.losses) else None,
+                nats_to_bits(float(snapshot.losses.mean())) if len(snapshot.losses) else None,
                 symbols[top_id],
                 float(snapshot.next_probs[top_id]),
                 None if shift is None else float(shift.mean()),

@@ -1,1 +1,1 @@
-"""What a run leaves on disk: its folder, checkpoints, metrics and curves."""
+"""What a run leaves on disk: folder, checkpoints, metrics and loss plot."""

@@ -16,9 +16,9 @@ from attn_cli.config.presets import DEFAULT, find_config
 from attn_cli.config.schema import Config, DataConfig
 from attn_cli.errors import InputError
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.finding import find_run, list_runs
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.training_text import load_training_text
+from attn_cli.runs.run_corpus import load_run_corpus
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_lookup import find_run, list_runs
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 
@@ -152,14 +152,14 @@ class TrainedModel(LoadedModel):
     @property
     def step(self) -> int:
         """The optimizer steps that the checkpoint has been trained for."""
-        return self.checkpoint.state.step
+        return self.checkpoint.metadata.step
 
     @property
     def weights(self) -> dict[str, NDArray[np.float32]]:
         return self.checkpoint.weights
 
     def corpus(self) -> Corpus:
-        return load_training_text(self.folder, self.checkpoint)
+        return load_run_corpus(self.folder, self.checkpoint)
 
 
 def find_model(run: Path | None, config: str | None) -> LoadedModel:
@@ -185,12 +185,12 @@ def load_model(run: Path | None = None) -> TrainedModel:
         CheckpointError: There is none, or it is damaged.
     """
     folder = find_run(run)
-    checkpoint = read_checkpoint(folder.to_use())
+    checkpoint = read_checkpoint(folder.best_or_latest())
     return TrainedModel(
         checkpoint.config,
         checkpoint.tokenizer,
-        checkpoint.state.data.bos_id,
-        f"{folder.path}, step {checkpoint.state.step:,}",
+        checkpoint.metadata.data.bos_id,
+        f"{folder.path}, step {checkpoint.metadata.step:,}",
         checkpoint.load_model,
         folder,
         checkpoint,

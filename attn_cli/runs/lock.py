@@ -1,4 +1,4 @@
-"""One process at a time writes into a run's folder."""
+"""The lock of a run's folder: one process at a time writes into it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from filelock import FileLock, Timeout
 
 from attn_cli.errors import InputError
-from attn_cli.runs.durable import write_whole
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.atomic_files import atomic_write
+from attn_cli.runs.run_folder import RunFolder
 
 
 @contextmanager
-def locked(run: RunFolder) -> Iterator[None]:
-    """Holds a run's folder; the system lets go of it when the process ends, however it ends.
+def lock_run(run: RunFolder) -> Iterator[None]:
+    """Context manager: locks a run's folder; the system releases it if the process dies.
 
     Raises:
         InputError: Another process holds it; the message names its id.
@@ -32,17 +32,17 @@ def locked(run: RunFolder) -> Iterator[None]:
             "wait until it has ended, or name another folder",
         ) from None
     try:
-        write_whole(run.lock_holder, f"{os.getpid()}\n")
+        atomic_write(run.lock_holder, f"{os.getpid()}\n")
         yield
     finally:
-        # The lock's own file stays: were it removed, two processes could each hold one.
-        with contextlib.suppress(OSError):  # a disk that has become read-only meanwhile
+        # The lock's own file stays: if it were removed, two processes could each hold a lock.
+        with contextlib.suppress(OSError):  # the disk may have become read-only
             run.lock_holder.unlink(missing_ok=True)
         lock.release()
 
 
 def _holder(run: RunFolder) -> str:
-    """The id of the process that holds the lock; it writes it a moment after it has it."""
+    """The id of the process that holds the lock; `?` for a moment after it was taken."""
     try:
         return run.lock_holder.read_text(encoding="ascii").strip()[:20] or "?"
     except (OSError, UnicodeDecodeError):

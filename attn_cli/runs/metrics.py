@@ -1,4 +1,4 @@
-"""`metrics.jsonl`: one JSON object a logged step."""
+"""`metrics.jsonl`: one JSON object per logged step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from attn_cli.runs.durable import append, write_whole
+from attn_cli.runs.atomic_files import append, atomic_write
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class StepMetrics:
         step: Optimizer steps done.
         chars: Characters trained on so far.
         seconds: Time that the run has taken so far.
-        train_loss: Mean loss since the last line, nats per character; None where no step
-            since then could be applied.
-        lr: The step size.
-        grad_norm: Length of the last gradient before clipping; None as for the loss.
+        train_loss: Mean loss since the last line, nats per character; None where every step
+            since then was skipped.
+        lr: AdamW's learning rate.
+        grad_norm: Norm of the last gradient before clipping; None as for the loss.
         chars_per_second: Training speed since the last line, without evaluation and saving.
-        skipped_steps: Steps since the last line that were not applied, because their
-            loss or gradient was not a number.
+        skipped_steps: Steps since the last line that were skipped, because their loss or
+            gradient was not finite.
         threads: How many torch computed the last step with.
         val_loss: Exact loss on the validation split, where it was evaluated.
     """
@@ -45,16 +45,16 @@ class StepMetrics:
 
     @property
     def val_bits_per_char(self) -> float | None:
-        """The validation loss in bits."""
-        return None if self.val_loss is None else bits(self.val_loss)
+        """The validation loss in bits per character."""
+        return None if self.val_loss is None else nats_to_bits(self.val_loss)
 
 
-# All that a line may have.
+# Every key that a line may have.
 RECORD_KEYS = (*(field.name for field in fields(StepMetrics)), "val_bits_per_char")
 
 
-def bits(nats: float) -> float:
-    """Nats to bits."""
+def nats_to_bits(nats: float) -> float:
+    """Converts nats to bits."""
     return nats / math.log(2)
 
 
@@ -64,7 +64,7 @@ def metrics_line(metrics: StepMetrics) -> str:
 
 
 def metrics_record(metrics: StepMetrics) -> dict[str, Any]:
-    """What a line of the file says; what was not measured is left out."""
+    """The content of a line of the file, without what was not measured."""
     record: dict[str, Any] = {
         key: _rounded(value) for key, value in asdict(metrics).items() if value is not None
     }
@@ -76,16 +76,16 @@ def metrics_record(metrics: StepMetrics) -> dict[str, Any]:
 
 
 def append_metrics(path: Path, line: str) -> None:
-    """Adds one line, handed to the system at once.
+    """Adds one line and flushes it to the system at once.
 
     Raises:
-        OSError: It cannot be written; a part of the line may be there.
+        OSError: It cannot be written; part of the line may be there.
     """
     append(path, line + "\n")
 
 
 def read_metrics(path: Path) -> Iterator[StepMetrics]:
-    """The lines of a run, oldest first; a line that is torn or is none is left out."""
+    """The metrics in a file, oldest first; torn and invalid lines are skipped."""
     for line in _lines(path):
         metrics = _parsed(line)
         if metrics is not None:
@@ -93,44 +93,44 @@ def read_metrics(path: Path) -> Iterator[StepMetrics]:
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
-    """What the lines of a run say, to the digit; a line that is torn or is none is left out."""
+    """The lines as written, digit for digit; torn and invalid lines are skipped."""
     for line in _lines(path):
         if _parsed(line) is not None:
             record = json.loads(line)
             yield {key: record[key] for key in RECORD_KEYS if type(record.get(key)) in _NUMBERS}
 
 
-def rewind_metrics(path: Path, last_line: str | None) -> None:
-    """Takes the file back to where it was when a checkpoint was saved.
+def rewind_metrics(path: Path, last_record: str | None) -> None:
+    """Truncates the file to what it held when a checkpoint was saved.
 
-    Later lines go, as do torn ones: a run that goes on from there writes them again.
+    Later and torn lines are removed: the resumed run writes them again.
 
     Args:
         path: The file.
-        last_line: The last line that there was then; None where there was none.
+        last_record: The last line at that time; None where there was none.
     """
-    last = None if last_line is None else _parsed(last_line)
+    last = None if last_record is None else _parsed(last_record)
     kept, latest = [], 0
-    for line in itertools.chain(_lines(path), [] if last_line is None else [last_line]):
+    for line in itertools.chain(_lines(path), [] if last_record is None else [last_record]):
         metrics = _parsed(line)
         if last and metrics and latest < metrics.step <= last.step:
             kept.append(line)
             latest = metrics.step
-    whole = "".join(f"{line}\n" for line in kept).encode()
+    content = "".join(f"{line}\n" for line in kept).encode()
     size = path.stat().st_size if path.exists() else 0
-    if size != len(whole) or (size and path.read_bytes() != whole):
-        write_whole(path, whole)
+    if size != len(content) or (size and path.read_bytes() != content):
+        atomic_write(path, content)
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of the file; one too long to be of metrics comes in pieces, which are none."""
+    """The lines of the file; one too long to be valid is cut into invalid pieces."""
     if path.is_file():
         with path.open(encoding="utf-8", errors="replace") as file:
-            while line := file.readline(_LONGEST_LINE):
+            while line := file.readline(_MAX_LINE_LENGTH):
                 yield line.removesuffix("\n")
 
 
-_LONGEST_LINE = 10_000  # characters
+_MAX_LINE_LENGTH = 10_000  # characters
 _NUMBERS = (int, float)
 _FIELDS = frozenset(field.name for field in fields(StepMetrics))
 
@@ -144,8 +144,7 @@ def _parsed(line: str) -> StepMetrics | None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
     values = (value for value in asdict(metrics).values() if value is not None)
-    whole = all(type(value) in _NUMBERS for value in values)
-    return metrics if whole else None
+    return metrics if all(type(value) in _NUMBERS for value in values) else None
 
 
 def _rounded(value: float) -> float:

@@ -1,4 +1,4 @@
-"""A run that was stopped, in whatever way: back to its newest whole checkpoint."""
+"""Recovery of a run that stopped, however it stopped: back to its latest valid checkpoint."""
 
 from __future__ import annotations
 
@@ -8,31 +8,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attn_cli.errors import CheckpointError
+from attn_cli.runs.atomic_files import TMP_SUFFIX
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.durable import UNFINISHED
-from attn_cli.runs.folder import RunFolder, step_name, step_of
 from attn_cli.runs.metrics import rewind_metrics
+from attn_cli.runs.run_folder import RunFolder, step_name, step_of
 
 
 @dataclass(frozen=True)
-class Recovered:
-    """Where a run goes on.
+class RecoveryResult:
+    """Where a run resumes.
 
     Attributes:
-        checkpoint: The newest one that is whole; None where there is none, and the run
-            begins anew.
-        damaged: What is wrong with each newer one; these were set aside.
+        checkpoint: The latest valid checkpoint; None where the run has to restart.
+        damaged: What is wrong with each newer checkpoint.
     """
 
     checkpoint: Checkpoint | None
     damaged: tuple[str, ...]
 
 
-def newest_whole(run: RunFolder) -> Recovered:
-    """The newest checkpoint of which every byte is as it was written; changes nothing.
+def latest_valid_checkpoint(run: RunFolder) -> RecoveryResult:
+    """The latest checkpoint whose checksums are right; changes nothing.
 
     Raises:
-        CheckpointError: There are checkpoints, and none of them is whole.
+        CheckpointError: There are checkpoints, but none is valid.
     """
     damaged: list[str] = []
     for folder in run.step_folders():
@@ -42,96 +41,96 @@ def newest_whole(run: RunFolder) -> Recovered:
         except CheckpointError as error:
             damaged.append(error.message)
         else:
-            return Recovered(checkpoint, tuple(damaged))
+            return RecoveryResult(checkpoint, tuple(damaged))
     if damaged:
         raise CheckpointError(
-            f"no checkpoint of {run.path} is whole: {damaged[0]}",
-            "train anew from its config.yaml: attn train --config FILE",
+            f"no checkpoint of {run.path} is valid: {damaged[0]}",
+            "train again from its config.yaml: attn train --config FILE",
         )
-    return Recovered(None, ())
+    return RecoveryResult(None, ())
 
 
 def rewind(run: RunFolder, to: Checkpoint | None) -> None:
-    """Takes a run's folder back to where it was when a checkpoint was saved.
+    """Restores a run's folder to its state when a checkpoint was saved.
 
-    What was half written goes, newer checkpoints that are damaged are set aside, and
-    the metrics and samples end where the checkpoint does.
+    Temporary files are removed, newer checkpoints are quarantined, and the metrics and
+    samples end where the checkpoint does.
 
     Args:
-        run: Held by this process.
+        run: The run, locked by this process.
         to: The checkpoint; None for the beginning of the run.
 
     Raises:
         OSError: The folder cannot be written to.
     """
     for folder in (run.path, run.checkpoints):
-        for leftover in folder.glob(f".*{UNFINISHED}"):
+        for leftover in folder.glob(f".*{TMP_SUFFIX}"):
             _remove(leftover)
-    state = None if to is None else to.state
+    metadata = None if to is None else to.metadata
     for folder in run.step_folders():
         if to is not None and folder.name == to.folder.name:
             break
-        _set_aside(folder)
-    rewind_metrics(run.metrics, state.last_line if state else None)
-    _cut(run.samples, state.samples_bytes if state else 0)
-    if to is None or state is None:
+        _quarantine(folder)
+    rewind_metrics(run.metrics, metadata.last_record if metadata else None)
+    _truncate(run.samples, metadata.samples_bytes if metadata else 0)
+    if to is None or metadata is None:
         return
-    run.point("latest", to.folder)
-    best = to.folder.with_name(step_name(state.best_step))
-    if state.best_step and best.is_dir():
-        run.point("best", best)
+    run.set_pointer("latest", to.folder)
+    best = to.folder.with_name(step_name(metadata.best_step))
+    if metadata.best_step and best.is_dir():
+        run.set_pointer("best", best)
     else:
         (run.checkpoints / "best").unlink(missing_ok=True)
 
 
-def set_aside_from(run: RunFolder, step: int) -> None:
-    """Sets aside the checkpoints of a step and after it, whose weights turned out to be broken.
+def quarantine_from(run: RunFolder, step: int) -> None:
+    """Quarantines the checkpoints from a step on, because training diverged there.
 
     Args:
-        run: Held by this process.
-        step: The first that is not to be gone on from.
+        run: The run, locked by this process.
+        step: The first step whose checkpoint must not be resumed from.
 
     Raises:
         OSError: The folder cannot be written to.
     """
-    sound = []
+    valid = []
     for folder in run.step_folders():
         if step_of(folder) < step:
-            sound.append(folder)
+            valid.append(folder)
         else:
-            _set_aside(folder)
+            _quarantine(folder)
     for which in ("latest", "best"):
-        if (run.checkpoints / which).exists() and run.checkpoint(which) not in sound:
+        if (run.checkpoints / which).exists() and run.checkpoint(which) not in valid:
             (run.checkpoints / which).unlink()
-    if sound:
-        run.point("latest", sound[0])
+    if valid:
+        run.set_pointer("latest", valid[0])
 
 
-def require_own(run: RunFolder) -> None:
-    """Makes sure that what is written into a run stays there: a stranger's could lead elsewhere.
+def check_no_links_outside(run: RunFolder) -> None:
+    """Refuses a run in which a file is a symbolic link out of its folder.
 
     Raises:
-        CheckpointError: A part of the run lies outside its folder.
+        CheckpointError: There is one; what is written there would land elsewhere.
     """
     home = run.path.resolve()
-    files = (run.checkpoints, run.config, run.metrics, run.samples, run.curves)
+    files = (run.checkpoints, run.config, run.metrics, run.samples, run.loss_plot)
     logs = (run.csv, run.tensorboard, run.trackio, run.wandb)
     for path in (*files, *logs, *run.step_folders()):
         if not path.resolve().is_relative_to(home):
             raise CheckpointError(
                 f"{path} is a link out of the run's folder",
-                "put what it points to in its place, or train into a new folder",
+                "replace it by what it points to, or train into a new folder",
             )
 
 
-def _set_aside(folder: Path) -> None:
-    """Keeps a damaged checkpoint under a name that no checkpoint has."""
-    aside = folder.with_name(f"{folder.name}.damaged")
+def _quarantine(folder: Path) -> None:
+    """Renames a damaged checkpoint to a name that no checkpoint has."""
+    target = folder.with_name(f"{folder.name}.damaged")
     number = 2
-    while aside.exists():
-        aside = folder.with_name(f"{folder.name}.damaged-{number}")
+    while target.exists():
+        target = folder.with_name(f"{folder.name}.damaged-{number}")
         number += 1
-    folder.replace(aside)
+    folder.replace(target)
 
 
 def _remove(path: Path) -> None:
@@ -141,6 +140,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _cut(path: Path, length: int) -> None:
+def _truncate(path: Path, length: int) -> None:
     if path.exists() and path.stat().st_size > length:
         os.truncate(path, length)

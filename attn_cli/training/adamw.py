@@ -20,7 +20,7 @@ class AdamW(Optimizer):
         weight_decay: Pull towards 0, times the step size.
     """
 
-    remembers = ("mean", "mean_square")
+    remembers = ("exp_avg", "exp_avg_sq")
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class AdamW(Optimizer):
         adamw(
             [*moved],
             [parameter.grad for parameter in moved if parameter.grad is not None],
-            [memory["mean"] for memory in memories],
-            [memory["mean_square"] for memory in memories],
+            [memory["exp_avg"] for memory in memories],
+            [memory["exp_avg_sq"] for memory in memories],
             [],
             list(steps),
             fused=True,

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
-from attn_cli.runs.metrics import bits
+from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -43,7 +43,7 @@ class Evaluation:
 
     @property
     def bits_per_char(self) -> float:
-        return bits(self.loss)
+        return nats_to_bits(self.loss)
 
     @property
     def perplexity(self) -> float:

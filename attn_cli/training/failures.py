@@ -16,9 +16,9 @@ from attn_cli.model.memory_limits import (
     total_memory,
 )
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
-from attn_cli.runs.durable import UNFINISHED, WriteError
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.recovery import set_aside_from
+from attn_cli.runs.atomic_files import TMP_SUFFIX, WriteError
+from attn_cli.runs.recovery import quarantine_from
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 # What only writing can meet: a full disk, a limit on file sizes, a read-only disk.
@@ -55,7 +55,7 @@ def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> 
         yield
     except BrokenDownError as error:
         if world.is_main:
-            set_aside_from(run, error.last_applied)
+            quarantine_from(run, error.last_applied)
         advice = smaller_steps(config.train)
         hint = f"begin again with smaller steps: {advice}"
         if run.step_folders():
@@ -78,7 +78,7 @@ def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> 
 def _failed_access(error: OSError, run: RunFolder) -> str:
     """Which file could not be written or used: an `OSError` names it, but not what was tried."""
     reason = error.strerror or str(error) or type(error).__name__
-    is_temporary = str(error.filename).endswith(UNFINISHED)
+    is_temporary = str(error.filename).endswith(TMP_SUFFIX)
     if isinstance(error, WriteError) or is_temporary or error.errno in _NO_SPACE:
         return f"cannot write {error.filename or run.path}: {reason}"
     if error.filename is None:  # a connection to another process, for example

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from attn_cli.runs.state import SinceLine
+from attn_cli.runs.checkpoint_metadata import PendingMetrics
 from attn_cli.training.step import Outcome
 
 
@@ -34,34 +34,34 @@ class Meter:
     """Sums over the steps since it was read last.
 
     Args:
-        since_line: What a run that goes on had measured since its last line.
+        pending: What a run that goes on had measured since its last line.
     """
 
-    def __init__(self, since_line: SinceLine) -> None:
-        self.since_line = since_line
+    def __init__(self, pending: PendingMetrics) -> None:
+        self.pending = pending
 
     def add(self, outcome: Outcome, rate: float, seconds: float) -> None:
         """Counts a step, its step size and its seconds."""
-        since, applied = self.since_line, outcome.applied
-        self.since_line = SinceLine(
+        since, applied = self.pending, outcome.applied
+        self.pending = PendingMetrics(
             steps=since.steps + applied,
             skipped=since.skipped + (not applied),
-            loss=since.loss + (outcome.loss if applied else 0.0),
-            norm=outcome.norm if applied else since.norm,
-            rate=rate,
+            loss_sum=since.loss_sum + (outcome.loss if applied else 0.0),
+            grad_norm=outcome.norm if applied else since.grad_norm,
+            learning_rate=rate,
             seconds=since.seconds + seconds,
         )
 
     def read(self) -> Reading:
         """Means and sums of the steps since the last reading; starts anew."""
-        since = self.since_line
+        since = self.pending
         reading = Reading(
-            loss=since.loss / since.steps if since.steps else None,
-            norm=since.norm,
-            rate=since.rate,
+            loss=since.loss_sum / since.steps if since.steps else None,
+            norm=since.grad_norm,
+            rate=since.learning_rate,
             seconds=since.seconds,
             steps=since.steps + since.skipped,
             skipped=since.skipped,
         )
-        self.since_line = SinceLine()
+        self.pending = PendingMetrics()
         return reading

@@ -45,7 +45,7 @@ class Muon(Optimizer):
         world: The processes among which the products may be shared.
     """
 
-    remembers = ("momentum",)
+    remembers = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Muon(Optimizer):
     ) -> None:
         """One step of N matrices with the same two sides."""
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        memories = [self.memory(matrix)["momentum"] for matrix in matrices]
+        memories = [self.memory(matrix)["momentum_buffer"] for matrix in matrices]
         torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
         directions = torch._foreach_lerp(gradients, memories, momentum)
         together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)

@@ -11,12 +11,17 @@ import torch
 from attn_cli.config.diff import ConfigChange, apply_changes, diff_configs
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError
+from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.reading import read_bounded
-from attn_cli.runs.recovery import Recovered, newest_whole, require_own, rewind
-from attn_cli.runs.state import MOST_STATE_BYTES
-from attn_cli.runs.training_text import load_training_text
+from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES
+from attn_cli.runs.recovery import (
+    RecoveryResult,
+    check_no_links_outside,
+    latest_valid_checkpoint,
+    rewind,
+)
+from attn_cli.runs.run_corpus import load_run_corpus
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import check_same_inputs
@@ -57,7 +62,7 @@ def resumed(
     Raises:
         AttnError: It cannot go on, or not with this configuration.
     """
-    require_own(run)
+    check_no_links_outside(run)
     with explained(run, wanted or Config(), world), held(run, world):
         found = _found(run, world)
         if found.checkpoint is None:
@@ -71,7 +76,7 @@ def resumed(
         _require_same_vocabulary(run, checkpoint)
         elsewhere = wanted is not None and wanted.data.text != was.data.text
         text = wanted.data.text if wanted and elsewhere else None
-        corpus = load_training_text(run, checkpoint, text)
+        corpus = load_run_corpus(run, checkpoint, text)
         config = reading_from(config, list(corpus.sources))
         with explained(run, config, world):
             check_same_inputs(world, config, corpus)
@@ -87,9 +92,9 @@ def resumed(
             )
             if world.is_main:
                 rewind(run, checkpoint)
-                run.describe(config, checkpoint.tokenizer)
-            notes = [f"set aside: {damage}" for damage in found.damaged]
-            if trainer.ended:
+                run.write_config_and_tokenizer(config, checkpoint.tokenizer)
+            notes = [f"quarantined damaged checkpoint: {damage}" for damage in found.damaged]
+            if trainer.finished:
                 notes.append(_end(checkpoint))
             else:
                 notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
@@ -99,14 +104,14 @@ def resumed(
             yield Session(run, corpus, trainer, tuple(notes))
 
 
-def _found(run: RunFolder, world: World) -> Recovered:
+def _found(run: RunFolder, world: World) -> RecoveryResult:
     """The newest whole checkpoint: the first process looks for it, the others take the same."""
     if world.is_main:
-        found = newest_whole(run)
+        found = latest_valid_checkpoint(run)
         world.broadcast_text(found.checkpoint.folder.name if found.checkpoint else "")
         return found
     name = world.broadcast_text("")
-    return Recovered(read_checkpoint(run.checkpoints / name) if name else None, ())
+    return RecoveryResult(read_checkpoint(run.checkpoints / name) if name else None, ())
 
 
 def _from_the_beginning(
@@ -125,7 +130,7 @@ def _from_the_beginning(
     trainer = Trainer(config, corpus, device=device, started=started, weights=start, world=world)
     if world.is_main:
         rewind(run, None)
-        run.describe(config, corpus.tokenizer)
+        run.write_config_and_tokenizer(config, corpus.tokenizer)
     note = f"{run.path} was stopped before its first checkpoint: it begins anew"
     return Session(run, corpus, trainer, (note,))
 
@@ -155,7 +160,7 @@ def _changes(
 
 def _require_more_to_do(checkpoint: Checkpoint, config: Config) -> None:
     """A run cannot be given less to do than it has done."""
-    state, before, after = checkpoint.state, checkpoint.config.train, config.train
+    state, before, after = checkpoint.metadata, checkpoint.config.train, config.train
     if (after.steps, after.minutes) == (before.steps, before.minutes):
         return
     if after.minutes is None and after.steps <= state.step:
@@ -173,7 +178,7 @@ def _require_more_to_do(checkpoint: Checkpoint, config: Config) -> None:
 def _require_same_vocabulary(run: RunFolder, checkpoint: Checkpoint) -> None:
     """tokenizer.json is for readers; but one that says something else was not made here."""
     try:
-        written = json.loads(read_bounded(run.tokenizer, MOST_STATE_BYTES))
+        written = json.loads(read_at_most(run.tokenizer, MAX_METADATA_BYTES))
     except (OSError, ValueError, RecursionError):
         return  # It is written anew from the checkpoint, which has its own.
     known = checkpoint.tokenizer.to_json()
@@ -198,7 +203,7 @@ def _first_difference(written: object, known: list[str]) -> str:
 
 
 def _end(checkpoint: Checkpoint) -> str:
-    state, train = checkpoint.state, checkpoint.config.train
+    state, train = checkpoint.metadata, checkpoint.config.train
     if train.patience is not None and state.evaluations_since_best >= train.patience:
         more = f"train.patience={2 * train.patience}"
     elif train.minutes is not None:
@@ -213,11 +218,11 @@ def _schedule(checkpoint: Checkpoint, config: Config, changes: list[ConfigChange
     keys = {change.key for change in changes}
     if not keys & {"train.steps", "train.minutes", "train.lr_schedule", "train.warmup_steps"}:
         return
-    before, after, step = checkpoint.config.train, config.train, checkpoint.state.step
+    before, after, step = checkpoint.config.train, config.train, checkpoint.metadata.step
     if after.minutes is not None:
         yield (
             f"  the step size now comes down over {after.minutes:g} minutes in all, "
-            f"{checkpoint.state.seconds / 60:.2g} of them over"
+            f"{checkpoint.metadata.seconds / 60:.2g} of them over"
         )
     elif before.minutes is None:
         yield (
@@ -236,7 +241,7 @@ def _elsewhere(checkpoint: Checkpoint, device: torch.device, world: World) -> It
     if before != world.world_size:
         differs = "dropout is" if checkpoint.config.model.dropout else "last digits may be"
         yield f"  processes were {before} and are {world.world_size}: {differs} other than it was"
-    versions = checkpoint.state.versions
+    versions = checkpoint.metadata.versions
     for what, here in (("torch", torch.__version__), ("device", device.type)):
         if versions.get(what) != here:
             yield f"  {what} was {versions.get(what)} and is {here}: last digits may differ"

@@ -18,9 +18,9 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.finding import create_run, find_run
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.lock import locked
+from attn_cli.runs.lock import lock_run
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_lookup import create_run, find_run
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import (
@@ -105,10 +105,10 @@ def begun(
     run = _made(out, corpus.name, world)
     with explained(run, config, world), held(run, world):
         if world.is_main:
-            run.require_unused()
+            run.check_unused()
         try:
             if STANDARD_INPUT in corpus.sources:
-                text = run.keep_text(corpus.source.chunks())
+                text = run.save_text(corpus.source.chunks())
                 config = reading_from(config, [str(text.resolve())])
             trainer = Trainer(
                 config,
@@ -120,10 +120,10 @@ def begun(
                 world=world,
             )
             if world.is_main:
-                run.describe(config, corpus.tokenizer)
+                run.write_config_and_tokenizer(config, corpus.tokenizer)
         except BaseException:
             if world.is_main:
-                run.discard_if_blank(whole=out is None)
+                run.remove_if_empty(folder_too=out is None)
             raise
         yield Session(run, corpus, trainer, tuple(notes))
 
@@ -134,7 +134,7 @@ def _made(out: Path | None, name: str, world: World) -> RunFolder:
         return RunFolder(Path(world.broadcast_text("")))
     if out is not None and RunFolder(out).lock.exists():
         # Says which process holds it, rather than that it is not empty.
-        with locked(RunFolder(out)):
+        with lock_run(RunFolder(out)):
             pass
     run = create_run(out, name)
     world.broadcast_text(str(run.path))
@@ -153,7 +153,7 @@ def held(run: RunFolder, world: World) -> Iterator[None]:
         check_shared_run_dir(run, world.broadcast_text(""))
         yield
         return
-    with locked(run):
+    with lock_run(run):
         world.broadcast_text(str(run.lock_holder.read_text(encoding="ascii")))
         yield
 
@@ -222,7 +222,7 @@ def start_checkpoint(name: str) -> Checkpoint:
         CheckpointError: There is none.
     """
     path = Path(name).expanduser()
-    folder = path if (path / "state.json").is_file() else find_run(path).to_use()
+    folder = path if (path / "state.json").is_file() else find_run(path).best_or_latest()
     return read_checkpoint(folder.resolve())
 
 

@@ -16,15 +16,15 @@ class Stability:
 
     Args:
         settings: The `train` section, for advice.
-        skipped_in_a_row: Steps that could not be applied before, up to now.
+        consecutive_skips: Steps that could not be applied before, up to now.
         lowest_loss: Of the lines before, nats per character.
     """
 
     def __init__(
-        self, settings: TrainConfig, skipped_in_a_row: int = 0, lowest_loss: float | None = None
+        self, settings: TrainConfig, consecutive_skips: int = 0, lowest_loss: float | None = None
     ) -> None:
         self.settings = settings
-        self.skipped_in_a_row = skipped_in_a_row
+        self.consecutive_skips = consecutive_skips
         self.lowest_loss = lowest_loss
         self._told = False
 
@@ -34,8 +34,8 @@ class Stability:
         Raises:
             BrokenDownError: Too many in a row could not be applied.
         """
-        self.skipped_in_a_row = 0 if applied else self.skipped_in_a_row + 1
-        if self.skipped_in_a_row >= MOST_SKIPPED:
+        self.consecutive_skips = 0 if applied else self.consecutive_skips + 1
+        if self.consecutive_skips >= MOST_SKIPPED:
             raise BrokenDownError(
                 f"training broke down: at step {step:,} the loss or the gradient was not a number "
                 f"for {MOST_SKIPPED} steps in a row, none of which was applied",

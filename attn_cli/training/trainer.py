@@ -22,12 +22,12 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
+from attn_cli.runs.atomic_files import sync_file, sync_folder
 from attn_cli.runs.checkpoint import Checkpoint
-from attn_cli.runs.durable import sync_file, sync_folder
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
+from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
-from attn_cli.runs.saving import save_checkpoint
-from attn_cli.runs.state import DataFacts, Progress
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, SharedBudget, StepBudget, TimeBudget
@@ -120,7 +120,7 @@ class Trainer:
         self.device = device
         # Its beginning is enough to steer by; `attn evaluate` reads all of it.
         self._validation = corpus.validation[: STEERING_CHARS + 1]
-        before = resumed.state if resumed else Progress()
+        before = resumed.metadata if resumed else TrainerState()
         # As if the process had begun earlier by what the run had already taken.
         self.started = started - before.seconds
 
@@ -135,7 +135,7 @@ class Trainer:
         self.optimizers = make_optimizers(self.model, config.train, world)
         seed_process(config.train.seed, before.step, world)
         if resumed:
-            memory = resumed.load_memory(self.model)
+            memory = resumed.load_optimizer_state(self.model)
             for optimizer in self.optimizers:
                 optimizer.restore(memory)
             set_random_states(resumed.random_states(), device, world)
@@ -165,19 +165,23 @@ class Trainer:
         self.best_step = before.best_step
         self.best_val_loss = math.inf if before.best_val_loss is None else before.best_val_loss
         self._evaluations_since_best = before.evaluations_since_best
-        self._looked = before.looked  # whether what is due after the last step was done
-        self._last_line = before.last_line  # of the metrics
-        self._meter = Meter(before.since_line)
-        self._stability = Stability(config.train, before.skipped_in_a_row, before.lowest_train_loss)
+        self._post_step_done = (
+            before.post_step_done
+        )  # whether what is due after the last step was done
+        self._last_record = before.last_record  # of the metrics
+        self._meter = Meter(before.pending)
+        self._stability = Stability(
+            config.train, before.consecutive_skips, before.lowest_train_loss
+        )
         self._compiling = Compiling(config.train.compile, before.fastest_step)
         self._threads = threads or choose_threads(
             config.train.threads, device, world, chosen=before.threads
         )
-        self.ended = before.ended
-        if self.ended and resumed and resumed.config.train != config.train:
+        self.finished = before.finished
+        if self.finished and resumed and resumed.config.train != config.train:
             # It may have been given more to do.
-            self.ended = self.budget.exhausted(self.step) or self._out_of_patience()
-        if self.ended:
+            self.finished = self.budget.exhausted(self.step) or self._out_of_patience()
+        if self.finished:
             self.started = time.monotonic() - before.seconds  # It takes no more time.
 
     def fit(
@@ -203,13 +207,13 @@ class Trainer:
         self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
     ) -> TrainResult:
         observer.began(self.model, self.precision, self.device.type)
-        if not self.ended:
+        if not self.finished:
             self._reserve_evaluation()
-        while not self.ended:
+        while not self.finished:
             if self.world.any(stop_wanted() or self.world.launcher_died):
                 self._save(run)
                 return self._result(interrupted=True)
-            if not self._looked:
+            if not self._post_step_done:
                 self._look(run, observer)
             elif self._threads.at_chosen and self._compiling.due(self.step):
                 self._settle_compiling(run, observer, stop_wanted)
@@ -243,7 +247,7 @@ class Trainer:
             world=self.world,
         )
         self.step += 1
-        self._looked = False
+        self._post_step_done = False
         seconds = time.perf_counter() - begin
         self.budget.record_step(seconds)
         self._check_pace(seconds, observer)
@@ -280,18 +284,18 @@ class Trainer:
             self._evaluate(run, observer, shows=last or budget.allows_evaluation(both))
             # The last evaluation will take as long again.
             budget.reserve(self._evaluation_seconds + self._showing_seconds)
-            self.ended = last or self._out_of_patience()
-            if self.ended and not last:
+            self.finished = last or self._out_of_patience()
+            if self.finished and not last:
                 observer.noticed(
                     f"no better validation loss in {self._evaluations_since_best} evaluations: "
                     f"ended at step {self.step:,}, the best was at {self.best_step:,}"
                 )
         elif due or self.step % settings.log_every == 0:
             self._log(run, observer)
-        self._looked = True
+        self._post_step_done = True
         # Weights with which the loss is no number are not worth a checkpoint.
-        sound = not self._stability.skipped_in_a_row or self.step == self.best_step
-        if self.ended or (due and sound):
+        sound = not self._stability.consecutive_skips or self.step == self.best_step
+        if self.finished or (due and sound):
             self._save(run)
 
     def _settle_compiling(
@@ -308,7 +312,7 @@ class Trainer:
             train = self.config.train.model_copy(update={"compile": self._compiling.wanted})
             self.config = self.config.model_copy(update={"train": train})
             if self.world.is_main:
-                run.settle(self.config)
+                run.write_config(self.config)
 
     def _evaluate(self, run: RunFolder, observer: Observer, *, shows: bool) -> None:
         """Measures the validation loss, and `shows` what the model writes by then."""
@@ -318,7 +322,7 @@ class Trainer:
         if not math.isfinite(val_loss):
             raise BrokenDownError(
                 f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
-                last_applied=self.step - self._stability.skipped_in_a_row,
+                last_applied=self.step - self._stability.consecutive_skips,
             )
         self._evaluations_since_best += 1
         if val_loss < self.best_val_loss:
@@ -355,9 +359,9 @@ class Trainer:
             threads=self._threads.threads,
             val_loss=val_loss,
         )
-        self._last_line = metrics_line(metrics)
+        self._last_record = metrics_line(metrics)
         if self.world.is_main:
-            append_metrics(run.metrics, self._last_line)
+            append_metrics(run.metrics, self._last_record)
         observer.stepped(metrics, self.budget.total_steps(self.step))
         if reading.skipped:
             observer.noticed(
@@ -387,7 +391,7 @@ class Trainer:
             states,
             self.config,
             self.corpus.tokenizer,
-            DataFacts(
+            DatasetInfo(
                 name=self.corpus.name,
                 chars=self.corpus.chars,
                 sha256=self.corpus.sha256,
@@ -395,29 +399,29 @@ class Trainer:
             ),
             self._progress(run),
         )
-        run.point("latest", checkpoint)
+        run.set_pointer("latest", checkpoint)
         if self.best_step and self.step == self.best_step:
-            run.point("best", checkpoint)
+            run.set_pointer("best", checkpoint)
         # While no step can be applied, an older checkpoint may be the last good one.
-        if not self._stability.skipped_in_a_row:
+        if not self._stability.consecutive_skips:
             run.prune(self.config.train.keep_checkpoints)
 
-    def _progress(self, run: RunFolder) -> Progress:
-        return Progress(
+    def _progress(self, run: RunFolder) -> TrainerState:
+        return TrainerState(
             step=self.step,
             chars=self.step * self.batches.chars_per_step,
             seconds=time.monotonic() - self.started,
-            looked=self._looked,
-            ended=self.ended,
+            post_step_done=self._post_step_done,
+            finished=self.finished,
             best_step=self.best_step,
             best_val_loss=self.best_val_loss if self.best_step else None,
             evaluations_since_best=self._evaluations_since_best,
             lowest_train_loss=self._stability.lowest_loss,
-            skipped_in_a_row=self._stability.skipped_in_a_row,
+            consecutive_skips=self._stability.consecutive_skips,
             fastest_step=self._compiling.fastest,
             threads=self._threads.chosen,
-            since_line=self._meter.since_line,
-            last_line=self._last_line,
+            pending=self._meter.pending,
+            last_record=self._last_record,
             samples_bytes=run.samples.stat().st_size if run.samples.exists() else 0,
         )
 

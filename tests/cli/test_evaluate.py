@@ -39,7 +39,7 @@ def test_a_program_gets_a_table(attn: Attn, trained: Trained, tmp_path: Path) ->
     table = rows(outcome.out)
     assert [row["position"] for row in table] == [str(place) for place in range(1, len(TEXT))]
     assert [json.loads(f'"{row["character"]}"') for row in table] == list(TEXT[1:])
-    checkpoint = read_checkpoint(trained.run.to_use())
+    checkpoint = read_checkpoint(trained.run.best_or_latest())
     losses = CharacterLosses(checkpoint.load_model(), checkpoint.tokenizer.encode(TEXT))
     expected = np.concatenate(list(losses)) / math.log(2)
     np.testing.assert_allclose([float(row["bits"]) for row in table], expected, atol=1e-4)

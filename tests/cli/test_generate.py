@@ -17,7 +17,7 @@ from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import OperationError
 from attn_cli.generation import numpy_model
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.training_text import load_training_text
+from attn_cli.runs.run_corpus import load_run_corpus
 from tests.conftest import VERSE, Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
@@ -402,7 +402,7 @@ def test_check_copy_tells_what_stands_in_the_training_text(
 ) -> None:
     (sample,) = write("The", "--temperature", "1", "--seed", "2", "--check-copy")
     checkpoint = read_checkpoint(trained.run.checkpoint("best"))
-    corpus = load_training_text(trained.run, checkpoint)
+    corpus = load_run_corpus(trained.run, checkpoint)
     training, copy = checkpoint.tokenizer.decode(corpus.train), sample["copy"]
     end = copy["start"] + copy["length"]
     assert copy["text"] == sample["text"][copy["start"] : end]

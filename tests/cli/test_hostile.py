@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from attn_cli.runs.state import seal
+from attn_cli.runs.checkpoint_metadata import with_checksum
 from tests.conftest import Outcome, Trained
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
@@ -324,7 +324,7 @@ def test_any_state(attn: Attn, trained: Trained, tmp_path: Path, data: st.DataOb
     key = data.draw(st.sampled_from(sorted(set(record) - {"sha256"})))
     record[key] = data.draw(json_values)
     try:
-        (folder / "state.json").write_text(seal(record))
+        (folder / "state.json").write_text(with_checksum(record))
     except ValueError:  # NaN and lone surrogates, which JSON or UTF-8 cannot hold
         return
     outcome = attn("generate", "The", "--run", place, "--max-new-chars", "2", "--json")

@@ -17,10 +17,10 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.text_generator import load_text_generator
 from attn_cli.model.build import build_model
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
+from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.loaded_model import TrainedModel, load_model
-from attn_cli.runs.saving import save_checkpoint
-from attn_cli.runs.state import DataFacts, Progress
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
 from tests.conftest import train_in
 
@@ -122,11 +122,11 @@ def random_run(
     start = tokenizer.document_separator_id if bos_id is None else bos_id
     saved = save_checkpoint(
         run.checkpoints, model, {}, {}, config, tokenizer,
-        DataFacts(name="random", chars=1, sha256="0", bos_id=start),
-        Progress(step=7, best_step=7, best_val_loss=1.25),
+        DatasetInfo(name="random", chars=1, sha256="0", bos_id=start),
+        TrainerState(step=7, best_step=7, best_val_loss=1.25),
     )  # fmt: skip
-    run.point("best", saved)
-    run.describe(config, tokenizer)
+    run.set_pointer("best", saved)
+    run.write_config_and_tokenizer(config, tokenizer)
     return load_model(folder)
 
 

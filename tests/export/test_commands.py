@@ -72,7 +72,7 @@ def test_an_imported_run_says_what_it_does_not_have(attn: Attn, make_run: MakeRu
     assert told.out == "run back\nnext: attn generate --run back\n"
     evaluated = attn("evaluate", "--run", "back")
     assert evaluated.code == 2
-    assert "attn: the text of back is not known: the model was imported" in evaluated.err
+    assert "attn: the training text of back is not known: the model was imported" in evaluated.err
     assert "attn evaluate FILE" in evaluated.err
     resumed = attn("train", "--resume", "back")
     assert resumed.code == 2

@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from tests.faults.harness import (
     Trial,
     attn,

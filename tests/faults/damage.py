@@ -9,8 +9,8 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.recovery import newest_whole
+from attn_cli.runs.recovery import latest_valid_checkpoint
+from attn_cli.runs.run_folder import RunFolder
 from tests.faults.harness import (
     VERSE,
     Trial,
@@ -40,7 +40,7 @@ def flipped_bits(folder: Path, number: int, seed: int = 6) -> Iterator[tuple[str
             data = bytearray(path.read_bytes())
             data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
             path.write_bytes(data)
-            found = newest_whole(run)
+            found = latest_valid_checkpoint(run)
             blank = name == "state.json" and not found.damaged
             told = any(name in damage for damage in found.damaged)
             fell_back = found.checkpoint is not None and (
@@ -72,7 +72,7 @@ def broken_checkpoints(folder: Path, number: int, seed: int = 7) -> Iterator[tup
         else:
             path.unlink()
         ended = attn("train", "--resume", run.path, folder=folder)
-        problem = ended.promised(0, "set aside")
+        problem = ended.promised(0, "quarantined damaged checkpoint")
         differs = difference(run, whole)
         yield "broken checkpoint", Trial(problem or differs, lost=bool(differs))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from tests.faults.harness import (
     Trial,
     attn,

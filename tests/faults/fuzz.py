@@ -22,8 +22,8 @@ from attn_cli.config.load import dump_config, load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import AttnError
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.state import seal
+from attn_cli.runs.checkpoint_metadata import with_checksum
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import tokenizer_from_json
 from attn_cli.training.resuming import resumed
 from tests.faults.harness import Trial, attn, settings, write_verse
@@ -153,7 +153,7 @@ def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str
                 if chance.random() < 0.7:
                     record = json.loads(files["state.json"])
                     record["sha256"][name] = hashlib.sha256(broken).hexdigest()
-                    (place / "state.json").write_text(seal(record))
+                    (place / "state.json").write_text(with_checksum(record))
             else:
                 pointed = mutated("step-00000004\n", chance)
                 pointer = run.checkpoints / "best"
@@ -161,13 +161,13 @@ def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str
 
             def use(how: int = how) -> Any:
                 if how == 6:
-                    return read_checkpoint(run.to_use())
+                    return read_checkpoint(run.best_or_latest())
                 if how == 7:
                     with resumed(run, None, (), time.monotonic()) as session:
                         return session.trainer.step
                 checkpoint = read_checkpoint(place)
                 model = checkpoint.load_model()
-                return checkpoint.load_memory(model), checkpoint.random_states()
+                return checkpoint.load_optimizer_state(model), checkpoint.random_states()
 
             yield "fuzz: checkpoints", _refused_or_read(use, f"trial {trial} of seed {seed}")
     finally:
@@ -193,7 +193,7 @@ def _mutate_state(place: Path, sound: bytes, chance: random.Random, *, resealed:
             (None, -1, 0, 1, 10**6, 2**70, 1e300, "", "x", "\x1b[31m", [], {}, True, [1] * 9)
         )
     try:
-        (place / "state.json").write_text(seal(record))
+        (place / "state.json").write_text(with_checksum(record))
     except (KeyError, TypeError, ValueError, AttributeError):
         (place / "state.json").write_text(json.dumps(record))
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.errors import AttnError
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.recovery import newest_whole
+from attn_cli.runs.recovery import latest_valid_checkpoint
+from attn_cli.runs.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]
 VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the moon was up.\n"
@@ -177,10 +177,10 @@ def latest_step(run: RunFolder) -> int:
 def loss_of_data(run: RunFolder, saved: int) -> str:
     """What of a saved step is not there any more; empty if all is."""
     try:
-        checkpoint = newest_whole(run).checkpoint
+        checkpoint = latest_valid_checkpoint(run).checkpoint
     except AttnError as error:
         return error.message
-    found = checkpoint.state.step if checkpoint else 0
+    found = checkpoint.metadata.step if checkpoint else 0
     return f"step {saved} was saved and the newest whole one is {found}" if found < saved else ""
 
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.runs.durable import UNFINISHED
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.atomic_files import TMP_SUFFIX
+from attn_cli.runs.run_folder import RunFolder
 from tests.faults.harness import (
     Trial,
     attn,
@@ -89,7 +89,7 @@ def _kill_at_random(process, run: RunFolder, chance: random.Random) -> bool:  # 
     """
 
     def saving() -> bool:
-        return any(run.checkpoints.glob(f".step-*{UNFINISHED}"))
+        return any(run.checkpoints.glob(f".step-*{TMP_SUFFIX}"))
 
     time.sleep(chance.uniform(0.5, 5.0))
     if chance.random() < 0.5 and wait_until(saving, process):

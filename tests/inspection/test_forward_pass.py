@@ -112,7 +112,7 @@ def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
     loaded = load_model(trained.run.path)
     ids = tuple(range(10, 19))
     found = {snapshot.step: snapshot for snapshot in snapshots(loaded.folder, ids, print)}
-    own = found[loaded.checkpoint.state.step]
+    own = found[loaded.checkpoint.metadata.step]
     seen = forward_pass(loaded.model, ids)
     torch.testing.assert_close(own.attention, seen.attention)
     torch.testing.assert_close(own.losses, seen.losses)

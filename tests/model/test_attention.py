@@ -281,7 +281,9 @@ def test_a_trace_holds_the_tensors_of_the_form_that_it_asks_for(
     plain, textbook = Trace(textbook=False), Trace()
     torch.testing.assert_close(attention(x, trace=textbook), output)
     monkeypatch.setattr(Tensor, "softmax", None)  # of the textbook's form alone
-    monkeypatch.setattr("attn_cli.model.attention.choose_kernel", lambda q, k, dropout_p: attend_sdpa)
+    monkeypatch.setattr(
+        "attn_cli.model.attention.choose_kernel", lambda q, k, dropout_p: attend_sdpa
+    )
     torch.testing.assert_close(attention(x, trace=plain), output)
     names = [record.operation for record in plain.records]
     assert "softmax weights" not in names

@@ -12,11 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError, InputError
+from attn_cli.runs.atomic_files import atomic_write
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.durable import write_whole
-from attn_cli.runs.finding import create_run, find_run, list_runs
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.state import seal
+from attn_cli.runs.checkpoint_metadata import with_checksum
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_lookup import create_run, find_run, list_runs
 from tests.conftest import Trained
 
 
@@ -34,9 +34,9 @@ def test_a_checkpoint_describes_itself(trained: Trained) -> None:
     assert checkpoint.config.train.micro_batch_size == 8
     assert load_config(trained.run.config) == checkpoint.config == trained.config
     assert checkpoint.tokenizer.vocab_size == 100
-    state = checkpoint.state
-    assert state.format == 2
-    assert state.ended
+    state = checkpoint.metadata
+    assert state.format == 3
+    assert state.finished
     assert state.parameters == trained.result.parameters
     assert state.data.name == "verse"
     assert set(state.versions) == {"attn", "torch", "python", "device"}
@@ -55,8 +55,8 @@ def test_what_the_optimizer_remembers_is_saved(trained: Trained) -> None:
     tensors = load_file(trained.run.checkpoint("latest") / "optimizer.safetensors")
     model = read_checkpoint(trained.run.checkpoint("latest")).load_model()
     for name, parameter in model.named_parameters():
-        assert tensors[f"{name}/mean"].shape == parameter.shape
-        assert (tensors[f"{name}/mean_square"] > 0).any()
+        assert tensors[f"{name}/exp_avg"].shape == parameter.shape
+        assert (tensors[f"{name}/exp_avg_sq"] > 0).any()
 
 
 def test_a_flipped_bit_is_an_error_that_names_the_file(copied: RunFolder) -> None:
@@ -85,7 +85,7 @@ def test_missing_weights(copied: RunFolder) -> None:
 def rewrite_state(folder: Path, **changes: Any) -> None:
     """Another state, with a checksum that agrees with it, as only intent can make it."""
     path = folder / "state.json"
-    path.write_text(seal(json.loads(path.read_text()) | changes))
+    path.write_text(with_checksum(json.loads(path.read_text()) | changes))
 
 
 def rewrite_tensors(folder: Path, name: str, tensors: dict[str, torch.Tensor]) -> None:
@@ -118,12 +118,12 @@ def test_weights_that_disagree_with_the_config(copied: RunFolder) -> None:
         "[]",
         "null",
         "{}",
-        '{"format": 2}',
-        '{"format": 2, "config": {"x": 1}}',
+        '{"format": 3}',
+        '{"format": 3, "config": {"x": 1}}',
         "[" * 9999,
         "9" * 9999,
         "\ud800",
-        '{"format": 2, "sha256": 3}',
+        '{"format": 3, "sha256": 3}',
     ],
 )
 def test_broken_state(copied: RunFolder, text: str) -> None:
@@ -135,7 +135,7 @@ def test_broken_state(copied: RunFolder, text: str) -> None:
 
 def test_a_checkpoint_of_another_format(copied: RunFolder) -> None:
     rewrite_state(copied.checkpoint("best"), format=99)
-    with pytest.raises(CheckpointError, match="of another format than 2") as caught:
+    with pytest.raises(CheckpointError, match="not of checkpoint format 3") as caught:
         read_checkpoint(copied.checkpoint("best"))
     assert caught.value.hint is not None
     assert "another version of attn" in caught.value.hint
@@ -166,13 +166,13 @@ def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
     folder = copied.checkpoint("best")
     data = json.loads((folder / "state.json").read_text())["data"]
     rewrite_state(folder, data=data | {"bos_id": 100})
-    with pytest.raises(CheckpointError, match="bos_id is no symbol"):
+    with pytest.raises(CheckpointError, match="bos_id is not in the vocabulary"):
         read_checkpoint(folder)
 
 
 def test_before_the_first_evaluation_the_latest_is_used(copied: RunFolder) -> None:
     (copied.checkpoints / "best").unlink()
-    assert copied.to_use() == copied.checkpoint("latest")
+    assert copied.best_or_latest() == copied.checkpoint("latest")
 
 
 def test_the_newest_run_with_a_checkpoint_is_found(
@@ -220,8 +220,8 @@ def test_runs_of_the_same_second_have_their_own_folders(
 
 
 def test_writing_whole_leaves_nothing_beside(tmp_path: Path) -> None:
-    write_whole(tmp_path / "a", "one\n")
-    write_whole(tmp_path / "a", "two\n")
+    atomic_write(tmp_path / "a", "one\n")
+    atomic_write(tmp_path / "a", "two\n")
     assert (tmp_path / "a").read_text() == "two\n"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

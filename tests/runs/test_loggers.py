@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from attn_cli.config.schema import Config, TrainConfig
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.loggers.group import Loggers
+from attn_cli.runs.loggers.collection import LoggerCollection
 from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import VERSE, Outcome
 
 Attn = Callable[..., Outcome]
@@ -111,7 +111,7 @@ class TestWhatFails:
         (run / "metrics.csv").mkdir()
         outcome = attn("train", "--resume", run, "--logger", "csv", "--steps", "25", "--quiet")
         assert outcome.code == 0, outcome.err
-        assert outcome.err.startswith("csv could not begin, and is left out from here on: ")
+        assert outcome.err.startswith("logger csv could not start and was dropped: ")
         assert len(outcome.err.splitlines()) == 1
         assert len(measured(run)) == 25
 
@@ -120,13 +120,13 @@ class TestWhatFails:
         (tmp_path / "metrics.csv").symlink_to("/dev/full")
         said: list[str] = []
         config = Config(train=TrainConfig(loggers=["csv"]))
-        loggers = Loggers(RunFolder(tmp_path), config, said.append, said.append)
+        loggers = LoggerCollection(RunFolder(tmp_path), config, said.append, said.append)
         for step in (1000, 2000):
-            loggers.line(StepMetrics(step, 1, 1.0, 2.0, 0.1, 1.0, 10.0))
-        loggers.sample(2000, "text")
+            loggers.log_metrics(StepMetrics(step, 1, 1.0, 2.0, 0.1, 1.0, 10.0))
+        loggers.log_text(2000, "text")
         loggers.close()
         assert said == [
-            "csv could not log step 1,000, and is left out from here on: "
+            "logger csv could not log step 1,000 and was dropped: "
             "[Errno 28] No space left on device"
         ]
 
@@ -178,7 +178,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     after_a_kill(folder / "mine", 10)
     again = attn_process(folder, "train", "--resume", "mine", "--json")
     for process in (done, again):
-        assert "left out from here on" not in process.stderr
+        assert "was dropped" not in process.stderr
         assert "wandb logs offline; to upload it: wandb sync mine/wandb/offline" in process.stderr
         assert "TRACKIO_DIR=mine/trackio trackio show --project attn" in process.stderr
         assert json.loads(process.stdout)["steps"] == 20, "and nothing else on standard output"

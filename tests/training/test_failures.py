@@ -8,8 +8,8 @@ import pytest
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
-from attn_cli.runs.durable import append
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.atomic_files import append
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.failures import explained
 
 

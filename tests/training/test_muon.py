@@ -78,7 +78,7 @@ def test_momentum_grows_over_the_first_steps() -> None:
         for gradient in (first, second):
             parameter.grad = gradient.clone()
             muon.step(done, share=1.0)
-        return muon.state[parameter]["momentum"]
+        return muon.state[parameter]["momentum_buffer"]
 
     for done, kept in (
         (0, FIRST_MOMENTUM),

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError, OperationError
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.lock import locked
+from attn_cli.runs.lock import lock_run
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.step import Outcome
 from tests.conftest import Trained, resume_in, train_in
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
@@ -50,7 +50,7 @@ def assert_same_end(one: RunFolder, other: RunFolder) -> None:
             mine, theirs = one.checkpoint(which) / name, other.checkpoint(which) / name
             assert mine.read_bytes() == theirs.read_bytes()
     assert lines(one) == lines(other)
-    state, known = (read_checkpoint(run.checkpoint("latest")).state for run in (one, other))
+    state, known = (read_checkpoint(run.checkpoint("latest")).metadata for run in (one, other))
     assert (state.best_step, state.best_val_loss) == (known.best_step, known.best_val_loss)
 
 
@@ -159,7 +159,9 @@ def test_half_of_a_checkpoint_and_a_lost_pointer(stopped: Trained, whole: Traine
 def test_no_whole_checkpoint_is_an_error_that_names_the_file(stopped: Trained) -> None:
     for folder in stopped.run.step_folders():
         (folder / "optimizer.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match=r"no checkpoint .* whole: .*optimizer\.safetensors"):
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint .* is valid: .*optimizer\.safetensors"
+    ):
         resume_in(stopped.run.path)
 
 
@@ -188,8 +190,8 @@ def test_a_line_that_was_written_after_the_stop_is_not_there_twice(
 ) -> None:
     """Stopped where a line was due, gone on with, and killed before the next checkpoint."""
     resume_in(stopped.run.path, stop_at=36)
-    state = read_checkpoint(stopped.run.checkpoint("latest")).state
-    assert (state.step, state.looked) == (36, False)
+    state = read_checkpoint(stopped.run.checkpoint("latest")).metadata
+    assert (state.step, state.post_step_done) == (36, False)
     before = {path.name for path in stopped.run.step_folders()}
     resume_in(stopped.run.path, stop_at=38)
     for folder in stopped.run.step_folders():
@@ -365,7 +367,10 @@ def test_another_vocabulary_is_refused(stopped: Trained) -> None:
 def test_a_second_process_is_refused_with_the_number_of_the_first(stopped: Trained) -> None:
     import os
 
-    with locked(stopped.run), pytest.raises(InputError, match=f"process {os.getpid()} is training"):
+    with (
+        lock_run(stopped.run),
+        pytest.raises(InputError, match=f"process {os.getpid()} is training"),
+    ):
         resume_in(stopped.run.path)
     assert resume_in(stopped.run.path, stop_at=34).result.steps == 34
 
@@ -395,9 +400,9 @@ def test_nothing_is_made_outside_of_a_run(stopped: Trained, tmp_path: Path) -> N
 def test_an_optimizer_that_remembers_something_else(stopped: Trained) -> None:
     folder = stopped.run.checkpoint("latest")
     tensors = load_file(folder / "optimizer.safetensors")
-    odd = {key.replace("/mean_square", "/momentum"): value for key, value in tensors.items()}
+    odd = {key.replace("/exp_avg_sq", "/momentum_buffer"): value for key, value in tensors.items()}
     rewrite_tensors(folder, "optimizer.safetensors", odd)
-    with pytest.raises(CheckpointError, match="remembers mean, momentum of a parameter"):
+    with pytest.raises(CheckpointError, match="remembers exp_avg, momentum_buffer of a parameter"):
         resume_in(stopped.run.path)
 
 
@@ -443,7 +448,7 @@ def test_a_run_decides_to_compile_where_one_that_never_stopped_does(
     """`auto` judges by the fastest of 20 steps, those before a stop among them."""
     train_in(tmp_path / "run", verse_file, *STEPS, stop_at=19)
     run = RunFolder(tmp_path / "run")
-    state = read_checkpoint(run.checkpoint("latest")).state
+    state = read_checkpoint(run.checkpoint("latest")).metadata
     assert state.config.train.compile == "auto"
     assert state.fastest_step is not None
     assert (

@@ -9,8 +9,8 @@ import torch
 
 from attn_cli.errors import OperationError
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.evaluation import evaluate
 from tests.conftest import Trained, train_in
 
@@ -39,7 +39,7 @@ def test_every_figure_is_in_the_metrics(trained: Trained) -> None:
 
 def test_the_best_checkpoint_has_the_reported_loss(trained: Trained) -> None:
     checkpoint = read_checkpoint(trained.run.checkpoint("best"))
-    assert checkpoint.state.step == trained.result.best_step
+    assert checkpoint.metadata.step == trained.result.best_step
     from attn_cli.text.corpus import load_corpus
 
     corpus = load_corpus(trained.config.data.text, checkpoint.tokenizer)
@@ -115,8 +115,8 @@ def test_a_stop_saves_and_says_so(verse_file: Path, tmp_path: Path) -> None:
     assert stopped.result.steps == 13
     assert stopped.result.val_loss is None
     assert stopped.watcher.evaluations == []
-    state = read_checkpoint(stopped.run.to_use()).state
-    assert (state.step, state.best_step, state.ended) == (13, 0, False)
+    state = read_checkpoint(stopped.run.best_or_latest()).metadata
+    assert (state.step, state.best_step, state.finished) == (13, 0, False)
 
 
 def test_time_ends_the_run_and_the_step_size_with_it(verse_file: Path, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_run_that_breaks_down_ends_and_says_what_to_try(verse_file: Path, tmp_
     assert "NaN" not in run.metrics.read_text()
     # What is kept was good: its weights are numbers, and no broken step was applied to them.
     checkpoint = read_checkpoint(run.checkpoint("latest"))
-    assert checkpoint.state.step >= skipped[0] - 2
+    assert checkpoint.metadata.step >= skipped[0] - 2
     for parameter in checkpoint.load_model().parameters():
         assert parameter.isfinite().all()
 
@@ -219,7 +219,7 @@ def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
     with pytest.raises(OperationError, match="the validation loss is nan at step 80"):
         train_in(tmp_path / "run", verse_file, "train.steps=100")
     run = RunFolder(tmp_path / "run")
-    assert read_checkpoint(run.checkpoint("latest")).state.step == 60
+    assert read_checkpoint(run.checkpoint("latest")).metadata.step == 60
     assert "NaN" not in run.metrics.read_text()
 
 
@@ -236,7 +236,7 @@ def test_a_run_that_only_gets_worse_ends_early_and_keeps_its_best(tmp_path: Path
     assert not trained.result.interrupted
     (notice,) = trained.watcher.notices
     assert "no better validation loss in 3 evaluations" in notice
-    assert read_checkpoint(trained.run.checkpoint("best")).state.step == trained.result.best_step
+    assert read_checkpoint(trained.run.checkpoint("best")).metadata.step == trained.result.best_step
 
 
 def test_without_patience_it_goes_on(trained: Trained) -> None:

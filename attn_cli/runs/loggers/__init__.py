@@ -1,1 +1,1 @@
-"""Where else the metrics of a run go: one file a library."""
+"""Loggers: metrics and samples of a run, written for other tools; one file per library."""

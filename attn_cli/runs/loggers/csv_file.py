@@ -1,28 +1,28 @@
-"""`--logger csv`: metrics.csv beside metrics.jsonl, for spreadsheets."""
+"""The `csv` logger: metrics.csv beside metrics.jsonl, for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import RECORD_KEYS
+from attn_cli.runs.run_folder import RunFolder
 
 
 class CsvLogger:
-    """A line of numbers a logged step; what was not measured is empty."""
+    """One row per logged step; what was not measured is empty."""
 
     def __init__(self, run: RunFolder) -> None:
         self._file = run.csv.open("w", encoding="utf-8", newline="")
         self._rows = csv.DictWriter(self._file, RECORD_KEYS, restval="")
         self._rows.writeheader()
 
-    def line(self, step: int, record: Mapping[str, float]) -> None:
+    def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
         self._rows.writerow({"step": step, **record})
         self._file.flush()
 
-    def sample(self, step: int, text: str) -> None:
-        """A table of numbers has no place for it."""
+    def log_text(self, step: int, text: str) -> None:
+        """Does nothing: a table of numbers has no column for text."""
 
     def close(self) -> None:
         self._file.close()

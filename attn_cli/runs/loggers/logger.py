@@ -1,4 +1,4 @@
-"""What every logger does, and which there are."""
+"""The interface of a logger, and which packages the loggers need."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Protocol
 
 from attn_cli.packages import require_package
 
-# The packages of those that need one; attn has an extra of the same name for each.
+# The loggers that need a package of the same name.
 PACKAGES = ("tensorboard", "trackio", "wandb")
 
 
 class Logger(Protocol):
-    """Shows a run elsewhere. What it raises ends it, and never the run.
+    """Writes a run's metrics and samples for another tool. What it raises never ends the run.
 
-    It begins empty: whoever opens it gives it all that the run has so far. So a run that goes
-    on after a kill has each step once, as in metrics.jsonl.
+    A new logger is empty, and first gets everything that the run has so far: so a run that
+    was killed and resumed has each step once, as in metrics.jsonl.
     """
 
-    def line(self, step: int, record: Mapping[str, float]) -> None:
-        """A line of metrics.jsonl, without its step."""
+    def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
+        """Logs a line of metrics.jsonl: `record` is the line without its step."""
 
-    def sample(self, step: int, text: str) -> None:
-        """What the model wrote at an evaluation."""
+    def log_text(self, step: int, text: str) -> None:
+        """Logs the text generated at an evaluation."""
 
     def close(self) -> None:
-        """The run ends, or stops for a time."""
+        """Flushes and closes: the run is finished or interrupted."""
 
 
 def require_loggers(names: Iterable[str]) -> None:
-    """Makes sure that the packages of some loggers are installed, without importing them.
+    """Makes sure that the packages of loggers are installed, without importing them.
 
     Raises:
         MissingPackageError: One is not.

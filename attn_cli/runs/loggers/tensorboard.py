@@ -1,7 +1,7 @@
-"""`--logger tensorboard`: an event file in the run's folder; `tensorboard --logdir runs` shows it.
+"""The `tensorboard` logger: an event file in the run's folder, for `tensorboard --logdir runs`.
 
-The records are written here and not by a `SummaryWriter`, which writes in a thread of its
-own: what fails there is told too late, and what it holds is lost with the process.
+The records are written here and not by a `SummaryWriter`, which writes in a thread: errors
+would be reported too late, and what it buffers would be lost with the process.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from attn_cli.config.schema import Config
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
+from attn_cli.runs.run_folder import RunFolder
 
 
 class TensorBoardLogger:
@@ -30,29 +30,29 @@ class TensorBoardLogger:
         folder.mkdir(exist_ok=True)
         for path in folder.glob("events.out.tfevents.*"):
             path.unlink()
-        # What tfevents files are called; readers take them in the order of their names.
+        # The usual name of an event file; readers sort by it.
         path = folder / f"events.out.tfevents.{int(time.time()):010d}.{os.getpid()}.attn"
-        # By the run's own clock, on which it was never stopped.
+        # Wall times follow the run's own clock, on which there are no interruptions.
         taken = max((metrics.seconds for metrics in read_metrics(run.metrics)), default=0.0)
         self._start = time.time() - taken
         self._seconds = 0.0
         self._file: Any = RecordWriter(path.open("xb"))
         self._write(file_version="brain.Event:2")
-        # A reader that has seen the files before this one forgets them.
+        # Makes a reader forget the files of before a resume.
         start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         self._write(session_log=start)
         *begin, self._end = self._summary.hparams(_flat(config), {"val_loss": 0.0})
         for part in begin:
             self._write(summary=part)
 
-    def line(self, step: int, record: Mapping[str, float]) -> None:
+    def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
         self._seconds = record["seconds"]
         for name, value in record.items():
             self._write(step, summary=self._summary.scalar(name, value, new_style=False))
         self._file.flush()
 
-    def sample(self, step: int, text: str) -> None:
-        # TensorBoard shows Markdown: indented, a text is shown as it is.
+    def log_text(self, step: int, text: str) -> None:
+        # TensorBoard renders Markdown; indented text stays verbatim.
         shown = "".join(f"    {line}\n" for line in text.split("\n"))
         self._write(step, summary=self._summary.text("sample", shown))
         self._file.flush()
@@ -67,7 +67,7 @@ class TensorBoardLogger:
 
 
 def _flat(config: Config) -> dict[str, bool | float | str]:
-    """The configuration by dotted keys; a hyperparameter is a number or a word."""
+    """The configuration by dotted keys; hyperparameters are numbers or strings."""
     return {
         f"{section}.{name}": value if isinstance(value, bool | int | float) else str(value)
         for section, values in config.model_dump().items()

@@ -1,4 +1,4 @@
-"""`--logger trackio`: a data base in the run's folder, shown by trackio's own dashboard."""
+"""The `trackio` logger: a database in the run's folder, for trackio's dashboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attn_cli.config.schema import Config
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 
 PROJECT = "attn"
 
@@ -20,30 +20,30 @@ PROJECT = "attn"
 class TrackioLogger:
     """Metrics, the configuration, and samples as Markdown.
 
-    trackio logs in a thread, and what fails there is only a warning: the next line raises it.
+    trackio logs in a thread, where a failure is only a warning: it is raised at the next call.
 
     Args:
-        run: Whose folder its data base goes into.
+        run: The run whose folder the database goes into.
         config: The run's configuration.
-        tell: Is told how to see it.
+        on_info: Called with the command that opens the dashboard.
     """
 
-    def __init__(self, run: RunFolder, config: Config, tell: Callable[[str], None]) -> None:
+    def __init__(self, run: RunFolder, config: Config, on_info: Callable[[str], None]) -> None:
         shutil.rmtree(run.trackio, ignore_errors=True)
-        # Read when trackio is imported. Only what is in the run's folder is this run's to begin
-        # anew, so it goes there, and to no server.
+        # trackio reads these when it is imported. The database is rewritten on resume, so it has
+        # to be in the run's own folder, and on no server.
         os.environ["TRACKIO_DIR"] = str(run.trackio.resolve())
         os.environ["HF_HUB_OFFLINE"] = "1"
-        for elsewhere in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL"):
-            os.environ.pop(elsewhere, None)
+        for name in ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL"):
+            os.environ.pop(name, None)
         self._failure: str | None = None
-        self._show_warning: Any = warnings.showwarning
-        warnings.showwarning = self._warned  # type: ignore[assignment]
+        self._showwarning: Any = warnings.showwarning
+        warnings.showwarning = self._on_warning  # type: ignore[assignment]
         try:
             import trackio
 
             self._trackio: Any = trackio
-            with contextlib.redirect_stdout(io.StringIO()):  # it greets there
+            with contextlib.redirect_stdout(io.StringIO()):  # where it greets
                 self._run = trackio.init(
                     project=PROJECT,
                     name=run.path.resolve().name,
@@ -53,37 +53,37 @@ class TrackioLogger:
                     auto_log_cpu=False,
                 )
         except BaseException:
-            warnings.showwarning = self._show_warning
+            warnings.showwarning = self._showwarning
             raise
         folder = shlex.quote(str(run.trackio))
-        tell(f"to see it in trackio: TRACKIO_DIR={folder} trackio show --project {PROJECT}")
+        on_info(f"to see it in trackio: TRACKIO_DIR={folder} trackio show --project {PROJECT}")
 
-    def line(self, step: int, record: Mapping[str, float]) -> None:
+    def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
         self._run.log(dict(record), step=step)
-        self._require_well()
+        self._raise_failure()
 
-    def sample(self, step: int, text: str) -> None:
-        # Indented, a text is shown as it is.
+    def log_text(self, step: int, text: str) -> None:
+        # Indented text stays verbatim in Markdown.
         shown = "".join(f"    {line}\n" for line in text.split("\n"))
         self._run.log({"sample": self._trackio.Markdown(shown)}, step=step)
-        self._require_well()
+        self._raise_failure()
 
     def close(self) -> None:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._trackio.finish()
-            self._require_well()
+            self._raise_failure()
         finally:
-            warnings.showwarning = self._show_warning
+            warnings.showwarning = self._showwarning
 
-    def _warned(
+    def _on_warning(
         self, message: Warning | str, category: type[Warning], filename: str, *rest: Any
     ) -> None:
         if "trackio" in filename:
             self._failure = str(message).partition("\n")[0]
         else:
-            self._show_warning(message, category, filename, *rest)
+            self._showwarning(message, category, filename, *rest)
 
-    def _require_well(self) -> None:
+    def _raise_failure(self) -> None:
         if self._failure is not None:
             raise RuntimeError(self._failure)

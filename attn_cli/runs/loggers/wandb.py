@@ -1,8 +1,8 @@
-"""`--logger wandb`: Weights & Biases; without a login, or a network, in files to upload later.
+"""The `wandb` logger: Weights & Biases; without login or network, files to upload later.
 
-Offline, each part of a run that was stopped in between begins with all that was before:
-so the last one is the whole run, and the earlier ones are set aside. Online, the run on
-the server goes on, and steps that it has already stay as they are there.
+Offline, a resumed run writes everything again from its start: the last set of files is the
+complete run, and earlier ones are moved away. Online, the run on the server is resumed, and
+steps that it already has stay as they are.
 """
 
 from __future__ import annotations
@@ -19,64 +19,63 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.config.schema import Config
-from attn_cli.runs.durable import write_whole
-from attn_cli.runs.folder import RunFolder
-from attn_cli.runs.reading import read_bounded
+from attn_cli.runs.atomic_files import atomic_write, read_at_most
+from attn_cli.runs.run_folder import RunFolder
 
 _ID = re.compile(rb"[0-9a-f]{32}")
-_WAIT = 20.0  # seconds for an answer of the server
+_INIT_TIMEOUT = 20.0  # seconds
 
 
 class WandbLogger:
     """Metrics, the configuration, and samples as HTML.
 
     Args:
-        run: Whose folder its files go into.
+        run: The run whose folder its files go into.
         config: The run's configuration.
-        tell: Is told where it logs.
+        on_info: Called with a line that says where it logs.
     """
 
-    def __init__(self, run: RunFolder, config: Config, tell: Callable[[str], None]) -> None:
+    def __init__(self, run: RunFolder, config: Config, on_info: Callable[[str], None]) -> None:
         import wandb
 
-        # Its own log on a full disk is no reason for tracebacks.
+        # Otherwise its own log prints tracebacks when the disk is full.
         logging.raiseExceptions = False
         self._wandb: Any = wandb
         folder = run.wandb
         folder.mkdir(exist_ok=True)
-        _set_aside(folder)
-        found = wandb.setup().settings
-        mode = found.mode
-        if mode != "disabled" and not _has_login(found):
+        _supersede(folder)
+        settings = wandb.setup().settings
+        mode = settings.mode
+        if mode != "disabled" and not _has_login(settings):
             mode = "offline"
         try:
-            self._run = self._begun(run, config, mode)
+            self._run = self._init(run, config, mode)
         except (wandb.Error, TimeoutError) as error:
             if mode in ("offline", "disabled"):
                 raise
-            tell(f"wandb cannot log online: {str(error).partition(chr(10))[0]}")
-            self._run = self._begun(run, config, "offline")
+            on_info(f"wandb cannot log online: {str(error).partition(chr(10))[0]}")
+            self._run = self._init(run, config, "offline")
         if self._run.offline:
             part = folder / Path(self._run.dir).parent.name
-            tell(f"wandb logs offline; to upload it: wandb sync {shlex.quote(str(part))}")
+            on_info(f"wandb logs offline; to upload it: wandb sync {shlex.quote(str(part))}")
         elif self._run.url:
-            tell(f"wandb logs to {self._run.url}")
-        self._known_before = self._run.step  # on the server
+            on_info(f"wandb logs to {self._run.url}")
+        self._first_new_step = self._run.step  # steps below are on the server
 
-    def _begun(self, run: RunFolder, config: Config, mode: str) -> Any:
+    def _init(self, run: RunFolder, config: Config, mode: str) -> Any:
         offline = mode == "offline"
         settings = self._wandb.Settings(
             console="off",
             silent=True,
-            init_timeout=_WAIT,
-            # The folder that attn was called in has nothing to do with the run.
+            init_timeout=_INIT_TIMEOUT,
+            # The working directory has nothing to do with the run.
             disable_git=True,
             save_code=False,
         )
         return self._wandb.init(
             project="attn",
             name=run.path.resolve().name,
-            id=uuid.uuid4().hex if offline else _identifier(run.wandb),
+            id=uuid.uuid4().hex if offline else _run_id(run.wandb),
             resume=None if offline else "allow",
             dir=str(run.path.resolve()),
             mode=mode,
@@ -84,12 +83,12 @@ class WandbLogger:
             settings=settings,
         )
 
-    def line(self, step: int, record: Mapping[str, float]) -> None:
-        if step >= self._known_before:
+    def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
+        if step >= self._first_new_step:
             self._run.log(dict(record), step=step)
 
-    def sample(self, step: int, text: str) -> None:
-        if step >= self._known_before:
+    def log_text(self, step: int, text: str) -> None:
+        if step >= self._first_new_step:
             page = self._wandb.Html(f"<pre>{html.escape(text)}</pre>")
             self._run.log({"sample": page}, step=step)
 
@@ -97,12 +96,12 @@ class WandbLogger:
         try:
             self._run.finish()
         finally:
-            # Here what fails can be told; at the interpreter's exit it is a traceback.
+            # Errors can be reported here; at the interpreter's exit they would be tracebacks.
             self._wandb.teardown()
 
 
 def _has_login(settings: Any) -> bool:
-    """Whether wandb finds a key where it looks for one; it would ask for it otherwise."""
+    """Whether wandb finds an API key; without one it would ask for it."""
     if settings.api_key or settings.identity_token_file:
         return True
     try:
@@ -112,21 +111,21 @@ def _has_login(settings: Any) -> bool:
         return False
 
 
-def _identifier(folder: Path) -> str:
-    """What the server knows the run by."""
+def _run_id(folder: Path) -> str:
+    """The id of the run on the server, kept in the run's folder."""
     path = folder / "run-id"
     if path.is_file():
-        known = read_bounded(path, 100).strip()
+        known = read_at_most(path, 100).strip()
         if _ID.fullmatch(known):
             return known.decode("ascii")
     fresh = uuid.uuid4().hex
-    write_whole(path, fresh + "\n")
+    atomic_write(path, fresh + "\n")
     return fresh
 
 
-def _set_aside(folder: Path) -> None:
-    """Keeps earlier parts where `wandb sync` does not look for them."""
+def _supersede(folder: Path) -> None:
+    """Moves earlier offline files to where `wandb sync` does not look for them."""
     for part in folder.glob("offline-run-*"):
-        aside = folder / "superseded"
-        aside.mkdir(exist_ok=True)
-        part.replace(aside / part.name)
+        target = folder / "superseded"
+        target.mkdir(exist_ok=True)
+        part.replace(target / part.name)

@@ -12,7 +12,7 @@ from attn_cli import __version__
 from attn_cli.config.diff import ConfigChange
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, DatasetError, DeviceError, InputError
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.distributed.world import World
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.distributed.world import SINGLE_PROCESS
 from tests.training.distributed import worker
 from tests.training.distributed.torchrun import torchrun
@@ -95,7 +95,7 @@ def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
     run = folder / f"{name}-alone"
     shutil.copytree(whole.path, run)
     checkpoint = whole.checkpoints / "step-00000024"
-    assert read_checkpoint(checkpoint).state.ended
+    assert read_checkpoint(checkpoint).metadata.finished
     # Back to the checkpoint before the last.
     shutil.rmtree(run / "checkpoints" / "step-00000024")
     notes = worker.go_on(folder, f"{name}-alone", SINGLE_PROCESS)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.runs.folder import RunFolder
 from attn_cli.runs.metrics import read_metrics
+from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Trained, train_in
 from tests.faults.processes import HARMED
 from tests.training.distributed.torchrun import LONGEST

@@ -18,7 +18,7 @@ import torch
 from torch import distributed as dist
 
 from attn_cli.errors import AttnError
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import World

@@ -1,4 +1,4 @@
-"""The text that a run was trained on, found again and known to be the same."""
+"""The text that a run was trained on, read again and checked to be the same."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 
 from attn_cli.errors import DatasetError
 from attn_cli.runs.checkpoint import Checkpoint
-from attn_cli.runs.folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
 
 
-def load_training_text(
+def load_run_corpus(
     run: RunFolder, checkpoint: Checkpoint, names: Sequence[str] | None = None
 ) -> Corpus:
-    """Reads the text of a run as the run read it.
+    """The corpus of a run, read and split as the run did.
 
     Args:
-        run: A run that keeps its own text keeps it wherever it is moved.
-        checkpoint: Says what the text was.
+        run: Its folder; a text that was saved in it is read from there.
+        checkpoint: A checkpoint of the run, which identifies the text.
         names: Where the text is now; None for where it was.
 
     Raises:
-        DatasetError: It is not there, not the same any more, or was never known.
+        DatasetError: It is missing, has changed, or was never known.
     """
-    data, known = checkpoint.config.data, checkpoint.state.data
+    data, known = checkpoint.config.data, checkpoint.metadata.data
     if not known.chars:
         raise DatasetError(
-            f"the text of {run.path} is not known: the model was imported",
+            f"the training text of {run.path} is not known: the model was imported",
             f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
         )
     if names is None:

@@ -7,28 +7,31 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from attn_cli.runs.durable import write_whole
+from attn_cli.runs.atomic_files import atomic_write
 from attn_cli.runs.metrics import StepMetrics
 
 
-def draw_curves(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
-    """Draws the two losses, in nats per character, as an SVG file."""
+def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
+    """Writes an SVG file with both losses, in nats per character.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     # matplotlib takes half a second to import, so it is imported where it draws.
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
+    trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
     evaluated = [(line.chars, line.val_loss) for line in metrics if line.val_loss is not None]
-    # A fixed salt and no date make the same run draw the same file.
+    # A fixed salt and no date: the same run gives the same file.
     with matplotlib.rc_context({"svg.hashsalt": "attn", "svg.fonttype": "none"}):
         figure = Figure(figsize=(7, 4), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
         axes.plot(*zip(*trained, strict=True), label="train", lw=1)
         if evaluated:
-            chars, losses = zip(*evaluated, strict=True)
-            axes.plot(chars, losses, label="validation", marker="o", ms=4)
+            axes.plot(*zip(*evaluated, strict=True), label="validation", marker="o", ms=4)
         axes.set(xlabel="characters", ylabel="loss, nats per character")
         # A run's name is text, even where it looks like mathematics.
         axes.set_title(title.encode(errors="replace").decode(), parse_math=False)
@@ -36,7 +39,7 @@ def draw_curves(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
         axes.legend()
         buffer = io.BytesIO()
         with warnings.catch_warnings():
-            # A name in an alphabet that its font lacks is text in the file all the same.
+            # A title in an alphabet that the font lacks is still text in the file.
             warnings.simplefilter("ignore", UserWarning)
             figure.savefig(buffer, format="svg", metadata={"Date": None})
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())

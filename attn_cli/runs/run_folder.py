@@ -1,13 +1,13 @@
 """The folder of a run.
 
-runs/NAME/config.yaml       resolved; trains the same again
+runs/NAME/config.yaml       every setting; trains the same model again
           tokenizer.json
-          metrics.jsonl     one object a logged step
-          samples.txt       what it wrote at each evaluation
-          text.txt          the text, where it came from standard input
-          loss.svg          the curves
-          metrics.csv, tensorboard/, trackio/, wandb/   where `--logger` asked for them
-          checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` name one each
+          metrics.jsonl     one object per logged step
+          samples.txt       text generated at each evaluation
+          text.txt          the training text, where it came from standard input
+          loss.svg          the loss plot
+          metrics.csv, tensorboard/, trackio/, wandb/   of the loggers that were asked for
+          checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` hold the name of one
 """
 
 from __future__ import annotations
@@ -24,19 +24,18 @@ from pathlib import Path
 from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.durable import UNFINISHED, append, write_whole
-from attn_cli.runs.reading import read_bounded
+from attn_cli.runs.atomic_files import TMP_SUFFIX, append, atomic_write, read_at_most
 from attn_cli.text.tokenizer import Tokenizer
 
 _STEP_FOLDER = re.compile(r"step-[0-9]{8,15}")
 _SAMPLE = re.compile(r"(?:^|\n\n)=== step ([0-9]{1,15}) · val loss [^\n]*\n")
-_LONGEST_POINTER = 100  # bytes
-_LAST_SAMPLES = 2**22  # bytes
+_MAX_POINTER_BYTES = 100
+_MAX_SAMPLES_BYTES = 2**22
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where everything of one run lies."""
+    """The files of one run."""
 
     path: Path
 
@@ -57,7 +56,7 @@ class RunFolder:
         return self.path / "samples.txt"
 
     @property
-    def curves(self) -> Path:
+    def loss_plot(self) -> Path:
         return self.path / "loss.svg"
 
     @property
@@ -92,34 +91,35 @@ class RunFolder:
     def lock_holder(self) -> Path:
         return self.checkpoints / ".pid"
 
-    def require_unused(self) -> None:
-        """Makes sure that nothing is there but what a run leaves that was killed as it began.
+    def check_unused(self) -> None:
+        """Makes sure that the folder is empty but for what a run killed at its start leaves.
 
         Raises:
-            InputError: Something is.
+            InputError: It has other files.
         """
         if self._is_blank():
             return
-        go_on = f"go on with it: attn train --resume {shlex.quote(str(self.path))}"
+        hint = "name a new one"
+        if is_run(self.path):
+            hint += f", or resume the run: attn train --resume {shlex.quote(str(self.path))}"
         raise InputError(
-            f"output folder {self.path} is not empty",
-            f"name a new one{f', or {go_on}' if is_run(self.path) else ''}; "
-            "attn never overwrites anything",
+            f"output folder {self.path} is not empty", f"{hint}; attn never overwrites anything"
         )
 
-    def discard_if_blank(self, *, whole: bool) -> None:
-        """Removes what was made for a run that could not begin.
+    def remove_if_empty(self, *, folder_too: bool) -> None:
+        """Removes what was made for a run that could not start.
 
         Args:
-            whole: Whether the folder itself goes, too: not where the user named it.
+            folder_too: Whether to remove the folder itself: not where the user named it.
         """
         if not self._is_blank():
             return
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        if whole:
+        if folder_too:
             self.path.rmdir()
 
     def _is_blank(self) -> bool:
+        """Whether the folder is there, with at most hidden files among its checkpoints."""
         if not self.path.is_dir():
             return False
         names = {path.name for path in self.path.iterdir()}
@@ -127,26 +127,26 @@ class RunFolder:
             names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
         return not names
 
-    def describe(self, config: Config, tokenizer: Tokenizer) -> None:
-        """Writes config.yaml and tokenizer.json: from here on the folder is a run."""
+    def write_config_and_tokenizer(self, config: Config, tokenizer: Tokenizer) -> None:
+        """Writes config.yaml and tokenizer.json, which make the folder a run."""
         self.checkpoints.mkdir(exist_ok=True)
-        self.settle(config)
-        write_whole(self.tokenizer, json.dumps(tokenizer.to_json(), ensure_ascii=False))
+        self.write_config(config)
+        atomic_write(self.tokenizer, json.dumps(tokenizer.to_json(), ensure_ascii=False))
 
-    def settle(self, config: Config) -> None:
-        """Writes config.yaml, anew where the run itself decided what was left open."""
-        write_whole(self.config, dump_config(config))
+    def write_config(self, config: Config) -> None:
+        """Writes config.yaml; again once the run has resolved what was left to it."""
+        atomic_write(self.config, dump_config(config))
 
-    def keep_text(self, chunks: Iterable[str]) -> Path:
-        """Keeps a text that is nowhere else, such as standard input, in the run's folder."""
+    def save_text(self, chunks: Iterable[str]) -> Path:
+        """Saves a text that is nowhere else, such as standard input, and returns its file."""
         with self.text.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
         return self.text
 
-    def to_use(self) -> Path:
-        """The best checkpoint; the latest, before the first evaluation.
+    def best_or_latest(self) -> Path:
+        """The folder of the best checkpoint; of the latest before the first evaluation.
 
         Raises:
             CheckpointError: There is none yet.
@@ -162,14 +162,14 @@ class RunFolder:
         )
 
     def checkpoint(self, which: str) -> Path:
-        """The folder that `latest` or `best` names.
+        """The checkpoint folder that `latest` or `best` names.
 
         Raises:
             CheckpointError: There is none yet, or the file names something else.
         """
         pointer = self.checkpoints / which
         try:
-            name = read_bounded(pointer, _LONGEST_POINTER).decode("utf-8").strip()
+            name = read_at_most(pointer, _MAX_POINTER_BYTES).decode("utf-8").strip()
         except FileNotFoundError:
             raise CheckpointError(
                 f"run {self.path} has no checkpoint", "train it for longer, or use another run"
@@ -183,12 +183,12 @@ class RunFolder:
             )
         return self.checkpoints / name
 
-    def point(self, which: str, checkpoint: Path) -> None:
+    def set_pointer(self, which: str, checkpoint: Path) -> None:
         """Makes `latest` or `best` name a checkpoint."""
-        write_whole(self.checkpoints / which, checkpoint.name + "\n")
+        atomic_write(self.checkpoints / which, checkpoint.name + "\n")
 
     def step_folders(self) -> list[Path]:
-        """The checkpoints that are there, whole or not, the newest first."""
+        """The checkpoint folders, valid or not, newest first."""
         if not self.checkpoints.is_dir():
             return []
         found = [path for path in self.checkpoints.iterdir() if _STEP_FOLDER.fullmatch(path.name)]
@@ -203,13 +203,13 @@ class RunFolder:
         }
         for folder in self.step_folders()[keep:]:
             if folder not in pointed:
-                # Gone at once: a checkpoint that is half deleted must not look like a damaged one.
-                going = folder.with_name(f".{folder.name}{UNFINISHED}")
-                folder.replace(going)
-                shutil.rmtree(going)
+                # Renamed first: a half deleted checkpoint must not look like a damaged one.
+                doomed = folder.with_name(f".{folder.name}{TMP_SUFFIX}")
+                folder.replace(doomed)
+                shutil.rmtree(doomed)
 
     def append_sample(self, step: int, val_loss: float, text: str) -> None:
-        """Adds what the model wrote at an evaluation to samples.txt.
+        """Adds the text generated at an evaluation to samples.txt.
 
         Raises:
             OSError: It cannot be written.
@@ -217,7 +217,7 @@ class RunFolder:
         append(self.samples, f"=== step {step} · val loss {val_loss:.4f}\n{text}\n\n")
 
     def sample(self, step: int) -> str:
-        """What the model wrote at the evaluation after a step; empty if that is not there."""
+        """The text generated at the evaluation after a step; empty if there is none."""
         return dict(self.last_samples()).get(step, "")
 
     def last_samples(self) -> list[tuple[int, str]]:
@@ -227,7 +227,7 @@ class RunFolder:
         try:
             with self.samples.open("rb") as file:
                 # The file may have grown over days.
-                file.seek(max(0, self.samples.stat().st_size - _LAST_SAMPLES))
+                file.seek(max(0, self.samples.stat().st_size - _MAX_SAMPLES_BYTES))
                 text = file.read().decode("utf-8", errors="replace")
         except OSError:
             return []
@@ -237,16 +237,16 @@ class RunFolder:
 
 
 def step_name(step: int) -> str:
-    """The name of the folder of a step's checkpoint."""
+    """The name of the checkpoint folder of a step."""
     return f"step-{step:08d}"
 
 
 def step_of(folder: Path) -> int:
-    """The step that a checkpoint's folder is named after; -1 where it is named otherwise."""
+    """The step that a checkpoint folder is named after; -1 where it has another name."""
     return int(folder.name[5:]) if _STEP_FOLDER.fullmatch(folder.name) else -1
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run: it has a configuration, or a checkpoint, which holds one."""
+    """Whether a folder is a run: it has a config.yaml, or a checkpoint, which contains one."""
     run = RunFolder(path)
     return run.config.is_file() or bool(run.step_folders())

@@ -1,4 +1,4 @@
-"""How runs are found by what a user names, and where new ones go."""
+"""Where runs are: the one that a user names, the newest one, all of them, and a new one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attn_cli.errors import CheckpointError, InputError, OperationError
-from attn_cli.runs.folder import RunFolder, is_run
+from attn_cli.runs.run_folder import RunFolder, is_run
 
 
 def runs_root() -> Path:
@@ -18,7 +18,7 @@ def runs_root() -> Path:
 
 
 def create_run(out: Path | None, name: str) -> RunFolder:
-    """Makes the folder of a new run, still empty.
+    """Makes and returns the folder of a new run, still empty.
 
     Args:
         out: The folder; None for a new one under `runs_root()`, named after text and time.
@@ -31,19 +31,18 @@ def create_run(out: Path | None, name: str) -> RunFolder:
     try:
         run = RunFolder(_new_folder(name) if out is None else out)
         run.path.mkdir(parents=True, exist_ok=True)
-        run.require_unused()
+        run.check_unused()
     except (FileExistsError, NotADirectoryError):
         raise InputError(f"output {out} is not a folder", "name a new folder") from None
     except OSError as error:
         raise OperationError(
-            f"cannot write to {out or runs_root()}: {error.strerror}",
-            "name another folder with --out",
+            f"cannot write to {out or runs_root()}: {error.strerror}", "name another output folder"
         ) from None
     return run
 
 
 def find_run(path: Path | None) -> RunFolder:
-    """The run that `--run` names, by folder or by name; the newest one with a checkpoint.
+    """The run of this folder or name; without one, the newest run that has a checkpoint.
 
     Raises:
         CheckpointError: There is none; the hint says what to type to make one.
@@ -64,7 +63,7 @@ def find_run(path: Path | None) -> RunFolder:
 
 
 def newest_run() -> RunFolder:
-    """The run that was begun or gone on with last, whether it has a checkpoint or not.
+    """The run that was started or resumed last, whether it has a checkpoint or not.
 
     Raises:
         CheckpointError: There is none.
@@ -75,7 +74,7 @@ def newest_run() -> RunFolder:
 
 
 def list_runs() -> Iterator[RunFolder]:
-    """All runs under `runs_root()`, the newest first."""
+    """All runs under `runs_root()`, newest first."""
     root = runs_root()
     found = list(root.glob("*/config.yaml")) if root.is_dir() else []
     for config in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
@@ -83,7 +82,7 @@ def list_runs() -> Iterator[RunFolder]:
 
 
 def _new_folder(name: str) -> Path:
-    """A folder that was not there a moment ago, and is no other process's."""
+    """Makes a folder under a name that was free; no other process has it."""
     first = runs_root() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in itertools.count(2):
         path = first if number == 2 else first.with_name(f"{first.name}-{number - 1}")
@@ -94,4 +93,4 @@ def _new_folder(name: str) -> Path:
                 raise
         else:
             return path
-    raise AssertionError("counting does not end")
+    raise AssertionError("itertools.count() does not end")
