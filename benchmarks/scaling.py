@@ -232,7 +232,7 @@ def main() -> None:
         latency, gradient = (
             statistics.median(each[key] for each in wires) for key in ("latency", "gradient")
         )
-        two_threads, two, _, whole, half = (medians[row.name]["seconds"] for row in rows)
+        two_threads, two, whole, half = (medians[row.name]["seconds"] for row in rows)
         print(
             f"  strong: two processes are {two_threads / two:.2f} times as fast as one with two "
             f"threads, {whole / two:.2f} times as one with one\n"

@@ -18,14 +18,14 @@ def choose_device(
     Of several processes on a host, each takes a GPU of its own.
 
     Raises:
-        DeviceError: It is not on this machine, or this torch was built without it; or it
-            cannot be shared by the processes.
+        DeviceError: This machine or this build of torch does not have it, or the
+            processes cannot share it.
     """
     alone = world.world_size == 1
     if wanted == "mps" and not alone:
         raise DeviceError(
-            f"device mps is one for all, and there are {world.world_size} processes",
-            "train with one process on it, or with several on --device cpu",
+            f"{world.world_size} processes cannot share the device mps",
+            "train with a single process, or set train.device=cpu",
         )
     available = ["cpu"]
     if torch.backends.mps.is_available() and alone:
@@ -42,14 +42,14 @@ def choose_device(
 
 
 def _own(device: torch.device, world: World) -> torch.device:
-    """Of several GPUs, that of this process."""
+    """The device, with the GPU of this process if there are several of both."""
     if device.type != "cuda" or world.world_size == 1:
         return device
     if world.local_world_size > torch.cuda.device_count():
         raise DeviceError(
-            f"{world.local_world_size} processes on this host, "
-            f"and {torch.cuda.device_count()} GPUs",
-            "start no more processes than there are GPUs (torchrun --nproc-per-node)",
+            f"{world.local_world_size} processes on this host, but only "
+            f"{torch.cuda.device_count()} GPUs",
+            "start no more processes than GPUs (torchrun --nproc-per-node)",
         )
     torch.cuda.set_device(world.local_rank)
     return torch.device("cuda", world.local_rank)

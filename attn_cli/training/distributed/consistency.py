@@ -1,4 +1,4 @@
-"""Whether processes that are to train together have the same in hands."""
+"""Checks that all processes of a run have the same inputs, kind of device and run folder."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.distributed.world import World
 
-# What may differ: how a text is named on its host, and where to compute, which is compared itself.
-_FREE = (("data", "text"), ("train", "device"))
-# A file that one host wrote may be seen by another a while later.
-SEEN_WITHIN = 15.0  # seconds
+# What may differ: the name of a text on its host, and train.device, whose outcome is compared.
+_MAY_DIFFER = (("data", "text"), ("train", "device"))
+# A network file system may show a file to other hosts with a delay.
+VISIBLE_WITHIN = 15.0  # seconds
 
 
 def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
-    """Compares configuration, text, vocabulary and version with those of the first process.
+    """Checks that configuration, text, vocabulary and version are those of rank 0.
 
     Raises:
-        ConfigError: The configuration or the version of attn is another one.
-        DatasetError: The text or its vocabulary is.
+        ConfigError: The configuration or the version of attn differs.
+        DatasetError: The text or its vocabulary differs.
     """
     dump = config.model_dump(mode="json")
     vocabulary = json.dumps(corpus.tokenizer.to_json())
@@ -38,59 +38,60 @@ def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
         "chars": corpus.chars,
         "vocabulary": hashlib.sha256(vocabulary.encode("ascii")).hexdigest(),
     }
-    first = json.loads(world.broadcast_text(json.dumps(own)))
+    main = json.loads(world.broadcast_text(json.dumps(own)))
     where = f"process {world.rank}"
-    if first["version"] != own["version"]:
+    if main["version"] != own["version"]:
         raise ConfigError(
-            f"{where} runs attn {own['version']}, and process 0 {first['version']}",
+            f"{where} runs attn {own['version']}, but process 0 runs {main['version']}",
             "install the same version on every host",
         )
     # Not by `diff_configs` alone, which overlooks what `config` leaves to the machine.
-    others = first["config"]
+    others = main["config"]
     differing = [
         ConfigChange(f"{section}.{name}", others[section][name], value)
         for section, values in dump.items()
         for name, value in values.items()
-        if others[section][name] != value and (section, name) not in _FREE
+        if others[section][name] != value and (section, name) not in _MAY_DIFFER
     ]
     if differing:
         raise ConfigError(
-            f"{where} has another configuration than process 0: {', '.join(map(str, differing))}",
+            f"{where} has a different configuration from process 0: "
+            f"{', '.join(map(str, differing))}",
             "give every process the same config file and options",
         )
-    if (first["text"], first["vocabulary"]) != (own["text"], own["vocabulary"]):
+    if (main["text"], main["vocabulary"]) != (own["text"], own["vocabulary"]):
         raise DatasetError(
-            f"{where} has another text than process 0: {', '.join(corpus.sources)} has "
-            f"{corpus.chars:,} characters there, and {first['chars']:,}",
+            f"{where} has a different text from process 0: {', '.join(corpus.sources)} has "
+            f"{corpus.chars:,} characters there, instead of {main['chars']:,}",
             "copy the same text to every host",
         )
 
 
 def check_same_device(world: World, device: torch.device) -> None:
-    """Makes sure that all compute on the same kind of device.
+    """Checks that all processes compute on the same kind of device.
 
     Raises:
-        DeviceError: This one does not.
+        DeviceError: This one and rank 0 do not.
     """
-    first = world.broadcast_text(device.type)
-    if first != device.type:
+    main = world.broadcast_text(device.type)
+    if main != device.type:
         raise DeviceError(
-            f"process {world.rank} computes on {device.type}, and process 0 on {first}",
-            "name one by --device",
+            f"process {world.rank} computes on {device.type}, but process 0 on {main}",
+            "set train.device",
         )
 
 
 def check_shared_run_dir(run: RunFolder, holder: str) -> None:
-    """Makes sure that a run's folder is the one that the first process holds.
+    """Checks that the run's folder is the one that rank 0 has locked.
 
     Args:
         run: Its folder, as this host sees it.
-        holder: What the first process wrote there.
+        holder: What rank 0 wrote into its lock.
 
     Raises:
-        InputError: It is another folder, or none.
+        InputError: It is a different folder, or there is none.
     """
-    end = time.monotonic() + SEEN_WITHIN
+    end = time.monotonic() + VISIBLE_WITHIN
     while True:
         try:
             if run.lock_holder.read_text(encoding="ascii") == holder:
@@ -99,7 +100,7 @@ def check_shared_run_dir(run: RunFolder, holder: str) -> None:
             pass
         if time.monotonic() > end:
             raise InputError(
-                f"{run.path} is not on this host, where process 0 is training into it",
-                "name by --out a folder that all hosts share, at the same path",
+                f"{run.path} on this host is not the folder that process 0 is training into",
+                "choose a folder that all hosts share, at the same path",
             )
         time.sleep(0.1)

@@ -11,7 +11,7 @@ from attn_cli.errors import InputError
 
 @dataclass(frozen=True)
 class TorchrunEnv:
-    """A process among others.
+    """One process of a launch by `torchrun`.
 
     Attributes:
         rank: Its number, from 0.
@@ -39,10 +39,10 @@ class TorchrunEnv:
 
 
 def read_torchrun_env(environment: Mapping[str, str] = os.environ) -> TorchrunEnv | None:
-    """What the environment says; None for a process that trains alone.
+    """The process that `torchrun` describes in the environment; None for a single one.
 
     Raises:
-        InputError: It says something that cannot be.
+        InputError: The environment contradicts itself.
     """
     count = _number(environment, "WORLD_SIZE", 1)
     if count <= 1:
@@ -72,7 +72,7 @@ def _number(environment: Mapping[str, str], name: str, default: int | None = Non
     text = environment.get(name, "" if default is None else str(default))
     if not text.isdecimal():
         raise InputError(
-            f"the environment has {name}={text!r}, which is no number",
+            f"the environment has {name}={text!r}, which is not a number",
             "start the processes by torchrun, or unset WORLD_SIZE",
         )
     return int(text)

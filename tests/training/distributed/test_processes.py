@@ -145,9 +145,9 @@ def test_each_process_takes_its_share_of_the_cores(results: dict[int, Any]) -> N
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        ("text", ("process 1 has another text than process 0", "copy the same text")),
-        ("config", ("process 1 has another configuration", "train.steps 100 -> 101")),
-        ("folder", ("is not on this host", "all hosts share")),
+        ("text", ("process 1 has a different text from process 0", "copy the same text")),
+        ("config", ("process 1 has a different configuration", "train.steps 100 -> 101")),
+        ("folder", ("on this host is not the folder", "all hosts share")),
     ],
 )
 def test_processes_that_differ_are_told(
@@ -164,7 +164,7 @@ def test_processes_that_differ_are_told(
     ("what", "words"),
     [
         ("batch", ("not divisible by the {count} processes", "set train.batch_size=")),
-        ("mps", ("mps is one for all", "{count} processes", "--device cpu")),
+        ("mps", ("{count} processes cannot share the device mps", "train.device=cpu")),
     ],
 )
 def test_what_no_process_can_do_is_told(

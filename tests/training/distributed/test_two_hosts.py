@@ -126,5 +126,5 @@ def test_a_folder_that_the_hosts_do_not_share_is_told(alone: Trained, tmp_path: 
     assert all(code for code, _, _ in ended)
     said = ended[1][2]
     assert "attn: process 1 on" in said
-    assert "run is not on this host, where process 0 is training into it" in said
-    assert "name by --out a folder that all hosts share" in said
+    assert "run on this host is not the folder that process 0 is training into" in said
+    assert "choose a folder that all hosts share" in said

@@ -155,7 +155,7 @@ def refused(folder: Path, world: Any) -> dict[str, list[str]]:
     other_text.write_text(VERSE * (30 + world.rank))
     other_steps = tiny_config(f"train.steps={100 + world.rank}")
     uneven = tiny_config(f"train.batch_size={world.world_size + 1}")
-    consistency.SEEN_WITHIN = 0.2
+    consistency.VISIBLE_WITHIN = 0.2
     (folder / "runs-0").mkdir(exist_ok=True)
     (folder / "runs-0" / "checkpoints").mkdir(exist_ok=True)
     (folder / "runs-0" / "checkpoints" / ".pid").write_text("4711\n")
