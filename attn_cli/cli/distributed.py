@@ -37,6 +37,7 @@ def distributed(env: TorchrunEnv | None) -> Iterator[World]:
     from attn_cli.training.distributed.world import PeerLostError
 
     try:
+        _check_restarts(env)
         world = init_distributed(env)
     except AttnError as error:
         if env.local_rank:  # one line a host
@@ -58,22 +59,27 @@ def distributed(env: TorchrunEnv | None) -> Iterator[World]:
     world.shutdown()
 
 
+def _check_restarts(env: TorchrunEnv) -> None:
+    """Refuses restarts after which the processes of several hosts would not find each other.
+
+    They would read the addresses of dead processes from the store that torchrun keeps.
+    """
+    if env.n_nodes > 1 and env.max_restarts and env.shares_store:
+        raise InputError(
+            "torchrun --max-restarts cannot restart several hosts as it was started",
+            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and --rdzv-backend=c10d on every host",
+        )
+
+
 def run_to_resume(
     env: TorchrunEnv | None, world: World, resume: str | None, out: Path | None
 ) -> str | None:
     """The value of `--resume`: also the run that `torchrun --max-restarts` started again.
 
     Raises:
-        InputError: Processes started again could not connect, or not know which run was theirs.
+        InputError: Processes started again would not know which run was theirs.
     """
-    if env is None or not env.max_restarts:
-        return resume
-    if env.n_nodes > 1 and env.shares_store:
-        raise InputError(
-            "torchrun --max-restarts cannot restart several hosts as it was started",
-            "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and --rdzv-backend=c10d on every host",
-        )
-    if resume is not None:
+    if env is None or not env.max_restarts or resume is not None:
         return resume
     if out is None:
         raise InputError(

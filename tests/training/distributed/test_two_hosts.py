@@ -111,14 +111,6 @@ def test_what_fails_on_one_host_ends_the_other(alone: Trained, tmp_path: Path) -
     assert "lost the connection" not in ended[0][2] + ended[1][2]
 
 
-def test_restarts_that_torchrun_cannot_do_are_refused(alone: Trained, tmp_path: Path) -> None:
-    with two_hosts() as (first, second):
-        ended = train_on(first, second, alone, tmp_path, "--rdzv-backend=c10d", "--max-restarts=2")
-    assert all(code for code, _, _ in ended)
-    assert "set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in ended[0][2] + ended[1][2]
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_folder_that_the_hosts_do_not_share_is_told(alone: Trained, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     with two_hosts() as (first, second):

@@ -23,6 +23,7 @@ from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import World
 from attn_cli.training.evaluation import evaluate
+from attn_cli.training.observer import Nobody
 from attn_cli.training.resuming import resumed
 from attn_cli.training.session import begun, decided
 from attn_cli.training.trainer import Trainer
@@ -73,7 +74,7 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     trainer = Trainer(config, corpus, device=CPU, started=time.monotonic(), world=world)
     steps = []
     for _ in range(20):
-        trainer._train_step()
+        trainer._train_step(Nobody())
         steps.append(trainer._meter.read().loss)
     model = trainer.working.model
     return {"steps": steps, "val": evaluate(model, corpus.validation, world).loss}

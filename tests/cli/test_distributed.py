@@ -1,0 +1,36 @@
+"""What `attn train` does before the processes that `torchrun` started connect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import typer
+
+from attn_cli.cli.distributed import distributed
+from attn_cli.errors import InputError
+from attn_cli.training.distributed.torchrun_env import read_torchrun_env
+
+ENVIRONMENT = {
+    "WORLD_SIZE": "4", "RANK": "2", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "0",
+    "GROUP_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none", "TORCHELASTIC_MAX_RESTARTS": "3",
+    "TORCHELASTIC_USE_AGENT_STORE": "True",
+}  # fmt: skip
+
+
+def test_restarts_of_several_hosts_need_a_store_each() -> None:
+    env = read_torchrun_env(ENVIRONMENT)
+    assert env is not None
+    with pytest.raises(InputError, match="cannot restart several hosts") as raised:
+        distributed(env).__enter__()
+    assert "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in (raised.value.hint or "")
+    with pytest.raises(typer.Exit):  # one line a host
+        distributed(replace(env, local_rank=1)).__enter__()
+
+
+@pytest.mark.parametrize("name", ["RANK", "LOCAL_RANK"])
+def test_an_environment_that_contradicts_itself_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        read_torchrun_env({**ENVIRONMENT, name: "4"})
+    with pytest.raises(InputError, match="not a number"):
+        read_torchrun_env({**ENVIRONMENT, name: "two"})
