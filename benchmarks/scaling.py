@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from attn_cli.training.observer import Nobody
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
 from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.observer import Nobody
 from attn_cli.training.trainer import Trainer
 
 LOOPBACK = Path("/sys/class/net/lo/statistics/tx_bytes")

@@ -1,6 +1,6 @@
 """From how many characters on is a larger model worth having?
 
-Trains every size of `attn_cli.training.sizing` for several lengths of time, on the first
+Trains every size of `attn_cli.training.auto_size` for several lengths of time, on the first
 nine tenths of a text's training split, and measures the last tenth of it: the validation
 split itself is not looked at. The table of that module is read off the output.
 
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from attn_cli.training.sizing import SIZES
+from attn_cli.training.auto_size import SIZES
 
 
 def main() -> None:

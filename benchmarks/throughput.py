@@ -23,11 +23,11 @@ import torch
 
 from attn_cli.config.schema import Config, ModelConfig, TrainConfig
 from attn_cli.model.build import build_model
-from attn_cli.training.allocator import keep_freed_memory
-from attn_cli.training.compilation import compiled
+from attn_cli.training.allocator import disable_malloc_trim
+from attn_cli.training.compile_policy import compile_blocks
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel, Precision
 from attn_cli.training.step import train_step
 
 V = 65
@@ -44,22 +44,22 @@ class Ours:
         self.precision = precision
         self.micro_batch = choose_micro_batch(config, CPU)
         model = build_model(config.model, V)
-        self.working = WorkingModel(model, precision)
+        self.mp_model = MixedPrecisionModel(model, precision)
         self.optimizers = make_optimizers(model, config.train)
         self.ids = torch.randint(V, (config.train.batch_size, config.model.block_size))
         if compile:
             piece = self.ids[: self.micro_batch]
-            self.working.train_with(compiled(self.working.model, piece, piece))
+            self.mp_model.set_forward_model(compile_blocks(self.mp_model.compute, piece, piece))
 
     def step(self) -> None:
         train_step(
-            self.working,
+            self.mp_model,
             self.optimizers,
             self.ids,
             self.ids,
-            done=0,
+            step=0,
             micro_batch=self.micro_batch,
-            learning_rate_share=0.1,
+            lr_scale=0.1,
             grad_clip=1.0,
         )
 
@@ -146,7 +146,7 @@ def growth() -> None:
             config = Config(model=model, train=TrainConfig(optimizer="muon", batch_size=batch))
             ours = Ours(config, "bf16", compile=False)
             speed = ours.chars_per_second(5)
-            inner = sum(p.numel() for p in ours.working.master.blocks.parameters())
+            inner = sum(p.numel() for p in ours.mp_model.master.blocks.parameters())
             flops = 6 * inner + 12 * model.n_layer * model.block_size * model.n_embd
             print(
                 f"{model.n_layer:4}  {model.n_embd:4}  {model.block_size:4}  {speed:8,.0f}  "
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--growth", action="store_true", help="with width, length and depth")
     parser.add_argument("--memory", action="store_true", help="the peak of training baby GPT")
     arguments = parser.parse_args()
-    keep_freed_memory()
+    disable_malloc_trim()
     if arguments.nanogpt:
         beside_nanogpt(arguments.nanogpt.resolve())
     if arguments.memory:

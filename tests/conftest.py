@@ -28,8 +28,8 @@ from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import StepMetrics
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.resuming import resumed
-from attn_cli.training.session import Session, begun
+from attn_cli.training.resume import resumed
+from attn_cli.training.setup import Session, begun
 from attn_cli.training.trainer import TrainResult
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would those that it
@@ -60,24 +60,24 @@ VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the
 
 
 @dataclass
-class Watcher:
-    """An Observer that remembers what it was told."""
+class RecordingCallback:
+    """A Callback that remembers what it was told."""
 
     lines: list[StepMetrics] = field(default_factory=list)
     evaluations: list[StepMetrics] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
-    def began(self, model: Transformer, precision: str, device: str) -> None:
+    def on_train_start(self, model: Transformer, precision: str, device: str) -> None:
         self.precision = precision
 
-    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
         self.lines.append(metrics)
 
-    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+    def on_evaluate(self, metrics: StepMetrics, model: Transformer) -> None:
         assert not model.training
         self.evaluations.append(metrics)
 
-    def noticed(self, message: str) -> None:
+    def on_message(self, message: str) -> None:
         self.notices.append(message)
 
 
@@ -88,7 +88,7 @@ class Trained:
     run: RunFolder
     config: Config
     result: TrainResult
-    watcher: Watcher
+    callback: RecordingCallback
     notes: tuple[str, ...]
 
 
@@ -136,10 +136,10 @@ def resume_in(folder: Path, *overrides: str, stop_at: int | None = None) -> Trai
 
 
 def _fitted(session: Session, stop_at: int | None) -> Trained:
-    watcher = Watcher()
+    callback = RecordingCallback()
     trainer = session.trainer
-    result = trainer.fit(session.run, watcher, lambda: trainer.step == stop_at)
-    return Trained(session.run, trainer.config, result, watcher, session.notes)
+    result = trainer.fit(session.run, callback, lambda: trainer.step == stop_at)
+    return Trained(session.run, trainer.config, result, callback, session.notes)
 
 
 @pytest.fixture(scope="session")

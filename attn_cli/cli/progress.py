@@ -23,7 +23,7 @@ _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remai
 
 
 class TrainingProgress:
-    """An `Observer` of training: draws on standard error, keeps the samples, feeds the loggers.
+    """A `Callback` of training: draws on standard error, keeps the samples, feeds the loggers.
 
     On a terminal it draws a bar. Elsewhere, where a bar would be a heap of carriage
     returns, it writes a line at each evaluation.
@@ -55,12 +55,12 @@ class TrainingProgress:
         self._bar: tqdm[Never] | None = None
         self._loggers: LoggerCollection | None = None
 
-    def began(self, model: Transformer, precision: str, device: str) -> None:
+    def on_train_start(self, model: Transformer, precision: str, device: str) -> None:
         from attn_cli.runs.loggers.collection import LoggerCollection
 
         if not self.quiet:
             self._draw(model, precision, device)
-        self._loggers = LoggerCollection(self.run, self.config, self.noticed, self._say)
+        self._loggers = LoggerCollection(self.run, self.config, self.on_message, self._say)
 
     def _draw(self, model: Transformer, precision: str, device: str) -> None:
         notice(f"{model.parameter_count():,} parameters, {precision} on {device}; {self.run.path}")
@@ -73,7 +73,7 @@ class TrainingProgress:
                 file=sys.stderr,
             )
 
-    def stepped(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
         self._val_loss = metrics.val_loss or self._val_loss
         if self._loggers is not None:
             self._loggers.log_metrics(metrics)
@@ -85,7 +85,7 @@ class TrainingProgress:
         self._bar.set_postfix_str(f"{_train_loss(metrics)}{val}, {speed}", refresh=False)
         self._bar.update(metrics.step - self._bar.n)
 
-    def evaluated(self, metrics: StepMetrics, model: Transformer) -> None:
+    def on_evaluate(self, metrics: StepMetrics, model: Transformer) -> None:
         from attn_cli.runs.loss_plot import plot_losses
         from attn_cli.runs.metrics import read_metrics
 
@@ -101,7 +101,7 @@ class TrainingProgress:
         except OSError:
             raise
         except Exception as error:  # of a library that draws; no reason to end a run
-            self.noticed(f"loss.svg was not drawn: {type(error).__name__}: {error}")
+            self.on_message(f"loss.svg was not drawn: {type(error).__name__}: {error}")
         if not self.quiet:
             self._say(
                 f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
@@ -109,7 +109,7 @@ class TrainingProgress:
             )
             self._say(_excerpt(sample))
 
-    def noticed(self, message: str) -> None:
+    def on_message(self, message: str) -> None:
         if not self.quiet:
             self._say(message)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
-    # As from `CharacterLosses`: in nats, of all characters but the first.
+    # As from `PerTokenLosses`: in nats, of all characters but the first.
     Losses = Iterable[NDArray[np.float32]]
 
 # From how many bits on, and the background; they stay apart where a terminal has 16 colours only.

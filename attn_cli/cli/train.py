@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attn_cli.model.transformer import Transformer
     from attn_cli.text.corpus import Corpus
     from attn_cli.training.distributed.world import World
-    from attn_cli.training.session import Session
+    from attn_cli.training.setup import Session
 
 
 # For a text of the user's, where nothing says when the run ends.
@@ -75,7 +75,9 @@ def train(
     resume: Annotated[
         str | None,
         typer.Option(
-            "--resume", metavar="[DIR]", help="Go on with a run that was stopped; the newest one."
+            "--resume",
+            metavar="[DIR]",
+            help="Resume a run that was stopped; by default the newest one.",
         ),
     ] = None,
     init_from: Annotated[
@@ -141,7 +143,7 @@ def _begun(
     settled = load_config(source, overrides)
     require_loggers(settled.train.loggers)
 
-    from attn_cli.training.session import begun, settings_of, start_checkpoint
+    from attn_cli.training.setup import begun, init_checkpoint, settings_from
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
         beneath = [Override(key, value, origin) for key, value in chosen.items()]
@@ -149,10 +151,10 @@ def _begun(
 
     start = None
     if init_from is not None:
-        start = start_checkpoint(init_from)
-        settled = configure(settings_of(start), f"--init-from {init_from}")
+        start = init_checkpoint(init_from)
+        settled = configure(settings_from(start), f"--init-from {init_from}")
     elif settled.train.init_from:
-        start = start_checkpoint(settled.train.init_from)
+        start = init_checkpoint(settled.train.init_from)
     return begun(
         settled,
         out,
@@ -178,14 +180,14 @@ def _resumed(
 
     run = find_run(Path(where)) if where else newest_run()
     source = run.config if config is None else find_config(config)
-    # A checkpoint has the configuration, too: a run without its config.yaml can go on as it was.
+    # A checkpoint has the configuration, too: a run can be resumed without its config.yaml.
     wanted = load_config(source, overrides) if source.is_file() else None
     if wanted is None and overrides:
         raise InputError(f"{run.config} is missing", "leave the other options out: --resume alone")
     if wanted is not None:
         require_loggers(wanted.train.loggers)
 
-    from attn_cli.training.resuming import resumed
+    from attn_cli.training.resume import resumed
 
     return resumed(run, wanted, {override.key for override in overrides}, started, world)
 
@@ -201,11 +203,11 @@ def _train(
     from attn_cli.cli.interrupt import StopSignal
     from attn_cli.cli.progress import TrainingProgress
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
-    from attn_cli.training.allocator import keep_freed_memory
+    from attn_cli.training.allocator import disable_malloc_trim
+    from attn_cli.training.callbacks import NullCallback
     from attn_cli.training.distributed.world import PeerLostError
-    from attn_cli.training.observer import Nobody
 
-    keep_freed_memory()
+    disable_malloc_trim()
     with opened as session, StopSignal(quiet=world.world_size > 1) as stop_signal:
         run, trainer = session.run, session.trainer
         if world.is_main and not quiet:
@@ -216,12 +218,12 @@ def _train(
         )
         try:
             outcome = trainer.fit(
-                run, progress if world.is_main else Nobody(), stop_signal.requested
+                run, progress if world.is_main else NullCallback(), stop_signal.requested
             )
             stop_signal.close()
         except KeyboardInterrupt:
             if world.is_main:
-                notice(f"stopped at once; from the last checkpoint on: {resume_command(run)}")
+                notice(f"stopped at once; to resume: {resume_command(run)}")
             raise typer.Exit(stop_signal.exit_code or 130) from None
         except PeerLostError:
             stop_signal.ignore()  # torchrun is about to end this process, too.
@@ -234,7 +236,7 @@ def _train(
         else:
             report(run, session.corpus, outcome)
         if outcome.interrupted:
-            notice(f"stopped after step {outcome.steps:,}; to go on: {resume_command(run)}")
+            notice(f"stopped after step {outcome.steps:,}; to resume: {resume_command(run)}")
     # A launcher that sees one process leave may end the others.
     world.barrier()
     return (stop_signal.exit_code or 130) if outcome.interrupted else 0

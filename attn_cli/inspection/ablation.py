@@ -21,7 +21,7 @@ from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsuppor
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import TokenIds
-from attn_cli.training.evaluation import CharacterLosses
+from attn_cli.training.evaluation import PerTokenLosses
 
 
 @contextmanager
@@ -120,4 +120,4 @@ def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffe
 
 def _losses(model: Transformer, ids: TokenIds) -> NDArray[np.float64]:
     """The loss of each character but the first, (N - 1,)."""
-    return np.concatenate(list(CharacterLosses(model, ids))).astype(np.float64)
+    return np.concatenate(list(PerTokenLosses(model, ids))).astype(np.float64)

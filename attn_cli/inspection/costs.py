@@ -146,7 +146,7 @@ def _saved_bytes(model: Transformer, batch: int) -> int:
 def _optimizer_bytes(model: Transformer, config: Config) -> int:
     """Bytes of optimizer state, in fp32."""
     return sum(
-        4 * parameter.numel() * len(optimizer.remembers)
+        4 * parameter.numel() * len(optimizer.state_names)
         for optimizer in make_optimizers(model, config.train)
         for parameter in optimizer.parameters
     )

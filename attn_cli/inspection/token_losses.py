@@ -6,13 +6,13 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.device import choose_device
-from attn_cli.training.evaluation import CharacterLosses, Evaluation, evaluate
-from attn_cli.training.precision import WorkingModel, choose_precision
+from attn_cli.training.evaluation import Evaluation, PerTokenLosses, evaluate
+from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 
-def token_losses(loaded: TrainedModel, ids: TokenIds) -> CharacterLosses:
+def token_losses(loaded: TrainedModel, ids: TokenIds) -> PerTokenLosses:
     """The loss of each of N ids but the first, in nats, computed while it is iterated."""
-    return CharacterLosses(_model(loaded), ids)
+    return PerTokenLosses(_model(loaded), ids)
 
 
 def mean_loss(loaded: TrainedModel, ids: TokenIds) -> Evaluation:
@@ -28,4 +28,4 @@ def _model(loaded: TrainedModel) -> Transformer:
     """The model on the fastest device, in the precision that it was trained in."""
     device = choose_device("auto")
     precision = choose_precision(loaded.config.train.precision, device)
-    return WorkingModel(loaded.checkpoint.load_model(device), precision).model
+    return MixedPrecisionModel(loaded.checkpoint.load_model(device), precision).compute

@@ -11,16 +11,16 @@ from attn_cli.training.optimizer import Optimizer
 
 
 class AdamW(Optimizer):
-    """Each number moves by its mean gradient over the root of its mean squared gradient.
+    """Each parameter moves by its mean gradient over the root of its mean squared gradient.
 
     Args:
-        parameters: What it moves.
-        lr: The highest step size.
-        betas: How much of the two means is kept at each step.
-        weight_decay: Pull towards 0, times the step size.
+        parameters: What it updates.
+        lr: The peak learning rate.
+        betas: Decay rates of the first and second moment.
+        weight_decay: Decoupled weight decay, multiplied by the learning rate.
     """
 
-    remembers = ("exp_avg", "exp_avg_sq")
+    state_names = ("exp_avg", "exp_avg_sq")
 
     def __init__(
         self,
@@ -35,25 +35,25 @@ class AdamW(Optimizer):
         self.weight_decay = weight_decay
 
     @torch.no_grad()
-    def step(self, done: int, share: float) -> None:
+    def step(self, step: int, lr_scale: float) -> None:
         moved = [parameter for parameter in self.parameters if parameter.grad is not None]
         if not moved:
             return
-        memories = [self.memory(parameter) for parameter in moved]
+        states = [self.state_of(parameter) for parameter in moved]
         # The kernel adds one to each, and corrects the means by it for their start at 0.
-        steps = torch.full((len(moved),), float(done), device=moved[0].device).unbind()
+        steps = torch.full((len(moved),), float(step), device=moved[0].device).unbind()
         adamw(
             [*moved],
             [parameter.grad for parameter in moved if parameter.grad is not None],
-            [memory["exp_avg"] for memory in memories],
-            [memory["exp_avg_sq"] for memory in memories],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
             [],
             list(steps),
             fused=True,
             amsgrad=False,
             beta1=self.betas[0],
             beta2=self.betas[1],
-            lr=self.lr * share,
+            lr=self.lr * lr_scale,
             weight_decay=self.weight_decay,
             eps=1e-8,
             maximize=False,

@@ -1,4 +1,4 @@
-"""How memory is given back to the system: during training, not at all."""
+"""The C library's allocator: keeps freed memory for the next step."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
 
-def keep_freed_memory() -> None:
-    """Lets the next step use the memory of the last one, where the C library is glibc.
+def disable_malloc_trim() -> None:
+    """Keeps glibc from returning freed memory to the system, so that the next step reuses it.
 
     Left alone, it returns a step's activations to the system and asks for them again,
     thousands of pages a step, each of which the system clears: 6 % of a small model's

@@ -13,13 +13,13 @@ EVALUATION_SHARE = 0.05
 
 
 class Budget(Protocol):
-    """How much of a run is done, and how much there is."""
+    """How long a run trains: in steps, or in time."""
 
-    def total_steps(self, done: int) -> float:
-        """How many steps the run will do, seen after `done` of them."""
+    def total_steps(self, step: int) -> float:
+        """How many steps the run will do, estimated after `step` of them."""
         ...
 
-    def exhausted(self, done: int) -> bool:
+    def exhausted(self, step: int) -> bool:
         """Whether the run ends here."""
         ...
 
@@ -46,11 +46,11 @@ class StepBudget:
     def __init__(self, steps: int) -> None:
         self.steps = steps
 
-    def total_steps(self, done: int) -> float:
+    def total_steps(self, step: int) -> float:
         return self.steps
 
-    def exhausted(self, done: int) -> bool:
-        return done >= self.steps
+    def exhausted(self, step: int) -> bool:
+        return step >= self.steps
 
     def record_step(self, seconds: float) -> None:
         return None
@@ -91,20 +91,20 @@ class TimeBudget:
         self.first_step: float | None = None
         self.last_step = 0.0
 
-    def total_steps(self, done: int) -> float:
+    def total_steps(self, step: int) -> float:
         """At the speed so far; unbounded before the first step has shown a speed."""
         now = time.monotonic()
         if self.first_step is None:
             self.first_step = now
         trained = self.trained + now - self.first_step
         left = max(0.0, self._end() - now)
-        in_time = done * (1.0 + left / trained) if done and trained > 0 else math.inf
+        in_time = step * (1.0 + left / trained) if step and trained > 0 else math.inf
         return min(in_time, self.most_steps)
 
-    def exhausted(self, done: int) -> bool:
+    def exhausted(self, step: int) -> bool:
         # Another step that ends too late would break the promise.
         out_of_time = time.monotonic() + 0.5 * self.last_step >= self._end()
-        return out_of_time or done >= self.most_steps
+        return out_of_time or step >= self.most_steps
 
     def record_step(self, seconds: float) -> None:
         self.last_step = seconds
@@ -113,7 +113,7 @@ class TimeBudget:
         self.evaluating += seconds
 
     def reserve(self, seconds: float) -> None:
-        # Whatever an evaluation takes, half of the time is for training.
+        # However long an evaluation takes, half of the time is for training.
         self.reserved = min(seconds, self.seconds / 2)
 
     def allows_evaluation(self, seconds: float) -> bool:
@@ -126,7 +126,7 @@ class TimeBudget:
 
 
 class SharedBudget:
-    """A budget of which all processes know what the first one's clock says.
+    """A budget by the clock of the main process, the same in all processes.
 
     Args:
         budget: The process's own.
@@ -137,11 +137,11 @@ class SharedBudget:
         self._budget = budget
         self._world = world
 
-    def total_steps(self, done: int) -> float:
-        return self._world.broadcast(self._budget.total_steps(done))
+    def total_steps(self, step: int) -> float:
+        return self._world.broadcast(self._budget.total_steps(step))
 
-    def exhausted(self, done: int) -> bool:
-        return self._world.broadcast(self._budget.exhausted(done)) > 0
+    def exhausted(self, step: int) -> bool:
+        return self._world.broadcast(self._budget.exhausted(step)) > 0
 
     def record_step(self, seconds: float) -> None:
         self._budget.record_step(seconds)

@@ -23,7 +23,7 @@ from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 # Enough to keep the processor busy, small enough to stay in its caches.
-CHARS_AT_ONCE = 8192
+TOKENS_PER_BATCH = 8192
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Evaluation:
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
 
-class CharacterLosses:
+class PerTokenLosses:
     """The loss of each character of `ids` (N,) but the first, and what they come to together.
 
     The text is cut into consecutive windows of `block_size`; what is left at the end is
@@ -76,7 +76,9 @@ class CharacterLosses:
         model.eval()
         self._windows = _WindowSums()
         try:
-            for batch in eval_windows(self._ids, block_size, max(1, CHARS_AT_ONCE // block_size)):
+            for batch in eval_windows(
+                self._ids, block_size, max(1, TOKENS_PER_BATCH // block_size)
+            ):
                 logits = model(batch.inputs.to(device))  # (B, T, V)
                 targets = batch.targets.to(device).flatten()  # (B * T,)
                 losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
@@ -141,12 +143,12 @@ class _WindowSums:
 
 
 def evaluate(model: Transformer, ids: TokenIds, world: World = SINGLE_PROCESS) -> Evaluation:
-    """Predicts each character of `ids` (N,) but the first, as `CharacterLosses` does.
+    """Predicts each character of `ids` (N,) but the first, as `PerTokenLosses` does.
 
     Each process takes the same number of windows, or one less; every character is
     predicted once, from the same characters as by one process.
     """
-    losses = CharacterLosses(model, _share(ids, model.config.block_size, world))
+    losses = PerTokenLosses(model, _share(ids, model.config.block_size, world))
     for _ in losses:
         pass
     return losses.together(world)
@@ -169,7 +171,7 @@ def estimate_evaluation_seconds(model: Transformer, ids: TokenIds, budget: float
         ids: The whole text.
         budget: Seconds of the whole run, of which this takes a small share.
     """
-    for size in (CHARS_AT_ONCE, 4 * CHARS_AT_ONCE):  # the first of a shape is slower
+    for size in (TOKENS_PER_BATCH, 4 * TOKENS_PER_BATCH):  # the first of a shape is slower
         part = ids[:size]
         begin = time.monotonic()
         evaluate(model, part)

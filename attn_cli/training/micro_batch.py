@@ -1,7 +1,7 @@
-"""How many sequences are in memory at once.
+"""The micro-batch: how many sequences a forward and backward pass takes.
 
-The batch of a step is a matter of learning, the micro-batch one of the machine: larger
-pieces go through a CPU faster up to a size from which they only take more memory.
+The batch size is a matter of learning, the micro-batch size one of the machine: larger
+micro-batches are faster on a CPU up to a size from which they only take more memory.
 """
 
 from __future__ import annotations
@@ -12,34 +12,36 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 from attn_cli.training.distributed.world import World
 
-# Numbers in one activation (B, T, C) of a piece; measured in benchmarks/LOG.md.
-PIECE = 2**21
+# Elements of one activation (B, T, C) of a micro-batch; measured in benchmarks/LOG.md.
+MAX_ACTIVATION_NUMEL = 2**21
 
 
 def choose_micro_batch(config: Config, device: torch.device, world_size: int = 1) -> int:
-    """The number that was asked for; for `auto`, on a CPU, what fits its caches.
+    """The micro-batch size that was asked for; for `auto`, on a CPU, what fits its caches.
 
     Args:
-        config: Its batch is a multiple of `world_size`.
+        config: Its batch size is a multiple of `world_size`.
         device: Where to compute.
-        world_size: Among how many processes the batch is divided; one gets a whole
-            number of pieces.
+        world_size: Among how many processes the batch is divided; each gets a whole
+            number of micro-batches.
     """
-    share = config.train.batch_size // world_size
+    local_batch_size = config.train.batch_size // world_size
     if config.train.micro_batch_size != "auto":
         wanted = config.train.micro_batch_size
     elif device.type != "cpu":
-        wanted = share
+        wanted = local_batch_size
     else:
-        wanted = max(1, PIECE // (config.model.block_size * config.model.n_embd))
-    return next(size for size in range(min(share, wanted), 0, -1) if share % size == 0)
+        wanted = max(1, MAX_ACTIVATION_NUMEL // (config.model.block_size * config.model.n_embd))
+    return next(
+        size for size in range(min(local_batch_size, wanted), 0, -1) if local_batch_size % size == 0
+    )
 
 
-def check_shares(config: Config, world: World) -> None:
-    """Makes sure that each process gets as much of a batch as another.
+def check_batch_divides(config: Config, world: World) -> None:
+    """Checks that the batch can be divided equally among the processes.
 
     Raises:
-        ConfigError: The batch cannot be shared so.
+        ConfigError: It cannot.
     """
     size, count = config.train.batch_size, world.world_size
     if size % count:

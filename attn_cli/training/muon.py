@@ -24,8 +24,8 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 # Momentum grows over a run's first steps, while gradients still turn quickly: from 1.897 to
 # 1.875 nats after 293 steps (benchmarks/LOG.md). Jordan et al., modded-nanogpt, 2024.
-FIRST_MOMENTUM = 0.85
-MOMENTUM_STEPS = 300
+WARMUP_MOMENTUM = 0.85
+MOMENTUM_WARMUP_STEPS = 300
 # Shorter side of matrices from which several processes are faster when each computes a part
 # of the products and sends it; by measurement in benchmarks/LOG.md.
 DISTRIBUTE_FROM = 192
@@ -36,16 +36,16 @@ class Muon(Optimizer):
 
     Args:
         parameters: Matrices.
-        lr: The highest step size: how much a square matrix's singular values can move
+        lr: The peak learning rate: how much a square matrix's singular values can move
             in one step.
-        momentum: How much of the last direction is kept, after the first `MOMENTUM_STEPS`
+        momentum: How much of the last direction is kept, after the first `MOMENTUM_WARMUP_STEPS`
             steps; Nesterov's form.
-        weight_decay: Pull towards 0, times the step size.
+        weight_decay: Decoupled weight decay, multiplied by the learning rate.
         dtype: What the products are computed in: bfloat16 where the device has them.
         world: The processes among which the products may be shared.
     """
 
-    remembers = ("momentum_buffer",)
+    state_names = ("momentum_buffer",)
 
     def __init__(
         self,
@@ -64,26 +64,26 @@ class Muon(Optimizer):
         self.world = world
 
     @torch.no_grad()
-    def step(self, done: int, share: float) -> None:
-        grown = min(1.0, done / MOMENTUM_STEPS)
-        momentum = FIRST_MOMENTUM + grown * (self.momentum - FIRST_MOMENTUM)
+    def step(self, step: int, lr_scale: float) -> None:
+        warm = min(1.0, step / MOMENTUM_WARMUP_STEPS)
+        momentum = WARMUP_MOMENTUM + warm * (self.momentum - WARMUP_MOMENTUM)
         by_shape: dict[tuple[int, ...], list[torch.nn.Parameter]] = {}
         for matrix in self.parameters:
             if matrix.grad is not None:
                 # A matrix and one that lies on its side go together.
                 by_shape.setdefault(tuple(sorted(matrix.shape)), []).append(matrix)
         for matrices in by_shape.values():
-            self._step_together(matrices, momentum, self.lr * share)
+            self._step_together(matrices, momentum, self.lr * lr_scale)
 
     def _step_together(
         self, matrices: list[torch.nn.Parameter], momentum: float, rate: float
     ) -> None:
-        """One step of N matrices with the same two sides."""
+        """Updates N matrices of the same two sides."""
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        memories = [self.memory(matrix)["momentum_buffer"] for matrix in matrices]
-        torch._foreach_lerp_(memories, gradients, 1.0 - momentum)
-        directions = torch._foreach_lerp(gradients, memories, momentum)
-        together = torch.stack([_lying(direction) for direction in directions])  # (N, r, c)
+        states = [self.state_of(matrix)["momentum_buffer"] for matrix in matrices]
+        torch._foreach_lerp_(states, gradients, 1.0 - momentum)
+        directions = torch._foreach_lerp(gradients, states, momentum)
+        together = torch.stack([_wide(direction) for direction in directions])  # (N, r, c)
         together = together.to(self.dtype)
         if together.shape[1] >= DISTRIBUTE_FROM:
             updates = self.world.distribute(newton_schulz, together)
@@ -91,10 +91,10 @@ class Muon(Optimizer):
             updates = newton_schulz(together)
         for matrix, update in zip(matrices, updates.unbind(), strict=True):
             rows, columns = matrix.shape
-            # A tall matrix moves each output as far as a square one would.
-            far = rate * max(1.0, rows / columns) ** 0.5
+            # So that a tall matrix changes each output as much as a square one would.
+            scale = rate * max(1.0, rows / columns) ** 0.5
             matrix.mul_(1.0 - rate * self.weight_decay)
-            matrix.add_(update.mT if rows > columns else update, alpha=-far)
+            matrix.add_(update.mT if rows > columns else update, alpha=-scale)
 
 
 def newton_schulz(matrices: torch.Tensor) -> torch.Tensor:
@@ -116,6 +116,6 @@ def newton_schulz(matrices: torch.Tensor) -> torch.Tensor:
     return x
 
 
-def _lying(matrix: torch.Tensor) -> torch.Tensor:
+def _wide(matrix: torch.Tensor) -> torch.Tensor:
     """The matrix on its longer side: its rows are no shorter than its columns."""
     return matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix

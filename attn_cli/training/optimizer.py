@@ -1,4 +1,4 @@
-"""What an optimizer is here: it moves parameters by their gradients, and remembers."""
+"""The base class of the optimizers, and what their state is."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import torch
 
 from attn_cli.errors import CheckpointError
 
-# What is remembered of each parameter, by name.
-Memories = Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]]
+# The tensors kept for each parameter, by name.
+OptimizerState = Mapping[torch.nn.Parameter, Mapping[str, torch.Tensor]]
 
 
 class Optimizer(ABC):
-    """Moves some parameters, all by the same rule and step size.
+    """Updates some parameters, all by the same rule and learning rate.
 
     The part of `torch.optim.Optimizer` that a run needs. That class itself imports
     torch's compiler when it is made, and a second of every start with it.
 
     Attributes:
-        remembers: The names of what it remembers of each parameter.
-        parameters: What it moves.
-        lr: The highest step size; a schedule gives the share of it.
-        state: What it remembers of each parameter, by name; saved in checkpoints.
+        state_names: The names of the tensors that it keeps for each parameter.
+        parameters: What it updates.
+        lr: The peak learning rate; the schedule scales it.
+        state: The tensors kept for each parameter, by name; saved in checkpoints.
     """
 
-    remembers: ClassVar[tuple[str, ...]]
+    state_names: ClassVar[tuple[str, ...]]
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float) -> None:
         self.parameters = list(parameters)
@@ -35,34 +35,34 @@ class Optimizer(ABC):
         self.state: dict[torch.nn.Parameter, dict[str, torch.Tensor]] = {}
 
     @abstractmethod
-    def step(self, done: int, share: float) -> None:
-        """Moves every parameter that has a gradient.
+    def step(self, step: int, lr_scale: float) -> None:
+        """Updates every parameter that has a gradient.
 
         Args:
             done: Steps before this one.
-            share: The step size, as a share of `lr`.
+            lr_scale: The learning rate as a fraction of `lr`.
         """
 
-    def memory(self, parameter: torch.nn.Parameter) -> dict[str, torch.Tensor]:
-        """What it remembers of a parameter; zeros before its first step."""
+    def state_of(self, parameter: torch.nn.Parameter) -> dict[str, torch.Tensor]:
+        """The state of a parameter; zeros before its first step."""
         if parameter not in self.state:
             self.state[parameter] = {
-                name: torch.zeros_like(parameter, requires_grad=False) for name in self.remembers
+                name: torch.zeros_like(parameter, requires_grad=False) for name in self.state_names
             }
         return self.state[parameter]
 
-    def restore(self, memories: Memories) -> None:
-        """Takes over what an optimizer of the same kind remembered.
+    def load_state(self, states: OptimizerState) -> None:
+        """Copies the state of an optimizer of the same kind.
 
         Raises:
-            CheckpointError: It is not what this one remembers.
+            CheckpointError: It is the state of another kind of optimizer.
         """
         for parameter in self.parameters:
-            saved = memories.get(parameter, {})
-            if set(saved) not in (set(), set(self.remembers)):
+            saved = states.get(parameter, {})
+            if set(saved) not in (set(), set(self.state_names)):
                 raise CheckpointError(
-                    f"the checkpoint remembers {', '.join(sorted(saved))} of a parameter, "
-                    f"and this optimizer {', '.join(self.remembers)}"
+                    f"the checkpoint's optimizer state is {', '.join(sorted(saved))}, "
+                    f"and this optimizer needs {', '.join(self.state_names)}"
                 )
             for name, tensor in saved.items():
-                self.memory(parameter)[name].copy_(tensor)
+                self.state_of(parameter)[name].copy_(tensor)

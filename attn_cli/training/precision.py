@@ -1,4 +1,4 @@
-"""The number formats of a model and of its optimizer: bf16 where this machine is faster at it."""
+"""The dtypes of a model and of its optimizer: bf16 where this machine is faster at it."""
 
 from __future__ import annotations
 
@@ -21,107 +21,107 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # What is lost in conversions has to be repaid by the products.
 WORTHWHILE = 1.5
 TRIES = 20
-# A format that is so many times slower after a few tries need not be tried again: without
+# A dtype that is so many times slower after a few tries need not be tried again: without
 # instructions for bf16 a processor takes ten times as long for it.
 HOPELESS, FEWEST_TRIES = 4.0, 4
 
 
 def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Precision:
-    """The model's format: as asked for; for `auto`, bf16 where its products are clearly faster."""
+    """The model's dtype: as asked for; for `auto`, bf16 where its products are clearly faster."""
     if wanted != "auto":
         return wanted
     x, w = torch.ones(1024, 256, device=device), torch.ones(256, 256, device=device)
-    return _faster_format(lambda x, w: x @ w, (x, w))
+    return _faster_dtype(lambda x, w: x @ w, (x, w))
 
 
 def choose_muon_precision(
     wanted: Literal["auto", "fp32", "bf16"], device: torch.device
 ) -> Precision:
-    """The format of Muon's products: as asked for; for `auto`, what is faster at them here."""
+    """The dtype of Muon's products: as asked for; for `auto`, what is faster at them here."""
     if wanted != "auto":
         return wanted
-    return _faster_format(newton_schulz, (torch.ones(2, 128, 384, device=device),))
+    return _faster_dtype(newton_schulz, (torch.ones(2, 128, 384, device=device),))
 
 
-class WorkingModel:
-    """The model that computes, beside the one that learns.
+class MixedPrecisionModel:
+    """fp32 master weights, with a bf16 copy for the forward and backward pass where asked for.
 
-    In fp32 both are one. In bf16 the working model is a copy in which weights and
-    activations are bfloat16, while the weights that learn, the optimizer's memory and
-    the sum of gradients stay in fp32, so that small steps are not rounded away.
+    In fp32 both are the same model. In bf16 the copy computes, while the master weights, the
+    optimizer state and the sum of gradients stay in fp32, so that small updates are not
+    rounded away (Micikevicius et al. 2018, "Mixed precision training", section 3.1).
 
     Attributes:
-        master: The model that learns.
-        model: The model that computes.
-        trained: The same to train; a twin of it where the blocks are compiled.
+        master: The model whose weights the optimizers update.
+        compute: The model that computes; for evaluation and sampling, too.
+        forward_model: What training calls: `compute`, or it compiled, or wrapped in DDP.
 
     Args:
-        master: The model that learns, in fp32.
-        precision: The format to compute in.
+        master: The model to train, in fp32.
+        precision: The dtype to compute in.
     """
 
     def __init__(self, master: Transformer, precision: Precision) -> None:
         self.master = master
-        self.model = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
-        self.trained: torch.nn.Module = self.model
-        self._twin: Transformer | None = None
-        self._learned: list[torch.Tensor] = list(master.parameters())
-        self._worked: list[torch.Tensor] = list(self.model.parameters())
+        self.compute = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
+        self.forward_model: torch.nn.Module = self.compute
+        self._compiled: Transformer | None = None
+        self._master_params: list[torch.Tensor] = list(master.parameters())
+        self._compute_params: list[torch.Tensor] = list(self.compute.parameters())
 
-    def train_with(self, model: Transformer) -> None:
-        """Trains with a twin of the model that computes; it shares all its weights."""
-        self.trained = self._twin = model
+    def set_forward_model(self, model: Transformer) -> None:
+        """Trains with a compiled model that shares all weights of `compute`."""
+        self.forward_model = self._compiled = model
 
-    def use_twin(self, wanted: bool) -> None:
-        """Trains with the twin, if there is one, or without it."""
-        if self._twin is not None:
-            self.trained = self._twin if wanted else self.model
+    def use_compiled(self, wanted: bool) -> None:
+        """Trains with the compiled model, if there is one, or without it."""
+        if self._compiled is not None:
+            self.forward_model = self._compiled if wanted else self.compute
 
     @contextmanager
-    def piece(self, *, last: bool) -> Iterator[None]:
-        """Within it, `trained` computes a piece of a batch, forward and backward.
+    def micro_batch(self, *, last: bool) -> Iterator[None]:
+        """Context manager: around the forward and backward pass of one micro-batch.
 
-        The gradients of the pieces add up in the master's.
+        Gradients accumulate in the master's.
 
         Args:
-            last: Whether it is the last piece, after which the gradients are whole.
+            last: Whether it is the last of the batch, after which the gradients are complete.
         """
         yield
-        self.collect_gradients()
+        self.accumulate_gradients()
 
     @torch.no_grad()
-    def collect_gradients(self) -> None:
+    def accumulate_gradients(self) -> None:
         """Adds the gradients of the last backward pass to the master's."""
-        if self.model is self.master:
+        if self.compute is self.master:
             return
-        for learned, worked in zip(self._learned, self._worked, strict=True):
-            if worked.grad is None:
+        for master, compute in zip(self._master_params, self._compute_params, strict=True):
+            if compute.grad is None:
                 continue
-            if learned.grad is None:
-                learned.grad = torch.zeros_like(learned)
-            learned.grad.add_(worked.grad)  # one at a time: no second set in fp32
-            worked.grad = None
+            if master.grad is None:
+                master.grad = torch.zeros_like(master)
+            master.grad.add_(compute.grad)  # one at a time: no second set in fp32
+            compute.grad = None
 
-    def clip_gradients(self, longest: float) -> torch.Tensor:
-        """Scales the gradient down where it is longer; returns its length before, ().
+    def clip_grad_norm(self, max_norm: float) -> torch.Tensor:
+        """Clips the global gradient norm; returns the norm before, of shape ().
 
         Args:
-            longest: 0 for no limit.
+            max_norm: 0 disables clipping.
         """
         parameters = self.master.parameters()
-        return torch.nn.utils.clip_grad_norm_(parameters, longest or math.inf)
+        return torch.nn.utils.clip_grad_norm_(parameters, max_norm or math.inf)
 
     @torch.no_grad()
-    def refresh(self) -> None:
-        """Takes over the master's weights after a step."""
-        if self.model is not self.master:
-            torch._foreach_copy_(self._worked, self._learned)
+    def copy_master_to_compute(self) -> None:
+        """Brings the compute copy up to date after an optimizer step."""
+        if self.compute is not self.master:
+            torch._foreach_copy_(self._compute_params, self._master_params)
 
 
-def _faster_format(
+def _faster_dtype(
     operation: Callable[..., torch.Tensor], operands: Sequence[torch.Tensor]
 ) -> Precision:
-    """The format in which an operation is faster on the device of its operands, in fp32.
+    """The dtype in which an operation is faster on the device of its operands, in fp32.
 
     The shortest of many tries in turn: other work on the machine makes a try longer,
     never shorter, and the choice must not depend on it.

@@ -1,4 +1,4 @@
-"""The step size over a run, as a pure function that can be plotted without a model."""
+"""The learning-rate schedule, as a pure function that can be plotted without a model."""
 
 from __future__ import annotations
 

@@ -1,23 +1,23 @@
-"""Training that breaks: steps that cannot be applied, and a loss that explodes."""
+"""Watches for divergence: steps with a non-finite loss or gradient, and loss spikes."""
 
 from __future__ import annotations
 
 from attn_cli.config.schema import TrainConfig
-from attn_cli.training.failures import BrokenDownError, smaller_steps
+from attn_cli.training.error_reporting import TrainingDivergedError, lower_learning_rate_settings
 
-# One broken step may be an accident of its batch; so many in a row are none.
-MOST_SKIPPED = 10
-# Nats above the lowest loss of a run's lines: far beyond what one batch differs from another.
-EXPLODED = 1.0
+# One such step may be an accident of its batch; so many in a row are not.
+MAX_SKIPPED_STEPS = 10
+# Nats above the lowest logged loss of a run: far more than one batch differs from another.
+SPIKE_THRESHOLD = 1.0
 
 
-class Stability:
-    """Watches over the steps and losses of a run.
+class StabilityMonitor:
+    """Counts skipped steps, and compares each logged loss with the lowest before.
 
     Args:
-        settings: The `train` section, for advice.
-        consecutive_skips: Steps that could not be applied before, up to now.
-        lowest_loss: Of the lines before, nats per character.
+        settings: The `train` section, for what to advise.
+        consecutive_skips: Steps in a row, up to the last one, that were skipped.
+        lowest_loss: The lowest logged training loss so far, nats per character.
     """
 
     def __init__(
@@ -26,33 +26,34 @@ class Stability:
         self.settings = settings
         self.consecutive_skips = consecutive_skips
         self.lowest_loss = lowest_loss
-        self._told = False
+        self._warned = False
 
-    def stepped(self, applied: bool, step: int) -> None:
-        """Counts a step.
+    def record_step(self, applied: bool, step: int) -> None:
+        """Counts a step, applied or skipped.
 
         Raises:
-            BrokenDownError: Too many in a row could not be applied.
+            TrainingDivergedError: Too many in a row were skipped.
         """
         self.consecutive_skips = 0 if applied else self.consecutive_skips + 1
-        if self.consecutive_skips >= MOST_SKIPPED:
-            raise BrokenDownError(
-                f"training broke down: at step {step:,} the loss or the gradient was not a number "
-                f"for {MOST_SKIPPED} steps in a row, none of which was applied",
-                last_applied=step - MOST_SKIPPED,
+        if self.consecutive_skips >= MAX_SKIPPED_STEPS:
+            raise TrainingDivergedError(
+                f"training diverged: non-finite loss or gradient in {MAX_SKIPPED_STEPS} "
+                f"consecutive steps, the last of them step {step:,}",
+                last_applied=step - MAX_SKIPPED_STEPS,
             )
 
-    def explosion(self, loss: float, step: int) -> str | None:
-        """What to tell of the loss of a new line, if it has risen far above an earlier one."""
+    def check_loss_spike(self, loss: float, step: int) -> str | None:
+        """A warning, if the logged loss has risen far above an earlier one."""
         before = self.lowest_loss
         self.lowest_loss = loss if before is None else min(before, loss)
-        if before is None or loss < before + EXPLODED:
-            self._told = False
+        if before is None or loss < before + SPIKE_THRESHOLD:
+            self._warned = False
             return None
-        if self._told:
+        if self._warned:
             return None
-        self._told = True
+        self._warned = True
         return (
-            f"the loss explodes: {loss:.2f} at step {step:,}, after {before:.2f} before; "
-            f"if it does not come back, try a smaller step size: {smaller_steps(self.settings)}"
+            f"loss spike: {loss:.2f} at step {step:,}, after {before:.2f}; "
+            "if it does not come down again, try a lower learning rate: "
+            + lower_learning_rate_settings(self.settings)
         )

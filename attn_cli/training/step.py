@@ -14,71 +14,71 @@ from torch.nn import functional as F
 
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
-from attn_cli.training.precision import WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a step.
+class StepResult:
+    """What a step measured.
 
     Attributes:
-        loss: Mean loss of its batch, nats per character.
-        norm: Length of the gradient, before clipping.
-        applied: Whether the weights moved: not where one of the two is no number.
+        loss: Mean loss of the batch, nats per character.
+        grad_norm: Global gradient norm, before clipping.
+        applied: Whether the weights were updated: not where one of the two is not finite.
     """
 
     loss: float
-    norm: float
+    grad_norm: float
     applied: bool
 
 
 def train_step(
-    working: WorkingModel,
+    mp_model: MixedPrecisionModel,
     optimizers: Sequence[Optimizer],
     x: torch.Tensor,
     y: torch.Tensor,
     *,
-    done: int,
+    step: int,
     micro_batch: int,
-    learning_rate_share: float,
+    lr_scale: float,
     grad_clip: float,
     world: World = SINGLE_PROCESS,
-) -> Outcome:
-    """Gradients of one batch, clipped and applied.
+) -> StepResult:
+    """One optimizer step: gradients of a batch, clipped and applied.
 
-    Where the loss or the gradient is not a finite number, nothing moves: neither the
-    weights nor what the optimizers remember.
+    Where the loss or the gradient is not finite, the step is skipped: neither the weights nor
+    the optimizer state change.
 
     Args:
-        working: The model that computes, and the one that learns.
-        optimizers: They move the one that learns.
+        mp_model: The model to train.
+        optimizers: They update its master weights.
         x: Characters, (B, T) of int64; of this process's part of the batch.
         y: The characters that follow them, (B, T).
-        done: Steps before this one.
-        micro_batch: Sequences in memory at once; divides B.
-        learning_rate_share: The step size, as a share of the highest.
-        grad_clip: The longest gradient applied as it is; 0 for no limit.
+        step: Steps before this one.
+        micro_batch: Sequences per forward and backward pass; divides B.
+        lr_scale: The learning rate as a fraction of each optimizer's peak.
+        grad_clip: Maximum global gradient norm; 0 disables clipping.
         world: The processes that have the other parts of the batch.
     """
     pieces = x.shape[0] // micro_batch
     total = torch.zeros((), device=x.device)
     for number, (piece_x, piece_y) in enumerate(zip(x.chunk(pieces), y.chunk(pieces), strict=True)):
-        with working.piece(last=number == pieces - 1):
-            loss = mean_loss(working.trained(piece_x), piece_y) / pieces
+        with mp_model.micro_batch(last=number == pieces - 1):
+            loss = mean_loss(mp_model.forward_model(piece_x), piece_y) / pieces
             loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
-    norm = working.clip_gradients(grad_clip)
-    # On a GPU this waits for the device: the price of never applying a step that is broken.
-    loss, length = torch.stack((world.all_reduce_mean(total), norm)).tolist()
-    applied = math.isfinite(loss) and math.isfinite(length)
+    grad_norm = mp_model.clip_grad_norm(grad_clip)
+    # On a GPU this waits for the device: the price of never applying one that is not finite.
+    mean, norm = torch.stack((world.all_reduce_mean(total), grad_norm)).tolist()
+    applied = math.isfinite(mean) and math.isfinite(norm)
     if applied:
         for optimizer in optimizers:
-            optimizer.step(done, learning_rate_share)
-    for parameter in working.master.parameters():
+            optimizer.step(step, lr_scale)
+    for parameter in mp_model.master.parameters():
         parameter.grad = None
     if applied:
-        working.refresh()
-    return Outcome(loss, length, applied)
+        mp_model.copy_master_to_compute()
+    return StepResult(mean, norm, applied)
 
 
 def mean_loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

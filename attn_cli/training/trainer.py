@@ -2,10 +2,10 @@
 
 The loop decides when something happens; what happens is elsewhere: the step in
 `step.py`, its size in `schedule.py`, the end in `budget.py`. Whoever watches gets
-every measurement through an `Observer`.
+every measurement through a `Callback`.
 
 All that decides what comes next is in a checkpoint. So a run that was stopped, after
-whatever step and in whatever way, goes on bit for bit as if it had not been.
+whatever step and in whatever way, is resumed bit for bit as if it had not been.
 
 Where several processes train together, each has a trainer, and all do the same in the
 same order: whatever hangs on a clock or a signal is agreed on first. One of them writes.
@@ -31,18 +31,18 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, SharedBudget, StepBudget, TimeBudget
-from attn_cli.training.compilation import Compiling
+from attn_cli.training.callbacks import Callback
+from attn_cli.training.compile_policy import CompilePolicy
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
+from attn_cli.training.error_reporting import TrainingDivergedError
 from attn_cli.training.evaluation import Evaluation, estimate_evaluation_seconds, evaluate
-from attn_cli.training.failures import BrokenDownError
-from attn_cli.training.meter import Meter
+from attn_cli.training.metrics_accumulator import MetricsAccumulator
 from attn_cli.training.micro_batch import choose_micro_batch
-from attn_cli.training.observer import Observer
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import choose_precision
-from attn_cli.training.random_state import random_states, seed_process, set_random_states
+from attn_cli.training.rng import rng_states, seed_rank, set_rng_states
 from attn_cli.training.schedule import learning_rate
-from attn_cli.training.stability import Stability
+from attn_cli.training.stability import StabilityMonitor
 from attn_cli.training.step import train_step
 from attn_cli.training.threads import ThreadPolicy, choose_threads
 
@@ -94,7 +94,7 @@ class Trainer:
         started: A reading of `time.monotonic()` when this process began.
         threads: How many torch computes with; by default as the config says.
         weights: A checkpoint whose weights a new run begins with.
-        resumed: The checkpoint that a run goes on from.
+        resumed: The checkpoint that a run is resumed from.
         world: The processes that train together; each has a trainer of the same config, and
             calls the same of its methods.
 
@@ -131,14 +131,14 @@ class Trainer:
             source.load_weights(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
-        self.working = world.wrap_model(self.model, self.precision)
+        self.mp_model = world.wrap_model(self.model, self.precision)
         self.optimizers = make_optimizers(self.model, config.train, world)
-        seed_process(config.train.seed, before.step, world)
+        seed_rank(config.train.seed, before.step, world)
         if resumed:
             memory = resumed.load_optimizer_state(self.model)
             for optimizer in self.optimizers:
-                optimizer.restore(memory)
-            set_random_states(resumed.random_states(), device, world)
+                optimizer.load_state(memory)
+            set_rng_states(resumed.random_states(), device, world)
         self.micro_batch = choose_micro_batch(config, device, world.world_size)
         self.batches = Batches(
             corpus.train,
@@ -165,15 +165,14 @@ class Trainer:
         self.best_step = before.best_step
         self.best_val_loss = math.inf if before.best_val_loss is None else before.best_val_loss
         self._evaluations_since_best = before.evaluations_since_best
-        self._post_step_done = (
-            before.post_step_done
-        )  # whether what is due after the last step was done
+        # Whether what is due after the last step was done.
+        self._post_step_done = before.post_step_done
         self._last_record = before.last_record  # of the metrics
-        self._meter = Meter(before.pending)
-        self._stability = Stability(
+        self._metrics = MetricsAccumulator(before.pending)
+        self._stability = StabilityMonitor(
             config.train, before.consecutive_skips, before.lowest_train_loss
         )
-        self._compiling = Compiling(config.train.compile, before.fastest_step)
+        self._compile_policy = CompilePolicy(config.train.compile, before.fastest_step)
         self._threads = threads or choose_threads(
             config.train.threads, device, world, chosen=before.threads
         )
@@ -185,28 +184,28 @@ class Trainer:
             self.started = time.monotonic() - before.seconds  # It takes no more time.
 
     def fit(
-        self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool] = lambda: False
+        self, run: RunFolder, callback: Callback, stop_wanted: Callable[[], bool] = lambda: False
     ) -> TrainResult:
         """Trains until the budget is exhausted, or saves and leaves when `stop_wanted()`.
 
         Args:
             run: The folder which all that comes of the run goes into.
-            observer: Is told of every measurement.
+            callback: Is told of every measurement.
             stop_wanted: Asked between two steps, and before what is due after one.
 
         Raises:
-            BrokenDownError: Too many steps in a row, or an evaluation, gave no number.
+            TrainingDivergedError: Too many steps in a row, or an evaluation, gave no number.
             OSError: Something could not be written.
         """
         try:
-            return self._fit(run, observer, stop_wanted)
+            return self._fit(run, callback, stop_wanted)
         finally:
             self._threads.release()
 
     def _fit(
-        self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
+        self, run: RunFolder, callback: Callback, stop_wanted: Callable[[], bool]
     ) -> TrainResult:
-        observer.began(self.model, self.precision, self.device.type)
+        callback.on_train_start(self.model, self.precision, self.device.type)
         if not self.finished:
             self._reserve_evaluation()
         while not self.finished:
@@ -214,35 +213,35 @@ class Trainer:
                 self._save(run)
                 return self._result(interrupted=True)
             if not self._post_step_done:
-                self._look(run, observer)
-            elif self._threads.at_chosen and self._compiling.due(self.step):
-                self._settle_compiling(run, observer, stop_wanted)
+                self._after_step(run, callback)
+            elif self._threads.at_chosen and self._compile_policy.is_due(self.step):
+                self._resolve_compile(run, callback, stop_wanted)
             else:
-                self._train_step(observer)
+                self._train_step(callback)
         return self._result(interrupted=False)
 
     def _reserve_evaluation(self) -> None:
         """Keeps the time that the last evaluation will take, where time is what ends the run."""
         minutes = self.config.train.minutes
         if minutes is not None:
-            model, validation = self.working.model, self._validation
+            model, validation = self.mp_model.compute, self._validation
             seconds = estimate_evaluation_seconds(model, validation, 60 * minutes)
             self._evaluation_seconds = seconds / self.world.world_size
             self.budget.reserve(self._evaluation_seconds + self._showing_seconds)
 
-    def _train_step(self, observer: Observer) -> None:
+    def _train_step(self, callback: Callback) -> None:
         begin, cpu_begin = time.perf_counter(), time.process_time()
         settings = self.config.train
         rate = learning_rate(self.step, self.budget.total_steps(self.step), settings)
         batch = self.batches.batch(self.step).to(self.device)  # (B / processes, T)
-        outcome = train_step(
-            self.working,
+        result = train_step(
+            self.mp_model,
             self.optimizers,
             batch.inputs,
             batch.targets,
-            done=self.step,
+            step=self.step,
             micro_batch=self.micro_batch,
-            learning_rate_share=rate / settings.learning_rate,
+            lr_scale=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
             world=self.world,
         )
@@ -250,29 +249,29 @@ class Trainer:
         self._post_step_done = False
         seconds = time.perf_counter() - begin
         self.budget.record_step(seconds)
-        self._check_pace(seconds, observer)
-        self._compiling.stepped(seconds)
-        self._meter.add(outcome, rate, seconds)
-        self._stability.stepped(outcome.applied, self.step)
+        self._check_pace(seconds, callback)
+        self._compile_policy.record_step(seconds)
+        self._metrics.add(result, rate, seconds)
+        self._stability.record_step(result.applied, self.step)
         changed = self._threads.record_step(seconds, time.process_time() - cpu_begin)
         if changed:
             # Compiled kernels divide their work among the threads that there were.
-            self.working.use_twin(self._threads.at_chosen)
+            self.mp_model.use_compiled(self._threads.at_chosen)
             self._reserve_evaluation()
-            observer.noticed(f"{changed}, from step {self.step + 1:,} on")
+            callback.on_message(f"{changed}, from step {self.step + 1:,} on")
 
-    def _check_pace(self, step_seconds: float, observer: Observer) -> None:
+    def _check_pace(self, step_seconds: float, callback: Callback) -> None:
         """Says once that steps are too slow for the time that was given."""
         minutes = self.config.train.minutes
         if minutes is None or self._told_pace or step_seconds < SLOW_SHARE * 60 * minutes:
             return
         self._told_pace = True
-        observer.noticed(
+        callback.on_message(
             f"step {self.step:,} took {step_seconds:.1f} s of {60 * minutes:.0f}: few more fit in, "
             "and the run may end late; a smaller model or batch takes shorter steps"
         )
 
-    def _look(self, run: RunFolder, observer: Observer) -> None:
+    def _after_step(self, run: RunFolder, callback: Callback) -> None:
         """Does what is due after a step: a line, an evaluation, a checkpoint."""
         settings, budget = self.config.train, self.budget
         last = budget.exhausted(self.step)
@@ -281,58 +280,58 @@ class Trainer:
         due = evaluates or self.step % settings.checkpoint_every == 0
         if evaluates:
             both = self._evaluation_seconds + self._showing_seconds
-            self._evaluate(run, observer, shows=last or budget.allows_evaluation(both))
+            self._evaluate(run, callback, shows=last or budget.allows_evaluation(both))
             # The last evaluation will take as long again.
             budget.reserve(self._evaluation_seconds + self._showing_seconds)
             self.finished = last or self._out_of_patience()
             if self.finished and not last:
-                observer.noticed(
+                callback.on_message(
                     f"no better validation loss in {self._evaluations_since_best} evaluations: "
                     f"ended at step {self.step:,}, the best was at {self.best_step:,}"
                 )
         elif due or self.step % settings.log_every == 0:
-            self._log(run, observer)
+            self._log(run, callback)
         self._post_step_done = True
         # Weights with which the loss is no number are not worth a checkpoint.
         sound = not self._stability.consecutive_skips or self.step == self.best_step
         if self.finished or (due and sound):
             self._save(run)
 
-    def _settle_compiling(
-        self, run: RunFolder, observer: Observer, stop_wanted: Callable[[], bool]
+    def _resolve_compile(
+        self, run: RunFolder, callback: Callback, stop_wanted: Callable[[], bool]
     ) -> None:
         """Compiles where it was asked for or pays; the run's configuration says what came of it."""
         batch = self.batches.batch(0)[: self.micro_batch].to(self.device)
         x, y = batch.inputs, batch.targets
         steps_left = self.budget.total_steps(self.step) - self.step
-        self._compiling.settle(
-            self.working, x, y, steps_left, observer.noticed, stop_wanted, self.world
+        self._compile_policy.resolve(
+            self.mp_model, x, y, steps_left, callback.on_message, stop_wanted, self.world
         )
-        if self._compiling.wanted != self.config.train.compile:
-            train = self.config.train.model_copy(update={"compile": self._compiling.wanted})
+        if self._compile_policy.mode != self.config.train.compile:
+            train = self.config.train.model_copy(update={"compile": self._compile_policy.mode})
             self.config = self.config.model_copy(update={"train": train})
             if self.world.is_main:
                 run.write_config(self.config)
 
-    def _evaluate(self, run: RunFolder, observer: Observer, *, shows: bool) -> None:
+    def _evaluate(self, run: RunFolder, callback: Callback, *, shows: bool) -> None:
         """Measures the validation loss, and `shows` what the model writes by then."""
         begin = time.monotonic()
-        self.evaluation = evaluate(self.working.model, self._validation, self.world)
+        self.evaluation = evaluate(self.mp_model.compute, self._validation, self.world)
         val_loss = self.evaluation.loss
         if not math.isfinite(val_loss):
-            raise BrokenDownError(
-                f"training broke down: the validation loss is {val_loss} at step {self.step:,}",
+            raise TrainingDivergedError(
+                f"training diverged: the validation loss is {val_loss} at step {self.step:,}",
                 last_applied=self.step - self._stability.consecutive_skips,
             )
         self._evaluations_since_best += 1
         if val_loss < self.best_val_loss:
             self.best_val_loss, self.best_step = val_loss, self.step
             self._evaluations_since_best = 0
-        metrics = self._log(run, observer, val_loss)
+        metrics = self._log(run, callback, val_loss)
         shown = time.monotonic()
         self._evaluation_seconds = shown - begin
         if shows:
-            observer.evaluated(metrics, self.model.eval())
+            callback.on_evaluate(metrics, self.model.eval())
             self.model.train()
             self._showing_seconds = time.monotonic() - shown
         self.budget.record_evaluation(time.monotonic() - begin)
@@ -342,18 +341,18 @@ class Trainer:
         return patience is not None and self._evaluations_since_best >= patience
 
     def _log(
-        self, run: RunFolder, observer: Observer, val_loss: float | None = None
+        self, run: RunFolder, callback: Callback, val_loss: float | None = None
     ) -> StepMetrics:
         """Adds a line to the metrics, and tells of what is wrong in it."""
-        reading = self._meter.read()
+        reading = self._metrics.take()
         chars_a_step = self.batches.chars_per_step
         metrics = StepMetrics(
             step=self.step,
             chars=self.step * chars_a_step,
             seconds=time.monotonic() - self.started,
             train_loss=reading.loss,
-            lr=reading.rate,
-            grad_norm=reading.norm,
+            lr=reading.learning_rate,
+            grad_norm=reading.grad_norm,
             chars_per_second=reading.steps * chars_a_step / max(reading.seconds, 1e-9),
             skipped_steps=reading.skipped,
             threads=self._threads.threads,
@@ -362,20 +361,20 @@ class Trainer:
         self._last_record = metrics_line(metrics)
         if self.world.is_main:
             append_metrics(run.metrics, self._last_record)
-        observer.stepped(metrics, self.budget.total_steps(self.step))
+        callback.on_log(metrics, self.budget.total_steps(self.step))
         if reading.skipped:
-            observer.noticed(
+            callback.on_message(
                 f"{reading.skipped} of the {reading.steps} steps up to {self.step:,} were not "
                 "applied: their loss or gradient was not a number"
             )
         if reading.loss is not None:
-            exploded = self._stability.explosion(reading.loss, self.step)
+            exploded = self._stability.check_loss_spike(reading.loss, self.step)
             if exploded:
-                observer.noticed(exploded)
+                callback.on_message(exploded)
         return metrics
 
     def _save(self, run: RunFolder) -> None:
-        states = random_states(self.device, self.world)
+        states = rng_states(self.device, self.world)
         if not self.world.is_main:
             return
         names = {parameter: name for name, parameter in self.model.named_parameters()}
@@ -418,9 +417,9 @@ class Trainer:
             evaluations_since_best=self._evaluations_since_best,
             lowest_train_loss=self._stability.lowest_loss,
             consecutive_skips=self._stability.consecutive_skips,
-            fastest_step=self._compiling.fastest,
+            fastest_step=self._compile_policy.fastest_step,
             threads=self._threads.chosen,
-            pending=self._meter.pending,
+            pending=self._metrics.pending,
             last_record=self._last_record,
             samples_bytes=run.samples.stat().st_size if run.samples.exists() else 0,
         )

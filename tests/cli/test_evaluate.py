@@ -18,7 +18,7 @@ import pytest
 from attn_cli.cli.surprisal import write_coloured, write_table
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
-from attn_cli.training.evaluation import CharacterLosses
+from attn_cli.training.evaluation import PerTokenLosses
 from tests.conftest import VERSE, Outcome, Trained
 
 Attn = Callable[..., Outcome]
@@ -40,7 +40,7 @@ def test_a_program_gets_a_table(attn: Attn, trained: Trained, tmp_path: Path) ->
     assert [row["position"] for row in table] == [str(place) for place in range(1, len(TEXT))]
     assert [json.loads(f'"{row["character"]}"') for row in table] == list(TEXT[1:])
     checkpoint = read_checkpoint(trained.run.best_or_latest())
-    losses = CharacterLosses(checkpoint.load_model(), checkpoint.tokenizer.encode(TEXT))
+    losses = PerTokenLosses(checkpoint.load_model(), checkpoint.tokenizer.encode(TEXT))
     expected = np.concatenate(list(losses)) / math.log(2)
     np.testing.assert_allclose([float(row["bits"]) for row in table], expected, atol=1e-4)
     # What it comes to is for people, and not in the way of the program.

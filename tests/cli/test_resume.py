@@ -40,7 +40,7 @@ def test_what_a_run_leaves_is_the_same_after_a_kill(
 ) -> None:
     outcome = attn("train", "--resume")  # the newest run
     assert outcome.code == 0, outcome.err
-    assert "goes on after step 25 from runs/killed/checkpoints/step-00000025" in outcome.err
+    assert "resumed from step 25 (runs/killed/checkpoints/step-00000025)" in outcome.err
     whole = tmp_path / "runs" / "whole"
     assert (killed / "samples.txt").read_text() == (whole / "samples.txt").read_text()
     assert (killed / "config.yaml").read_text() == (whole / "config.yaml").read_text()
@@ -88,7 +88,7 @@ def test_resume_may_stand_alone(words: list[str], read: list[str]) -> None:
 def test_a_run_that_has_ended_says_so(attn: Attn, killed: Path) -> None:
     outcome = attn("train", "--resume", "runs/whole")
     assert outcome.code == 0
-    assert "it has ended, at step 40" in outcome.err
+    assert "finished at step 40" in outcome.err
     assert "--set train.steps=80" in outcome.err
     assert "val loss" in outcome.out
 
@@ -186,7 +186,7 @@ def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) ->
         (("--resume", "runs/killed", "--init-from", "x"), ("--resume and --init-from exclude",)),
         (("--resume", "nowhere"), ("no run nowhere", "attn runs")),
         (("--resume", "runs"), ("runs is not a run",)),
-        (("--resume", "runs/killed", "--seed", "5"), ("train.seed 1337 -> 5", "--init-from")),
+        (("--resume", "runs/killed", "--seed", "5"), ("train.seed 1337 -> 5", "train.init_from")),
         (("--resume", "runs/killed", "tales"), ("tales has changed since",)),
         (("--init-from", "nowhere"), ("no run nowhere",)),
         (("--init-from", "runs/whole", "--set", "model.n_embd=32"), ("model.n_embd 16 -> 32",)),

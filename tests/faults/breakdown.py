@@ -28,7 +28,7 @@ def no_numbers(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
         run = RunFolder(fresh(folder / "run"))
         options = settings(*WILD, f"train.seed={seed}")
         ended = attn("train", text, *options, "--out", run.path, folder=folder)
-        problem = ended.promised(1, "training broke down", f"attn train --resume {run.path} --set")
+        problem = ended.promised(1, "training diverged", f"attn train --resume {run.path} --set")
         lost = loss_of_data(run, latest_step(run))
         gentle = ("train.learning_rate=1e-3", "train.weight_decay=0.1", "train.grad_clip=1")
         changes = [word for key in gentle for word in ("--set", key)]

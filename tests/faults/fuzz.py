@@ -25,7 +25,7 @@ from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.checkpoint_metadata import with_checksum
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import tokenizer_from_json
-from attn_cli.training.resuming import resumed
+from attn_cli.training.resume import resumed
 from tests.faults.harness import Trial, attn, settings, write_verse
 
 NASTY = (

@@ -99,7 +99,7 @@ def _interrupted(folder: Path, text: Path, whole: RunFolder, chance: random.Rand
     run, launcher, pids = _running(folder, text, chance)
     begin, saved = time.monotonic(), latest_step(run)
     launcher.send_signal(signal.SIGINT)
-    problem = _told(wait(launcher), f"to go on: attn train --resume {run.path}")
+    problem = _told(wait(launcher), f"to resume: attn train --resume {run.path}")
     return _gone_on(run, whole, problem or _ended(begin, pids), saved, folder)
 
 

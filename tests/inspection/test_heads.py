@@ -14,7 +14,7 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores
 from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import TrainedModel, load_model
-from attn_cli.training.evaluation import CharacterLosses, evaluate
+from attn_cli.training.evaluation import PerTokenLosses, evaluate
 from tests.conftest import Trained, tiny_config
 
 TEXT = "The fox isn't the owl.\nThe fox met the owl, and the owl"
@@ -107,9 +107,9 @@ def test_loss_rises_are_differences_of_exact_losses(loaded: TrainedModel) -> Non
     ids = loaded.tokenizer.encode(TEXT)[: 3 * T + 6]
     effects = list(ablation_effects(model, ids))
     assert len(effects) == model.config.n_layer * model.config.n_head
-    losses = np.concatenate(list(CharacterLosses(model, ids)))
+    losses = np.concatenate(list(PerTokenLosses(model, ids)))
     with zero_ablate_head(model, 1, 0):
-        differences = np.concatenate(list(CharacterLosses(model, ids))) - losses
+        differences = np.concatenate(list(PerTokenLosses(model, ids))) - losses
         without = evaluate(model, ids).loss
     effect = effects[model.config.n_head]
     assert effect.loss_increase == pytest.approx(without - evaluate(model, ids).loss, abs=1e-6)

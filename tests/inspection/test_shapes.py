@@ -12,7 +12,7 @@ from attn_cli.inspection.descriptions import DESCRIPTIONS, description
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
-from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel, Precision
 from attn_cli.training.step import mean_loss
 from tests.conftest import tiny_config
 
@@ -220,7 +220,7 @@ def test_costs_are_those_of_the_whole_batch(
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
     config = tiny_config()
-    working = WorkingModel(build_model(config.model, 100), precision)
+    mp_model = MixedPrecisionModel(build_model(config.model, 100), precision)
     ids = torch.zeros(2, 16, dtype=torch.int64)
     most = 0
 
@@ -231,14 +231,16 @@ def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
             self, op: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             nonlocal most
-            both = {id(p): p for p in (*working.master.parameters(), *working.model.parameters())}
+            both = {
+                id(p): p for p in (*mp_model.master.parameters(), *mp_model.compute.parameters())
+            }
             held = [p.grad for p in both.values() if p.grad is not None]
             most = max(most, sum(grad.numel() * grad.element_size() for grad in held))
             return op(*args, **(kwargs or {}))
 
     for _ in range(2):  # the second piece of a batch adds to what is there
-        mean_loss(working.trained(ids), ids).backward()  # type: ignore[no-untyped-call]
+        mean_loss(mp_model.forward_model(ids), ids).backward()  # type: ignore[no-untyped-call]
         with Watch():
-            working.collect_gradients()
+            mp_model.accumulate_gradients()
             torch.zeros(1)
-    assert most == costs(working.model, config, precision).gradients
+    assert most == costs(mp_model.compute, config, precision).gradients

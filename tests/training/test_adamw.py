@@ -11,11 +11,11 @@ def test_equals_torch_adamw_over_several_steps() -> None:
     theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
     adamw = AdamW(ours, 0.02, betas=(0.8, 0.95), weight_decay=0.1)
     of_torch = torch.optim.AdamW(theirs, 0.01, betas=(0.8, 0.95), weight_decay=0.1)
-    for done in range(5):
+    for step in range(5):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
             other.grad = mine.grad.clone()
-        adamw.step(done, share=0.5)
+        adamw.step(step, lr_scale=0.5)
         of_torch.step()
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
@@ -23,5 +23,5 @@ def test_equals_torch_adamw_over_several_steps() -> None:
 
 def test_a_parameter_without_gradient_stays() -> None:
     parameter = torch.nn.Parameter(torch.ones(3))
-    AdamW([parameter], 0.1, betas=(0.9, 0.99), weight_decay=0.5).step(0, share=1.0)
+    AdamW([parameter], 0.1, betas=(0.9, 0.99), weight_decay=0.5).step(0, lr_scale=1.0)
     assert torch.equal(parameter, torch.ones(3))

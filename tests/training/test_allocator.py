@@ -8,8 +8,8 @@ import pytest
 
 SCRIPT = """
 import resource, torch
-from attn_cli.training.allocator import keep_freed_memory
-keep_freed_memory()
+from attn_cli.training.allocator import disable_malloc_trim
+disable_malloc_trim()
 def work():
     # As in a step: much is kept for the backward pass, and then all of it is freed.
     kept = [torch.ones(1_000_000) for _ in range(50)]

@@ -9,7 +9,7 @@ import torch
 from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.training.evaluation import CHARS_AT_ONCE, CharacterLosses, evaluate
+from attn_cli.training.evaluation import TOKENS_PER_BATCH, PerTokenLosses, evaluate
 from tests.conftest import Trained
 
 
@@ -26,14 +26,14 @@ def test_each_loss_is_that_of_its_character(model: Transformer) -> None:
         with torch.no_grad():
             odds = model(ids[None, window:place])[0, -1].double().softmax(-1)
         expected.append(-math.log(odds[ids[place]].item()))
-    losses = np.concatenate(list(CharacterLosses(model, ids.numpy())))
+    losses = np.concatenate(list(PerTokenLosses(model, ids.numpy())))
     np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_mean_over_characters_is_the_reported_loss(model: Transformer) -> None:
     # Several times what is computed at once, with a window at the end that is not whole.
-    ids = np.random.default_rng(2).integers(100, size=2 * CHARS_AT_ONCE + 1000)
-    losses = CharacterLosses(model, ids)
+    ids = np.random.default_rng(2).integers(100, size=2 * TOKENS_PER_BATCH + 1000)
+    losses = PerTokenLosses(model, ids)
     arrays = list(losses)
     assert len(arrays) == 4
     every = np.concatenate(arrays)
@@ -45,7 +45,7 @@ def test_the_mean_over_characters_is_the_reported_loss(model: Transformer) -> No
 
 def test_losses_that_nobody_reads_to_the_end_keep_the_mode(model: Transformer) -> None:
     model.train()
-    some = iter(CharacterLosses(model, np.arange(50)))
+    some = iter(PerTokenLosses(model, np.arange(50)))
     next(some)
     assert torch.is_grad_enabled()
     del some

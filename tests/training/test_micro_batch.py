@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from attn_cli.training.micro_batch import PIECE, choose_micro_batch
+from attn_cli.training.micro_batch import MAX_ACTIVATION_NUMEL, choose_micro_batch
 from tests.conftest import tiny_config
 
 CPU = torch.device("cpu")
@@ -18,7 +18,7 @@ def test_auto_divides_the_batch_and_stays_within_a_piece(batch: int) -> None:
     config = tiny_config(f"train.batch_size={batch}", "model.block_size=512", "model.n_embd=768")
     size = choose_micro_batch(config, CPU)
     assert batch % size == 0
-    assert size == 1 or size * 512 * 768 <= PIECE
+    assert size == 1 or size * 512 * 768 <= MAX_ACTIVATION_NUMEL
 
 
 def test_a_small_model_takes_the_whole_batch() -> None:

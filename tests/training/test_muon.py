@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.model.build import build_model
-from attn_cli.training.muon import FIRST_MOMENTUM, MOMENTUM_STEPS, Muon, newton_schulz
+from attn_cli.training.muon import MOMENTUM_WARMUP_STEPS, WARMUP_MOMENTUM, Muon, newton_schulz
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import DTYPES, Precision, WorkingModel
+from attn_cli.training.precision import DTYPES, MixedPrecisionModel, Precision
 from attn_cli.training.step import train_step
 
 SHAPES = [(13, 7), (7, 13), (11, 11), (13, 7)]
@@ -26,11 +26,11 @@ def test_equals_torch_muon_over_several_steps() -> None:
     theirs = [torch.nn.Parameter(parameter.detach().clone()) for parameter in ours]
     muon = Muon(ours, lr=0.04, weight_decay=0.1)
     of_torch = torch.optim.Muon(theirs, lr=0.02, weight_decay=0.1, adjust_lr_fn="original")
-    for done in range(MOMENTUM_STEPS, MOMENTUM_STEPS + 4):
+    for step in range(MOMENTUM_WARMUP_STEPS, MOMENTUM_WARMUP_STEPS + 4):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
             other.grad = mine.grad.clone()
-        muon.step(done, share=0.5)
+        muon.step(step, lr_scale=0.5)
         of_torch.step()
     for mine, other in zip(ours, theirs, strict=True):
         # Both iterate in bfloat16, whose rounding depends on the order of sums.
@@ -64,7 +64,7 @@ def test_size_of_the_gradient_does_not_matter() -> None:
 def test_a_matrix_without_gradient_stays() -> None:
     parameter = torch.nn.Parameter(torch.randn(3, 4))
     before = parameter.detach().clone()
-    Muon([parameter], lr=0.02).step(0, share=1.0)
+    Muon([parameter], lr=0.02).step(0, lr_scale=1.0)
     assert torch.equal(parameter, before)
 
 
@@ -72,21 +72,21 @@ def test_momentum_grows_over_the_first_steps() -> None:
     """A first gradient, and then the opposite one: what is left of the first is the momentum."""
     first, second = torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0))
 
-    def remembered(done: int) -> torch.Tensor:
+    def remembered(step: int) -> torch.Tensor:
         parameter = torch.nn.Parameter(torch.zeros(5, 7))
         muon = Muon([parameter], lr=0.02)
         for gradient in (first, second):
             parameter.grad = gradient.clone()
-            muon.step(done, share=1.0)
+            muon.step(step, lr_scale=1.0)
         return muon.state[parameter]["momentum_buffer"]
 
-    for done, kept in (
-        (0, FIRST_MOMENTUM),
-        (MOMENTUM_STEPS // 2, 0.9),
-        (10 * MOMENTUM_STEPS, 0.95),
+    for step, kept in (
+        (0, WARMUP_MOMENTUM),
+        (MOMENTUM_WARMUP_STEPS // 2, 0.9),
+        (10 * MOMENTUM_WARMUP_STEPS, 0.95),
     ):
         expected = (1 - kept) * (kept * first + second)
-        torch.testing.assert_close(remembered(done), expected)
+        torch.testing.assert_close(remembered(step), expected)
 
 
 class _Formats(TorchDispatchMode):
@@ -117,18 +117,18 @@ def test_a_training_step_multiplies_in_the_chosen_formats_alone(precision: Preci
         ],
     )
     model = build_model(config.model, 11)
-    working = WorkingModel(model, precision)
+    mp_model = MixedPrecisionModel(model, precision)
     optimizers = make_optimizers(model, config.train)
     ids = torch.randint(11, (2, config.model.block_size))
     with _Formats() as formats:
         train_step(
-            working,
+            mp_model,
             optimizers,
             ids,
             ids,
-            done=0,
+            step=0,
             micro_batch=2,
-            learning_rate_share=1.0,
+            lr_scale=1.0,
             grad_clip=1.0,
         )
     assert formats.seen == {DTYPES[precision]}

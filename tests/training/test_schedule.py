@@ -1,4 +1,4 @@
-"""The step size and the end of a run."""
+"""The learning-rate schedule and the end of a run."""
 
 import math
 import time

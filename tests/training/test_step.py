@@ -9,8 +9,8 @@ from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.adamw import AdamW
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import WorkingModel
-from attn_cli.training.step import Outcome, train_step
+from attn_cli.training.precision import MixedPrecisionModel
+from attn_cli.training.step import StepResult, train_step
 from tests.conftest import tiny_config
 
 V = 19
@@ -29,21 +29,21 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 def stepped(
     micro_batch: int = 6, grad_clip: float = 1.0, precision: str = "fp32", optimizer: str = "adamw"
-) -> tuple[Transformer, Outcome]:
+) -> tuple[Transformer, StepResult]:
     model = fresh()
-    working = WorkingModel(model, precision)  # type: ignore[arg-type]
+    mp_model = MixedPrecisionModel(model, precision)  # type: ignore[arg-type]
     optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
-    for done in range(3):
-        outcome = train_step(
-            working,
+    for step in range(3):
+        result = train_step(
+            mp_model,
             optimizers,
             *batch(),
-            done=done,
+            step=step,
             micro_batch=micro_batch,
-            learning_rate_share=0.5,
+            lr_scale=0.5,
             grad_clip=grad_clip,
         )
-    return model, outcome
+    return model, result
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -52,7 +52,7 @@ def test_accumulation_equals_one_piece(micro_batch: int, optimizer: str) -> None
     whole, at_once = stepped(6, optimizer=optimizer)
     pieces, in_pieces = stepped(micro_batch, optimizer=optimizer)
     assert at_once.loss == pytest.approx(in_pieces.loss, rel=1e-5)
-    assert at_once.norm == pytest.approx(in_pieces.norm, rel=1e-3, abs=1e-5)
+    assert at_once.grad_norm == pytest.approx(in_pieces.grad_norm, rel=1e-3, abs=1e-5)
     for one, other in zip(whole.parameters(), pieces.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=3e-3)
 
@@ -60,29 +60,29 @@ def test_accumulation_equals_one_piece(micro_batch: int, optimizer: str) -> None
 def test_reported_norm_is_that_before_clipping() -> None:
     _, free = stepped(grad_clip=0.0)
     _, clipped = stepped(grad_clip=1e-3)
-    assert free.norm > 1e-2
-    assert clipped.norm > 1e-2
+    assert free.grad_norm > 1e-2
+    assert clipped.grad_norm > 1e-2
 
 
 def test_the_loss_falls_and_weights_stay_fp32_in_bf16() -> None:
     model = fresh()
-    working = WorkingModel(model, "bf16")
+    mp_model = MixedPrecisionModel(model, "bf16")
     optimizers = make_optimizers(model, tiny_config().train)
     losses = [
         train_step(
-            working,
+            mp_model,
             optimizers,
             *batch(),
-            done=done,
+            step=step,
             micro_batch=3,
-            learning_rate_share=1.0,
+            lr_scale=1.0,
             grad_clip=1.0,
         ).loss
-        for done in range(30)
+        for step in range(30)
     ]
     assert losses[-1] < losses[0] - 0.5
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
-    for learned, worked in zip(model.parameters(), working.model.parameters(), strict=True):
+    for learned, worked in zip(model.parameters(), mp_model.compute.parameters(), strict=True):
         assert torch.equal(learned.detach().bfloat16(), worked.detach())
 
 
@@ -97,28 +97,28 @@ def test_bf16_follows_fp32() -> None:
 def test_a_step_without_numbers_moves_nothing(precision: str, optimizer: str) -> None:
     """One weight of the model that computes is broken for one step, the one that learns is not."""
     model = fresh()
-    working = WorkingModel(model, precision)  # type: ignore[arg-type]
+    mp_model = MixedPrecisionModel(model, precision)  # type: ignore[arg-type]
     optimizers = make_optimizers(model, tiny_config(f"train.optimizer={optimizer}").train)
 
-    def step(done: int) -> Outcome:
+    def step(step: int) -> StepResult:
         return train_step(
-            working,
+            mp_model,
             optimizers,
             *batch(),
-            done=done,
+            step=step,
             micro_batch=3,
-            learning_rate_share=1.0,
+            lr_scale=1.0,
             grad_clip=1.0,
         )
 
     def everything() -> list[torch.Tensor]:
-        memories = [m for o in optimizers for kept in o.state.values() for m in kept.values()]
-        return [tensor.detach().clone() for tensor in (*model.parameters(), *memories)]
+        states = [m for o in optimizers for kept in o.state.values() for m in kept.values()]
+        return [tensor.detach().clone() for tensor in (*model.parameters(), *states)]
 
     assert step(0).applied
     with torch.no_grad():
-        sound = working.model.final_norm.weight.clone()
-        working.model.final_norm.weight[0] = float("inf")
+        sound = mp_model.compute.final_norm.weight.clone()
+        mp_model.compute.final_norm.weight[0] = float("inf")
     before = everything()
     broken = step(1)
     assert not broken.applied
@@ -128,7 +128,7 @@ def test_a_step_without_numbers_moves_nothing(precision: str, optimizer: str) ->
         for one, other in zip(everything(), before, strict=True)
     )
     with torch.no_grad():
-        working.model.final_norm.weight.copy_(sound)
+        mp_model.compute.final_norm.weight.copy_(sound)
     assert step(2).applied
 
 

@@ -16,7 +16,7 @@ from tests.conftest import Trained, train_in
 
 
 def test_it_learns(trained: Trained) -> None:
-    first, last = trained.watcher.evaluations[0], trained.watcher.evaluations[-1]
+    first, last = trained.callback.evaluations[0], trained.callback.evaluations[-1]
     assert trained.result.val_loss < 0.8 < first.val_loss < math.log(100)
     assert last.val_loss == trained.result.val_loss
 
@@ -88,8 +88,8 @@ def test_sampling_and_evaluating_more_often_change_nothing(
     trained: Trained, verse_file: Path, tmp_path: Path
 ) -> None:
     often = train_in(tmp_path / "a", verse_file, "train.steps=240", "train.eval_every=48")
-    assert often.watcher.lines[-1].train_loss != 0
-    assert often.watcher.evaluations[-1].val_loss == trained.result.val_loss
+    assert often.callback.lines[-1].train_loss != 0
+    assert often.callback.evaluations[-1].val_loss == trained.result.val_loss
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_stop_saves_and_says_so(verse_file: Path, tmp_path: Path) -> None:
     assert stopped.result.interrupted
     assert stopped.result.steps == 13
     assert stopped.result.val_loss is None
-    assert stopped.watcher.evaluations == []
+    assert stopped.callback.evaluations == []
     state = read_checkpoint(stopped.run.best_or_latest()).metadata
     assert (state.step, state.best_step, state.finished) == (13, 0, False)
 
@@ -127,7 +127,7 @@ def test_time_ends_the_run_and_the_step_size_with_it(verse_file: Path, tmp_path:
     assert not run.result.interrupted
     assert 1.4 <= run.result.seconds < 6.0
     assert run.result.steps > 20
-    assert run.watcher.lines[-1].lr < 0.2 * 1e-2
+    assert run.callback.lines[-1].lr < 0.2 * 1e-2
 
 
 def test_only_the_best_and_the_newest_checkpoints_stay(verse_file: Path, tmp_path: Path) -> None:
@@ -145,7 +145,9 @@ def test_a_run_that_breaks_down_ends_and_says_what_to_try(verse_file: Path, tmp_
     """Steps so large that the loss is soon no number."""
     wild = ("train.learning_rate=100", "train.grad_clip=0", "train.warmup_steps=0",
             "train.weight_decay=100", "train.log_every=1", "train.checkpoint_every=2")  # fmt: skip
-    with pytest.raises(OperationError, match=r"broke down: .* for 10 steps in a row") as caught:
+    with pytest.raises(
+        OperationError, match=r"training diverged: .* in 10 consecutive steps"
+    ) as caught:
         train_in(tmp_path / "run", verse_file, "train.steps=200", *wild)
     run = RunFolder(tmp_path / "run")
     assert caught.value.hint is not None
@@ -169,31 +171,31 @@ def test_a_single_broken_step_is_left_out_and_told(
 
     whole_step = trainer.train_step
 
-    def broken_once(working, *arguments, done, **options):  # type: ignore[no-untyped-def]
-        weight = working.model.final_norm.weight
+    def broken_once(mp_model, *arguments, step, **options):  # type: ignore[no-untyped-def]
+        weight = mp_model.compute.final_norm.weight
         sound = weight.detach().clone()
-        if done == 15:
+        if step == 15:
             weight.data.fill_(float("nan"))
-        outcome = whole_step(working, *arguments, done=done, **options)
-        if done == 15:
+        outcome = whole_step(mp_model, *arguments, step=step, **options)
+        if step == 15:
             weight.data.copy_(sound)
         return outcome
 
     monkeypatch.setattr(trainer, "train_step", broken_once)
     trained = train_in(tmp_path / "run", verse_file, "train.steps=80")
-    assert [line.step for line in trained.watcher.lines if line.skipped_steps] == [20]
-    (notice,) = trained.watcher.notices
+    assert [line.step for line in trained.callback.lines if line.skipped_steps] == [20]
+    (notice,) = trained.callback.notices
     assert notice.startswith("1 of the 10 steps up to 20 were not applied")
     assert trained.result.val_loss is not None
     assert trained.result.val_loss < 3.0
 
 
-def test_a_loss_that_explodes_is_told_once(verse_file: Path, tmp_path: Path) -> None:
+def test_a_loss_spike_is_told_once(verse_file: Path, tmp_path: Path) -> None:
     trained = train_in(
         tmp_path / "run", verse_file, "train.steps=60", "train.learning_rate=3",
         "train.warmup_steps=40", "train.log_every=5",
     )  # fmt: skip
-    told = [notice for notice in trained.watcher.notices if "explodes" in notice]
+    told = [notice for notice in trained.callback.notices if "loss spike" in notice]
     assert len(told) == 1
     assert "--set train.learning_rate=1" in told[0]
 
@@ -206,12 +208,12 @@ def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
 
     whole_step = trainer.train_step
 
-    def breaking(working, *arguments, **options):  # type: ignore[no-untyped-def]
-        outcome = whole_step(working, *arguments, **options)
+    def breaking(mp_model, *arguments, **options):  # type: ignore[no-untyped-def]
+        outcome = whole_step(mp_model, *arguments, **options)
         breaking.calls += 1
         if breaking.calls == 80:
             with torch.no_grad():
-                working.model.token_embedding.weight.fill_(float("nan"))
+                mp_model.compute.token_embedding.weight.fill_(float("nan"))
         return outcome
 
     breaking.calls = 0
@@ -234,10 +236,10 @@ def test_a_run_that_only_gets_worse_ends_early_and_keeps_its_best(tmp_path: Path
     assert trained.result.steps < 5000
     assert trained.result.steps == trained.result.best_step + 3 * 20
     assert not trained.result.interrupted
-    (notice,) = trained.watcher.notices
+    (notice,) = trained.callback.notices
     assert "no better validation loss in 3 evaluations" in notice
     assert read_checkpoint(trained.run.checkpoint("best")).metadata.step == trained.result.best_step
 
 
 def test_without_patience_it_goes_on(trained: Trained) -> None:
-    assert trained.watcher.notices == []
+    assert trained.callback.notices == []

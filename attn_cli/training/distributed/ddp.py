@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.torch_world import translate_peer_errors
-from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel, Precision
 
 # Of gradients that are sent together. A CPU that sends does not compute meanwhile: few large
 # messages are faster there (benchmarks/LOG.md). A GPU does both: torch's own default.
@@ -30,16 +30,16 @@ _NO_BUFFER_SYNC: dict[str, Any] = {
 }
 
 
-class DDPModel(WorkingModel):
-    """A WorkingModel whose gradients are averaged over all processes.
+class DDPModel(MixedPrecisionModel):
+    """A MixedPrecisionModel whose gradients are averaged over all processes.
 
     In fp32 DistributedDataParallel averages them while the backward pass still runs. In bf16
     it is fp32 sums that are sent all the same, those of earlier micro-batches included, so
     that the number of processes changes no more than the order of a sum.
 
     Args:
-        master: The model that learns, the same in all processes.
-        precision: The format to compute in.
+        master: The model to train, the same in all processes.
+        precision: The dtype to compute in.
     """
 
     def __init__(self, master: Transformer, precision: Precision) -> None:
@@ -47,19 +47,21 @@ class DDPModel(WorkingModel):
         device = next(master.parameters()).device
         with translate_peer_errors():
             self._parallel = DistributedDataParallel(
-                self.model,
+                self.compute,
                 device_ids=[device] if device.type == "cuda" else None,
                 bucket_cap_mb=BUCKET_MIB[device.type],
                 gradient_as_bucket_view=True,
                 **_NO_BUFFER_SYNC,  # tables of positions, which never change
             )
-        self._hook = _Fp32AllReduceHook(dict(zip(self._worked, self._learned, strict=True)))
-        if self.model is not self.master:
+        self._hook = _Fp32AllReduceHook(
+            dict(zip(self._compute_params, self._master_params, strict=True))
+        )
+        if self.compute is not self.master:
             self._parallel.register_comm_hook(self._hook, _all_reduce_in_fp32)
-        self.trained = self._parallel
+        self.forward_model = self._parallel
         self._warm_up_buckets(device)
 
-    def train_with(self, model: Transformer) -> None:
+    def set_forward_model(self, model: Transformer) -> None:
         # Its parameters are the same, and have DistributedDataParallel's hooks already.
         self._parallel.module = model
 
@@ -71,34 +73,34 @@ class DDPModel(WorkingModel):
         """
         ids = torch.zeros(1, 1, dtype=torch.int64, device=device)
         generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-        with generators, self.piece(last=True):
-            self.trained(ids).sum().backward()
-        for parameter in (*self._learned, *self._worked):
+        with generators, self.micro_batch(last=True):
+            self.forward_model(ids).sum().backward()
+        for parameter in (*self._master_params, *self._compute_params):
             parameter.grad = None
 
     @contextmanager
-    def piece(self, *, last: bool) -> Iterator[None]:
+    def micro_batch(self, *, last: bool) -> Iterator[None]:
         with nullcontext() if last else self._parallel.no_sync(), translate_peer_errors():
             yield
         if not last:
-            self.collect_gradients()
-        elif self.model is not self.master:
+            self.accumulate_gradients()
+        elif self.compute is not self.master:
             self._hook.set_gradients()
-            for worked in self._worked:
-                worked.grad = None
+            for parameter in self._compute_params:
+                parameter.grad = None
 
 
 class _Fp32AllReduceHook:
     """Sums the gradients of bf16 weights over micro-batches and processes in fp32.
 
     Args:
-        learned_by: The fp32 parameter of each bf16 one.
+        master_of: The fp32 parameter of each bf16 one.
     """
 
     # It does not know the module that sends by it: torch keeps it alive, and with the module
     # it would keep threads that have to end before the process does.
-    def __init__(self, learned_by: dict[torch.Tensor, torch.Tensor]) -> None:
-        self._learned_by = learned_by
+    def __init__(self, master_of: dict[torch.Tensor, torch.Tensor]) -> None:
+        self._master_of = master_of
         self._sums: list[tuple[list[torch.Tensor], torch.Tensor]] = []
 
     def flatten(self, bucket: dist.GradBucket) -> torch.Tensor:  # type: ignore[name-defined]
@@ -107,19 +109,19 @@ class _Fp32AllReduceHook:
         Returns:
             One after the other, in fp32; once summed over the processes, `set_gradients` uses it.
         """
-        learned = [self._learned_by[worked] for worked in bucket.parameters()]
+        masters = [self._master_of[compute] for compute in bucket.parameters()]
         flat: torch.Tensor = bucket.buffer().float()
-        for parameter, part in _slices(flat, learned):
+        for parameter, part in _slices(flat, masters):
             if parameter.grad is not None:
                 part += parameter.grad
         flat /= dist.get_world_size()
-        self._sums.append((learned, flat))
+        self._sums.append((masters, flat))
         return flat
 
     def set_gradients(self) -> None:
-        """Makes the sums the gradients of the parameters that learn."""
-        for learned, flat in self._sums:
-            for parameter, part in _slices(flat, learned):
+        """Makes the sums the gradients of the master parameters."""
+        for masters, flat in self._sums:
+            for parameter, part in _slices(flat, masters):
                 parameter.grad = part
         self._sums.clear()
 

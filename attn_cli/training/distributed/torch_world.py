@@ -21,7 +21,7 @@ from attn_cli.errors import OperationError
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.torchrun_env import TorchrunEnv
 from attn_cli.training.distributed.world import PeerLostError, World
-from attn_cli.training.precision import Precision, WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel, Precision
 
 # For all processes to connect to each other, from when the first one tries.
 RENDEZVOUS_TIMEOUT = timedelta(seconds=20)
@@ -117,7 +117,7 @@ class TorchWorld(World):
     def barrier(self) -> None:
         self.any(False)
 
-    def wrap_model(self, model: Transformer, precision: Precision) -> WorkingModel:
+    def wrap_model(self, model: Transformer, precision: Precision) -> MixedPrecisionModel:
         from attn_cli.training.distributed.ddp import DDPModel
 
         with translate_peer_errors():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from attn_cli.model.transformer import Transformer
-    from attn_cli.training.precision import Precision, WorkingModel
+    from attn_cli.training.precision import MixedPrecisionModel, Precision
 
 
 class World:
@@ -76,11 +76,11 @@ class World:
     def barrier(self) -> None:
         """Returns when every process has called it."""
 
-    def wrap_model(self, model: Transformer, precision: Precision) -> WorkingModel:
+    def wrap_model(self, model: Transformer, precision: Precision) -> MixedPrecisionModel:
         """The model ready to train, its gradients averaged over the processes."""
-        from attn_cli.training.precision import WorkingModel
+        from attn_cli.training.precision import MixedPrecisionModel
 
-        return WorkingModel(model, precision)
+        return MixedPrecisionModel(model, precision)
 
     def distribute(
         self, function: Callable[[torch.Tensor], torch.Tensor], stacked: torch.Tensor

@@ -14,7 +14,7 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.distributed.world import SINGLE_PROCESS
 from tests.training.distributed import worker
 from tests.training.distributed.torchrun import torchrun
-from tests.training.test_resuming import assert_same_end, lines
+from tests.training.test_resume import assert_same_end, lines
 
 pytestmark = pytest.mark.distributed
 
@@ -99,7 +99,7 @@ def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
     # Back to the checkpoint before the last.
     shutil.rmtree(run / "checkpoints" / "step-00000024")
     notes = worker.go_on(folder, f"{name}-alone", SINGLE_PROCESS)
-    assert any("goes on after step 18" in note for note in notes)
+    assert any("resumed from step 18" in note for note in notes)
     assert any("processes were 2 and are 1" in note for note in notes)
     assert lines(RunFolder(run))[-1]["step"] == 24
 
@@ -110,7 +110,7 @@ def test_a_run_of_one_goes_on_in_several(
     name: str, count: int, folder: Path, results: dict[int, Any]
 ) -> None:
     notes = results[count]["elsewhere"][name]
-    assert any("goes on after step 13" in note for note in notes)
+    assert any("resumed from step 13" in note for note in notes)
     assert any(f"processes were 1 and are {count}" in note for note in notes)
     assert lines(RunFolder(folder / f"{name}-elsewhere-{count}"))[-1]["step"] == 24
 

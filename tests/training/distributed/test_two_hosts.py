@@ -98,7 +98,7 @@ def test_started_again_they_go_on(alone: Trained, tmp_path: Path) -> None:
         )  # fmt: skip
     for code, _, err in ended:
         assert code == 0, err
-    assert "goes on after step" in ended[0][2] + ended[1][2]
+    assert "resumed from step" in ended[0][2] + ended[1][2]
     (result,) = [json.loads(out) for _, out, _ in ended if out]
     assert result["val_loss"] == pytest.approx(alone.result.val_loss, abs=1e-3)
 

@@ -20,14 +20,14 @@ from torch import distributed as dist
 from attn_cli.errors import AttnError
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.training.callbacks import NullCallback
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import World
 from attn_cli.training.evaluation import evaluate
-from attn_cli.training.observer import Nobody
-from attn_cli.training.resuming import resumed
-from attn_cli.training.session import begun, decided
+from attn_cli.training.resume import resumed
+from attn_cli.training.setup import begun, resolve_auto_settings
 from attn_cli.training.trainer import Trainer
-from tests.conftest import VERSE, Watcher, tiny_config
+from tests.conftest import VERSE, RecordingCallback, tiny_config
 
 CPU = torch.device("cpu")
 # Gentle steps: where a sum is taken in another order, the last digit of it differs, and
@@ -74,9 +74,9 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     trainer = Trainer(config, corpus, device=CPU, started=time.monotonic(), world=world)
     steps = []
     for _ in range(20):
-        trainer._train_step(Nobody())
-        steps.append(trainer._meter.read().loss)
-    model = trainer.working.model
+        trainer._train_step(NullCallback())
+        steps.append(trainer._metrics.take().loss)
+    model = trainer.mp_model.compute
     return {"steps": steps, "val": evaluate(model, corpus.validation, world).loss}
 
 
@@ -95,14 +95,14 @@ def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) 
     config = tiny_config(f"data.text={text}", *STEPS, *RUNS[name])
     with begun(config, folder / out, time.monotonic(), world=world) as session:
         trainer = session.trainer
-        return trainer.fit(session.run, Watcher(), lambda: trainer.step == stop_at)
+        return trainer.fit(session.run, RecordingCallback(), lambda: trainer.step == stop_at)
 
 
 def go_on(folder: Path, out: str, world: World) -> list[str]:
     """Goes on to its end; what the user is told."""
     run = RunFolder(folder / out)
     with resumed(run, None, (), time.monotonic(), world) as session:
-        session.trainer.fit(session.run, Watcher())
+        session.trainer.fit(session.run, RecordingCallback())
         return list(session.notes)
 
 
@@ -166,7 +166,7 @@ def refused(folder: Path, world: Any) -> dict[str, list[str]]:
             world, config, load_corpus([str(other_text)])
         ),
         "config": lambda: consistency.check_same_inputs(world, other_steps, corpus),
-        "batch": lambda: decided(uneven, corpus, CPU, world),
+        "batch": lambda: resolve_auto_settings(uneven, corpus, CPU, world),
         "folder": lambda: consistency.check_shared_run_dir(
             RunFolder(folder / f"runs-{world.rank}"), "4711\n"
         ),

@@ -1,4 +1,4 @@
-"""A run that was stopped goes on bit for bit as if it had not been."""
+"""A resumed run is bit for bit the run that was never stopped."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputErr
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.step import Outcome
+from attn_cli.training.step import StepResult
 from tests.conftest import Trained, resume_in, train_in
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_set_aside_for_the_one_before(
     rest = resume_in(stopped.run.path)
     damage, begun = rest.notes[:2]
     assert "step-00000033/model.safetensors is damaged: its checksum is wrong" in damage
-    assert "goes on after step 30" in begun
+    assert "resumed from step 30" in begun
     assert (stopped.run.checkpoints / "step-00000033.damaged").is_dir()
     assert_same_end(rest.run, whole.run)
 
@@ -169,7 +169,7 @@ def test_stopped_before_its_first_checkpoint(stopped: Trained, whole: Trained) -
     """As a kill in the first seconds leaves it: some lines, no checkpoint."""
     shutil.rmtree(stopped.run.checkpoints)
     rest = resume_in(stopped.run.path)
-    assert "begins anew" in rest.notes[0]
+    assert "restarting from step 0" in rest.notes[0]
     assert_same_end(rest.run, whole.run)
 
 
@@ -178,7 +178,7 @@ def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole: Trained, tmp_pat
     run = RunFolder(tmp_path / "run")
     before = run.metrics.read_bytes()
     rest = resume_in(run.path)
-    assert "has ended, at step 60" in rest.notes[0]
+    assert "finished at step 60" in rest.notes[0]
     assert rest.result.steps == 60
     assert rest.result.val_loss == whole.result.val_loss
     assert not rest.result.interrupted
@@ -207,7 +207,7 @@ def test_less_than_was_done_is_refused(stopped: Trained, setting: str) -> None:
         resume_in(stopped.run.path, setting, *(["train.steps=60"] if "min" in setting else []))
 
 
-def test_a_run_that_ran_out_of_patience_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_run_that_ran_out_of_patience_says_how_to_train_longer(tmp_path: Path) -> None:
     letters = torch.randint(97, 123, (800,), generator=torch.Generator().manual_seed(0))
     (tmp_path / "random.txt").write_bytes(bytes(letters.tolist()))
     recipe = ("train.steps=900", "train.eval_every=20", "train.patience=2")
@@ -225,15 +225,15 @@ def test_a_stop_while_steps_are_skipped_keeps_the_last_good_checkpoint(
 
     whole_step = trainer.train_step
 
-    def broken(working, *arguments, done, **options):  # type: ignore[no-untyped-def]
-        outcome = whole_step(working, *arguments, done=done, **options)
-        return outcome if done < 14 else Outcome(float("nan"), outcome.norm, applied=False)
+    def broken(mp_model, *arguments, step, **options):  # type: ignore[no-untyped-def]
+        outcome = whole_step(mp_model, *arguments, step=step, **options)
+        return outcome if step < 14 else StepResult(float("nan"), outcome.grad_norm, applied=False)
 
     monkeypatch.setattr(trainer, "train_step", broken)
     recipe = (*STEPS, "train.keep_checkpoints=1", "train.eval_every=50")
     run = train_in(tmp_path / "run", verse_file, *recipe, stop_at=17).run
     assert {folder.name for folder in run.step_folders()} == {"step-00000010", "step-00000017"}
-    with pytest.raises(OperationError, match="broke down") as caught:
+    with pytest.raises(OperationError, match="training diverged") as caught:
         resume_in(run.path)
     assert "last good checkpoint" in (caught.value.hint or "")
     assert run.checkpoint("latest").name == "step-00000010"
@@ -254,7 +254,7 @@ def test_saved_again_on_another_device_it_is_still_whole(
     resume_in(stopped.run.path, stop_at=40)
     monkeypatch.setattr(
         trainer,
-        "random_states",
+        "rng_states",
         lambda *_: {"torch": torch.get_rng_state(), "other": torch.zeros(3)},
     )
     resume_in(stopped.run.path, stop_at=41)
@@ -270,12 +270,12 @@ def test_more_steps_extend_a_run_and_say_what_that_does(whole: Trained, tmp_path
     assert steps[-1] == 90
     told = "\n".join(longer.notes)
     assert "train.steps 60 -> 90" in told
-    assert "comes down over 90 steps" in told
-    # Stopped right after, it is the longer run that goes on.
-    assert "has ended, at step 90" in resume_in(tmp_path / "run").notes[0]
+    assert "schedule now spans 90 steps" in told
+    # Stopped right after, it is the longer run that is resumed.
+    assert "finished at step 90" in resume_in(tmp_path / "run").notes[0]
 
 
-def test_a_smaller_step_size_is_taken_over_and_told(stopped: Trained) -> None:
+def test_a_lower_learning_rate_is_taken_over_and_told(stopped: Trained) -> None:
     rest = resume_in(stopped.run.path, "train.learning_rate=1e-3")
     assert "  train.learning_rate 0.01 -> 0.001" in rest.notes
     assert lines(rest.run)[-8]["lr"] < 1e-3
@@ -302,7 +302,7 @@ def test_an_edited_config_is_taken_over_and_told(stopped: Trained) -> None:
 def test_what_would_be_another_run_is_refused(
     stopped: Trained, whole: Trained, setting: str, difference: str
 ) -> None:
-    with pytest.raises(ConfigError, match="cannot go on with other settings") as caught:
+    with pytest.raises(ConfigError, match="cannot be resumed with other settings") as caught:
         resume_in(stopped.run.path, setting)
     assert difference in caught.value.message
     # Nothing has happened to the run.
@@ -397,12 +397,12 @@ def test_nothing_is_made_outside_of_a_run(stopped: Trained, tmp_path: Path) -> N
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_an_optimizer_that_remembers_something_else(stopped: Trained) -> None:
+def test_the_state_of_another_optimizer_is_refused(stopped: Trained) -> None:
     folder = stopped.run.checkpoint("latest")
     tensors = load_file(folder / "optimizer.safetensors")
     odd = {key.replace("/exp_avg_sq", "/momentum_buffer"): value for key, value in tensors.items()}
     rewrite_tensors(folder, "optimizer.safetensors", odd)
-    with pytest.raises(CheckpointError, match="remembers exp_avg, momentum_buffer of a parameter"):
+    with pytest.raises(CheckpointError, match="state is exp_avg, momentum_buffer"):
         resume_in(stopped.run.path)
 
 
@@ -433,12 +433,12 @@ def test_a_compiled_run_goes_on_compiled(verse_file: Path, tmp_path: Path) -> No
     """Compiled steps round otherwise than others: those of before and after have to agree."""
     recipe = (*STEPS, "train.compile=true", "model.dropout=0.1", "model.block=qwen3")
     whole = train_in(tmp_path / "whole", verse_file, *recipe)
-    if not any("compiled in" in notice for notice in whole.watcher.notices):
+    if not any("compiled in" in notice for notice in whole.callback.notices):
         pytest.skip("there is no compiler here")
     train_in(tmp_path / "run", verse_file, *recipe, stop_at=7)
     resume_in(tmp_path / "run", stop_at=31)
     rest = resume_in(tmp_path / "run")
-    assert any("compiled in" in notice for notice in rest.watcher.notices)
+    assert any("compiled in" in notice for notice in rest.callback.notices)
     assert_same_end(rest.run, whole.run)
 
 

@@ -11,7 +11,7 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.training.sizing import SIZES, choose_size
+from attn_cli.training.auto_size import SIZES, choose_size
 from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
@@ -81,6 +81,6 @@ def test_every_size_is_a_valid_configuration() -> None:
 
 
 def test_sizes_grow() -> None:
-    least = [size.least_chars for size in SIZES]
+    least = [size.min_train_chars for size in SIZES]
     assert least[0] == 0
     assert least == sorted(set(least))

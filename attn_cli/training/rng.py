@@ -16,7 +16,7 @@ from attn_cli.errors import CheckpointError
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 
-def random_states(device: torch.device, world: World = SINGLE_PROCESS) -> dict[str, torch.Tensor]:
+def rng_states(device: torch.device, world: World = SINGLE_PROCESS) -> dict[str, torch.Tensor]:
     """Those of the CPU (`torch`) and of the device that computes, by its type.
 
     Those of every process: of others than the first, with `@` and the rank behind the name.
@@ -33,7 +33,7 @@ def random_states(device: torch.device, world: World = SINGLE_PROCESS) -> dict[s
     }
 
 
-def set_random_states(
+def set_rng_states(
     states: Mapping[str, torch.Tensor], device: torch.device, world: World = SINGLE_PROCESS
 ) -> None:
     """Takes the generators of this process back to where they were.
@@ -65,7 +65,7 @@ def process_count(states: Mapping[str, torch.Tensor]) -> int:
     return max(1, sum(name == "torch" or name.startswith("torch@") for name in states))
 
 
-def seed_process(seed: int, step: int, world: World) -> None:
+def seed_rank(seed: int, step: int, world: World) -> None:
     """Gives a process random numbers of its own; the first one keeps those that it has.
 
     Args:

@@ -1,4 +1,4 @@
-"""A model's size, batch and step size for a text, a time and this machine.
+"""Model size, batch size and learning rate for a text, a time and this machine.
 
 The larger of two models learns more from each character, the smaller reads more of them
 in the same time. Which of the two wins was measured (benchmarks/sizes.py, benchmarks/LOG.md)
@@ -19,18 +19,18 @@ import torch
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
 from attn_cli.text.corpus import Corpus, check_length
-from attn_cli.training.compilation import WORTHWHILE_SECONDS
+from attn_cli.training.compile_policy import WORTHWHILE_SECONDS
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.micro_batch import check_shares, choose_micro_batch
+from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import WorkingModel, choose_precision
+from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.step import train_step
 from attn_cli.training.threads import ThreadPolicy
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
-AROUND = 6.0
-SHARE_OF_STEPS = 0.95
-# Epochs after which a model only learns a text by heart: fewer where the text is small.
+OVERHEAD_SECONDS = 6.0
+STEPS_FRACTION = 0.95
+# Epochs after which a model only memorises a text: fewer where the text is small.
 MOST_EPOCHS, MOST_EPOCHS_OF_SMALL = 6.0, 4.0
 SMALL_CHARS = 200_000
 # Below this many characters dropout pays even so.
@@ -43,7 +43,7 @@ SPEED_STEPS = 3
 
 
 @dataclass(frozen=True)
-class Size:
+class ModelSize:
     """A model and its recipe.
 
     Attributes:
@@ -52,8 +52,8 @@ class Size:
         n_head: Heads.
         block_size: Characters a sequence.
         batch_size: Sequences a step.
-        learning_rate: AdamW's highest step size.
-        least_chars: Characters of training from which it beats the size before it.
+        learning_rate: AdamW's peak learning rate.
+        min_train_chars: Characters of training from which it beats the size before it.
     """
 
     n_layer: int
@@ -62,7 +62,7 @@ class Size:
     block_size: int
     batch_size: int
     learning_rate: float
-    least_chars: int
+    min_train_chars: int
 
     def settings(self) -> dict[str, Any]:
         """As keys of a configuration."""
@@ -88,15 +88,15 @@ class Size:
 # The second and third are between two measured lengths of training, one on either side of
 # where they win or come level; the last is an estimate, in proportion to its parameters.
 SIZES = (
-    Size(2, 128, 2, 64, 8, 2e-2, least_chars=0),
-    Size(4, 192, 3, 128, 16, 1e-2, least_chars=350_000),
-    Size(6, 192, 3, 256, 16, 1e-2, least_chars=2_000_000),
-    Size(6, 384, 6, 256, 32, 4e-3, least_chars=20_000_000),
+    ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
+    ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
+    ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=2_000_000),
+    ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
 )
 
 
 @dataclass(frozen=True)
-class Sizing:
+class SizeChoice:
     """What was chosen, and why.
 
     Attributes:
@@ -115,7 +115,7 @@ def choose_size(
     device: torch.device,
     threads: ThreadPolicy,
     world: World = SINGLE_PROCESS,
-) -> Sizing:
+) -> SizeChoice:
     """The largest size that the time is long enough for.
 
     Args:
@@ -133,19 +133,19 @@ def choose_size(
     """
     check_length(corpus, SIZES[0].block_size)
     fitting = [size for size in SIZES if size.block_size < len(corpus.train)]
-    for_steps = SHARE_OF_STEPS * max(seconds - AROUND, seconds / 2)
+    for_steps = STEPS_FRACTION * max(seconds - OVERHEAD_SECONDS, seconds / 2)
     plan = None
     for size in fitting:
         settings = configure(size.settings())
-        check_shares(settings, world)
+        check_batch_divides(settings, world)
         speed = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
         larger = Plan(size, len(corpus.train), speed * for_steps, speed)
-        if plan is not None and larger.chars < size.least_chars:
+        if plan is not None and larger.chars < size.min_train_chars:
             break
         plan = larger
     assert plan is not None
     config = configure(plan.settings(world.world_size))
-    return Sizing(config, tuple(plan.reasons(config, seconds, corpus.tokenizer.unit)))
+    return SizeChoice(config, tuple(plan.reasons(config, seconds, corpus.tokenizer.unit)))
 
 
 @dataclass(frozen=True)
@@ -159,14 +159,14 @@ class Plan:
         speed: Characters a second.
     """
 
-    size: Size
+    size: ModelSize
     train_chars: int
     chars_in_time: float
     speed: float
 
     @property
     def most_epochs(self) -> float:
-        """After how many epochs the text would only be learned by heart."""
+        """After how many epochs the text would only be memorised."""
         return MOST_EPOCHS_OF_SMALL if self.train_chars < SMALL_CHARS else MOST_EPOCHS
 
     @property
@@ -233,7 +233,7 @@ def _chars_per_second(
         model = build_model(config.model, vocab_size).to(device)
         shape = (config.train.batch_size // world.world_size, config.model.block_size)
         ids = torch.randint(vocab_size, shape, device=device)
-    working = WorkingModel(model, choose_precision(config.train.precision, device))
+    mp_model = MixedPrecisionModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
     took: list[float] = []
     search = threads.new_search()
@@ -241,13 +241,13 @@ def _chars_per_second(
         begin = time.perf_counter()
         with threads.using(search.threads):
             train_step(
-                working,
+                mp_model,
                 optimizers,
                 ids,
                 ids,
-                done=len(took),
+                step=len(took),
                 micro_batch=choose_micro_batch(config, device, world.world_size),
-                learning_rate_share=0.0,
+                lr_scale=0.0,
                 grad_clip=1.0,
             )
         took.append(time.perf_counter() - begin)

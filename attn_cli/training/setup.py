@@ -1,6 +1,6 @@
 """A run about to be trained: its text read, its decisions made, its folder held.
 
-`begun` makes a new run, `resumed` (in resuming.py) takes up one that was stopped.
+`begun` makes a new run, `resumed` (in resume.py) takes up one that was stopped.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import create_run, find_run
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
+from attn_cli.training.auto_size import choose_size
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import (
     check_same_device,
@@ -29,15 +30,14 @@ from attn_cli.training.distributed.consistency import (
     check_shared_run_dir,
 )
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.failures import check_memory, explained
-from attn_cli.training.micro_batch import check_shares, choose_micro_batch
+from attn_cli.training.error_reporting import check_memory, translate_errors
+from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.precision import choose_muon_precision, choose_precision
-from attn_cli.training.sizing import choose_size
 from attn_cli.training.threads import choose_threads
 from attn_cli.training.trainer import Trainer
 
 # What stands for standard input among the names of texts.
-STANDARD_INPUT = "-"
+STDIN_NAME = "-"
 
 # Makes a configuration of some settings, by dotted key, under all that the user set.
 Configure = Callable[[dict[str, Any]], Config]
@@ -83,7 +83,7 @@ def begun(
     Raises:
         AttnError: Something of it cannot be used.
     """
-    if world.world_size > 1 and STANDARD_INPUT in config.data.text:
+    if world.world_size > 1 and STDIN_NAME in config.data.text:
         raise InputError(
             f"standard input cannot be read by {world.world_size} processes",
             "save the text to a file and name that",
@@ -101,15 +101,15 @@ def begun(
         config = sizing.config
         notes.extend(sizing.reasons)
     check_length(corpus, config.model.block_size)
-    config = decided(config, corpus, device, world)
-    run = _made(out, corpus.name, world)
-    with explained(run, config, world), held(run, world):
+    config = resolve_auto_settings(config, corpus, device, world)
+    run = _create_run_dir(out, corpus.name, world)
+    with translate_errors(run, config, world), lock_run_everywhere(run, world):
         if world.is_main:
             run.check_unused()
         try:
-            if STANDARD_INPUT in corpus.sources:
+            if STDIN_NAME in corpus.sources:
                 text = run.save_text(corpus.source.chunks())
-                config = reading_from(config, [str(text.resolve())])
+                config = with_sources(config, [str(text.resolve())])
             trainer = Trainer(
                 config,
                 corpus,
@@ -128,7 +128,7 @@ def begun(
         yield Session(run, corpus, trainer, tuple(notes))
 
 
-def _made(out: Path | None, name: str, world: World) -> RunFolder:
+def _create_run_dir(out: Path | None, name: str, world: World) -> RunFolder:
     """The empty folder of a new run, made by the first process."""
     if not world.is_main:
         return RunFolder(Path(world.broadcast_text("")))
@@ -142,7 +142,7 @@ def _made(out: Path | None, name: str, world: World) -> RunFolder:
 
 
 @contextmanager
-def held(run: RunFolder, world: World) -> Iterator[None]:
+def lock_run_everywhere(run: RunFolder, world: World) -> Iterator[None]:
     """Within it the first process holds a run's folder, and the others see that it does.
 
     Raises:
@@ -187,16 +187,16 @@ def _require_same_shapes(config: Config, start: Checkpoint) -> None:
         )
 
 
-def decided(
+def resolve_auto_settings(
     config: Config, corpus: Corpus, device: torch.device, world: World = SINGLE_PROCESS
 ) -> Config:
-    """The configuration with what it leaves to this machine decided, to train the same again.
+    """The configuration with every `auto` setting resolved, to train the same again.
 
     Raises:
         OperationError: It needs more memory than there is.
         ConfigError: It cannot be trained by so many processes.
     """
-    check_shares(config, world)
+    check_batch_divides(config, world)
     check_same_device(world, device)
     micro_batch = choose_micro_batch(config, device, world.world_size)
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
@@ -207,15 +207,15 @@ def decided(
         wanted = choose_muon_precision(config.train.muon_precision, device)
         settled["muon_precision"] = world.broadcast_text(wanted)
     train = config.train.model_copy(update=settled)
-    return reading_from(config.model_copy(update={"train": train}), list(corpus.sources))
+    return with_sources(config.model_copy(update={"train": train}), list(corpus.sources))
 
 
-def reading_from(config: Config, names: list[str]) -> Config:
+def with_sources(config: Config, names: list[str]) -> Config:
     """The configuration with its text named so that it is found from any folder."""
     return config.model_copy(update={"data": config.data.model_copy(update={"text": names})})
 
 
-def start_checkpoint(name: str) -> Checkpoint:
+def init_checkpoint(name: str) -> Checkpoint:
     """The checkpoint that `train.init_from` names: itself, or the one to use of a run.
 
     Raises:
@@ -226,7 +226,7 @@ def start_checkpoint(name: str) -> Checkpoint:
     return read_checkpoint(folder.resolve())
 
 
-def settings_of(start: Checkpoint) -> dict[str, Any]:
+def settings_from(start: Checkpoint) -> dict[str, Any]:
     """What a configuration has to say to go with a checkpoint: its model and vocabulary."""
     model = {f"model.{key}": value for key, value in start.config.model.model_dump().items()}
     return {

@@ -10,11 +10,11 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
 from attn_cli.runs.atomic_files import append
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.failures import explained
+from attn_cli.training.error_reporting import translate_errors
 
 
 def problem(error: Exception, path: Path = Path("runs/mine")) -> OperationError:
-    with pytest.raises(OperationError) as caught, explained(RunFolder(path), Config()):
+    with pytest.raises(OperationError) as caught, translate_errors(RunFolder(path), Config()):
         raise error
     assert caught.value.hint is not None
     return caught.value
@@ -42,7 +42,7 @@ def test_an_error_of_the_system_names_the_file_and_only_writing_is_called_writin
 @pytest.mark.skipif(os.name != "posix", reason="needs a file that cannot be written")
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").mkdir()
-    with pytest.raises(OperationError) as caught, explained(RunFolder(tmp_path), Config()):
+    with pytest.raises(OperationError) as caught, translate_errors(RunFolder(tmp_path), Config()):
         append(tmp_path / "metrics.jsonl", "{}\n")
     assert caught.value.message == f"cannot write {tmp_path / 'metrics.jsonl'}: Is a directory"
 
@@ -57,7 +57,7 @@ def test_other_errors_are_not_hidden() -> None:
     for error in (RuntimeError("a bug"), BrokenPipeError(errno.EPIPE, "closed")):
         with (
             pytest.raises(type(error)) as caught,
-            explained(RunFolder(Path("runs/mine")), Config()),
+            translate_errors(RunFolder(Path("runs/mine")), Config()),
         ):
             raise error
         assert caught.value is error

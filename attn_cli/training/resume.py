@@ -26,16 +26,16 @@ from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import check_same_inputs
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.failures import explained
-from attn_cli.training.random_state import process_count
+from attn_cli.training.error_reporting import translate_errors
+from attn_cli.training.rng import process_count
 from attn_cli.training.schedule import learning_rate
-from attn_cli.training.session import (
+from attn_cli.training.setup import (
     Session,
-    decided,
-    held,
+    init_checkpoint,
+    lock_run_everywhere,
     read_corpus,
-    reading_from,
-    start_checkpoint,
+    resolve_auto_settings,
+    with_sources,
 )
 from attn_cli.training.trainer import Trainer
 
@@ -63,7 +63,7 @@ def resumed(
         AttnError: It cannot go on, or not with this configuration.
     """
     check_no_links_outside(run)
-    with explained(run, wanted or Config(), world), held(run, world):
+    with translate_errors(run, wanted or Config(), world), lock_run_everywhere(run, world):
         found = _found(run, world)
         if found.checkpoint is None:
             yield _from_the_beginning(run, wanted, started, world)
@@ -77,11 +77,11 @@ def resumed(
         elsewhere = wanted is not None and wanted.data.text != was.data.text
         text = wanted.data.text if wanted and elsewhere else None
         corpus = load_run_corpus(run, checkpoint, text)
-        config = reading_from(config, list(corpus.sources))
-        with explained(run, config, world):
+        config = with_sources(config, list(corpus.sources))
+        with translate_errors(run, config, world):
             check_same_inputs(world, config, corpus)
             device = choose_device(config.train.device, world)
-            config = decided(config, corpus, device, world)
+            config = resolve_auto_settings(config, corpus, device, world)
             trainer = Trainer(
                 config,
                 corpus,
@@ -97,7 +97,7 @@ def resumed(
             if trainer.finished:
                 notes.append(_end(checkpoint))
             else:
-                notes.append(f"goes on after step {trainer.step:,} from {checkpoint.folder}")
+                notes.append(f"resumed from step {trainer.step:,} ({checkpoint.folder})")
             notes += [f"  {change}" for change in changes]
             notes += _schedule(checkpoint, config, changes)
             notes += _elsewhere(checkpoint, device, world)
@@ -119,19 +119,19 @@ def _from_the_beginning(
 ) -> Session:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
-    start = start_checkpoint(config.train.init_from) if config.train.init_from else None
+    start = init_checkpoint(config.train.init_from) if config.train.init_from else None
     if run.text.is_file():
-        config = reading_from(config, [str(run.text.resolve())])
+        config = with_sources(config, [str(run.text.resolve())])
     corpus = read_corpus(config, start)
     check_same_inputs(world, config, corpus)
     check_length(corpus, config.model.block_size)
     device = choose_device(config.train.device, world)
-    config = decided(config, corpus, device, world)
+    config = resolve_auto_settings(config, corpus, device, world)
     trainer = Trainer(config, corpus, device=device, started=started, weights=start, world=world)
     if world.is_main:
         rewind(run, None)
         run.write_config_and_tokenizer(config, corpus.tokenizer)
-    note = f"{run.path} was stopped before its first checkpoint: it begins anew"
+    note = f"{run.path} was stopped before its first checkpoint: restarting from step 0"
     return Session(run, corpus, trainer, (note,))
 
 
@@ -146,14 +146,14 @@ def _changes(
     changes = [
         difference
         for difference in diff_configs(was, wanted)
-        # Whether to compile is written into config.yaml when the run has decided it.
+        # Whether to compile is written into config.yaml when the run has resolve_auto_settings it.
         if difference.key != "train.compile" or difference.key in overridden
     ]
     fixed = [str(change) for change in changes if change.immutable]
     if fixed:
         raise ConfigError(
-            f"{run.path} cannot go on with other settings than it began with: {', '.join(fixed)}",
-            "leave them as they were, or train a new run (--init-from starts from these weights)",
+            f"{run.path} cannot be resumed with other settings: {', '.join(fixed)}",
+            "leave them as they were, or train a new run with train.init_from set to this one",
         )
     return changes
 
@@ -210,29 +210,29 @@ def _end(checkpoint: Checkpoint) -> str:
         more = f"train.minutes={2 * train.minutes:g}"
     else:
         more = f"train.steps={2 * train.steps}"
-    return f"it has ended, at step {state.step:,}; to train it for longer: --resume --set {more}"
+    return f"finished at step {state.step:,}; to train it for longer: --resume --set {more}"
 
 
 def _schedule(checkpoint: Checkpoint, config: Config, changes: list[ConfigChange]) -> Iterator[str]:
-    """What a changed end does to the step size."""
+    """What a changed budget does to the learning rate."""
     keys = {change.key for change in changes}
     if not keys & {"train.steps", "train.minutes", "train.lr_schedule", "train.warmup_steps"}:
         return
     before, after, step = checkpoint.config.train, config.train, checkpoint.metadata.step
     if after.minutes is not None:
         yield (
-            f"  the step size now comes down over {after.minutes:g} minutes in all, "
-            f"{checkpoint.metadata.seconds / 60:.2g} of them over"
+            f"  the learning-rate schedule now spans {after.minutes:g} minutes, "
+            f"{checkpoint.metadata.seconds / 60:.2g} of them past"
         )
     elif before.minutes is None:
         yield (
-            f"  the step size now comes down over {after.steps:,} steps: it goes on at "
+            f"  the learning-rate schedule now spans {after.steps:,} steps: at step {step:,} it is "
             f"{learning_rate(step, after.steps, after):.2g} instead of "
-            f"{learning_rate(step, before.steps, before):.2g}, so this run is no longer "
-            f"the one that {before.steps:,} steps make"
+            f"{learning_rate(step, before.steps, before):.2g}, so the result will differ from "
+            f"a run of {before.steps:,} steps"
         )
     else:
-        yield f"  the step size now comes down over {after.steps:,} steps"
+        yield f"  the learning-rate schedule now spans {after.steps:,} steps"
 
 
 def _elsewhere(checkpoint: Checkpoint, device: torch.device, world: World) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attn_cli.model.build import build_model
-from attn_cli.training.compilation import compiled
+from attn_cli.training.compile_policy import compile_blocks
 from attn_cli.training.step import mean_loss
 from tests.conftest import TINY, tiny_config
 
@@ -31,7 +31,7 @@ def test_losses_and_gradients_are_the_same(
     ids = torch.randint(19, (3, 14))
     x, y = ids[:, :-1], ids[:, 1:]
     before = torch.get_rng_state()
-    twin = compiled(model, x, y)
+    twin = compile_blocks(model, x, y)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(parameter.grad is None for parameter in model.parameters())
 

@@ -1,4 +1,4 @@
-"""Compiling the blocks: faster steps, for a run that is long enough to repay it.
+"""Compiles the blocks: faster steps, for a run that is long enough to repay it.
 
 torch.compile turns a block's chains of small operations into single passes over memory.
 On a CPU it needs a C++ compiler. One block is compiled and all of a model use it, and
@@ -19,7 +19,7 @@ from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.paths import cache_folder
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.precision import WorkingModel
+from attn_cli.training.precision import MixedPrecisionModel
 from attn_cli.training.step import mean_loss
 
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
@@ -35,79 +35,81 @@ class CompilationError(AttnError):
     """The model could not be compiled here."""
 
 
-class Compiling:
-    """Whether a run's blocks are compiled: decided once, by what there is still to do.
+class CompilePolicy:
+    """Whether a run's blocks are compiled: decided once, by how many steps remain.
 
     Args:
-        wanted: Of the configuration; `auto` where the run has not decided it yet.
-        fastest: Seconds of the fastest step before; None where there was none.
+        wanted: Of the configuration; `auto` where it is still to be decided.
+        fastest_step: Seconds of the fastest step so far; None before the first.
     """
 
-    def __init__(self, wanted: Literal["auto"] | bool, fastest: float | None) -> None:
-        self.wanted = wanted
-        self.fastest = fastest
-        self.settled = wanted is False
+    def __init__(self, mode: Literal["auto"] | bool, fastest_step: float | None) -> None:
+        self.mode = mode
+        self.fastest_step = fastest_step
+        self.resolved = mode is False
 
-    def stepped(self, seconds: float) -> None:
-        """Counts a step."""
-        self.fastest = seconds if self.fastest is None else min(self.fastest, seconds)
+    def record_step(self, seconds: float) -> None:
+        """Takes note of the duration of a step."""
+        self.fastest_step = (
+            seconds if self.fastest_step is None else min(self.fastest_step, seconds)
+        )
 
-    def due(self, step: int) -> bool:
+    def is_due(self, step: int) -> bool:
         """Whether it is to be decided after a step.
 
         `auto` has to see how fast steps are; and a run that was told to compile does it at
-        the same step, so that the configuration that `auto` leaves trains the same again.
+        the same step, so that the resolved configuration trains the same again.
         """
-        return not self.settled and step >= STEPS_TO_JUDGE_SPEED
+        return not self.resolved and step >= STEPS_TO_JUDGE_SPEED
 
-    def settle(
+    def resolve(
         self,
-        working: WorkingModel,
+        mp_model: MixedPrecisionModel,
         x: torch.Tensor,
         y: torch.Tensor,
         steps_left: float,
-        tell: Callable[[str], None],
-        stop_wanted: Callable[[], bool],
+        on_message: Callable[[str], None],
+        stop_requested: Callable[[], bool],
         world: World = SINGLE_PROCESS,
     ) -> None:
-        """Compiles where it was asked for or pays; `wanted` says what came of it.
+        """Compiles where it was asked for or pays; `mode` says what was decided.
 
         Args:
-            working: What to compile.
+            mp_model: What to compile.
             x: Characters of the shape that training has, (B, T).
             y: Those that follow them.
             steps_left: How many the run will still do.
-            tell: Is told in a line what came of it.
-            stop_wanted: Whether the run is to be stopped: then nothing is decided.
+            on_message: Is called with a line that says what was decided.
+            stop_requested: Whether the run is to be stopped: then nothing is decided.
             world: Its processes all compile, or none does.
         """
-        wanted = self.wanted
+        wanted = self.mode
         if wanted == "auto":
-            left = world.broadcast((self.fastest or 0.0) * steps_left)  # seconds
+            left = world.broadcast((self.fastest_step or 0.0) * steps_left)  # seconds
             wanted = left > WORTHWHILE_SECONDS and x.device.type != "mps"
         if wanted:
             begin = time.monotonic()
-            twin, why = None, "another process could not"
+            compiled_model, why = None, "another process could not"
             try:
-                twin = compiled(working.model, x, y)
+                compiled_model = compile_blocks(mp_model.compute, x, y)
             except CompilationError as error:
                 why = str(error)
-            wanted = world.all(twin is not None)
-            if twin is not None and wanted:
-                working.train_with(twin)
-                tell(f"compiled in {time.monotonic() - begin:.0f} s")
-            elif world.any(stop_wanted()):
+            wanted = world.all(compiled_model is not None)
+            if compiled_model is not None and wanted:
+                mp_model.set_forward_model(compiled_model)
+                on_message(f"compiled in {time.monotonic() - begin:.0f} s")
+            elif world.any(stop_requested()):
                 return  # The interrupt reaches the compiler's own processes, too.
             else:
-                tell(f"not compiled, steps are slower: {why}")
-        self.wanted, self.settled = wanted, True
+                on_message(f"not compiled, steps are slower: {why}")
+        self.mode, self.resolved = wanted, True
 
 
-def compiled(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transformer:
-    """The same model with compiled blocks: it shares all weights, the random state is kept.
+def compile_blocks(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transformer:
+    """A copy of the model with compiled blocks that shares all its weights.
 
-    The model itself stays as it is, for evaluation and for writing: their shapes differ
-    from piece to piece, and each would have to be compiled anew.
+    The model itself stays as it is, for evaluation and generation: their shapes vary, and each
+    would have to be compiled. The random state is kept.
 
     Args:
         model: In training mode.
@@ -121,19 +123,19 @@ def compiled(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transforme
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
     # A copy of every module and of no tensor.
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    twin = copy.deepcopy(model, shared)
-    for stack in twin.stacks():
+    compiled_model = copy.deepcopy(model, shared)
+    for stack in compiled_model.stacks():
         for block in stack.layers():
             block.compile(dynamic=False)
     try:
         with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
-            mean_loss(twin(x), y).backward()  # type: ignore[no-untyped-call]
+            mean_loss(compiled_model(x), y).backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a compiler, or its absence, may raise
         raise CompilationError(_first_line(error)) from None
     finally:
         for parameter in model.parameters():
             parameter.grad = None
-    return twin
+    return compiled_model
 
 
 def _first_line(error: Exception) -> str:

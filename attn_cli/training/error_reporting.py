@@ -1,4 +1,4 @@
-"""What to tell of a run that fails: the disk, the memory, or the training itself."""
+"""What the user is told when a run fails: disk, memory, or divergence."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, errno.EROFS}
 
 
-class BrokenDownError(OperationError):
-    """Training gives no numbers any more.
+class TrainingDivergedError(OperationError):
+    """The loss or the gradient is not finite any more.
 
     Args:
         message: What is wrong, in one line.
-        last_applied: The last step that moved the weights, and may have broken them.
+        last_applied: The last step that changed the weights, and may have spoiled them.
     """
 
     def __init__(self, message: str, last_applied: int) -> None:
@@ -39,34 +39,37 @@ class BrokenDownError(OperationError):
 
 
 @contextmanager
-def explained(run: RunFolder, config: Config, world: World = SINGLE_PROCESS) -> Iterator[None]:
-    """Within it, what fails says what was lost (nothing that was saved) and what to do.
+def translate_errors(
+    run: RunFolder, config: Config, world: World = SINGLE_PROCESS
+) -> Iterator[None]:
+    """Context manager: translates OSError, out-of-memory and divergence into OperationError.
 
     Args:
         run: Where the run goes.
         config: What it trains.
-        world: The processes that train it; what broke is set aside by the first.
+        world: The processes that train it; the main one quarantines spoiled checkpoints.
 
     Raises:
         OperationError: In place of the errors of the system and of torch.
     """
-    go_on = f"attn train --resume {shlex.quote(str(run.path))}"
+    resume = f"attn train --resume {shlex.quote(str(run.path))}"
     try:
         yield
-    except BrokenDownError as error:
+    except TrainingDivergedError as error:
         if world.is_main:
             quarantine_from(run, error.last_applied)
-        advice = smaller_steps(config.train)
-        hint = f"begin again with smaller steps: {advice}"
+        advice = lower_learning_rate_settings(config.train)
+        hint = f"train again with a lower learning rate: {advice}"
         if run.step_folders():
-            hint = f"go on from the last good checkpoint with smaller steps: {go_on} {advice}"
+            hint = "resume from the last good checkpoint with a lower learning rate: "
+            hint += f"{resume} {advice}"
         raise OperationError(error.message, hint) from None
     except BrokenPipeError:
         raise  # Whoever read the output has seen enough.
     except OSError as error:
         raise OperationError(
             _failed_access(error, run),
-            f"what was saved before is whole; when that is mended: {go_on}",
+            f"earlier checkpoints are intact; once fixed, resume with: {resume}",
         ) from error
     except (RuntimeError, MemoryError) as error:
         asked = requested_memory(error)
@@ -87,15 +90,15 @@ def _failed_access(error: OSError, run: RunFolder) -> str:
 
 
 def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
-    """Refuses a model that can never be trained in this machine's memory.
+    """Checks that the model can be trained in this machine's memory.
 
-    By the least that it takes: a system may promise memory that it does not have, and
-    end the process when it is used.
+    A lower bound: a system may promise memory that it does not have, and kill the process
+    when it is used.
 
     Raises:
         OperationError: It needs more than there is.
     """
-    # Each parameter has a gradient and what the optimizer remembers: a number or more.
+    # Each parameter has a gradient and an optimizer state of at least as many numbers.
     learned = 8 * parameter_count(parameter_shapes(config.model, vocab_size))
     learned += parameter_bytes(config.model, vocab_size)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
@@ -111,20 +114,20 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
         )
 
 
-def smaller_steps(settings: TrainConfig) -> str:
-    """Options of `attn train` that make steps a third as large."""
+def lower_learning_rate_settings(settings: TrainConfig) -> str:
+    """Options of `attn train` that lower the learning rates to a third."""
     keys = ["learning_rate"]
     if settings.optimizer == "muon":
         keys.append("matrix_learning_rate")
     rates = {key: getattr(settings, key) / 3 for key in keys}
-    # The lowest step size may not be above the highest.
+    # The final learning rate may not be above the peak.
     if settings.min_learning_rate > rates["learning_rate"]:
         rates["min_learning_rate"] = rates["learning_rate"]
     return " ".join(f"--set train.{key}={rate:.2g}" for key, rate in rates.items())
 
 
 def out_of_memory(config: Config, asked: str, more: str = "") -> OperationError:
-    """What was asked for, and what to lower."""
+    """The error that says what was asked for, and what to lower."""
     model, train = config.model, config.train
     return OperationError(
         f"out of memory: {asked} asked for{more}",
