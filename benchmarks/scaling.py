@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from attn_cli.training.observer import Nobody
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
+from attn_cli.training.callbacks import NullCallback
 from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.trainer import Trainer
@@ -112,12 +112,12 @@ def work(row: Row, config: Config) -> None:
         world=world,
     )
     for _ in range(3):
-        trainer._train_step(Nobody())
+        trainer._train_step(NullCallback())
     begin_bytes, took = _sent(), []
     begin = time.perf_counter()
     while world.broadcast(time.perf_counter() - begin) < SECONDS:
         start = time.perf_counter()
-        trainer._train_step(Nobody())
+        trainer._train_step(NullCallback())
         took.append(time.perf_counter() - start)
     sent = (_sent() - begin_bytes) / len(took)
     if world.is_main:
