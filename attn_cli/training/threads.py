@@ -22,7 +22,7 @@ import torch
 
 from attn_cli.training.distributed.world import World
 
-# A process on free cores goes on getting what it got of them; with other work, it gets less.
+# A process on free cores keeps getting what it got of them; with other work, it gets less.
 CROWDED = 0.8
 # A change has to be worth a line, and more than noise.
 FASTER = 0.9
