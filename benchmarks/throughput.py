@@ -23,6 +23,7 @@ import torch
 
 from attn_cli.config.schema import Config, ModelConfig, TrainConfig
 from attn_cli.model.build import build_model
+from attn_cli.text.batches import Batch
 from attn_cli.training.allocator import disable_malloc_trim
 from attn_cli.training.compile_policy import compile_blocks
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -55,8 +56,7 @@ class Ours:
         train_step(
             self.mp_model,
             self.optimizers,
-            self.ids,
-            self.ids,
+            Batch(self.ids, self.ids),
             step=0,
             micro_batch=self.micro_batch,
             lr_scale=0.1,

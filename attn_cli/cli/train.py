@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from attn_cli.config.load import Override
     from attn_cli.config.schema import Config
     from attn_cli.model.transformer import Transformer
-    from attn_cli.text.corpus import Corpus
     from attn_cli.training.distributed.world import World
     from attn_cli.training.setup import Session
 
@@ -212,9 +211,13 @@ def _train(
         run, trainer = session.run, session.trainer
         if world.is_main and not quiet:
             tell_of(session.corpus, session.notes)
-        sampler = _sampler(trainer.config, session.corpus)
+
+        def write_sample(model: Transformer, step: int) -> str:
+            # The seed is the run's and the step's, so that a sample can be had again.
+            return trainer.objective.sample(model, trainer.config.train.seed + step)
+
         progress = TrainingProgress(
-            run, trainer.config, sampler, first_step=trainer.step, quiet=quiet
+            run, trainer.config, write_sample, first_step=trainer.step, quiet=quiet
         )
         try:
             outcome = trainer.fit(
@@ -288,18 +291,3 @@ def _says_how_long(overrides: list[Override]) -> bool:
     """Whether the user says when the run ends."""
     ends = {"train.minutes", "train.steps", "train.max_epochs"}
     return any(override.key in ends for override in overrides)
-
-
-def _sampler(config: Config, corpus: Corpus) -> Any:
-    from attn_cli.generation.config import GenerationConfig
-    from attn_cli.generation.next_token_model import as_next_token_model
-    from attn_cli.generation.text_generator import TextGenerator
-
-    sampling = GenerationConfig(**config.sample.model_dump())
-
-    def write_sample(model: Transformer, step: int) -> str:
-        generator = TextGenerator(as_next_token_model(model), corpus.tokenizer, corpus.bos_id)
-        # The seed is the run's and the step's, so that a sample can be had again.
-        return generator.sample_document(config.train.seed + step, sampling)
-
-    return write_sample

@@ -18,6 +18,7 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
+from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.training.compile_policy import WORTHWHILE_SECONDS
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -243,8 +244,7 @@ def _chars_per_second(
             train_step(
                 mp_model,
                 optimizers,
-                ids,
-                ids,
+                Batch(ids, ids),
                 step=len(took),
                 micro_batch=choose_micro_batch(config, device, world.world_size),
                 lr_scale=0.0,

@@ -6,15 +6,20 @@ Shapes: B batch, T time (characters), V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional as F
 
+from attn_cli.objectives.next_char import NextChar
+from attn_cli.text.batches import Batch
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import MixedPrecisionModel
+
+# The loss of a micro-batch: its sum, of shape (), and how many targets it is over.
+LossFunction = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, int]]
 
 
 @dataclass(frozen=True)
@@ -35,36 +40,43 @@ class StepResult:
 def train_step(
     mp_model: MixedPrecisionModel,
     optimizers: Sequence[Optimizer],
-    x: torch.Tensor,
-    y: torch.Tensor,
+    batch: Batch,
     *,
     step: int,
     micro_batch: int,
     lr_scale: float,
     grad_clip: float,
+    loss_function: LossFunction = NextChar.loss,
     world: World = SINGLE_PROCESS,
 ) -> StepResult:
-    """One optimizer step: gradients of a batch, clipped and applied.
+    """One optimizer step: the gradient of the mean loss of a batch, clipped and applied.
 
-    Where the loss or the gradient is not finite, the step is skipped: neither the weights nor
-    the optimizer state change.
+    The mean is over all targets of the batch, however they are spread over micro-batches and
+    processes. Where the loss or the gradient is not finite, the step is skipped:
+    neither the weights nor the optimizer state change.
 
     Args:
         mp_model: The model to train.
         optimizers: They update its master weights.
-        x: Characters, (B, T) of int64; of this process's part of the batch.
-        y: The characters that follow them, (B, T).
+        batch: This process's part of the batch, B sequences.
         step: Steps before this one.
-        micro_batch: Sequences per forward and backward pass; divides B.
+        micro_batch: Sequences per forward and backward pass.
         lr_scale: The learning rate as a fraction of each optimizer's peak.
         grad_clip: Maximum global gradient norm; 0 disables clipping.
+        loss_function: The objective's: the loss of a micro-batch as (sum, count).
         world: The processes that have the other parts of the batch.
     """
-    pieces = x.shape[0] // micro_batch
-    total = torch.zeros((), device=x.device)
-    for number, (piece_x, piece_y) in enumerate(zip(x.chunk(pieces), y.chunk(pieces), strict=True)):
-        with mp_model.micro_batch(last=number == pieces - 1):
-            loss = mean_loss(mp_model.forward_model(piece_x), piece_y) / pieces
+    device = batch.inputs.device
+    # Of all processes. In double precision, which has every whole number up to 2 ** 53.
+    own_count = torch.tensor(float(batch.target_count), dtype=torch.float64)
+    count = world.all_reduce_sum(own_count).item()
+    micro_batches = list(batch.split(micro_batch))
+    total = torch.zeros((), device=device)
+    for number, part in enumerate(micro_batches, start=1):
+        with mp_model.micro_batch(last=number == len(micro_batches)):
+            loss_sum, _ = loss_function(mp_model.forward_model, part)
+            # Gradients will be averaged over the processes, of which each has a share of the count.
+            loss = loss_sum / (count / world.world_size)
             loss.backward()  # type: ignore[no-untyped-call]
         total += loss.detach()
     grad_norm = mp_model.clip_grad_norm(grad_clip)

@@ -22,13 +22,13 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
+from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.atomic_files import sync_file, sync_folder
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
 from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.batches import Batches
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.budget import Budget, SharedBudget, StepBudget, TimeBudget
 from attn_cli.training.callbacks import Callback
@@ -140,14 +140,8 @@ class Trainer:
                 optimizer.load_state(memory)
             set_rng_states(resumed.random_states(), device, world)
         self.micro_batch = choose_micro_batch(config, device, world.world_size)
-        self.batches = Batches(
-            corpus.train,
-            config.model.block_size,
-            config.train.batch_size,
-            config.train.seed,
-            part=world.rank,
-            parts=world.world_size,
-        )
+        self.objective = NextChar(config, corpus)
+        self.batches = self.objective.batches(world.rank, world.world_size)
         most_steps = math.inf
         if config.train.max_epochs is not None:
             chars = config.train.max_epochs * len(corpus.train)
@@ -237,12 +231,12 @@ class Trainer:
         result = train_step(
             self.mp_model,
             self.optimizers,
-            batch.inputs,
-            batch.targets,
+            batch,
             step=self.step,
             micro_batch=self.micro_batch,
             lr_scale=rate / settings.learning_rate,
             grad_clip=settings.grad_clip,
+            loss_function=self.objective.loss,
             world=self.world,
         )
         self.step += 1

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.model.build import build_model
+from attn_cli.text.batches import Batch
 from attn_cli.training.muon import MOMENTUM_WARMUP_STEPS, WARMUP_MOMENTUM, Muon, newton_schulz
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import DTYPES, MixedPrecisionModel, Precision
@@ -124,8 +125,7 @@ def test_a_training_step_multiplies_in_the_chosen_formats_alone(precision: Preci
         train_step(
             mp_model,
             optimizers,
-            ids,
-            ids,
+            Batch(ids, ids),
             step=0,
             micro_batch=2,
             lr_scale=1.0,

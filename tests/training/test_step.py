@@ -7,7 +7,10 @@ import torch
 
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
+from attn_cli.text.batches import IGNORE_INDEX, Batch
 from attn_cli.training.adamw import AdamW
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
+from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel
 from attn_cli.training.step import StepResult, train_step
@@ -21,10 +24,10 @@ def fresh(*settings: str) -> Transformer:
     return build_model(tiny_config(*settings).model, V)
 
 
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
+def batch() -> Batch:
     random = torch.Generator().manual_seed(1)
     text = torch.randint(V, (6, 17), generator=random)
-    return text[:, :-1], text[:, 1:]
+    return Batch(text[:, :-1], text[:, 1:])
 
 
 def stepped(
@@ -37,13 +40,70 @@ def stepped(
         result = train_step(
             mp_model,
             optimizers,
-            *batch(),
+            batch(),
             step=step,
             micro_batch=micro_batch,
             lr_scale=0.5,
             grad_clip=grad_clip,
         )
     return model, result
+
+
+class GradientRecorder(Optimizer):
+    """Keeps the gradients that it is given, and changes no weight."""
+
+    state_names = ()
+
+    def step(self, step: int, lr_scale: float) -> None:
+        self.gradients = [p.grad.clone() for p in self.parameters if p.grad is not None]
+
+
+def uneven_batch() -> Batch:
+    """Eight sequences, of which each has another number of targets; one has none."""
+    random = torch.Generator().manual_seed(2)
+    inputs, targets = torch.randint(V, (2, 8, 16), generator=random)
+    for sequence, ignored in enumerate((16, 1, 15, 3, 0, 7, 11, 2)):
+        targets[sequence, :ignored] = IGNORE_INDEX
+    return Batch(inputs, targets)
+
+
+def uneven_gradients(
+    micro_batch: int, world: World = SINGLE_PROCESS, precision: str = "fp32"
+) -> tuple[list[torch.Tensor], StepResult]:
+    """The gradients that `train_step` makes of this process's part of the uneven batch."""
+    model = fresh()
+    recorder = GradientRecorder(model.parameters(), 1.0)
+    share = 8 // world.world_size
+    result = train_step(
+        world.wrap_model(model, precision),  # type: ignore[arg-type]
+        [recorder],
+        uneven_batch()[world.rank * share : (world.rank + 1) * share],
+        step=0,
+        micro_batch=micro_batch,
+        lr_scale=1.0,
+        grad_clip=0.0,
+        world=world,
+    )
+    return recorder.gradients, result
+
+
+def expected_uneven_gradients() -> tuple[list[torch.Tensor], float]:
+    """The gradients of the mean over all targets of the uneven batch, by torch alone."""
+    model, batch = fresh(), uneven_batch()
+    known = batch.targets != IGNORE_INDEX
+    log_probs = model(batch.inputs).log_softmax(-1)[known]  # (targets, V)
+    loss = -log_probs[torch.arange(len(log_probs)), batch.targets[known]].mean()
+    loss.backward()
+    return [p.grad for p in model.parameters() if p.grad is not None], loss.item()
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 4, 8])
+def test_the_gradient_is_that_of_the_mean_over_all_targets(micro_batch: int) -> None:
+    """With micro-batches of unequal counts a mean of their means would be another number."""
+    gradients, result = uneven_gradients(micro_batch)
+    expected, loss = expected_uneven_gradients()
+    assert result.loss == pytest.approx(loss, rel=1e-6)
+    torch.testing.assert_close(gradients, expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -72,7 +132,7 @@ def test_the_loss_falls_and_weights_stay_fp32_in_bf16() -> None:
         train_step(
             mp_model,
             optimizers,
-            *batch(),
+            batch(),
             step=step,
             micro_batch=3,
             lr_scale=1.0,
@@ -104,7 +164,7 @@ def test_a_step_without_numbers_moves_nothing(precision: str, optimizer: str) ->
         return train_step(
             mp_model,
             optimizers,
-            *batch(),
+            batch(),
             step=step,
             micro_batch=3,
             lr_scale=1.0,

@@ -80,6 +80,14 @@ def test_the_exact_loss_of_texts_that_cannot_be_shared_evenly(
 
 
 @pytest.mark.parametrize("count", COUNTS)
+def test_processes_with_unequal_numbers_of_targets(count: int, results: dict[int, Any]) -> None:
+    """The gradient is that of one plain mean over the whole batch, accumulated or not."""
+    for kind, differences in results[count]["uneven"].items():
+        tolerance = 1e-6 if "fp32" in kind else 1e-2
+        assert max(differences) < tolerance, kind
+
+
+@pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("name", worker.RUNS)
 def test_a_stopped_run_ends_bit_for_bit_as_one_that_was_not(
     name: str, count: int, folder: Path, results: dict[int, Any]

@@ -28,6 +28,7 @@ from attn_cli.training.resume import resumed
 from attn_cli.training.setup import begun, resolve_auto_settings
 from attn_cli.training.trainer import Trainer
 from tests.conftest import VERSE, RecordingCallback, tiny_config
+from tests.training.test_step import expected_uneven_gradients, uneven_gradients
 
 CPU = torch.device("cpu")
 # Gentle steps: where a sum is taken in another order, the last digit of it differs, and
@@ -89,6 +90,19 @@ def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:
     return [(each.loss, each.chars) for each in done]
 
 
+def uneven(world: World) -> dict[str, list[float]]:
+    """How far gradients and loss of a batch with unequal counts are from those of torch alone."""
+    expected, loss = expected_uneven_gradients()
+    differences = {}
+    for micro_batch in (1, 2):
+        for precision in ("fp32", "bf16"):
+            gradients, result = uneven_gradients(micro_batch, world, precision)
+            pairs = zip(gradients, expected, strict=True)
+            most = max((one - other).abs().max().item() for one, other in pairs)
+            differences[f"{precision}, {micro_batch}"] = [most, abs(result.loss - loss)]
+    return differences
+
+
 def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) -> Any:
     """A run of one of the kinds, begun in `folder / out`."""
     text = json.dumps(str(folder / "verse.txt"))
@@ -122,6 +136,7 @@ def main() -> None:
         result["losses"][kind] = losses(kind, folder, world)
         muon.DISTRIBUTE_FROM = usual
     result["evaluations"] = evaluations(folder, world)
+    result["uneven"] = uneven(world)
     result["interrupted"] = {}
     for name in RUNS:
         train(name, folder, f"{name}-{world.world_size}", world, None)

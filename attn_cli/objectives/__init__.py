@@ -1,0 +1,1 @@
+"""Objectives: what a model learns to predict, and how well it does."""
