@@ -1,10 +1,10 @@
-"""`attn export`: a model in a form that needs no attn."""
+"""`attn export`: a model in a format that needs no attn."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """What a model can be exported as."""
+    """The formats of an export."""
 
     page = "page"
     hf = "hf"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 class NumberTypeName(StrEnum):
-    """As in `export/gguf_file.py`, which needs NumPy."""
+    """`NumberType` of export/gguf_file.py, without importing NumPy."""
 
     f32 = "f32"
     f16 = "f16"
@@ -46,11 +46,11 @@ def export(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The file or folder to write.")],
     run: RunOption = None,
     text: Annotated[
-        str | None, typer.Option(help='page: what it opens with; "Hello" when left out.')
+        str | None, typer.Option(help='page: the text that it opens with; default "Hello".')
     ] = None,
     number_type: Annotated[
         NumberTypeName | None,
-        typer.Option("--type", help="gguf: how the matrices are stored; f32 when left out."),
+        typer.Option("--type", help="gguf: number type of the matrices; default f32."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -59,65 +59,50 @@ def export(
         raise InputError("--text is for a page", "leave it out")
     if number_type is not None and format is not Format.gguf:
         raise InputError("--type is for gguf", "leave it out")
-    if format is Format.page:
-        _page(out, run, text, as_json)
-        return
     from attn_cli.runs.loaded_model import load_model
 
     model = load_model(run)
-    write = {Format.hf: _huggingface, Format.gguf: _gguf, Format.onnx: _onnx}[format]
-    size, more = write(out, model, number_type)
+    if format is Format.page:
+        _write_page(out, model, text, as_json)
+        return
+    if format is Format.gguf:
+        number_type = number_type or NumberTypeName.f32
+        size = _write_gguf(out, model, number_type)
+    else:
+        size = _write_folder(out, model, format)
     if as_json:
-        result_json(
-            {
-                "export": str(out),
-                "format": str(format),
-                "bytes": size,
-                "run": str(model.folder.path),
-                "step": model.step,
-                **more,
-            }
-        )
+        record = {
+            "export": str(out),
+            "format": str(format),
+            "bytes": size,
+            "run": str(model.folder.path),
+            "step": model.step,
+        }
+        result_json(record | ({} if number_type is None else {"type": str(number_type)}))
         return
     notice(f"{model.description}, {size:,} bytes")
     result(str(out))
 
 
-def _page(out: Path, run: Path | None, text: str | None, as_json: bool) -> None:
+def _write_page(out: Path, model: TrainedModel, text: str | None, as_json: bool) -> None:
     from attn_cli.cli.page_file import write_page
-    from attn_cli.runs.loaded_model import load_model
 
-    loaded = load_model(run)
-    title = f"A model of {loaded.name}"
-    write_page(
-        out, loaded, loaded.encode_prompt(text), title=title, generate_first=True, as_json=as_json
-    )
+    ids, title = model.encode_prompt(text), f"A model of {model.name}"
+    write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
 
 
-def _huggingface(
-    out: Path, model: TrainedModel, number_type: NumberTypeName | None
-) -> tuple[int, dict[str, Any]]:
-    from attn_cli.export.destination import require_free_folder, write_folder
-    from attn_cli.export.huggingface import huggingface_files
-
-    require_free_folder(out)
-    return write_folder(out, huggingface_files(model), model, "hf"), {}
-
-
-def _gguf(
-    out: Path, model: TrainedModel, number_type: NumberTypeName | None
-) -> tuple[int, dict[str, Any]]:
+def _write_gguf(out: Path, model: TrainedModel, number_type: NumberTypeName) -> int:
     from attn_cli.export.gguf_file import NumberType, write_gguf
 
-    kind = NumberType(number_type or "f32")
-    return write_gguf(out, model, kind), {"type": str(kind)}
+    return write_gguf(out, model, NumberType(number_type))
 
 
-def _onnx(
-    out: Path, model: TrainedModel, number_type: NumberTypeName | None
-) -> tuple[int, dict[str, Any]]:
-    from attn_cli.export.destination import require_free_folder, write_folder
-    from attn_cli.export.onnx_graphs import onnx_files
+def _write_folder(out: Path, model: TrainedModel, format: Format) -> int:
+    from attn_cli.export.output import check_output_folder, write_folder
 
-    require_free_folder(out)
-    return write_folder(out, onnx_files(model), model, "onnx"), {}
+    check_output_folder(out)  # before the work
+    if format is Format.hf:
+        from attn_cli.export.huggingface import huggingface_files as files_of
+    else:
+        from attn_cli.export.onnx_graphs import onnx_files as files_of
+    return write_folder(out, files_of(model), model, str(format))

@@ -1,4 +1,4 @@
-"""`attn import`: a Hugging Face folder as a run."""
+"""`attn import`: a run from a Hugging Face folder."""
 
 from __future__ import annotations
 
@@ -20,29 +20,32 @@ def import_(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The run's folder; a new one when left out.")
+        Path | None, typer.Option("--out", help="The run's folder; default: a new one under runs/.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a run of a Hugging Face folder of GPT-2 or Qwen3, of one character or byte a token."""
-    from attn_cli.export.importing import import_folder
+    """Make a run from a Hugging Face folder.
+
+    Models of the types gpt2 and qwen3, whose tokens are characters or bytes.
+    """
+    from attn_cli.export.import_hf import import_folder
     from attn_cli.runs.checkpoint import read_checkpoint
 
     run = import_folder(folder, out)
     checkpoint = read_checkpoint(run.best_or_latest())
-    state, tokenizer = checkpoint.metadata, checkpoint.tokenizer
+    parameters, tokenizer = checkpoint.metadata.parameters, checkpoint.tokenizer
     if as_json:
         result_json(
             {
                 "run": str(run.path),
-                "parameters": state.parameters,
+                "parameters": parameters,
                 "vocabulary": tokenizer.kind,
                 "vocab_size": tokenizer.vocab_size,
             }
         )
         return
     notice(
-        f"{state.parameters:,} parameters, block {state.config.model.block}, "
+        f"{parameters:,} parameters, block {checkpoint.config.model.block}, "
         f"{tokenizer.vocab_size:,} symbols ({tokenizer.kind})"
     )
     result(f"run {run.path}")

@@ -1,4 +1,4 @@
-"""`attn runs`: what has been trained."""
+"""`attn runs`: a table of the runs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 
 def runs(as_json: JsonOption = False) -> None:
-    """List what has been trained, the newest first.
-
-    The runs under runs/, or under $ATTN_RUNS.
-    """
+    """List the runs under runs/, or under $ATTN_RUNS, newest first."""
     from attn_cli.runs.run_lookup import list_runs, runs_root
 
     described = [_describe(run) for run in list_runs()]

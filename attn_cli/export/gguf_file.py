@@ -25,10 +25,10 @@ import numpy as np
 
 from attn_cli import __version__
 from attn_cli.errors import InputError
-from attn_cli.export.counterpart import STANDSTILL, Floats, completed, require_counterpart
-from attn_cli.export.destination import telling_what_failed
-from attn_cli.export.names import gguf as gguf_slots
-from attn_cli.export.vocabulary import replacement_symbol
+from attn_cli.export.compatibility import NO_ROTATION_FACTOR, Floats, check_exportable, pad_to_gpt2
+from attn_cli.export.hf_tokenizer import replacement_symbol
+from attn_cli.export.output import translate_write_errors
+from attn_cli.export.weight_map import gguf_map
 from attn_cli.packages import require_package
 from attn_cli.runs.atomic_files import TMP_SUFFIX, sync_file, sync_folder
 from attn_cli.runs.loaded_model import TrainedModel
@@ -53,56 +53,53 @@ class NumberType(StrEnum):
 
 
 def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
-    """Writes the file, in the place of an earlier export if there is one.
-
-    Returns:
-        How many bytes it takes.
+    """Writes the file, replacing an earlier export; returns its size in bytes.
 
     Raises:
         InputError: The package is missing, the model has something that the architecture, the
             tokenizer or the type cannot express, or another file is there.
         CheckpointError: The weights are missing or damaged.
-        OperationError: It cannot be written; what was there is still there.
+        OperationError: It cannot be written; what was there before is unchanged.
     """
-    require_free_file(out)
+    check_output_file(out)
     require_package("attn export gguf", "gguf")
-    require_counterpart(model.config.model)
+    check_exportable(model.config.model, "the gguf export")
     _require_widths(model, number_type)
     pieces, types = _pieces(model)
-    weights = completed(model.config.model, model.weights)
+    weights = pad_to_gpt2(model.config.model, model.weights)
 
     import gguf
 
-    with telling_what_failed(out):
+    with translate_write_errors(out):
         home = out.resolve()
-        beside = home.with_name(f".{home.name}.{os.getpid()}{TMP_SUFFIX}")
-        writer = gguf.GGUFWriter(beside, model.config.model.block)
+        temporary = home.with_name(f".{home.name}.{os.getpid()}{TMP_SUFFIX}")
+        writer = gguf.GGUFWriter(temporary, model.config.model.block)
         _add_settings(writer, model, number_type)
         _add_vocabulary(writer, model, pieces, types)
-        for slot in gguf_slots(model.config.model):
-            array = slot.filled(weights)
-            if slot.theirs in _BY_ID and len(pieces) > len(array):
+        for mapping in gguf_map(model.config.model):
+            array = mapping.to_external(weights)
+            if mapping.external in _BY_ID and len(pieces) > len(array):
                 array = np.vstack((array, array.mean(axis=0, keepdims=True)))  # (V + 1, C)
-            matrix = array.ndim == 2 and slot.theirs != "position_embd.weight"
-            _add_tensor(writer, slot.theirs, array, number_type if matrix else NumberType.f32)
+            matrix = array.ndim == 2 and mapping.external != "position_embd.weight"
+            _add_tensor(writer, mapping.external, array, number_type if matrix else NumberType.f32)
         try:
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
             writer.write_tensors_to_file()
             writer.close()
-            sync_file(beside)
-            beside.replace(home)
+            sync_file(temporary)
+            temporary.replace(home)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
         sync_folder(home.parent)
         return home.stat().st_size
 
 
-def require_free_file(out: Path) -> None:
-    """Makes sure that the file can be written without loss.
+def check_output_file(out: Path) -> None:
+    """Makes sure that writing the file loses nothing.
 
     Raises:
-        InputError: Another file is there, or no file can be.
+        InputError: There is another file, or no file can be there.
     """
     if str(out) == "-":
         raise InputError("a GGUF export needs a file of its own", "name one, such as model.gguf")
@@ -114,16 +111,16 @@ def require_free_file(out: Path) -> None:
             raise InputError(f"there is no folder {out.parent}", "make it first") from None
         return
     except OSError as error:
-        raise InputError(f"{out} is no file to write: {error.strerror}") from None
+        raise InputError(f"{out} is not a writable file: {error.strerror}") from None
     if not (head.startswith(b"GGUF") and OWN.encode() in head):
-        raise InputError(f"{out} is there and is no export of attn", "name another file")
+        raise InputError(f"{out} exists, and is not an export of attn", "name another file")
 
 
 def _require_widths(model: TrainedModel, number_type: NumberType) -> None:
-    """Q8_0 packs the rows of a matrix in blocks of 32.
+    """Refuses widths that Q8_0 cannot pack: it needs rows of whole blocks of 32.
 
     Raises:
-        InputError: A row does not divide.
+        InputError: There is such a width.
     """
     if number_type is not NumberType.q8_0:
         return
@@ -131,13 +128,14 @@ def _require_widths(model: TrainedModel, number_type: NumberType) -> None:
     for option, width in (("n_embd", config.n_embd), ("n_inner", config.inner_width)):
         if width % _BLOCK:
             raise InputError(
-                f"--type q8_0 needs widths that divide by {_BLOCK}: model.{option} is {width:,}",
-                "use --type f16 or f32",
+                f"`number_type` q8_0 needs widths that are multiples of {_BLOCK}: "
+                f"model.{option} is {width:,}",
+                "use `number_type` f16 or f32",
             )
 
 
 def _pieces(model: TrainedModel) -> tuple[list[str], list[gguf.TokenType]]:
-    """Each id as llama.cpp has it, and of which kind it is; one more where no end is among them.
+    """llama.cpp's piece and type of each id, with one more id where no form feed is among them.
 
     Raises:
         InputError: The vocabulary has the character that stands for the space.
@@ -184,7 +182,7 @@ def _add_settings(writer: gguf.GGUFWriter, model: TrainedModel, number_type: Num
         writer.add_rope_freq_base(config.rope_theta)
         if config.position == "none":
             writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
-            writer.add_rope_scaling_factor(STANDSTILL)
+            writer.add_rope_scaling_factor(NO_ROTATION_FACTOR)
         writer.add_layer_norm_rms_eps(1e-6)
     else:
         writer.add_layer_norm_eps(1e-5)

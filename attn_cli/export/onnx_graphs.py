@@ -1,4 +1,4 @@
-"""A model as two ONNX graphs: a whole pass, and a step that goes on from keys and values.
+"""A model as two ONNX graphs: a full forward pass, and one that continues from a KV cache.
 
     model.onnx     ids (B, T)                                    -> logits (B, T, V)
     decode.onnx    ids (B, T), past_keys, past_values            -> logits (B, T, V), keys, values
@@ -26,7 +26,8 @@ import torch
 from torch import nn
 
 from attn_cli.errors import InputError
-from attn_cli.export.card import plain
+from attn_cli.export.compatibility import check_known
+from attn_cli.export.model_card import plain
 from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.trace import NullTrace
 from attn_cli.model.transformer import Transformer
@@ -37,20 +38,20 @@ OPSET = 20
 
 
 class _Textbook(NullTrace):
-    """Records nothing; asks for the textbook's form of attention."""
+    """Records nothing; selects the textbook form of attention."""
 
     textbook = True
 
 
 class _GrowingLayer(LayerKVCache):
-    """Keys and values that become longer with each character, instead of buffers."""
+    """Keys and values that grow by concatenation, instead of in a buffer."""
 
     def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
         super().__init__(keys, values)
         self.length = keys.shape[-2]
 
     def append(self, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Adds (B, H, T, D) keys and values; returns all so far, (B, H, S + T, D) each."""
+        """Appends keys and values (B, H, T, D); returns all so far, (B, H, S + T, D) each."""
         self.keys = torch.cat((self.keys, keys), dim=-2)
         self.values = torch.cat((self.values, values), dim=-2)
         return self.keys, self.values
@@ -61,7 +62,7 @@ class _GrowingCache(KVCache):
         self.layers = [_GrowingLayer(*pair) for pair in zip(keys, values, strict=True)]
 
 
-class WholePass(nn.Module):
+class FullPass(nn.Module):
     """ids (B, T) -> logits (B, T, V)."""
 
     def __init__(self, model: Transformer) -> None:
@@ -74,7 +75,7 @@ class WholePass(nn.Module):
 
 
 class CachedStep(nn.Module):
-    """ids (B, T) and keys and values (L, B, H, S, D) -> logits, and the same of S + T."""
+    """ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T."""
 
     def __init__(self, model: Transformer) -> None:
         super().__init__()
@@ -91,27 +92,29 @@ class CachedStep(nn.Module):
 
 
 def onnx_files(model: TrainedModel) -> dict[str, bytes]:
-    """The files of the folder, by name.
+    """The contents of the folder's files, by name.
 
     Raises:
-        InputError: A package is missing, or the model sees too few characters to be traced.
+        InputError: A package is missing, the kind of model is unknown, or its context is too
+            short to be traced.
         CheckpointError: Its weights are missing or damaged.
     """
     require_package("attn export onnx", "onnx", "onnxscript")
     config = model.config.model
-    # A length of 1 is a special case to the tracer, which would keep it for ever.
+    check_known(config, "the onnx export")
+    # The tracer would make a length of 1 permanent.
     if config.block_size < 5:
         raise InputError(
-            f"model.block_size={config.block_size} is too short for a graph of any length",
+            f"model.block_size={config.block_size} is too short for a graph of variable length",
             "export page or hf",
         )
-    network = model.checkpoint.load_model()
+    network = model.model
     ids = torch.zeros(2, 2, dtype=torch.long)
     shape = (config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head)
-    # Two tensors: of one that comes twice, the tracer makes a single input.
+    # Two tensors: the tracer would make a single input of one that is passed twice.
     past_keys, past_values = torch.zeros(shape), torch.zeros(shape)  # (L, B, H, S, D)
     of_ids, of_past = {0: "batch", 1: "time"}, {1: "batch", 3: "past"}
-    files = _graph("model", WholePass(network), (ids,), (of_ids,), ["ids"], ["logits"])
+    files = _graph("model", FullPass(network), (ids,), (of_ids,), ["ids"], ["logits"])
     files |= _graph(
         "decode",
         CachedStep(network),
@@ -134,7 +137,7 @@ def _graph(
     inputs: list[str],
     outputs: list[str],
 ) -> dict[str, bytes]:
-    """One graph, and the numbers that do not fit into its file."""
+    """The files of one graph: the graph, and the weights that do not fit into it."""
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             module.eval(),
@@ -148,7 +151,7 @@ def _graph(
         )
     assert program is not None
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # where on this machine each line of the model lies
+        node.metadata_props.clear()  # paths of this machine
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.onnx")
         program.save(str(path))
@@ -157,7 +160,7 @@ def _graph(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells of its passes on every stream; a failure is an exception all the same."""
+    """Silences the exporter, which reports its passes on every stream; it still raises."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -179,7 +182,7 @@ def _readme(model: TrainedModel) -> str:
     )
     return f"""# {plain(model.name)}
 
-A transformer that writes one {unit} at a time, trained by attn, as two ONNX graphs:
+A transformer that generates one {unit} at a time, trained with attn, as two ONNX graphs:
 
 | graph | inputs | outputs |
 |---|---|---|
@@ -187,9 +190,9 @@ A transformer that writes one {unit} at a time, trained by attn, as two ONNX gra
 | decode.onnx | ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32 | \
 logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32 |
 
-B texts of T {unit}s, after S that were read before; S may be 0, and S + T is at most
-{config.block_size:,}. `logits[:, -1]` scores what comes next. tokenizer.json has the symbol of
-each id (of the kind `bytes`, an id is a byte), and the id that a text begins after.
+B texts of T {unit}s, after S {unit}s that are in the cache; S may be 0, and S + T is at most
+{config.block_size:,}. `logits[:, -1]` are those of the next {unit}. tokenizer.json has the symbol
+of each id (with kind `bytes`, an id is a byte) and the id that a text begins after.
 
 ```python
 import json

@@ -36,7 +36,7 @@ def create_run(out: Path | None, name: str) -> RunFolder:
         raise InputError(f"output {out} is not a folder", "name a new folder") from None
     except OSError as error:
         raise OperationError(
-            f"cannot write to {out or runs_root()}: {error.strerror}", "name another output folder"
+            f"cannot write to {out or runs_root()}: {error.strerror}", "choose another `out`"
         ) from None
     return run
 

@@ -60,7 +60,7 @@ def test_a_trained_run_goes_out_and_comes_back(
     told = attn("export", "hf", "again", "--run", "runs/back")
     assert told.code == 0
     card = Path("again/README.md").read_text("utf-8")
-    assert card.count("Not known: the model was imported.") == 2
+    assert card.count("Unknown: the model was imported.") == 2
     first, second = (load_file(f"{name}/model.safetensors") for name in ("model", "again"))
     assert all((first[name] == second[name]).all() for name in first)
 
@@ -98,12 +98,20 @@ def test_gguf_of_each_type_is_smaller(attn: Attn, make_run: MakeRun) -> None:
 @pytest.mark.parametrize(
     ("arguments", "wrong", "hint"),
     [
-        (("hf", "mine"), "mine is there and is no export of attn", "name a new folder"),
-        (("onnx", "mine"), "mine is there and is no export of attn", "name a new folder"),
+        (
+            ("hf", "mine"),
+            "mine exists, and is not an unchanged export of attn",
+            "name a new folder",
+        ),
+        (
+            ("onnx", "mine"),
+            "mine exists, and is not an unchanged export of attn",
+            "name a new folder",
+        ),
         (("hf", "file"), "file is not a folder", "name a new one"),
         (("hf", "-"), "needs a folder", "name one"),
-        (("gguf", "file"), "file is there and is no export of attn", "name another file"),
-        (("gguf", "mine"), "mine is no file to write", ""),
+        (("gguf", "file"), "file exists, and is not an export of attn", "name another file"),
+        (("gguf", "mine"), "mine is not a writable file", ""),
         (("gguf", "no/where.gguf"), "there is no folder no", "make it first"),
         (("gguf", "-"), "needs a file", "name one"),
         (("hf", "out", "--run", "nowhere"), "no run nowhere", "attn runs"),

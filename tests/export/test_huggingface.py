@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from attn_cli.export.destination import write_folder
 from attn_cli.export.huggingface import huggingface_files
-from attn_cli.export.importing import import_folder
+from attn_cli.export.import_hf import import_folder
+from attn_cli.export.output import write_folder
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import InputError
-from attn_cli.export.destination import write_folder
 from attn_cli.export.onnx_graphs import onnx_files
+from attn_cli.export.output import write_folder
 from tests.export.conftest import BLOCKS, CHARS, PROMPTS, Known, MakeRun, farthest
 from tests.export.outside import ask
 

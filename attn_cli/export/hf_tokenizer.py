@@ -1,10 +1,9 @@
-"""A vocabulary as Hugging Face's tokenizers read it, and back.
+"""A tokenizer in the format of Hugging Face's tokenizers, and back.
 
-A BPE model that has no merges leaves every character by itself. There is no pre-tokenizer,
-which would cut at spaces, and the `Fuse` decoder puts nothing between characters. Bytes are
-the 256 characters of GPT-2's byte alphabet (Radford et al. 2019, section 2.2), which the
-`ByteLevel` pre-tokenizer writes them with: the `ByteFallback` decoder would make one wrong byte
-spoil all the bytes around it.
+A BPE model without merges makes a token of each character. There is no pre-tokenizer, which
+would split at spaces, and the `Fuse` decoder joins characters without spaces. Bytes are the 256
+characters of GPT-2's byte alphabet (Radford et al. 2019, section 2.2), by the `ByteLevel`
+pre-tokenizer: with the `ByteFallback` decoder one invalid byte would spoil its neighbours.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ _BYTE_LEVEL: dict[str, Any] = {
     "use_regex": False,
 }
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-HINT = "attn imports models of one character or one byte a token"
+HINT = "attn imports models whose tokens are single characters or bytes"
 
 
 def replacement_symbol(tokenizer: Tokenizer) -> str:
-    """What stands for a character outside the vocabulary, as with `unknown: replace`."""
+    """The symbol that replaces characters outside the vocabulary, as with `unknown: replace`."""
     symbols = tokenizer.symbols
     return next((symbol for symbol in ("?", " ") if symbol in symbols), symbols[0])
 
@@ -38,7 +37,7 @@ def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
     """The content of tokenizer.json.
 
     Args:
-        eos_id: What ends a text, if anything does.
+        eos_id: The id that ends a text, if there is one.
     """
     of_bytes = tokenizer.kind == "bytes"
     pieces = _byte_alphabet() if of_bytes else tokenizer.symbols
@@ -70,7 +69,7 @@ def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
 def tokenizer_settings(tokenizer: Tokenizer, eos_id: int | None, block_size: int) -> dict[str, Any]:
     """The content of tokenizer_config.json."""
     settings: dict[str, Any] = {
-        # With `GPT2Tokenizer`, or none, transformers 5 makes a tokenizer anew that loses spaces.
+        # With `GPT2Tokenizer`, or none, transformers 5 builds a tokenizer that loses spaces.
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
         "model_max_length": block_size,
@@ -82,15 +81,15 @@ def tokenizer_settings(tokenizer: Tokenizer, eos_id: int | None, block_size: int
 
 
 def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer:
-    """The tokenizer of a tokenizer.json, if there is one like it here.
+    """The tokenizer of a tokenizer.json.
 
     Args:
-        record: What the JSON says.
-        vocab_size: How many ids the model has.
-        name: The file, for messages.
+        record: The content of the file.
+        vocab_size: The number of ids that the model has.
+        name: The file's name, for messages.
 
     Raises:
-        InputError: It is of another kind, or damaged.
+        InputError: It is another kind of tokenizer, or damaged.
     """
     model = record.get("model") if isinstance(record, dict) else None
     vocab = model.get("vocab") if isinstance(model, dict) else None
@@ -98,21 +97,20 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(f"{name} has no vocabulary", HINT)
     kind, merges, before = model.get("type"), model.get("merges"), record.get("pre_tokenizer")
     if kind not in ("BPE", "WordLevel") or not isinstance(vocab, dict):
-        raise InputError(f"{name} is of the kind {kind!r:.40}", HINT)
+        raise InputError(f"{name} has the type {kind!r:.40}", HINT)
     if merges:
-        number = f"{len(merges):,}" if isinstance(merges, list) else "no list of"
-        raise InputError(f"{name} is of subwords: it has {number} merges", HINT)
+        raise InputError(f"{name} has merges: its tokens are subwords", HINT)
     if record.get("normalizer") is not None:
-        raise InputError(f"{name} changes the text before it reads it: it has a normalizer", HINT)
-    if _adds(record.get("post_processor")):
-        raise InputError(f"{name} adds to what it has read: it has a post-processor", HINT)
+        raise InputError(f"{name} changes the text: it has a normalizer", HINT)
+    if _adds_tokens(record.get("post_processor")):
+        raise InputError(f"{name} adds tokens to the text: it has a post-processor", HINT)
     pieces = _in_order(vocab, vocab_size, name)
     if (byte := _of_bytes(pieces, before)) is not None:
         return byte
-    # Without merges a BPE model takes each character by itself; one of words has to be told.
-    if not (_cuts_everywhere(before) or (before is None and kind == "BPE")):
+    # A BPE model without merges splits into characters by itself; a WordLevel model does not.
+    if not (_splits_everywhere(before) or (before is None and kind == "BPE")):
         raise InputError(
-            f"{name} does not cut the text into characters: see its pre-tokenizer", HINT
+            f"{name} does not split the text into characters: see its pre-tokenizer", HINT
         )
     printable = pieces == list(string.printable)
     try:
@@ -125,7 +123,7 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
 
 
 def _in_order(vocab: Mapping[Any, Any], vocab_size: int, name: str) -> list[str]:
-    """The pieces by id, of which there is one for each."""
+    """The pieces in the order of their ids, one for each id."""
     if len(vocab) != vocab_size:
         raise InputError(
             f"{name} has {len(vocab):,} tokens, and config.json says {vocab_size:,}", HINT
@@ -137,7 +135,7 @@ def _in_order(vocab: Mapping[Any, Any], vocab_size: int, name: str) -> list[str]
 
 
 def _of_bytes(pieces: list[str], before: object) -> Tokenizer | None:
-    """The tokenizer of bytes, where these are the 256 bytes in their order."""
+    """The bytes tokenizer, if the pieces are the 256 bytes in order; None otherwise."""
     if isinstance(before, dict) and _type(before) == "ByteLevel":
         prefixed = before.get("add_prefix_space", True)
         return None if prefixed or tuple(pieces) != _byte_alphabet() else bytes_tokenizer()
@@ -146,23 +144,23 @@ def _of_bytes(pieces: list[str], before: object) -> Tokenizer | None:
     return bytes_tokenizer() if len(pieces) == 256 and in_order and before is None else None
 
 
-def _cuts_everywhere(before: object) -> bool:
-    """Whether a pre-tokenizer cuts at nothing, which is before and after every character."""
+def _splits_everywhere(before: object) -> bool:
+    """Whether a pre-tokenizer splits at the empty string, which is between all characters."""
     if not isinstance(before, dict) or _type(before) != "Split":
         return False
     isolated = before.get("behavior") == "Isolated" and not before.get("invert")
     return isolated and before.get("pattern") in ({"String": ""}, {"Regex": ""})
 
 
-def _adds(after: object) -> bool:
-    """Whether a post-processor may put anything around a text; transformers save an empty one."""
+def _adds_tokens(after: object) -> bool:
+    """Whether a post-processor may add tokens to a text; transformers save an empty one."""
     if isinstance(after, dict) and _type(after) == "TemplateProcessing":
         return after.get("special_tokens") != {}
     return _type(after) not in (None, "ByteLevel")
 
 
 def _type(part: object) -> object:
-    """Which kind of normalizer, pre-tokenizer or post-processor something is."""
+    """The type of a normalizer, pre-tokenizer or post-processor."""
     return part.get("type") if isinstance(part, dict) else part
 
 
@@ -180,7 +178,7 @@ def _special(id_: int, piece: str) -> dict[str, Any]:
 
 @cache
 def _byte_alphabet() -> tuple[str, ...]:
-    """GPT-2's character for each byte: itself where it can be seen, else one from 256 on."""
+    """GPT-2's character for each byte: itself if it is printable, else one from 256 on."""
     visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     hidden = [byte for byte in range(256) if byte not in visible]
     return tuple(

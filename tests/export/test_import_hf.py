@@ -14,9 +14,9 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from attn_cli.errors import InputError
-from attn_cli.export.destination import write_folder
 from attn_cli.export.huggingface import huggingface_files
-from attn_cli.export.importing import import_folder, read_folder
+from attn_cli.export.import_hf import import_folder, read_folder
+from attn_cli.export.output import write_folder
 from attn_cli.generation.numpy_model import NumpyModel
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
@@ -167,7 +167,7 @@ def unigram(record: dict[str, Any]) -> None:
 
 
 TOKENIZERS: dict[Callable[[dict[str, Any]], None], str] = {
-    subwords: "it has 2 merges",
+    subwords: "has merges: its tokens are subwords",
     two_characters: "not a single character",
     normalised: "normalizer",
     cut: "pre-tokenizer",
@@ -188,7 +188,7 @@ def test_a_tokenizer_of_another_kind_is_told(
     (gpt2 / "tokenizer.json").write_text(json.dumps(record), "utf-8")
     with pytest.raises(InputError, match=TOKENIZERS[change]) as told:
         read_folder(gpt2)
-    assert "one character or one byte" in (told.value.hint or "")
+    assert "single characters or bytes" in (told.value.hint or "")
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
@@ -236,13 +236,13 @@ def test_weights_of_another_model_are_told(gpt2: Path) -> None:
 
 def test_more_weights_than_the_model_has_are_told(qwen3: Path) -> None:
     rewrite(qwen3, lambda weights: weights.update(adapter=np.zeros(1, np.float32)))
-    with pytest.raises(InputError, match="adapter has no place"):
+    with pytest.raises(InputError, match="adapter is not part of this model"):
         read_folder(qwen3)
 
 
 def test_weights_that_are_no_numbers_are_told(qwen3: Path) -> None:
     rewrite(qwen3, lambda weights: weights["model.norm.weight"].__setitem__(0, np.nan))
-    with pytest.raises(InputError, match=r"model\.norm\.weight holds what is no number"):
+    with pytest.raises(InputError, match=r"model\.norm\.weight has numbers that are not finite"):
         read_folder(qwen3)
 
 
@@ -260,9 +260,9 @@ def test_narrower_floats_are_read_exactly(qwen3: Path) -> None:
     weights = load_torch(qwen3 / "model.safetensors")
     for kind in (torch.bfloat16, torch.float16):
         save_torch({name: w.to(kind) for name, w in weights.items()}, qwen3 / "model.safetensors")
-        arrived = read_folder(qwen3).weights["final_norm.weight"]
+        imported = read_folder(qwen3).weights["final_norm.weight"]
         wanted = weights["model.norm.weight"].to(kind).float().numpy()
-        np.testing.assert_array_equal(arrived, wanted)
+        np.testing.assert_array_equal(imported, wanted)
     save_torch({name: w.long() for name, w in weights.items()}, qwen3 / "model.safetensors")
     with pytest.raises(InputError, match="holds I64"):
         read_folder(qwen3)
@@ -278,9 +278,9 @@ def test_gpt2_s_own_files_have_shorter_names_and_masks(make_run: MakeRun, tmp_pa
         weights["h.0.attn.bias"] = np.ones((1, 1, 11, 11), np.float32)
 
     rewrite(folder, as_in_2019)
-    arrived = read_folder(folder)
+    imported = read_folder(folder)
     for name, array in model.weights.items():
-        np.testing.assert_array_equal(arrived.weights[name], array)
+        np.testing.assert_array_equal(imported.weights[name], array)
 
 
 def test_a_tied_output_layer_may_be_there_if_it_is_the_same(qwen3: Path) -> None:

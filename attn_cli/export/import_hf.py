@@ -1,7 +1,7 @@
-"""A Hugging Face folder back into a run: from its three files alone, whoever wrote them.
+"""A run from a Hugging Face folder: from its three files alone, whoever wrote them.
 
-config.json says the shape, tokenizer.json the vocabulary, model.safetensors has the numbers; and
-no size that the first two claim is believed before the third has the bytes for it.
+config.json has the configuration, tokenizer.json the vocabulary, model.safetensors the weights.
+No size that the first two claim is believed unless the third has the bytes for it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from safetensors import SafetensorError, deserialize
 
 from attn_cli.config.schema import Config, DataConfig, TrainConfig
 from attn_cli.errors import InputError
-from attn_cli.export.counterpart import Floats, reduced
-from attn_cli.export.destination import telling_what_failed
-from attn_cli.export.foreign import foreign_config
-from attn_cli.export.names import Slot, huggingface
-from attn_cli.export.vocabulary import tokenizer_from_file
+from attn_cli.export.compatibility import Floats, strip_padding
+from attn_cli.export.hf_config import config_from_hf
+from attn_cli.export.hf_tokenizer import tokenizer_from_file
+from attn_cli.export.output import translate_write_errors
+from attn_cli.export.weight_map import WeightMapping, huggingface_map
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, DatasetInfo, TrainerState
@@ -32,19 +32,19 @@ from attn_cli.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 _HEADER_BYTES = 2**20
-# Stored beside the weights by old versions of transformers: masks, which are not learned.
+# Causal masks, stored beside the weights by old versions of transformers.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 
 
 @dataclass(frozen=True)
-class Arrived:
-    """A model that came from elsewhere.
+class ImportedModel:
+    """A model of a Hugging Face folder.
 
     Attributes:
-        config: A whole configuration; what is not of the model is the default.
-        tokenizer: Its vocabulary.
+        config: Its configuration, with defaults for everything but the model.
+        tokenizer: Its tokenizer.
         weights: Its parameters by our names.
-        bos_id: What a text begins after.
+        bos_id: The id that a text begins after.
     """
 
     config: Config
@@ -53,8 +53,8 @@ class Arrived:
     bos_id: int
 
 
-def read_folder(folder: Path) -> Arrived:
-    """Reads and checks a Hugging Face folder.
+def read_folder(folder: Path) -> ImportedModel:
+    """The model of a Hugging Face folder, checked.
 
     Raises:
         InputError: A file is missing or damaged, or the model has no counterpart here.
@@ -62,84 +62,84 @@ def read_folder(folder: Path) -> Arrived:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder", "name one with a config.json")
     record = _read_json(folder / CONFIG)
-    model, vocab_size = foreign_config(record, str(folder / CONFIG))
+    model, vocab_size = config_from_hf(record, str(folder / CONFIG))
     path = folder / TOKENIZER
     tokenizer = tokenizer_from_file(_read_json(path), vocab_size, str(path))
-    slots = huggingface(model)
+    mappings = huggingface_map(model)
     shapes = parameter_shapes(model, vocab_size)
-    theirs = _read_weights(folder / WEIGHTS, 4 * parameter_count(shapes))
-    theirs = _named_as_ours(theirs, slots)
-    ours: dict[str, Floats] = {}
-    for slot in slots:
-        array, shape = theirs.pop(slot.theirs, None), slot.shape(shapes)
+    external = _read_weights(folder / WEIGHTS, 4 * parameter_count(shapes))
+    external = _with_standard_names(external, mappings)
+    internal: dict[str, Floats] = {}
+    for mapping in mappings:
+        array, shape = external.pop(mapping.external, None), mapping.shape(shapes)
         if array is None or array.shape != shape:
             found = "missing" if array is None else f"{array.shape}"
             raise InputError(
-                f"{folder / WEIGHTS}: {slot.theirs} is {found}, and {CONFIG} says {shape}",
+                f"{folder / WEIGHTS}: {mapping.external} is {found}, and {CONFIG} says {shape}",
                 "the files of the folder are not of one model",
             )
-        ours |= slot.taken_apart(array)
-    if theirs:
+        internal |= mapping.to_internal(array)
+    if external:
         raise InputError(
-            f"{folder / WEIGHTS}: {sorted(theirs)[0]} has no place in this model",
+            f"{folder / WEIGHTS}: {sorted(external)[0]} is not part of this model",
             "the files of the folder are not of one model",
         )
-    model, ours = reduced(model, ours)
+    model, internal = strip_padding(model, internal)
     bos = record.get("bos_token_id")
     bos_id = bos if type(bos) is int and 0 <= bos < vocab_size else tokenizer.document_separator_id
     name = folder.resolve().name
     data = DataConfig(text=[f"not known: imported from {name}"], tokenizer=tokenizer.kind)
-    return Arrived(
-        # In which format it was trained is not known; this one measures it as it is.
+    return ImportedModel(
+        # Its training precision is not known; fp32 evaluates it exactly.
         Config(data=data, model=model, train=TrainConfig(precision="fp32")),
         tokenizer,
-        ours,
+        internal,
         bos_id,
     )
 
 
 def import_folder(folder: Path, out: Path | None) -> RunFolder:
-    """Makes a run of a Hugging Face folder; all commands but `--resume` work with it.
+    """Imports a Hugging Face folder as a run, which can do everything but be resumed.
 
     Args:
-        folder: What to read.
-        out: The run's folder; None for a new one under the folder of runs.
+        folder: The Hugging Face folder.
+        out: The run's folder; None for a new one under `runs_root()`.
 
     Raises:
         InputError: The folder cannot be used, or `out` is not empty.
         OperationError: The run cannot be written.
     """
-    arrived = read_folder(folder)
-    # After all that can be refused was not: torch takes a second to import.
+    imported = read_folder(folder)
+    # torch takes a second to import, so only after everything was checked.
     import torch
 
     from attn_cli.model.build import build_model
     from attn_cli.runs.checkpoint_write import save_checkpoint
 
     name = folder.resolve().name
-    model = build_model(arrived.config.model, arrived.tokenizer.vocab_size)
+    model = build_model(imported.config.model, imported.tokenizer.vocab_size)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
-            parameter.copy_(torch.from_numpy(arrived.weights[parameter_name]))
+            parameter.copy_(torch.from_numpy(imported.weights[parameter_name]))
     run = create_run(out, name)
     try:
-        with telling_what_failed(run.path), lock_run(run):
+        with translate_write_errors(run.path), lock_run(run):
             run.check_unused()
-            # The length 0 says that the text is not known.
-            data = DatasetInfo(name=name, chars=0, sha256="", bos_id=arrived.bos_id)
+            # chars=0: the text is not known.
+            data = DatasetInfo(name=name, chars=0, sha256="", bos_id=imported.bos_id)
             saved = save_checkpoint(
                 run.checkpoints,
                 model,
                 {},
                 {},
-                arrived.config,
-                arrived.tokenizer,
+                imported.config,
+                imported.tokenizer,
                 data,
                 TrainerState(finished=True),
             )
             run.set_pointer("latest", saved)
             run.set_pointer("best", saved)
-            run.write_config_and_tokenizer(arrived.config, arrived.tokenizer)
+            run.write_config_and_tokenizer(imported.config, imported.tokenizer)
     except BaseException:
         run.remove_if_empty(folder_too=out is None)
         raise
@@ -165,13 +165,13 @@ def _read_json(path: Path) -> dict[str, Any]:
     return record
 
 
-def _read_weights(path: Path, most_bytes: int) -> dict[str, Floats]:
+def _read_weights(path: Path, weight_bytes: int) -> dict[str, Floats]:
     """The tensors of a file, as float32."""
-    # An output layer that is tied may be there a second time, and masks, which are small.
-    most = 2 * most_bytes + _HEADER_BYTES
+    # A tied output layer may be there twice, and causal masks, which are small.
+    max_bytes = 2 * weight_bytes + _HEADER_BYTES
     try:
-        # A buffer is as large as what is asked for, and a configuration may claim terabytes.
-        data = read_at_most(path, min(most, path.stat().st_size))
+        # The buffer is as large as the limit, and a configuration may claim terabytes.
+        data = read_at_most(path, min(max_bytes, path.stat().st_size))
     except FileNotFoundError:
         sharded = path.with_name(f"{path.name}.index.json").exists()
         raise InputError(
@@ -181,7 +181,7 @@ def _read_weights(path: Path, most_bytes: int) -> dict[str, Floats]:
         ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    if len(data) > most:
+    if len(data) > max_bytes:
         raise InputError(f"{path} is larger than {CONFIG} says")
     try:
         found = deserialize(data)  # type: ignore[no-untyped-call]
@@ -195,7 +195,7 @@ def _read_weights(path: Path, most_bytes: int) -> dict[str, Floats]:
 
 
 def _as_floats(path: Path, name: str, tensor: Mapping[str, Any]) -> Floats:
-    """A tensor as float32, which holds each number of the narrower formats exactly."""
+    """A tensor in float32, which represents every number of the narrower formats exactly."""
     kind, shape = tensor["dtype"], tuple(tensor["shape"])
     array: Floats
     if kind == "F32":
@@ -211,28 +211,32 @@ def _as_floats(path: Path, name: str, tensor: Mapping[str, Any]) -> Floats:
             "save the model in float32",
         )
     if not np.isfinite(array).all():
-        raise InputError(f"{path}: {name} holds what is no number")
+        raise InputError(f"{path}: {name} has numbers that are not finite")
     return array
 
 
-def _named_as_ours(theirs: dict[str, Floats], slots: list[Slot]) -> dict[str, Floats]:
-    """With GPT-2's prefix where a file leaves it out, and a tied output layer once.
+def _with_standard_names(
+    external: dict[str, Floats], mappings: list[WeightMapping]
+) -> dict[str, Floats]:
+    """The tensors with the prefix that some files leave out, and a tied output layer once.
 
     Raises:
         InputError: A tied output layer differs from the embedding.
     """
-    embedding = next(slot.theirs for slot in slots if slot.ours == ("token_embedding.weight",))
+    embedding = next(
+        mapping.external for mapping in mappings if mapping.internal == ("token_embedding.weight",)
+    )
     prefix = embedding.partition(".")[0] + "."
-    if not any(name.startswith(prefix) for name in theirs):
-        theirs = {
+    if not any(name.startswith(prefix) for name in external):
+        external = {
             name if name.startswith("lm_head") else prefix + name: array
-            for name, array in theirs.items()
+            for name, array in external.items()
         }
-    tied = all(slot.theirs != "lm_head.weight" for slot in slots)
-    head = theirs.pop("lm_head.weight", None) if tied else None
-    if head is not None and not np.array_equal(head, theirs.get(embedding, head)):
+    tied = all(mapping.external != "lm_head.weight" for mapping in mappings)
+    head = external.pop("lm_head.weight", None) if tied else None
+    if head is not None and not np.array_equal(head, external.get(embedding, head)):
         raise InputError(
             f"{WEIGHTS}: lm_head.weight differs from {embedding}, and {CONFIG} says they are tied",
             f"set tie_word_embeddings to false in {CONFIG}",
         )
-    return theirs
+    return external

@@ -1,7 +1,7 @@
-"""Where an export goes: whole or not at all, and never over what someone else made.
+"""Writing an exported folder: complete or not at all, and never over anything else.
 
-A folder that attn exports has an `attn.json` with where it came from and the checksum of each
-file. Only a folder that is still exactly that is replaced by a later export.
+An exported folder has an `attn.json` with its origin and the checksum of each file. Only a
+folder that is still exactly that is replaced by a later export.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from attn_cli.runs.atomic_files import TMP_SUFFIX, atomic_write, read_at_most, s
 from attn_cli.runs.loaded_model import TrainedModel
 
 MANIFEST = "attn.json"
-_LARGEST_MANIFEST = 100_000  # bytes
+_MAX_MANIFEST_BYTES = 100_000
 
 
-def require_free_folder(out: Path) -> None:
-    """Makes sure that a folder can be written without loss.
+def check_output_folder(out: Path) -> None:
+    """Makes sure that writing a folder loses nothing.
 
     Raises:
-        InputError: Something is there that is no earlier export, or is one that was changed.
+        InputError: There is something that is not an earlier export, or one that was changed.
     """
     if str(out) == "-":
         raise InputError("an export of several files needs a folder", "name one, such as model")
@@ -40,52 +40,49 @@ def require_free_folder(out: Path) -> None:
         return
     if not _is_own(out):
         raise InputError(
-            f"{out} is there and is no export of attn, or was changed since",
-            "name a new folder; attn overwrites nothing but its own",
+            f"{out} exists, and is not an unchanged export of attn",
+            "name a new folder; attn overwrites nothing but its own exports",
         )
 
 
 def write_folder(out: Path, files: Mapping[str, bytes], model: TrainedModel, form: str) -> int:
-    """Writes a folder, in the place of an earlier export if there is one.
+    """Writes a folder, replacing an earlier export; returns its size in bytes.
 
     Args:
         out: The folder.
-        files: Its files by name.
-        model: Where they came from.
-        form: What kind of export it is.
-
-    Returns:
-        How many bytes they take.
+        files: The contents of its files, by name.
+        model: The exported model, for the manifest.
+        form: The format's name, for the manifest.
 
     Raises:
-        InputError: Something else is there.
-        OperationError: It cannot be written; what was there is still there.
+        InputError: There is something else.
+        OperationError: It cannot be written; what was there before is unchanged.
     """
-    require_free_folder(out)
-    facts: dict[str, Any] = {
+    check_output_folder(out)
+    manifest: dict[str, Any] = {
         "format": form,
         "attn": __version__,
         "run": model.name,
         "step": model.step,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
-    whole = {**files, MANIFEST: (json.dumps(facts, indent=2) + "\n").encode()}
-    with telling_what_failed(out):
+    all_files = {**files, MANIFEST: (json.dumps(manifest, indent=2) + "\n").encode()}
+    with translate_write_errors(out):
         home = out.resolve()
         if home.is_dir() and _is_empty(home):
-            _fill(home, whole)  # it may be where the user stands, so it stays the same folder
+            _fill(home, all_files)  # the working directory may be in it
         else:
-            _replace(home, whole)
-    return sum(map(len, whole.values()))
+            _replace(home, all_files)
+    return sum(map(len, all_files.values()))
 
 
 @contextmanager
-def telling_what_failed(out: Path) -> Iterator[None]:
-    """Says of a file or a folder that cannot be written which one it was."""
+def translate_write_errors(out: Path) -> Iterator[None]:
+    """Context manager: turns an OSError into an OperationError that names the export."""
     try:
         yield
     except OSError as error:
-        # NumPy says how much it wrote, and not why that was not all.
+        # NumPy says how much it wrote, but not why it stopped.
         what = error.strerror or f"{error} (is the disk full?)"
         raise OperationError(f"cannot write {out}: {what}", "name another place") from None
 
@@ -102,24 +99,24 @@ def _fill(home: Path, files: Mapping[str, bytes]) -> None:
 
 def _replace(home: Path, files: Mapping[str, bytes]) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
-    beside, before = (
+    new, old = (
         home.with_name(f".{home.name}.{os.getpid()}.{what}{TMP_SUFFIX}") for what in ("new", "old")
     )
-    beside.mkdir()
+    new.mkdir()
     try:
         for name, data in files.items():
-            atomic_write(beside / name, data)
+            atomic_write(new / name, data)
         if home.exists():
-            home.replace(before)
+            home.replace(old)
         try:
-            beside.replace(home)
+            new.replace(home)
         except BaseException:
-            if before.exists():
-                before.replace(home)
+            if old.exists():
+                old.replace(home)
             raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     sync_folder(home.parent)
 
 
@@ -128,9 +125,9 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether a folder is what an export left, to the last bit."""
+    """Whether a folder is exactly what an export wrote."""
     try:
-        known = json.loads(read_at_most(folder / MANIFEST, _LARGEST_MANIFEST))["sha256"]
+        known = json.loads(read_at_most(folder / MANIFEST, _MAX_MANIFEST_BYTES))["sha256"]
         if {path.name for path in folder.iterdir()} != {MANIFEST, *known}:
             return False
         return all(_digest(folder / name) == digest for name, digest in known.items())

@@ -1,6 +1,6 @@
-"""What a config.json of GPT-2 or Qwen3 says, as a model here, or why there is none.
+"""A config.json of GPT-2 or Qwen3 as a configuration of ours, or the reason why there is none.
 
-What a file leaves out is the default of transformers' `GPT2Config` or `Qwen3Config`.
+Missing values have the defaults of transformers' `GPT2Config` or `Qwen3Config`.
 """
 
 from __future__ import annotations
@@ -12,36 +12,39 @@ from pydantic import ValidationError
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
-from attn_cli.export.counterpart import STANDSTILL
+from attn_cli.export.compatibility import NO_ROTATION_FACTOR
 from attn_cli.text.tokenizer import UNICODE_SIZE
 
 _Values = Mapping[str, Any]
-# Of an option: its name, what the file says, and what a model here has.
-_Demand = tuple[str, Any, tuple[Any, ...]]
+# An option's name, the value in the file, and the values that a model here can have.
+_Requirement = tuple[str, Any, tuple[Any, ...]]
 
 
-def foreign_config(record: object, name: str) -> tuple[ModelConfig, int]:
-    """The model of a config.json, and how many ids it has.
+def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
+    """The model configuration of a config.json, and the size of its vocabulary.
 
     Args:
-        record: What the JSON says.
-        name: The file, for messages.
+        record: The content of the file.
+        name: The file's name, for messages.
 
     Raises:
-        InputError: It is of another architecture, or has what no model here has.
+        InputError: It is another architecture, or has an option that no model here has.
     """
     kind = record.get("model_type") if isinstance(record, dict) else None
     if not isinstance(record, dict) or kind not in ("gpt2", "qwen3"):
         raise InputError(
             f"{name}: its model_type is {kind!r:.40}",
-            "attn imports gpt2 and qwen3, its own two shapes of block",
+            "attn imports gpt2 and qwen3",
         )
-    values, demands = _gpt2(record) if kind == "gpt2" else _qwen3(record)
-    demands = [*demands, ("quantization_config", record.get("quantization_config"), (None,))]
-    for key, found, wanted in demands:
-        if found not in wanted:
+    values, requirements = _gpt2(record) if kind == "gpt2" else _qwen3(record)
+    requirements = [
+        *requirements,
+        ("quantization_config", record.get("quantization_config"), (None,)),
+    ]
+    for key, found, possible in requirements:
+        if found not in possible:
             raise InputError(
-                f"{name}: {key} is {found!r:.40}, and a {kind} model of attn has {wanted[0]!r}",
+                f"{name}: {key} is {found!r:.40}, and a {kind} model of attn has {possible[0]!r}",
                 "this model has no counterpart in attn",
             )
     vocab_size = record.get("vocab_size", 50_257 if kind == "gpt2" else 151_936)
@@ -55,7 +58,7 @@ def foreign_config(record: object, name: str) -> tuple[ModelConfig, int]:
         raise InputError(f"{name}: {where}{wrong['msg'].removeprefix('Value error, ')}") from None
 
 
-def _gpt2(record: _Values) -> tuple[_Values, list[_Demand]]:
+def _gpt2(record: _Values) -> tuple[_Values, list[_Requirement]]:
     dropout = record.get("resid_pdrop", 0.1)
     values = {
         "block": "gpt2",
@@ -83,16 +86,18 @@ def _gpt2(record: _Values) -> tuple[_Values, list[_Demand]]:
     ]
 
 
-def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
+def _qwen3(record: _Values) -> tuple[_Values, list[_Requirement]]:
     n_embd, n_head = record.get("hidden_size", 4096), record.get("num_attention_heads", 32)
-    # Since transformers 5 the base is beside the kind of rotation, before it was apart.
+    # Since transformers 5 rope_theta is in rope_parameters; before, it was separate.
     rope = record.get("rope_parameters") or record.get("rope_scaling") or {}
     rope = rope if isinstance(rope, dict) else {"rope_type": rope}
     kind, factor = rope.get("rope_type", rope.get("type", "default")), rope.get("factor")
-    still = kind == "linear" and isinstance(factor, int | float) and factor >= STANDSTILL
+    no_rotation = (
+        kind == "linear" and isinstance(factor, int | float) and factor >= NO_ROTATION_FACTOR
+    )
     values = {
         "block": "qwen3",
-        "position": "none" if still else "rope",
+        "position": "none" if no_rotation else "rope",
         "n_layer": record.get("num_hidden_layers", 32),
         "n_head": n_head,
         "n_embd": n_embd,
@@ -106,19 +111,19 @@ def _qwen3(record: _Values) -> tuple[_Values, list[_Demand]]:
     head_size = n_embd // n_head if divisible else None
     layers = record.get("layer_types") or []
     layers = layers if isinstance(layers, list) else [layers]
-    odd = next((layer for layer in layers if layer != "full_attention"), "full_attention")
+    other = next((layer for layer in layers if layer != "full_attention"), "full_attention")
     return values, [
         ("hidden_act", record.get("hidden_act", "silu"), ("silu", "swish")),
         ("rms_norm_eps", record.get("rms_norm_eps", 1e-6), (1e-6,)),
         ("attention_bias", record.get("attention_bias", False), (False,)),
         ("use_sliding_window", record.get("use_sliding_window", False), (False,)),
-        ("layer_types", odd, ("full_attention",)),
-        ("rope_type", "default" if still else kind, ("default",)),
+        ("layer_types", other, ("full_attention",)),
+        ("rope_type", "default" if no_rotation else kind, ("default",)),
         ("num_key_value_heads", record.get("num_key_value_heads", 32), (n_head, None)),
         ("head_dim", record.get("head_dim", 128), (head_size,)),
     ]
 
 
 def _float(value: object) -> object:
-    """A number that JSON may have written without its point."""
+    """A float that JSON may have as an integer."""
     return float(value) if type(value) is int else value

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import InputError, OperationError
-from attn_cli.export.destination import MANIFEST, require_free_folder, write_folder
+from attn_cli.export.output import MANIFEST, check_output_folder, write_folder
 from attn_cli.runs.loaded_model import TrainedModel
 from tests.export.conftest import MakeRun
 
@@ -59,7 +59,7 @@ def test_what_a_user_changed_is_not_replaced(
     else:
         (out / MANIFEST).unlink()
     before = contents(out)
-    with pytest.raises(InputError, match="is no export of attn, or was changed"):
+    with pytest.raises(InputError, match="is not an unchanged export of attn"):
         write_folder(out, {"c": b"3"}, model, "hf")
     assert contents(out) == before
 
@@ -68,16 +68,16 @@ def test_what_a_user_changed_is_not_replaced(
 def test_a_manifest_that_is_none_is_no_export(tmp_path: Path, manifest: str) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / MANIFEST).write_text(manifest)
-    with pytest.raises(InputError, match="is no export"):
-        require_free_folder(tmp_path / "out")
+    with pytest.raises(InputError, match="is not an unchanged export"):
+        check_output_folder(tmp_path / "out")
 
 
 def test_a_file_and_a_dash_are_no_folders(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(InputError, match="is not a folder"):
-        require_free_folder(tmp_path / "file")
+        check_output_folder(tmp_path / "file")
     with pytest.raises(InputError, match="needs a folder"):
-        require_free_folder(Path("-"))
+        check_output_folder(Path("-"))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")

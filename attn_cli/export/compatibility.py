@@ -1,0 +1,149 @@
+"""Which models GPT-2 and Qwen3 elsewhere can express exactly, and their weights in that form.
+
+GPT-2 has a table of positions and biases everywhere: sinusoidal positions become such a table,
+no positions a table of zeros, and missing biases are zeros. Qwen3 rotates queries and keys by
+their positions and has neither a table nor biases; no positions become rotary angles divided by
+a factor so large that nothing rotates. Dropout matters in training only.
+
+Shapes: T time (characters), C channels = n_embd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import InputError
+from attn_cli.model.parameter_shapes import parameter_shapes
+
+Floats = NDArray[np.float32]
+Weights = Mapping[str, Floats]
+
+POSITION_TABLE = "position_embedding.weight"
+# Divides every rotary angle: the cosine is 1 then, and what the sine adds is lost in rounding.
+NO_ROTATION_FACTOR = 1e30
+
+# The kinds of block that have a counterpart elsewhere, and the positions it can express.
+_POSITIONS = {"gpt2": ("learned", "sinusoidal", "none"), "qwen3": ("rope", "none")}
+_KNOWN_POSITIONS = frozenset(name for names in _POSITIONS.values() for name in names)
+_ANY_MODEL = "export page or onnx, which take every combination"
+
+
+def check_known(config: ModelConfig, what: str) -> None:
+    """Refuses a model that an export would take for another.
+
+    Args:
+        config: The model's configuration.
+        what: What is about to write it, such as `the onnx export`.
+
+    Raises:
+        InputError: It has a kind of block or of positions that no export knows.
+    """
+    for key, value, known in (
+        ("model.block", config.block, _POSITIONS),
+        ("model.position", config.position, _KNOWN_POSITIONS),
+    ):
+        if value not in known:
+            raise InputError(
+                f"{what} does not support {key}: {value}",
+                f"it supports {', '.join(sorted(known))}",
+            )
+
+
+def check_exportable(config: ModelConfig, what: str) -> None:
+    """Refuses a model that GPT-2 or Qwen3 elsewhere cannot express exactly.
+
+    Args:
+        config: The model's configuration.
+        what: What is about to write it, such as `the gguf export`.
+
+    Raises:
+        InputError: It cannot be expressed; the message names the option.
+    """
+    check_known(config, what)
+    if config.position not in _POSITIONS[config.block]:
+        reason, other = {
+            "gpt2": ("GPT-2 adds its positions to the embeddings", "model.block=qwen3"),
+            "qwen3": ("Qwen3 has no table of positions", "model.position=rope"),
+        }[config.block]
+        raise InputError(
+            f"model.position={config.position} with model.block={config.block} "
+            f"has no counterpart: {reason}",
+            f"{_ANY_MODEL}; or train with {other}",
+        )
+    head_size = config.n_embd // config.n_head
+    if config.block == "qwen3" and head_size % 2:
+        raise InputError(
+            f"model.n_head={config.n_head} with model.block=qwen3 has no counterpart: "
+            f"Qwen3 has heads of an even size, not n_embd / n_head = {head_size}",
+            _ANY_MODEL,
+        )
+
+
+def pad_to_gpt2(config: ModelConfig, weights: Weights) -> dict[str, Floats]:
+    """The weights, with the positions and biases that GPT-2 has and the model may lack.
+
+    Args:
+        config: A configuration that is exportable.
+        weights: The parameters by our names; those of a `qwen3` model are complete already.
+    """
+    if config.block == "qwen3":
+        return dict(weights)
+    biases: dict[str, Floats] = {
+        name: np.zeros(shape, np.float32)
+        for name, shape in parameter_shapes(as_gpt2(config), 1).items()
+        if name.endswith(".bias")
+    }
+    return {POSITION_TABLE: position_table(config), **biases, **weights}
+
+
+def strip_padding(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, dict[str, Floats]]:
+    """Undoes `pad_to_gpt2`: drops biases that are all zero and tables that can be computed.
+
+    Args:
+        config: A `gpt2` configuration with biases and learned positions, or a `qwen3` one.
+        weights: All its parameters, by our names.
+
+    Returns:
+        The smallest configuration that computes the same, and its weights.
+    """
+    if config.block == "qwen3":
+        return config, dict(weights)
+    kept = dict(weights)
+    if not any(array.any() for name, array in kept.items() if name.endswith(".bias")):
+        config = _changed(config, bias=False)
+        kept = {name: array for name, array in kept.items() if not name.endswith(".bias")}
+    for position in ("none", "sinusoidal"):
+        if position == "sinusoidal" and config.n_embd % 2:
+            continue
+        candidate = _changed(config, position=position)
+        if np.array_equal(position_table(candidate), kept[POSITION_TABLE]):
+            del kept[POSITION_TABLE]
+            return candidate, kept
+    return config, kept
+
+
+def as_gpt2(config: ModelConfig) -> ModelConfig:
+    """A `gpt2` configuration with everything that GPT-2 has."""
+    return _changed(config, position="learned", bias=True)
+
+
+def position_table(config: ModelConfig) -> Floats:
+    """The table (T, C) of positions that are not learned: sinusoidal, or zeros."""
+    shape = (config.block_size, config.n_embd)
+    if config.position != "sinusoidal":
+        return np.zeros(shape, np.float32)
+    # As in model/position.py, whose angles are rounded before their sines are taken.
+    frequency = 10_000.0 ** (-np.arange(0, config.n_embd, 2) / config.n_embd)
+    angles = np.outer(np.arange(config.block_size), frequency)  # (T, C / 2)
+    angles = angles.astype(np.float32).astype(np.float64)
+    table: Floats = np.stack((np.sin(angles), np.cos(angles)), axis=-1, dtype=np.float32)
+    return table.reshape(shape)
+
+
+def _changed(config: ModelConfig, **values: Any) -> ModelConfig:
+    return ModelConfig.model_validate({**config.model_dump(), **values})

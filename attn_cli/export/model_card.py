@@ -1,0 +1,157 @@
+"""The README of a Hugging Face folder: what the model is, its data, losses, recipe and a sample."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from attn_cli import __version__
+from attn_cli.export.hf_tokenizer import replacement_symbol
+from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
+
+_MAX_SAMPLE_LENGTH = 2_000  # characters
+
+
+def model_card(model: TrainedModel) -> str:
+    """The README, in Markdown with the header that Hugging Face's site reads."""
+    sections = {
+        "Data": _data(model),
+        "Losses": _losses(model),
+        "Training": _training(model),
+        "Sample": _sample(model),
+    }
+    lines = list(_introduction(model))
+    for title, section in sections.items():
+        if content := list(section):
+            lines += ["", f"## {title}", "", *content]
+    return "\n".join(lines) + "\n"
+
+
+def _introduction(model: TrainedModel) -> Iterator[str]:
+    """The header, what the model is, and how to load it."""
+    tokenizer, shape = model.tokenizer, model.config.model
+    unit = tokenizer.unit
+    class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
+    yield "---"
+    yield "library_name: transformers"
+    yield "pipeline_tag: text-generation"
+    yield "tags: [attn, character-level]"
+    yield "---"
+    yield ""
+    yield f"# {plain(model.name)}"
+    yield ""
+    yield f"A transformer that generates one {unit} at a time, trained with attn {__version__}:"
+    yield (
+        f"{model.checkpoint.metadata.parameters:,} parameters, {shape.n_layer} layers of "
+        f"{shape.n_head} heads, width {shape.n_embd}, context length {shape.block_size:,} {unit}s."
+    )
+    yield ""
+    yield "```python"
+    yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
+    yield ""
+    yield 'folder = "."  # the folder of this file'
+    yield "model = AutoModelForCausalLM.from_pretrained(folder)"
+    yield "tokenizer = AutoTokenizer.from_pretrained(folder)"
+    yield f'prompt = tokenizer("{_example_prompt(model)}", return_tensors="pt")'
+    yield f"output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - 1)})"
+    yield "print(tokenizer.decode(output[0]))"
+    yield "```"
+    yield ""
+    yield (
+        f"It is a `{class_name}` with the same logits as the original. The prompt and the "
+        f"generated text together must fit into {shape.block_size:,} {unit}s."
+    )
+    if tokenizer.kind != "bytes":
+        yield (
+            f"Its vocabulary has {tokenizer.vocab_size:,} characters; any other character is "
+            f"replaced by {replacement_symbol(tokenizer)!r}."
+        )
+
+
+def _example_prompt(model: TrainedModel) -> str:
+    """A letter of the vocabulary."""
+    letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
+    return "T" if "T" in letters or not letters else letters[0]
+
+
+def _data(model: TrainedModel) -> Iterator[str]:
+    data, config = model.checkpoint.metadata.data, model.config.data
+    if not data.chars:
+        yield "Unknown: the model was imported."
+        return
+    yield (
+        f"{plain(data.name)}, {data.chars:,} characters, SHA-256 `{data.sha256}`. The last "
+        f"{config.validation_fraction:.0%} was held out for validation."
+    )
+
+
+def _metrics(model: TrainedModel) -> StepMetrics | None:
+    """The metrics at the checkpoint's step; None where the run has none."""
+    lines = [line for line in read_metrics(model.folder.metrics) if line.step == model.step]
+    return lines[-1] if lines else None
+
+
+def _losses(model: TrainedModel) -> Iterator[str]:
+    metadata, unit, metrics = model.checkpoint.metadata, model.tokenizer.unit, _metrics(model)
+    val_loss = metrics.val_loss if metrics else None
+    if val_loss is None and metadata.best_step == metadata.step:
+        val_loss = metadata.best_val_loss
+    if val_loss is None:
+        yield "Not measured."
+        return
+    yield f"| | nats per {unit} | bits per {unit} |"
+    yield "|---|---|---|"
+    yield f"| validation, exact | {val_loss:.4f} | {nats_to_bits(val_loss):.4f} |"
+    if metrics and metrics.train_loss is not None:
+        loss = metrics.train_loss
+        yield f"| training, mean of the last steps | {loss:.4f} | {nats_to_bits(loss):.4f} |"
+
+
+def _training(model: TrainedModel) -> Iterator[str]:
+    metadata, config = model.checkpoint.metadata, model.config
+    if not metadata.step:
+        yield "Unknown: the model was imported."
+        return
+    train, shape, unit = config.train, config.model, model.tokenizer.unit
+    yield (
+        f"- {metadata.step:,} steps of {train.batch_size:,} sequences of {shape.block_size:,} "
+        f"{unit}s: {metadata.chars:,} {unit}s in {metadata.seconds:,.0f} s"
+    )
+    rates = f"learning rate {train.learning_rate:g} to {train.min_learning_rate:g}"
+    if train.optimizer == "muon":
+        rates += f" ({train.matrix_learning_rate:g} at first for matrices)"
+    yield (
+        f"- {train.optimizer}, {rates}, {train.lr_schedule} schedule, {train.warmup_steps:,} "
+        f"warm-up steps, weight decay {train.weight_decay:g}, gradient clipping at "
+        f"{train.grad_clip:g}"
+    )
+    yield (
+        f"- block {shape.block}, positions {shape.position}, "
+        f"{'with' if shape.bias else 'no'} biases, "
+        f"{'tied' if shape.tie_embeddings else 'untied'} embeddings, dropout {shape.dropout:g}"
+    )
+    yield f"- precision {train.precision}, seed {train.seed}; the weights are float32"
+    if shape.block == "qwen3" and shape.dropout:
+        yield "- Qwen3 has dropout in attention only, so further training elsewhere uses less of it"
+
+
+def _sample(model: TrainedModel) -> Iterator[str]:
+    """The text generated at the checkpoint's step, in a fence longer than any in it."""
+    text = model.folder.sample(model.step)[:_MAX_SAMPLE_LENGTH].strip("\n")
+    if not text:
+        return
+    temperature = model.config.sample.temperature
+    yield f"Generated at step {model.step:,} with temperature {temperature:g}:"
+    yield ""
+    longest = max(map(len, re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield f"{fence}text"
+    yield "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    yield fence
+
+
+def plain(name: str) -> str:
+    """A name in one line, with Markdown's special characters escaped."""
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", shown)

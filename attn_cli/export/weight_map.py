@@ -1,0 +1,158 @@
+"""The names of our parameters in other formats, and their layout there.
+
+Sources: transformers' `modeling_gpt2.py` and `modeling_qwen3.py`; llama.cpp's `gpt2.cpp` and
+`qwen3.cpp`. GPT-2's linear layers at Hugging Face are (in, out), all others (out, in). Both
+architectures pair rotary channel i with i + D / 2, as we do, so no rows of queries and keys
+have to be permuted (llama.cpp's `llama` would need that).
+
+Shapes: C channels = n_embd, D head size, F feed-forward width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from attn_cli.config.schema import ModelConfig
+from attn_cli.export.compatibility import Floats
+from attn_cli.model.parameter_shapes import Shape
+
+_Parts = dict[str, tuple[str, ...]]
+
+QUERY_KEY_VALUE = ("attention.query", "attention.key", "attention.value")
+
+
+@dataclass(frozen=True)
+class WeightMapping:
+    """A tensor of another format, and our parameters that it is made of.
+
+    Attributes:
+        external: Its name in the other format.
+        internal: Our names; several are concatenated along the first axis.
+        transposed: Whether it is stored transposed, as (in, out).
+    """
+
+    external: str
+    internal: tuple[str, ...]
+    transposed: bool = False
+
+    def to_external(self, weights: Mapping[str, Floats]) -> Floats:
+        """The tensor as the other format stores it, from our parameters by name."""
+        joined = np.concatenate([weights[name] for name in self.internal])
+        return np.ascontiguousarray(joined.T if self.transposed else joined)
+
+    def to_internal(self, array: Floats) -> Iterator[tuple[str, Floats]]:
+        """Our parameters, by name, from the tensor as the other format stores it."""
+        parts = np.split(array.T if self.transposed else array, len(self.internal))
+        yield from zip(self.internal, map(np.ascontiguousarray, parts), strict=True)
+
+    def shape(self, shapes: Mapping[str, Shape]) -> Shape:
+        """Its shape in the other format, from the shapes of our parameters."""
+        first, *rest = shapes[self.internal[0]]
+        joined = (len(self.internal) * first, *rest)
+        return joined[::-1] if self.transposed else joined
+
+
+def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
+    """The tensors of `GPT2LMHeadModel` or `Qwen3ForCausalLM`; tied ones once."""
+    inside: _Parts
+    if config.block == "qwen3":
+        inside = {
+            "input_layernorm": ("attention_norm",),
+            "self_attn.q_proj": ("attention.query",),
+            "self_attn.k_proj": ("attention.key",),
+            "self_attn.v_proj": ("attention.value",),
+            "self_attn.q_norm": ("attention.query_norm",),
+            "self_attn.k_norm": ("attention.key_norm",),
+            "self_attn.o_proj": ("attention.projection",),
+            "post_attention_layernorm": ("feed_forward_norm",),
+            "mlp.gate_proj": ("feed_forward.gate",),
+            "mlp.up_proj": ("feed_forward.up",),
+            "mlp.down_proj": ("feed_forward.down",),
+        }
+        outside = {"model.embed_tokens": "token_embedding", "model.norm": "final_norm"}
+        return list(_mappings(config, "model.layers", inside, outside, "lm_head"))
+    inside = {
+        "ln_1": ("attention_norm",),
+        "attn.c_attn": QUERY_KEY_VALUE,
+        "attn.c_proj": ("attention.projection",),
+        "ln_2": ("feed_forward_norm",),
+        "mlp.c_fc": ("feed_forward.up",),
+        "mlp.c_proj": ("feed_forward.down",),
+    }
+    outside = {
+        "transformer.wte": "token_embedding",
+        "transformer.wpe": "position_embedding",
+        "transformer.ln_f": "final_norm",
+    }
+    return list(_mappings(config, "transformer.h", inside, outside, "lm_head", transposed=".c_"))
+
+
+def gguf_map(config: ModelConfig) -> list[WeightMapping]:
+    """The tensors of llama.cpp's `gpt2` or `qwen3`; tied ones once."""
+    inside: _Parts = {
+        "attn_norm": ("attention_norm",),
+        "attn_output": ("attention.projection",),
+        "ffn_norm": ("feed_forward_norm",),
+        "ffn_up": ("feed_forward.up",),
+        "ffn_down": ("feed_forward.down",),
+    }
+    outside = {"token_embd": "token_embedding", "output_norm": "final_norm"}
+    if config.block == "qwen3":
+        inside |= {
+            "attn_q": ("attention.query",),
+            "attn_k": ("attention.key",),
+            "attn_v": ("attention.value",),
+            "attn_q_norm": ("attention.query_norm",),
+            "attn_k_norm": ("attention.key_norm",),
+            "ffn_gate": ("feed_forward.gate",),
+        }
+    else:
+        inside |= {"attn_qkv": QUERY_KEY_VALUE}
+        outside |= {"position_embd": "position_embedding"}
+    return list(_mappings(config, "blk", inside, outside, "output"))
+
+
+def _mappings(
+    config: ModelConfig,
+    blocks: str,
+    inside: _Parts,
+    outside: Mapping[str, str],
+    head: str,
+    transposed: str | None = None,
+) -> Iterator[WeightMapping]:
+    """The mapping of each weight and bias.
+
+    Args:
+        config: The model's configuration, of a kind that is exportable.
+        blocks: The other format's prefix of its blocks.
+        inside: The parts of a block: external name to our names.
+        outside: The parts outside of blocks: external name to our name.
+        head: The external name of the output layer.
+        transposed: A substring of the external names whose matrices are stored transposed.
+    """
+    parts: list[tuple[str, tuple[str, ...]]] = [
+        (external, (internal,)) for external, internal in outside.items()
+    ]
+    for layer in range(config.n_layer):
+        parts += [
+            (f"{blocks}.{layer}.{external}", tuple(f"blocks.{layer}.{name}" for name in internal))
+            for external, internal in inside.items()
+        ]
+    if not config.tie_embeddings:
+        parts.append((head, ("head",)))
+    for external, internal in parts:
+        yield WeightMapping(
+            f"{external}.weight",
+            _with(internal, "weight"),
+            bool(transposed and transposed in external),
+        )
+        has_bias = not (internal[0].endswith("embedding") or internal == ("head",))
+        if config.block == "gpt2" and has_bias:
+            yield WeightMapping(f"{external}.bias", _with(internal, "bias"))
+
+
+def _with(names: Iterable[str], kind: str) -> tuple[str, ...]:
+    return tuple(f"{name}.{kind}" for name in names)
