@@ -50,17 +50,17 @@ def resumed(
 ) -> Iterator[Session]:
     """A run that was stopped, back at its newest whole checkpoint.
 
-    One that was stopped before its first checkpoint begins anew, in its own folder.
+    One that was stopped before its first checkpoint restarts from step 0, in its own folder.
 
     Args:
         run: Its folder.
-        wanted: The configuration that it is to go on with; None for the checkpoint's own.
+        wanted: The configuration to resume with; None for the checkpoint's own.
         overridden: The keys of it that were given on the command line.
         started: A reading of `time.monotonic()` when this process began.
         world: The processes that train it together, of whatever number it was trained by before.
 
     Raises:
-        AttnError: It cannot go on, or not with this configuration.
+        AttnError: It cannot be resumed, or not with this configuration.
     """
     check_no_links_outside(run)
     with translate_errors(run, wanted or Config(), world), lock_run_everywhere(run, world):
@@ -138,7 +138,7 @@ def _from_the_beginning(
 def _changes(
     run: RunFolder, was: Config, wanted: Config, overridden: Collection[str]
 ) -> list[ConfigChange]:
-    """What the run goes on with that it did not have.
+    """The settings that differ from those of the checkpoint.
 
     Raises:
         ConfigError: Something of it would make another run.
