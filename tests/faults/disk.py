@@ -123,7 +123,7 @@ def removed_folder(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
         assert wait_until(lambda run=run: latest_step(run) >= 9, process), wait(process).err
         for _ in range(50):
             shutil.rmtree(run.checkpoints if trial % 2 else run.path, ignore_errors=True)
-        yield "folder removed during the run", Trial(wait(process).promised(1, "cannot write"))
+        yield "folder removed during the run", Trial(wait(process).promised(1, "cannot "))
 
 
 @contextmanager

@@ -77,12 +77,12 @@ class TestKinds:
         path = write_rows(tmp_path / kind)
         error = error_of(f"hf:{path}:texts")
         assert error.message == f"{path} has no column 'texts'; it has text, id"
-        assert error_of(f"hf:{path}").message == f"no column of {path} is named; it has text, id"
+        assert error_of(f"hf:{path}").message == f"{path}: no column is named; it has text, id"
 
     def test_a_column_that_is_no_text(self, tmp_path: Path, kind: str) -> None:
         path = write_rows(tmp_path / kind)
         error = error_of(f"hf:{path}:id")
-        assert error.message == f"the column 'id' of {path} is no text: it is int64"
+        assert error.message == f"the column 'id' of {path} is not text but int64"
         assert error.hint == "columns of text: text"
 
 
@@ -101,7 +101,7 @@ class TestFolders:
             write_rows(tmp_path / "data" / f"{name}.parquet", [name])
         source = open_source([f"hf:{tmp_path}:text"])
         assert text_of(source) == "train-00000-of-00002\ftrain-00001-of-00002"
-        assert "1 files that are not of the split train" in source.notes()[0]
+        assert "1 files of other splits than train" in source.notes()[0]
 
     def test_of_several_saved_splits_it_is_train(self, tmp_path: Path) -> None:
         import datasets
@@ -115,7 +115,7 @@ class TestFolders:
         assert "has no split train; it has test, train" in error_of(f"hf:{tmp_path}/d:text").message
 
     def test_without_any(self, tmp_path: Path) -> None:
-        message = f"the folder {tmp_path} has no data set"
+        message = f"the folder {tmp_path} contains no data set"
         assert error_of(f"hf:{tmp_path}:text").message == message
 
 
@@ -153,10 +153,10 @@ def test_json_lines_of_every_shape(tmp_path: Path) -> None:
     assert text_of(source) == "2026-01-01\f" * 300 + "two"
     assert source.notes() == [f"of {path}, 301 rows without text were left out"]
     path.write_text('{"text": "a"}\n{"text": 5}\n')
-    message = f"cannot read {path}: line 2: its 'text' is no text"
+    message = f"cannot read {path}: line 2: its 'text' is not text"
     assert error_of(f"hf:{path}:text").message == message
     path.write_text('{"text": "a"}\n[]\n')
-    assert error_of(f"hf:{path}:text").message == f"cannot read {path}: line 2 is no JSON object"
+    assert error_of(f"hf:{path}:text").message == f"cannot read {path}: line 2 is not a JSON object"
 
 
 @slow
@@ -179,7 +179,7 @@ def test_what_names_no_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_another_kind_of_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("text")
-    assert error_of(f"hf:{path}:text").message == f"{path} is no data set"
+    assert error_of(f"hf:{path}:text").message == f"{path} is not a data set"
 
 
 @slow
@@ -190,7 +190,7 @@ def test_the_text_of_a_run_is_known_again(tmp_path: Path) -> None:
     again = load_text([f"hf:{copy}:text"], "printable", expected=(known.sha256, known.chars))
     assert again.sha256 == known.sha256
     write_rows(copy, ["one"] * 51)
-    with pytest.raises(DatasetError, match="has changed since: it is 4 characters longer"):
+    with pytest.raises(DatasetError, match="has changed since training: it is 4 characters longer"):
         load_text([f"hf:{copy}:text"], "printable", expected=(known.sha256, known.chars))
 
 
