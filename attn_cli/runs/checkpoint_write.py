@@ -83,7 +83,13 @@ def save_checkpoint(
     if folder.exists():
         atomic_write(folder / METADATA_FILE, files[METADATA_FILE])
         return folder
-    temporary = checkpoints / f".{folder.name}.{os.getpid()}{TMP_SUFFIX}"
+    _write_folder(folder, files)
+    return folder
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes a folder of files, complete or not at all."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}{TMP_SUFFIX}")
     temporary.mkdir()
     try:
         for name, content in files.items():
@@ -91,8 +97,7 @@ def save_checkpoint(
         temporary.replace(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    sync_folder(checkpoints)
-    return folder
+    sync_folder(folder.parent)
 
 
 def _tensor_files(

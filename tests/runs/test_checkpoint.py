@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
-from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.atomic_files import atomic_write
+from attn_cli.errors import CheckpointError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.checkpoint_metadata import with_checksum
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import create_run, find_run, list_runs
 from tests.conftest import Trained
-
-
-@pytest.fixture
-def copied(trained: Trained, tmp_path: Path) -> RunFolder:
-    """A copy of the shared run, to be damaged."""
-    shutil.copytree(trained.run.path, tmp_path / "runs" / "copy")
-    return RunFolder(tmp_path / "runs" / "copy")
 
 
 def test_a_checkpoint_describes_itself(trained: Trained) -> None:
@@ -153,77 +143,12 @@ def test_any_change_of_the_state_is_noticed(copied: RunFolder, before: str, afte
         read_checkpoint(copied.checkpoint("best"))
 
 
-@pytest.mark.parametrize(
-    "name", ["", "../../etc", "step-1", "/etc/passwd", "step-00000240/..", "x"]
-)
-def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: str) -> None:
-    (copied.checkpoints / "best").write_text(name)
-    with pytest.raises(CheckpointError, match="is damaged: it names"):
-        copied.checkpoint("best")
-
-
 def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
     folder = copied.checkpoint("best")
     data = json.loads((folder / "state.json").read_text())["data"]
     rewrite_state(folder, data=data | {"bos_id": 100})
     with pytest.raises(CheckpointError, match="bos_id is not in the vocabulary"):
         read_checkpoint(folder)
-
-
-def test_before_the_first_evaluation_the_latest_is_used(copied: RunFolder) -> None:
-    (copied.checkpoints / "best").unlink()
-    assert copied.best_or_latest() == copied.checkpoint("latest")
-
-
-def test_the_newest_run_with_a_checkpoint_is_found(
-    copied: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ATTN_RUNS", str(tmp_path / "runs"))
-    just_begun = create_run(None, "new")
-    just_begun.config.write_text("")
-    just_begun.checkpoints.mkdir()
-    assert [run.path.name for run in list_runs()][1] == "copy"
-    assert find_run(None) == copied
-    assert find_run(Path("copy")) == copied
-    assert find_run(copied.path) == copied
-
-
-def test_no_run_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ATTN_RUNS", str(tmp_path / "none"))
-    with pytest.raises(CheckpointError, match="no run") as caught:
-        find_run(None)
-    assert caught.value.hint == "make one with: attn train"
-    with pytest.raises(CheckpointError, match="no run mine"):
-        find_run(Path("mine"))
-    (tmp_path / "other").mkdir()
-    with pytest.raises(CheckpointError, match="is not a run"):
-        find_run(tmp_path / "other")
-
-
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="not empty"):
-        create_run(tmp_path / "full", "x")
-    with pytest.raises(InputError, match="not a folder"):
-        create_run(tmp_path / "full" / "thesis.txt", "x")
-    (tmp_path / "empty").mkdir()
-    assert create_run(tmp_path / "empty", "x").path == tmp_path / "empty"
-    assert create_run(tmp_path / "new" / "deep", "x").path.is_dir()
-
-
-def test_runs_of_the_same_second_have_their_own_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ATTN_RUNS", str(tmp_path))
-    assert len({create_run(None, "same").path for _ in range(4)}) == 4
-
-
-def test_writing_whole_leaves_nothing_beside(tmp_path: Path) -> None:
-    atomic_write(tmp_path / "a", "one\n")
-    atomic_write(tmp_path / "a", "two\n")
-    assert (tmp_path / "a").read_text() == "two\n"
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_no_pickle_anywhere(trained: Trained) -> None:
