@@ -17,6 +17,14 @@ def test_atomic_write_replaces_a_file_and_leaves_nothing_beside(tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows replaces no file that is open")
+def test_a_reader_sees_the_old_content_or_the_new_one(tmp_path: Path) -> None:
+    atomic_write(tmp_path / "a", "old")
+    with (tmp_path / "a").open() as reader:
+        atomic_write(tmp_path / "a", "new")
+        assert reader.read() == "old", "the file that it opened was not written to"
+
+
 def test_a_failure_leaves_the_old_content_and_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
