@@ -107,3 +107,22 @@ def test_nothing_half_written_stays(model: TrainedModel, tmp_path: Path) -> None
         write_folder(empty, {"c": b"3", "x" * 300: b""}, model, "hf")
     assert list(empty.iterdir()) == []
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_an_earlier_export_is_put_back_where_the_new_one_gets_no_name(
+    model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write_folder(out, FILES, model, "hf")
+    rename = Path.replace
+
+    def refuse_the_new(self: Path, target: Path) -> Path:
+        if ".new" in self.name and target == out:
+            raise OSError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
+    with pytest.raises(OperationError, match="Permission denied"):
+        write_folder(out, {"c": b"3"}, model, "hf")
+    assert contents(out) == FILES
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError
-from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.checkpoint_metadata import with_checksum
+from attn_cli.runs.atomic_files import WriteError
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.checkpoint_metadata import TrainerState, with_checksum
+from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Trained
 
@@ -149,6 +153,86 @@ def test_a_start_that_is_no_symbol(copied: RunFolder) -> None:
     rewrite_state(folder, data=data | {"bos_id": 100})
     with pytest.raises(CheckpointError, match="bos_id is not in the vocabulary"):
         read_checkpoint(folder)
+
+
+def test_weights_of_another_type(copied: RunFolder) -> None:
+    folder = copied.checkpoint("best")
+    tensors = load_file(folder / "model.safetensors")
+    name = "final_norm.weight"
+    rewrite_tensors(folder, "model.safetensors", tensors | {name: tensors[name].double()})
+    with pytest.raises(CheckpointError, match=f"{name} holds float64, not float32"):
+        read_checkpoint(folder).load_model()
+
+
+def test_a_file_larger_than_its_config_says(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.runs.checkpoint._HEADER_BYTES", 0)  # there is always a header
+    with pytest.raises(CheckpointError, match=r"model\.safetensors is damaged: it is larger than"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+def test_a_model_larger_than_this_machine_is_refused_before_it_is_made(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.runs.checkpoint.total_memory", lambda: 1000)
+    monkeypatch.setattr("attn_cli.model.build.build_model", None)
+    with pytest.raises(CheckpointError, match=r"and this machine has .* of memory"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+def test_a_damaged_file_is_found_before_a_model_is_made(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (copied.checkpoint("best") / "model.safetensors").write_bytes(b"")
+    monkeypatch.setattr("attn_cli.model.build.build_model", None)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(copied.checkpoint("best")).load_model()
+
+
+def test_a_checkpoint_under_the_name_of_another_step(copied: RunFolder) -> None:
+    folder = copied.checkpoint("best")
+    moved = folder.replace(folder.with_name("step-00000999"))
+    with pytest.raises(CheckpointError, match="it is of step 240"):
+        read_checkpoint(moved)
+
+
+def save(run: RunFolder, checkpoint: Checkpoint, seconds: float) -> Path:
+    """Saves a checkpoint's own weights at its own step once more."""
+    metadata = checkpoint.metadata
+    state = {name: getattr(metadata, name) for name in TrainerState.model_fields}
+    return save_checkpoint(
+        run.checkpoints, checkpoint.load_model(), {}, {}, checkpoint.config,
+        checkpoint.tokenizer, metadata.data, TrainerState(**state | {"seconds": seconds}),
+    )  # fmt: skip
+
+
+def test_saving_a_step_again_writes_its_metadata_only(copied: RunFolder) -> None:
+    folder = copied.checkpoint("latest")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert save(copied, read_checkpoint(folder), seconds=123.0) == folder
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {name for name in before | after if before[name] != after[name]} == {"state.json"}
+    again = read_checkpoint(folder)
+    again.verify()
+    assert again.metadata.seconds == 123.0
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_nothing(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = read_checkpoint(copied.checkpoint("latest"))
+    _ = checkpoint.weights
+    shutil.rmtree(checkpoint.folder)
+    before = sorted(copied.checkpoints.iterdir())
+
+    def full_disk(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(WriteError, match="No space left"):
+        save(copied, checkpoint, seconds=1.0)
+    assert sorted(copied.checkpoints.iterdir()) == before
 
 
 def test_no_pickle_anywhere(trained: Trained) -> None:

@@ -9,7 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import yaml
 
 from attn_cli.config.schema import Config, TrainConfig
 from attn_cli.runs.loggers.collection import LoggerCollection
-from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.loggers.csv_file import CsvLogger
+from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import VERSE, Outcome
 
@@ -129,6 +130,28 @@ class TestWhatFails:
             "logger csv could not log step 1,000 and was dropped: "
             "[Errno 28] No space left on device"
         ]
+
+    def test_each_gets_the_history_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run, logged = RunFolder(tmp_path), []
+        for step in (1, 2):
+            val_loss = 2.0 if step == 2 else None
+            metrics = StepMetrics(step, 1, 1.0, 2.0, 0.1, 1.0, 10.0, val_loss=val_loss)
+            append_metrics(run.metrics, metrics_line(metrics))
+            run.append_sample(step, 2.0, f"sample {step}")  # of step 1 by another run's evaluation
+
+        class Recorder(CsvLogger):
+            def log_metrics(self, step: int, record: Mapping[str, float]) -> None:
+                logged.append(step)
+
+            def log_text(self, step: int, text: str) -> None:
+                logged.append(text)
+
+        monkeypatch.setattr("attn_cli.runs.loggers.csv_file.CsvLogger", Recorder)
+        config = Config(train=TrainConfig(loggers=["csv", "csv"]))
+        LoggerCollection(run, config, logged.append, logged.append).close()
+        assert logged == [1, 2, "sample 2"]
 
     @pytest.mark.parametrize("name", LIBRARIES)
     def test_without_its_package_nothing_is_begun(

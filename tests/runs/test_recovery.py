@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,18 @@ def test_rewinding_before_the_first_evaluation_leaves_no_best(copied: RunFolder)
     checkpoint = latest_valid_checkpoint(copied).checkpoint
     assert checkpoint is not None
     metadata = checkpoint.metadata.model_copy(update={"best_step": 0})
-    rewind(copied, type(checkpoint)(checkpoint.folder, metadata, checkpoint.tokenizer))
+    rewind(copied, replace(checkpoint, metadata=metadata))
     assert not (copied.checkpoints / "best").exists()
     assert copied.checkpoint("latest") == checkpoint.folder
+
+
+def test_rewinding_cuts_the_samples(copied: RunFolder) -> None:
+    copied.samples.write_bytes(b"before" + b"of a later evaluation")
+    checkpoint = latest_valid_checkpoint(copied).checkpoint
+    assert checkpoint is not None
+    metadata = checkpoint.metadata.model_copy(update={"samples_bytes": 6})
+    rewind(copied, replace(checkpoint, metadata=metadata))
+    assert copied.samples.read_bytes() == b"before"
 
 
 def test_rewinding_removes_temporary_files(copied: RunFolder) -> None:
