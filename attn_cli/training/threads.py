@@ -26,9 +26,9 @@ from attn_cli.training.distributed.world import World
 CROWDED = 0.8
 # A change has to be worth a line, and more than noise.
 FASTER = 0.9
-# Trying the other number again may cost this share of the time, whatever a try takes.
+# Trials that fail may cost this share of the time, whatever one takes.
 TRIAL_SHARE = 0.05
-SOONEST_TRIAL_SECONDS = 2.0
+SOONEST_TRIAL_SECONDS = 4.0
 LATEST_TRIAL_SECONDS = 60.0
 # A judgement takes a few steps, but not many slow ones.
 WINDOW_STEPS, WINDOW_SECONDS, LONGEST_WINDOW_SECONDS = 3, 0.25, 1.0
@@ -261,12 +261,11 @@ class ThreadPolicy:
         """Keeps what was tried if it is faster, else goes back, and tries again later."""
         self._trial_of = None
         faster = trial.seconds_per_step < FASTER * before.seconds_per_step
-        slower = max(trial.seconds_per_step, before.seconds_per_step)
-        # What trying the slower of the two again will cost.
-        cost = WINDOW_STEPS * slower
-        wait = min(max(SOONEST_TRIAL_SECONDS, cost / TRIAL_SHARE), LATEST_TRIAL_SECONDS)
-        self._next_trial = self._elapsed + wait
+        self._next_trial = self._elapsed + SOONEST_TRIAL_SECONDS
         if not faster:
+            # Another trial will cost as much.
+            wait = min(trial.wall_seconds / TRIAL_SHARE, LATEST_TRIAL_SECONDS)
+            self._next_trial = self._elapsed + max(wait, SOONEST_TRIAL_SECONDS)
             self._use(self._before_trial)
             return None
         gain = before.seconds_per_step / trial.seconds_per_step

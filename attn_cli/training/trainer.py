@@ -248,9 +248,10 @@ class Trainer:
         self._metrics.add(result, rate, seconds)
         self._stability.record_step(result.applied, self.step)
         changed = self._threads.record_step(seconds, time.process_time() - cpu_begin)
+        # Blocks are compiled for a number of threads, and would be compiled anew for another one,
+        # be it for a trial of three steps.
+        self.mp_model.use_compiled(self._threads.at_chosen)
         if changed:
-            # Compiled kernels divide their work among the threads that there were.
-            self.mp_model.use_compiled(self._threads.at_chosen)
             self._reserve_evaluation()
             callback.on_message(f"{changed}, from step {self.step + 1:,} on")
 
