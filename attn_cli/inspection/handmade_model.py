@@ -9,6 +9,7 @@ of size D = 4; F feed-forward width = 4; V vocabulary = 4; L = 1 layer.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from attn_cli.config.schema import Config, DataConfig, ModelConfig
@@ -28,101 +29,31 @@ STORY = (
     "makes the letter that is left stand out."
 )
 
-Matrix = tuple[tuple[float, ...], ...]
+EYE, ZERO = np.eye(4), np.zeros((4, 4))
+BEFORE = np.roll(EYE, 1, axis=1)  # moved on by one
 
-# One row a letter: 5 in its channel and -5 in those of the other letters.
-TOKEN_EMBEDDING: Matrix = (
-    (5, -5, -5, -5, 0, 0, 0, 0),
-    (-5, 5, -5, -5, 0, 0, 0, 0),
-    (-5, -5, 5, -5, 0, 0, 0, 0),
-    (-5, -5, -5, 5, 0, 0, 0, 0),
-)
-# One row a position. With a letter's row it adds up to mean 0 and variance 25, so that the
-# norm only divides by 5.
-POSITION_EMBEDDING: Matrix = (
-    (0, 0, 0, 0, -5, 5, 5, 5),
-    (0, 0, 0, 0, 5, -5, 5, 5),
-    (0, 0, 0, 0, 5, 5, -5, 5),
-    (0, 0, 0, 0, 5, 5, 5, -5),
-)
-QUERY: Matrix = (
-    (0, 0, 0, 0, 0, 2, 0, 0),  # head 1: who stands one before? The positions, moved by one
-    (0, 0, 0, 0, 0, 0, 2, 0),
-    (0, 0, 0, 0, 0, 0, 0, 2),
-    (0, 0, 0, 0, 2, 0, 0, 0),
-    (2, 0, 0, 0, 0, 0, 0, 0),  # head 2: who is the same letter?
-    (0, 2, 0, 0, 0, 0, 0, 0),
-    (0, 0, 2, 0, 0, 0, 0, 0),
-    (0, 0, 0, 2, 0, 0, 0, 0),
-)
-KEY: Matrix = (
-    (0, 0, 0, 0, 1, 0, 0, 0),  # head 1: my position
-    (0, 0, 0, 0, 0, 1, 0, 0),
-    (0, 0, 0, 0, 0, 0, 1, 0),
-    (0, 0, 0, 0, 0, 0, 0, 1),
-    (1, 0, 0, 0, 0, 0, 0, 0),  # head 2: my letter
-    (0, 1, 0, 0, 0, 0, 0, 0),
-    (0, 0, 1, 0, 0, 0, 0, 0),
-    (0, 0, 0, 1, 0, 0, 0, 0),
-)
-VALUE: Matrix = (
-    (1, 0, 0, 0, 0, 0, 0, 0),  # both heads: my letter
-    (0, 1, 0, 0, 0, 0, 0, 0),
-    (0, 0, 1, 0, 0, 0, 0, 0),
-    (0, 0, 0, 1, 0, 0, 0, 0),
-    (1, 0, 0, 0, 0, 0, 0, 0),
-    (0, 1, 0, 0, 0, 0, 0, 0),
-    (0, 0, 1, 0, 0, 0, 0, 0),
-    (0, 0, 0, 1, 0, 0, 0, 0),
-)
-PROJECTION: Matrix = (
-    (5, 0, 0, 0, -5, 0, 0, 0),  # to the letters: add what head 1 found, take away head 2's
-    (0, 5, 0, 0, 0, -5, 0, 0),
-    (0, 0, 5, 0, 0, 0, -5, 0),
-    (0, 0, 0, 5, 0, 0, 0, -5),
-    (0, 0, 0, 0, 0, 0, 0, 0),  # positions stay as they are
-    (0, 0, 0, 0, 0, 0, 0, 0),
-    (0, 0, 0, 0, 0, 0, 0, 0),
-    (0, 0, 0, 0, 0, 0, 0, 0),
-)
-UP: Matrix = (
-    (2, 0, 0, 0, 0, 0, 0, 0),
-    (0, 2, 0, 0, 0, 0, 0, 0),
-    (0, 0, 2, 0, 0, 0, 0, 0),
-    (0, 0, 0, 2, 0, 0, 0, 0),
-)
-DOWN: Matrix = (
-    (2, 0, 0, 0),
-    (0, 2, 0, 0),
-    (0, 0, 2, 0),
-    (0, 0, 0, 2),
-    (0, 0, 0, 0),
-    (0, 0, 0, 0),
-    (0, 0, 0, 0),
-    (0, 0, 0, 0),
-)
-# A letter's logit is its channel.
-HEAD: Matrix = (
-    (1, 0, 0, 0, 0, 0, 0, 0),
-    (0, 1, 0, 0, 0, 0, 0, 0),
-    (0, 0, 1, 0, 0, 0, 0, 0),
-    (0, 0, 0, 1, 0, 0, 0, 0),
-)
-ONES = (1.0,) * 8
-
-WEIGHTS: dict[str, Matrix | tuple[float, ...]] = {
-    "token_embedding.weight": TOKEN_EMBEDDING,
-    "position_embedding.weight": POSITION_EMBEDDING,
-    "blocks.0.attention_norm.weight": ONES,
-    "blocks.0.attention.query.weight": QUERY,
-    "blocks.0.attention.key.weight": KEY,
-    "blocks.0.attention.value.weight": VALUE,
-    "blocks.0.attention.projection.weight": PROJECTION,
-    "blocks.0.feed_forward_norm.weight": ONES,
-    "blocks.0.feed_forward.up.weight": UP,
-    "blocks.0.feed_forward.down.weight": DOWN,
-    "final_norm.weight": ONES,
-    "head.weight": HEAD,
+# A matrix is made of blocks for letters and positions; both heads are below each other.
+WEIGHTS = {
+    # One row a letter: 5 in its channel and -5 in those of the other letters.
+    "token_embedding.weight": np.block([10 * EYE - 5, ZERO]),
+    # One row a position. With a letter's row it adds up to mean 0 and variance 25, so that the
+    # norm only divides by 5.
+    "position_embedding.weight": np.block([ZERO, 5 - 10 * EYE]),
+    "blocks.0.attention_norm.weight": np.ones(8),
+    # Head 1: who stands one before? The positions, moved by one. Head 2: who is the same letter?
+    "blocks.0.attention.query.weight": np.block([[ZERO, 2 * BEFORE], [2 * EYE, ZERO]]),
+    # Head 1: my position. Head 2: my letter.
+    "blocks.0.attention.key.weight": np.block([[ZERO, EYE], [EYE, ZERO]]),
+    # Both heads: my letter.
+    "blocks.0.attention.value.weight": np.block([[EYE, ZERO], [EYE, ZERO]]),
+    # To the letters: add what head 1 found, take away head 2's. Positions stay as they are.
+    "blocks.0.attention.projection.weight": np.block([[5 * EYE, ZERO - 5 * EYE], [ZERO, ZERO]]),
+    "blocks.0.feed_forward_norm.weight": np.ones(8),
+    "blocks.0.feed_forward.up.weight": np.block([2 * EYE, ZERO]),
+    "blocks.0.feed_forward.down.weight": np.block([[2 * EYE], [ZERO]]),
+    "final_norm.weight": np.ones(8),
+    # A letter's logit is its channel.
+    "head.weight": np.block([EYE, ZERO]),
 }
 
 
@@ -133,7 +64,7 @@ def handmade_model() -> LoadedModel:
     )
     model = build_model(sizes, len(LETTERS)).eval()
     model.load_state_dict(
-        {name: torch.tensor(weight, dtype=torch.float32) for name, weight in WEIGHTS.items()}
+        {name: torch.from_numpy(weight.astype(np.float32)) for name, weight in WEIGHTS.items()}
     )
     config = Config(model=sizes, data=DataConfig(tokenizer="corpus"))
     return LoadedModel(config, corpus_tokenizer(LETTERS), 0, "the tiny model", lambda: model)

@@ -15,12 +15,22 @@ from tests.inspection.redone import check_arithmetic, tables, unit
 Vector = list[float]
 Rows = list[Vector]
 
+TOKEN_EMBEDDING = handmade.WEIGHTS["token_embedding.weight"].tolist()
+POSITION_EMBEDDING = handmade.WEIGHTS["position_embedding.weight"].tolist()
+QUERY = handmade.WEIGHTS["blocks.0.attention.query.weight"].tolist()
+KEY = handmade.WEIGHTS["blocks.0.attention.key.weight"].tolist()
+VALUE = handmade.WEIGHTS["blocks.0.attention.value.weight"].tolist()
+PROJECTION = handmade.WEIGHTS["blocks.0.attention.projection.weight"].tolist()
+UP = handmade.WEIGHTS["blocks.0.feed_forward.up.weight"].tolist()
+DOWN = handmade.WEIGHTS["blocks.0.feed_forward.down.weight"].tolist()
+HEAD = handmade.WEIGHTS["head.weight"].tolist()
+
 
 def dot(left: Vector, right: Vector) -> float:
     return sum(a * b for a, b in zip(left, right, strict=True))
 
 
-def linear(weight: handmade.Matrix, vectors: Rows) -> Rows:
+def linear(weight: Rows, vectors: Rows) -> Rows:
     return [[dot(list(row), vector) for row in weight] for vector in vectors]
 
 
@@ -55,11 +65,11 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         their order, two columns of each in which something is worked out.
     """
     ids = [handmade.LETTERS.index(letter) for letter in text]
-    token = [list(handmade.TOKEN_EMBEDDING[id_]) for id_ in ids]
-    position = [list(handmade.POSITION_EMBEDDING[place]) for place in range(len(text))]
+    token = [list(TOKEN_EMBEDDING[id_]) for id_ in ids]
+    position = [list(POSITION_EMBEDDING[place]) for place in range(len(text))]
     x = add(token, position)
     normed = norm(x)
-    q, k, v = (linear(weight, normed) for weight in (handmade.QUERY, handmade.KEY, handmade.VALUE))
+    q, k, v = (linear(weight, normed) for weight in (QUERY, KEY, VALUE))
     heads = []
     for start in (0, 4):
         own = [[row[start : start + 4] for row in rows] for rows in (q, k, v)]
@@ -74,15 +84,15 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         heads.append((own, scores, scaled, masked, causal, unmasked, mix))
     own, scores, scaled, masked, causal, unmasked, mix = heads[head - 1]
     merged = [a + b for a, b in zip(heads[0][-1], heads[1][-1], strict=True)]
-    projected = linear(handmade.PROJECTION, merged)
+    projected = linear(PROJECTION, merged)
     attended = add(x, projected)
     normed_again = norm(attended)
-    up = linear(handmade.UP, normed_again)
+    up = linear(UP, normed_again)
     bent = [[gelu(number) for number in row] for row in up]
-    down = linear(handmade.DOWN, bent)
+    down = linear(DOWN, bent)
     out = add(attended, down)
     final = norm(out)
-    logits = linear(handmade.HEAD, final)
+    logits = linear(HEAD, final)
     order = sorted(range(4), key=lambda id_: (-logits[-1][id_], id_))
     next_probs = [softmax([logit / t for logit in logits[-1]]) for t in (0.5, 1.0, 2.0)]
     last = f"‘{text[-1]}’ at position {len(text) - 1}"
@@ -92,29 +102,29 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
     probabilities = [softmax(row)[id_] for row, id_ in zip(logits, ids[1:], strict=False)]
     by_hand = [
         (x[-1], normed[-1]),
-        (list(handmade.QUERY[channel]), normed[-1]),
+        (list(QUERY[channel]), normed[-1]),
         (own[0][-1], own[1][key]),
         (masked[-1], causal[-1]),
         (causal[-1], [row[0] for row in own[2]]),
-        (list(handmade.PROJECTION[0]), merged[-1]),
+        (list(PROJECTION[0]), merged[-1]),
         (attended[-1], normed_again[-1]),
-        (list(handmade.UP[strongest]), normed_again[-1]),
+        (list(UP[strongest]), normed_again[-1]),
         (out[-1], final[-1]),
-        (list(handmade.HEAD[order[0]]), final[-1]),
+        (list(HEAD[order[0]]), final[-1]),
         ([logits[-1][id_] for id_ in order], [softmax(logits[-1])[id_] for id_ in order]),
     ]
     if probabilities:
         by_hand.append((probabilities, [-math.log(p) for p in probabilities]))
     return {
         "position, character and id": [[float(id_)] for id_ in ids],
-        "the embedding table": [list(row) for row in handmade.TOKEN_EMBEDDING],
+        "the embedding table": [list(row) for row in TOKEN_EMBEDDING],
         "embeddings of the text": token,
         "position embeddings": position,
         "their sum": x,
         "after the norm 1": normed,
-        "weights of the query": [list(row) for row in handmade.QUERY],
-        "weights of the key": [list(row) for row in handmade.KEY],
-        "weights of the value": [list(row) for row in handmade.VALUE],
+        "weights of the query": [list(row) for row in QUERY],
+        "weights of the key": [list(row) for row in KEY],
+        "weights of the value": [list(row) for row in VALUE],
         f"queries of head {head}": own[0],
         f"keys of head {head}": own[1],
         f"values of head {head}": own[2],
@@ -126,16 +136,16 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         f"output of head {head}": mix,
         "weights of the last row": [heads[0][4][-1], heads[1][4][-1]],
         "merged heads": merged,
-        "weights of the projection": [list(row) for row in handmade.PROJECTION],
+        "weights of the projection": [list(row) for row in PROJECTION],
         "after the projection": projected,
         "the residual stream after attention": attended,
         "after the norm 2": normed_again,
-        "weights of up": [list(row) for row in handmade.UP],
+        "weights of up": [list(row) for row in UP],
         f"{last} inside": [up[-1], bent[-1]],
-        "weights of down": [list(row) for row in handmade.DOWN],
+        "weights of down": [list(row) for row in DOWN],
         f"{last} after down": [down[-1]],
         "the residual stream after feed-forward": out,
-        "weights of the output layer": [list(row) for row in handmade.HEAD],
+        "weights of the output layer": [list(row) for row in HEAD],
         "probabilities at temperature": [[column[id_] for column in next_probs] for id_ in order],
     }, by_hand
 

@@ -6,10 +6,11 @@ Shapes: T time (characters), D head size.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
+from attn_cli.inspection.lesson.blocks import Formula, Part, SideBySide, Table
 from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.rounding import (
     FACTOR,
@@ -18,129 +19,121 @@ from attn_cli.inspection.lesson.rounding import (
     SUM,
     rounded,
     rounded_factors,
+    rounded_number,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product, sum_formula, worked_softmax
+from attn_cli.inspection.lesson.worked_arithmetic import (
+    dot_product,
+    sum_formula,
+    with_others,
+    worked_softmax,
+)
 
 TIE = 1e-5  # weights that differ by less count as equal
 SIDE_BY_SIDE = 2  # decimals of weights where two tables stand side by side
 
 
-def one_score(context: LessonContext) -> LessonStep:
+def one_score(context: LessonContext) -> Iterator[Part]:
     """The score of one query with one key, and the table of all."""
     querying, found = context.quoted(context.last), context.quoted(context.top_key)
     query, key = _queries_and_keys(context)
     itself = " Here both belong to the same character: a character sees itself too." * (
         context.top_key == context.last
     )
-    return LessonStep(
-        "One score, by hand",
-        (
-            "How well does a key match a query? Multiply the two channel by channel and add up the "
-            "products: this is their dot product, the score. Channels with the same sign raise "
-            "it, channels with opposite signs lower it.",
-            f"The query of {querying} meets the key of {found}: of all the keys that it may see, "
-            f"none gives a higher score.{itself}",
-            *dot_product(
-                f"query times key, head {context.head + 1}, D = {context.D} channels",
-                ("query", query[context.last].tolist()),
-                ("key", key[context.top_key].tolist()),
-            ),
-            f"That is one score. There are T × T = {context.T**2}, one for each query with each "
-            "key, and a single matrix product computes them all: q @ kᵀ.",
-            context.pair_table("scores: queries down, keys across", context.head_tensor("scores")),
-        ),
+    yield (
+        "How well does a key match a query? Multiply the two channel by channel and add up the "
+        "products: this is their dot product, the score. Channels with the same sign raise it, "
+        "channels with opposite signs lower it."
     )
+    yield (
+        f"The query of {querying} meets the key of {found}: of all the keys that it may see, none "
+        f"gives a higher score.{itself}"
+    )
+    yield from dot_product(
+        f"query times key, head {context.head + 1}, D = {context.D} channels",
+        ("query", query[context.last].tolist()),
+        ("key", key[context.top_key].tolist()),
+    )
+    yield (
+        f"That is one score. There are T × T = {context.T**2}, one for each query with each key, "
+        "and a single matrix product computes them all: q @ kᵀ."
+    )
+    yield context.pair_table("scores: queries down, keys across", context.head_tensor("scores"))
 
 
-def scaled_scores(context: LessonContext) -> LessonStep:
+def scaled_scores(context: LessonContext) -> Iterator[Part]:
     """The scores divided by the square root of D."""
     score = context.head_tensor("scores")[context.last, context.top_key]
     after = context.head_tensor("scaled scores")
-    root = rounded([math.sqrt(context.D)], FACTOR)[0]
-    one, other = (
-        rounded_factors([float(score)])[0][0],
-        rounded([float(after[context.last, context.top_key])], SUM)[0],
+    root = rounded_number(math.sqrt(context.D), FACTOR)
+    ((one,),) = rounded_factors([float(score)])
+    other = rounded_number(float(after[context.last, context.top_key]), SUM)
+    yield (
+        "A sum of D products grows with D: for random, independent numbers of variance 1, its "
+        f"standard deviation is √D = √{context.D} = {root}. Every score is divided by this, so "
+        "that scores are of about the same size whatever the head size is. Otherwise a large D "
+        "would make the softmax below all or nothing, and its gradients would almost vanish."
     )
-    return LessonStep(
-        "Scaled scores",
-        (
-            f"A sum of D products grows with D: for random, independent numbers of variance 1, its "
-            f"standard deviation is √D = √{context.D} = {root}. "
-            "Every score is divided by this, so that scores are of about the same size whatever "
-            "the head size is. Otherwise a large D would make the softmax below all or nothing, "
-            "and its gradients would almost vanish.",
-            Formula((f"{one} / √{context.D} = {other}",)),
-            context.pair_table("scaled scores", after),
-        ),
-    )
+    yield Formula((f"{one} / √{context.D} = {other}",))
+    yield context.pair_table("scaled scores", after)
 
 
-def causal_mask(context: LessonContext) -> LessonStep:
+def causal_mask(context: LessonContext) -> Iterator[Part]:
     """The causal mask: no character sees later ones."""
-    return LessonStep(
-        "The causal mask",
-        (
-            "In training the model predicts the next character at every position at once. If a "
-            "character could look at later ones, it would simply copy the answer. So each query "
-            "sees only its own key and earlier ones: every score above the diagonal is set to "
-            "minus infinity. This is the causal mask."
-            + (" With one character there is nothing to mask." if context.T == 1 else ""),
-            context.pair_table("masked scores", context.head_tensor("masked scores")),
-        ),
+    yield (
+        "In training the model predicts the next character at every position at once. If a "
+        "character could look at later ones, it would simply copy the answer. So each query sees "
+        "only its own key and earlier ones: every score above the diagonal is set to minus "
+        "infinity. This is the causal mask."
+        + (" With one character there is nothing to mask." if context.T == 1 else "")
     )
+    yield context.pair_table("masked scores", context.head_tensor("masked scores"))
 
 
-def softmax(context: LessonContext) -> LessonStep:
+def softmax(context: LessonContext) -> Iterator[Part]:
     """One row of scores to attention weights, by hand."""
-    scores = context.head_tensor("masked scores")[context.last].tolist()
-    named = list(zip(context.shown, context.row_names, strict=True))
-    return LessonStep(
-        "Softmax, by hand",
-        (
-            "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the "
-            "attention weights: raise e to the power of each score, then divide by the sum. A "
-            "score that is higher by 1 gets e = 2.718 times the weight; minus infinity gets "
-            "the weight 0. To keep the powers small, the largest score of the row is "
-            "first subtracted from all of them, which does not change the result.",
-            f"The row of {context.quoted(context.last)}, which sees the whole text:",
-            *worked_softmax(
-                "softmax of one row of scores",
-                "score",
-                scores,
-                named,
-                f"the {len(context.hidden)} others",
-            ),
-        ),
+    yield (
+        "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the attention "
+        "weights: raise e to the power of each score, then divide by the sum. A score that is "
+        "higher by 1 gets e = 2.718 times the weight; minus infinity gets the weight 0. To keep "
+        "the powers small, the largest score of the row is first subtracted from all of them, "
+        "which does not change the result."
+    )
+    yield f"The row of {context.quoted(context.last)}, which sees the whole text:"
+    yield from worked_softmax(
+        "softmax of one row of scores",
+        "score",
+        context.head_tensor("masked scores")[context.last].tolist(),
+        list(zip(context.shown, context.row_names, strict=True)),
     )
 
 
-def with_and_without_mask(context: LessonContext) -> LessonStep:
+def with_and_without_mask(context: LessonContext) -> Iterator[Part]:
     """The attention weights of the head, and what they would be without the mask."""
-    causal, unmasked = (
-        context.attention_weights,
-        context.head_tensor("scaled scores").softmax(dim=-1),
-    )
+    causal = context.attention_weights
+    unmasked = context.head_tensor("scaled scores").softmax(dim=-1)
     weight = f"{float(causal[context.last, context.top_key]):.{SIDE_BY_SIDE}f}"
     row = causal[context.last]
     equal = int((row > row[context.top_key] - TIE).sum()) - 1
-    parts: list[Part] = [
+    yield (
         "These are the attention weights of the whole text. Each row belongs to one character, and "
         f"adds up to 1. In layer {context.layer + 1}, head {context.head + 1}, "
         f"{context.quoted(context.last)} gives the largest weight, {weight}, to "
         + ("itself" if context.top_key == context.last else context.quoted(context.top_key))
-        + (f", and as much to {equal} other{'s' * (equal > 1)}." if equal else "."),
+        + (f", and as much to {equal} other{'s' * (equal > 1)}." if equal else ".")
+    )
+    yield (
         "Beside them are the weights that the same scores give without the mask, as in an encoder: "
-        "a model that sees the whole text at once, and is trained to predict characters that "
-        "were hidden in it.",
-        SideBySide(
-            context.pair_table("with the causal mask", causal, SIDE_BY_SIDE),
-            context.pair_table("without the mask", unmasked, SIDE_BY_SIDE),
-        ),
-    ]
+        "a model that sees the whole text at once, and is trained to predict characters that were "
+        "hidden in it."
+    )
+    yield SideBySide(
+        context.pair_table("with the causal mask", causal, SIDE_BY_SIDE),
+        context.pair_table("without the mask", unmasked, SIDE_BY_SIDE),
+    )
     if context.T > 1:
         ahead = unmasked.triu(1).sum(dim=-1)  # (T,) the weight of each query on later keys
         first = context.shown[0]
-        parts.append(
+        yield (
             f"Without the mask {context.quoted(first)} would give "
             f"{float(ahead[first]):.{SIDE_BY_SIDE}f} of its weight to what comes after it"
             + (
@@ -151,53 +144,38 @@ def with_and_without_mask(context: LessonContext) -> LessonStep:
             + "The last rows are equal on both sides: after the last character there is nothing "
             "to mask."
         )
-    return LessonStep("With and without the mask", tuple(parts))
 
 
-def weighted_values(context: LessonContext) -> LessonStep:
+def weighted_values(context: LessonContext) -> Iterator[Part]:
     """The weighted sum of the values."""
     weights = context.attention_weights[context.last].tolist()
     values = context.head_tensor("value heads")[:, 0].tolist()
     multiplied = [weight * value for weight, value in zip(weights, values, strict=True)]
     rest = math.fsum(multiplied[i] for i in context.hidden)
-    shown, pair = list(context.shown), (weights, values)
-    cells = [
-        *(
-            (*column, OMITTED)
-            for column in rounded_factors(*([of[i] for i in shown] for of in pair))
-        ),
-        rounded([*(multiplied[i] for i in shown), rest], PRODUCT),
-    ]
-    names = [*context.row_names, f"the {len(context.hidden)} others"]
-    rows = list(zip(names, zip(*cells, strict=True), strict=True))
-    return LessonStep(
-        "The weighted sum of values",
-        (
-            "Now the values are used. What a character receives is a weighted sum of the values "
-            "that it sees: each value times its attention weight.",
-            f"Channel 0 of what {context.quoted(context.last)} receives:",
-            Table(
-                "weight times value",
-                ("weight", "value", "product"),
-                tuple(rows if context.hidden else rows[:-1]),
-            ),
-            sum_formula(math.fsum(multiplied)),
-            "The same for every channel and every character, as one matrix product: weights @ v.",
-            context.vector_table(
-                f"output of head {context.head + 1}",
-                "T, D",
-                context.head_tensor("weights @ value"),
-            ),
-        ),
+    one, other = rounded_factors(
+        [weights[i] for i in context.shown], [values[i] for i in context.shown]
+    )
+    products = rounded([*(multiplied[i] for i in context.shown), rest], PRODUCT)
+    yield (
+        "Now the values are used. What a character receives is a weighted sum of the values that "
+        "it sees: each value times its attention weight."
+    )
+    yield f"Channel 0 of what {context.quoted(context.last)} receives:"
+    yield Table.of_columns(
+        "weight times value",
+        with_others(context.row_names, context.T),
+        {"weight": (*one, OMITTED), "value": (*other, OMITTED), "product": products},
+    )
+    yield sum_formula(math.fsum(multiplied))
+    yield "The same for every channel and every character, as one matrix product: weights @ v."
+    yield context.vector_table(
+        f"output of head {context.head + 1}", "T, D", context.head_tensor("weights @ value")
     )
 
 
 def _queries_and_keys(context: LessonContext) -> tuple[torch.Tensor, torch.Tensor]:
     """Queries and keys as the scores compare them, (T, D) each."""
-    for query, key in (
-        ("rotated query", "rotated key"),
-        ("query norm", "key norm"),
-    ):
+    for query, key in (("rotated query", "rotated key"), ("query norm", "key norm")):
         if context.has(f"attention.{query}"):
             return context.head_tensor(query), context.head_tensor(key)
     return context.head_tensor("query heads"), context.head_tensor("key heads")

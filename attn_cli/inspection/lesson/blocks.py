@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -25,6 +26,14 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @classmethod
+    def of_columns(
+        cls, caption: str, names: Iterable[str], columns: Mapping[str, Iterable[str]]
+    ) -> Table:
+        """The table of these columns by their headings, as long as there are names."""
+        rows = zip(*columns.values(), strict=True)
+        return cls(caption, tuple(columns), tuple(zip(names, rows, strict=False)))
 
 
 @dataclass(frozen=True)

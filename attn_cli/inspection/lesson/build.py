@@ -1,4 +1,4 @@
-"""The steps of a lesson in their order."""
+"""The steps of a lesson in their order; one without parts is left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attn_cli.inspection.lesson import (
     queries_keys_values,
 )
 from attn_cli.inspection.lesson.blocks import LessonStep
-from attn_cli.inspection.lesson.context import lesson_context
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.supported import check_supported
 from attn_cli.text.tokenizer import Tokenizer
 
@@ -39,33 +39,35 @@ def lesson(
         InputError: The model has a kind of block or position that the lesson does not know.
     """
     check_supported(activations.model.config, "the lesson")
-    context = lesson_context(activations, tokenizer, layer, head)
-    steps = (
-        embeddings.question(context, foreword),
-        embeddings.ids(context),
-        embeddings.token_embeddings(context),
-        embeddings.position_embeddings(context),
-        norms.attention_norm(context),
-        queries_keys_values.linear_layers(context),
-        queries_keys_values.split_into_heads(context),
-        queries_keys_values.query_key_norm(context),
-        queries_keys_values.rotary_positions(context),
-        attention.one_score(context),
-        attention.scaled_scores(context),
-        attention.causal_mask(context),
-        attention.softmax(context),
-        attention.with_and_without_mask(context),
-        attention.weighted_values(context),
-        merge_heads.other_heads(context),
-        merge_heads.merge_and_project(context),
-        merge_heads.residual(context),
-        feed_forward.feed_forward_norm(context),
-        feed_forward.feed_forward(context),
-        feed_forward.residual(context),
-        feed_forward.other_layers(context),
-        logits_and_sampling.logits(context),
-        logits_and_sampling.probabilities(context),
-        logits_and_sampling.sampling(context),
-        logits_and_sampling.loss(context),
-    )
-    return [step for step in steps if step is not None]
+    context = LessonContext(activations, tokenizer, layer, head)
+    steps = {
+        "What comes next?": embeddings.question(context, foreword),
+        "From characters to ids": embeddings.ids(context),
+        "Embeddings": embeddings.token_embeddings(context),
+        "Positions": embeddings.position_embeddings(context),
+        "The norm": norms.attention_norm(context),
+        "Query, key and value": queries_keys_values.linear_layers(context),
+        "Split into heads": queries_keys_values.split_into_heads(context),
+        "One head": queries_keys_values.one_head(context),
+        "Query and key norm": queries_keys_values.query_key_norm(context),
+        "Rotary positions": queries_keys_values.rotary_positions(context),
+        "One score, by hand": attention.one_score(context),
+        "Scaled scores": attention.scaled_scores(context),
+        "The causal mask": attention.causal_mask(context),
+        "Softmax, by hand": attention.softmax(context),
+        "With and without the mask": attention.with_and_without_mask(context),
+        "The weighted sum of values": attention.weighted_values(context),
+        "The other heads": merge_heads.other_heads(context),
+        "Merge and projection": merge_heads.merge_and_project(context),
+        "Residual connection": merge_heads.residual(context),
+        "The norm again": feed_forward.feed_forward_norm(context),
+        "Feed-forward": feed_forward.feed_forward(context),
+        "Residual connection again": feed_forward.residual(context),
+        "The other layers": feed_forward.other_layers(context),
+        "Logits": logits_and_sampling.logits(context),
+        "Probabilities": logits_and_sampling.probabilities(context),
+        "Sampling": logits_and_sampling.sampling(context),
+        "Where the weights come from": logits_and_sampling.loss(context),
+    }
+    lesson = ((title, tuple(parts)) for title, parts in steps.items())
+    return [LessonStep(title, parts) for title, parts in lesson if parts]

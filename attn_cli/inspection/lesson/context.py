@@ -7,77 +7,52 @@ F feed-forward width, V vocabulary, L layers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.lesson.blocks import Table
-from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded
-from attn_cli.model.attention import MultiHeadAttention
-from attn_cli.model.block import Block
-from attn_cli.model.transformer import Transformer
+from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded_rows
 from attn_cli.text.display import printable_symbol
 from attn_cli.text.tokenizer import Tokenizer
 
 MAX_SHOWN = 8  # rows and columns of a table; a matrix with no more is shown in full
 
 
-@dataclass(frozen=True)
 class LessonContext:
     """The tensors and sizes that every step of a lesson draws on.
 
     Attributes:
+        T, C, H, D, F, V, L: The sizes.
+        last: The position that is followed: the last one, whose next character is not known.
+        attention_weights: Of the head, (T, T): rows are queries, and sum to 1.
+        top_key: The position with the largest weight in the last row.
+
+    Args:
         activations: The forward pass of the text.
         tokenizer: The model's vocabulary.
         layer: The layer that is followed, from 0.
         head: The head of that layer, from 0.
-        T, C, H, D, F, V, L: The sizes.
     """
 
-    activations: ForwardPass
-    tokenizer: Tokenizer
-    layer: int
-    head: int
-    T: int
-    C: int
-    H: int
-    D: int
-    F: int
-    V: int
-    L: int
-
-    @property
-    def model(self) -> Transformer:
-        return self.activations.model
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        return self.activations.ids
-
-    @property
-    def last(self) -> int:
-        """The position that is followed: the last one, whose next character is not known."""
-        return self.T - 1
-
-    @property
-    def block(self) -> Block:
-        return self.model.layers()[self.layer]
-
-    @property
-    def attention(self) -> MultiHeadAttention:
-        return self.block.attention
-
-    @cached_property
-    def attention_weights(self) -> torch.Tensor:
-        """The attention weights of the head, (T, T): rows are queries, and sum to 1."""
-        return self.head_tensor("softmax weights")
-
-    @cached_property
-    def top_key(self) -> int:
-        """The position with the largest weight in the last row."""
-        return int(self.attention_weights[self.last].argmax())
+    def __init__(
+        self, activations: ForwardPass, tokenizer: Tokenizer, layer: int, head: int
+    ) -> None:
+        self.activations = activations
+        self.tokenizer = tokenizer
+        self.layer = layer
+        self.head = head
+        self.model, self.ids = activations.model, activations.ids
+        config = self.model.config
+        self.T, self.C, self.H = len(self.ids), config.n_embd, config.n_head
+        self.D, self.F = self.C // self.H, config.inner_width
+        self.V, self.L = self.model.vocab_size, config.n_layer
+        self.last = self.T - 1
+        self.block = self.model.layers()[layer]
+        self.attention = self.block.attention
+        self.attention_weights = self.head_tensor("softmax weights")
+        self.top_key = int(self.attention_weights[self.last].argmax())
 
     def layer_tensor(self, operation: str) -> torch.Tensor:
         """A tensor of the layer, (T, C) or (H, T, ...)."""
@@ -132,28 +107,14 @@ class LessonContext:
     def pair_table(self, what: str, numbers: torch.Tensor, decimals: int = TABLE) -> Table:
         """Queries down, keys across, of (T, T)."""
         rows = numbers[list(self.shown)][:, list(self.shown)].tolist()
-        cells = iter(rounded([number for row in rows for number in row], decimals))
-        return Table(
-            f"{what}, {shape_text('T, T', numbers)}{self.truncation}",
-            self.column_names,
-            tuple((name, tuple(next(cells) for _ in self.shown)) for name in self.row_names),
-        )
+        cells = rounded_rows(rows, decimals)
+        caption = f"{what}, {shape_text('T, T', numbers)}{self.truncation}"
+        return Table(caption, self.column_names, tuple(zip(self.row_names, cells, strict=True)))
 
     @property
     def truncation(self) -> str:
         """The end of a caption where a table shows only some of the text."""
         return f"; {len(self.shown)} of them" if self.hidden else ""
-
-
-def lesson_context(
-    activations: ForwardPass, tokenizer: Tokenizer, layer: int, head: int
-) -> LessonContext:
-    """A forward pass, with its sizes under their letters."""
-    config = activations.model.config
-    C, H = config.n_embd, config.n_head
-    F, V, L = config.inner_width, activations.model.vocab_size, config.n_layer
-    T = len(activations.ids)
-    return LessonContext(activations, tokenizer, layer, head, T, C, H, C // H, F, V, L)
 
 
 def shape_text(axes: str, tensor: torch.Tensor) -> str:
@@ -171,14 +132,14 @@ def shown_channels(count: int) -> tuple[int | None, ...]:
 def matrix_table(caption: str, names: Sequence[str], rows: Sequence[Sequence[float]]) -> Table:
     """Rows of numbers under their channel numbers, the middle channels left out."""
     chosen = shown_channels(len(rows[0]))
-    cells = iter(rounded([row[i] for row in rows for i in chosen if i is not None]))
-    return Table(
-        caption,
-        tuple(OMITTED if i is None else str(i) for i in chosen),
-        tuple(
-            (name, tuple(OMITTED if i is None else next(cells) for i in chosen)) for name in names
-        ),
-    )
+    shown = [i for i in chosen if i is not None]
+    cells = rounded_rows([[row[i] for i in shown] for row in rows])
+    by_channel = dict(zip(shown, zip(*cells, strict=True), strict=True))
+    columns = {
+        OMITTED if i is None else str(i): [OMITTED] * len(rows) if i is None else by_channel[i]
+        for i in chosen
+    }
+    return Table.of_columns(caption, names, columns)
 
 
 def small_matrix(

@@ -7,14 +7,21 @@ F feed-forward width, V vocabulary, L layers.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula, Part, Table
 from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
-from attn_cli.inspection.lesson.rounding import PRODUCT, in_parentheses, rounded, rounded_factors
+from attn_cli.inspection.lesson.rounding import (
+    PRODUCT,
+    in_parentheses,
+    rounded,
+    rounded_factors,
+    rounded_number,
+)
 from attn_cli.model.position import LearnedPosition, SinusoidalPosition
 
 
-def question(context: LessonContext, foreword: str) -> LessonStep:
+def question(context: LessonContext, foreword: str) -> Iterator[Part]:
     """What a language model does, and the letters for its sizes."""
     unit = context.tokenizer.unit
     legend = (
@@ -27,28 +34,32 @@ def question(context: LessonContext, foreword: str) -> LessonStep:
         ("V", context.V, f"vocabulary: {unit}s that the model knows"),
         ("L", context.L, "layers"),
     )
-    parts: list[Part] = [
-        f"A language model answers one question: what comes next? It reads a text and gives each "
-        f"of the {context.V} {unit}s that it knows a probability of being the next one. This "
-        "lesson follows one text through every step of that computation, which is called a "
-        "forward pass. Every number below comes from a real forward pass of this model.",
-        *([foreword] if foreword else []),
-        Table(
-            "the sizes of this model and text",
-            ("here", "what it counts"),
-            tuple((letter, (str(size), meaning)) for letter, size, meaning in legend),
-        ),
-        f"Attention is followed in layer {context.layer + 1} of {context.L}, "
-        f"head {context.head + 1} of {context.H}. "
-        "Layers and heads count from 1; positions, ids and channels count from 0, as in code.",
+    yield (
+        "A language model answers one question: what comes next? It reads a text and gives each of "
+        f"the {context.V} {unit}s that it knows a probability of being the next one. This lesson "
+        "follows one text through every step of that computation, which is called a forward pass. "
+        "Every number below comes from a real forward pass of this model."
+    )
+    if foreword:
+        yield foreword
+    yield Table(
+        "the sizes of this model and text",
+        ("here", "what it counts"),
+        tuple((letter, (str(size), meaning)) for letter, size, meaning in legend),
+    )
+    yield (
+        f"Attention is followed in layer {context.layer + 1} of {context.L}, head "
+        f"{context.head + 1} of {context.H}. Layers and heads count from 1; positions, ids and "
+        "channels count from 0, as in code."
+    )
+    yield (
         "All numbers are rounded. Where arithmetic is shown, the numbers that go in have more "
         "digits than the result, so that a calculator gives the same result; only the last digit "
-        "may differ a little.",
-    ]
-    return LessonStep("What comes next?", tuple(parts))
+        "may differ a little."
+    )
 
 
-def ids(context: LessonContext) -> LessonStep:
+def ids(context: LessonContext) -> Iterator[Part]:
     """Characters to ids."""
     unit = context.tokenizer.unit
     vocabulary = {
@@ -60,54 +71,48 @@ def ids(context: LessonContext) -> LessonStep:
         (name, (str(context.ids[place]),))
         for name, place in zip(context.row_names, context.shown, strict=True)
     )
-    parts: list[Part] = [
+    yield (
         f"A model can only do arithmetic, so each {unit} becomes a number: its index in the "
-        f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not "
-        "an amount: a larger id does not mean more of anything."
+        f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not an "
+        "amount: a larger id does not mean more of anything."
         + " Where this lesson says “character”, read “byte”."
-        * (unit == "byte"),
-        Table(f"position, {unit} and id, (T) = ({context.T}){context.truncation}", ("id",), rows),
-    ]
+        * (unit == "byte")
+    )
+    yield Table(f"position, {unit} and id, (T) = ({context.T}){context.truncation}", ("id",), rows)
     if context.hidden:
         far = ", and the one that the last attends to most" * (
             context.top_key < context.T - MAX_SHOWN
         )
-        parts.append(
+        yield (
             f"The text has {context.T} {unit}s. Tables show {len(context.shown)} of them, the last "
             f"ones{far}; the model works on all."
         )
-    return LessonStep("From characters to ids", tuple(parts))
 
 
-def token_embeddings(context: LessonContext) -> LessonStep:
+def token_embeddings(context: LessonContext) -> Iterator[Part]:
     """Ids to token embeddings."""
     weight = context.model.token_embedding.weight
-    symbols = (
-        [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
-        if context.V <= MAX_SHOWN
-        else []
-    )
-    parts: list[Part] = [
+    symbols = [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
+    yield (
         f"Each id picks a row of a table that has V = {context.V} rows of C = {context.C} numbers. "
-        f"The row, a vector, is the embedding of that {context.tokenizer.unit}. "
-        "The numbers in the table are parameters, also called weights: they are the same for "
-        "every text, and they are what training adjusts. More such tables will follow.",
-        *small_matrix("the embedding table, (V, C)", weight, symbols),
-        context.vector_table(
-            "embeddings of the text", "T, C", context.activations["token embedding"]
-        ),
-    ]
+        f"The row, a vector, is the embedding of that {context.tokenizer.unit}. The numbers in the "
+        "table are parameters, also called weights: they are the same for every text, and they are "
+        "what training adjusts. More such tables will follow."
+    )
+    yield from small_matrix("the embedding table, (V, C)", weight, symbols)
+    yield context.vector_table(
+        "embeddings of the text", "T, C", context.activations["token embedding"]
+    )
     id_, count = Counter(context.ids).most_common(1)[0]
     if count > 1:
-        parts.append(
+        yield (
             f"The text has ‘{context.symbol(id_)}’ {count} times, each time with the same numbers: "
             "an embedding knows nothing of the characters around it. Changing that is what "
             "attention is for."
         )
-    return LessonStep("Embeddings", tuple(parts))
 
 
-def position_embeddings(context: LessonContext) -> LessonStep:
+def position_embeddings(context: LessonContext) -> Iterator[Part]:
     """Position embeddings, or why there are none."""
     module = context.model.position_embedding
     why = (
@@ -123,17 +128,17 @@ def position_embeddings(context: LessonContext) -> LessonStep:
             else "Most models add a vector for the position here. This one adds none: all that it "
             "can know about the order is that a character never sees later ones."
         )
-        return LessonStep("Positions", (why + how,))
-    token, position = (
-        context.activations["token embedding"],
-        context.activations["position embedding"],
+        yield why + how
+        return
+    token, position, both = (
+        context.activations[name]
+        for name in ("token embedding", "position embedding", "token + position")
     )
     if isinstance(module, LearnedPosition):
         how = (
             "So each position has a vector of its own too, the position embedding. It is a row of "
             "a second learned table, which ends at position "
-            f"{context.model.config.block_size - 1}. The two vectors are added, channel by "
-            "channel."
+            f"{context.model.config.block_size - 1}. The two vectors are added, channel by channel."
         )
     else:
         how = (
@@ -142,21 +147,17 @@ def position_embeddings(context: LessonContext) -> LessonStep:
             "the same number, so the waves get longer from pair to pair. The two vectors are "
             "added, channel by channel."
         )
-    parts: list[Part] = [
-        why + how,
-        context.vector_table("position embeddings", "T, C", position),
-    ]
+    yield why + how
+    yield context.vector_table("position embeddings", "T, C", position)
     if isinstance(module, SinusoidalPosition):
         sine, cosine = rounded(position[context.last, :2].tolist())
         lines = (f"sin({context.last}) = {sine}", f"cos({context.last}) = {cosine}")
-        parts += [f"Position {context.last}, channels 0 and 1, in radians:", Formula(lines)]
-    parts.append(context.vector_table("their sum", "T, C", context.activations["token + position"]))
+        yield f"Position {context.last}, channels 0 and 1, in radians:"
+        yield Formula(lines)
+    yield context.vector_table("their sum", "T, C", both)
     (one, other), *_ = rounded_factors(
         [float(token[context.last, 0]), float(position[context.last, 0])]
     )
-    both = rounded([float(context.activations["token + position"][context.last, 0])], PRODUCT)[0]
-    parts += [
-        f"Channel 0 of {context.quoted(context.last)}:",
-        Formula((f"{one} + {in_parentheses(other)} = {both}",)),
-    ]
-    return LessonStep("Positions", tuple(parts))
+    added = rounded_number(float(both[context.last, 0]), PRODUCT)
+    yield f"Channel 0 of {context.quoted(context.last)}:"
+    yield Formula((f"{one} + {in_parentheses(other)} = {added}",))

@@ -6,8 +6,9 @@ Shapes: T time (characters), C channels = n_embd, V vocabulary.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula, Part, Table
 from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
 from attn_cli.inspection.lesson.norms import worked_norm
 from attn_cli.inspection.lesson.rounding import (
@@ -16,8 +17,9 @@ from attn_cli.inspection.lesson.rounding import (
     in_parentheses,
     rounded,
     rounded_factors,
+    rounded_number,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product, worked_softmax
+from attn_cli.inspection.lesson.worked_arithmetic import dot_product, with_others, worked_softmax
 
 CANDIDATES = 5  # characters whose probabilities are shown
 TEMPERATURES = (0.5, 1.0, 2.0)
@@ -30,7 +32,7 @@ def candidates(context: LessonContext) -> list[int]:
     return [int(id_) for id_ in order[: context.V if context.V <= MAX_SHOWN else CANDIDATES]]
 
 
-def logits(context: LessonContext) -> LessonStep:
+def logits(context: LessonContext) -> Iterator[Part]:
     """A logit for each character of the vocabulary."""
     model, last = context.model, context.last
     best = candidates(context)[0]
@@ -42,131 +44,107 @@ def logits(context: LessonContext) -> LessonStep:
         else ""
     )
     names = [context.symbol(id_) for id_ in range(context.V)]
-    parts: list[Part] = [
+    yield (
         "After the last layer the residual stream is normalised once more. Then the output layer, "
         f"a linear layer with a row of weights for each of the V = {context.V} "
         f"{context.tokenizer.unit}s, gives each a score: its logit.{tied} Every position has its "
-        "own logits; to continue the text, those of the last position count.",
-        *worked_norm(
-            f"the vector of {context.quoted(last)}",
-            context.activations.residual_stream[-1, last],
-            model.final_norm,
-        ),
-        *small_matrix("weights of the output layer, (V, C)", model.head.weight, names),
-        f"The highest logit, that of ‘{context.symbol(best)}’:",
-        *dot_product(
-            f"the row of ‘{context.symbol(best)}’, times the vector after the norm",
-            ("weight", model.head.weight[best].tolist()),
-            ("vector", final[last].tolist()),
-        ),
-    ]
-    return LessonStep("Logits", tuple(parts))
-
-
-def probabilities(context: LessonContext) -> LessonStep:
-    """Logits to probabilities, by hand."""
-    chosen = candidates(context)
-    rest = context.V - len(chosen)
-    return LessonStep(
-        "Probabilities",
-        (
-            "Softmax again, as in attention: e to the power of each logit, divided by the sum. The "
-            "results add up to 1 over the whole vocabulary: they are the probabilities of each "
-            "next character, the model's answer.",
-            *worked_softmax(
-                f"softmax of the {context.V} logits; the most probable first",
-                "logit",
-                context.activations["logits"][context.last].tolist(),
-                [(id_, context.symbol(id_)) for id_ in chosen],
-                f"the {rest} others",
-            ),
-        ),
+        "own logits; to continue the text, those of the last position count."
+    )
+    yield from worked_norm(
+        f"the vector of {context.quoted(last)}",
+        context.activations.residual_stream[-1, last],
+        model.final_norm,
+    )
+    yield from small_matrix("weights of the output layer, (V, C)", model.head.weight, names)
+    yield f"The highest logit, that of ‘{context.symbol(best)}’:"
+    yield from dot_product(
+        f"the row of ‘{context.symbol(best)}’, times the vector after the norm",
+        ("weight", model.head.weight[best].tolist()),
+        ("vector", final[last].tolist()),
     )
 
 
-def sampling(context: LessonContext) -> LessonStep:
+def probabilities(context: LessonContext) -> Iterator[Part]:
+    """Logits to probabilities, by hand."""
+    yield (
+        "Softmax again, as in attention: e to the power of each logit, divided by the sum. The "
+        "results add up to 1 over the whole vocabulary: they are the probabilities of each next "
+        "character, the model's answer."
+    )
+    yield from worked_softmax(
+        f"softmax of the {context.V} logits; the most probable first",
+        "logit",
+        context.activations["logits"][context.last].tolist(),
+        [(id_, context.symbol(id_)) for id_ in candidates(context)],
+    )
+
+
+def sampling(context: LessonContext) -> Iterator[Part]:
     """Drawing the next character, and temperature."""
     chosen = candidates(context)
     row = context.activations["logits"][context.last].double()
-    columns = [(row / temperature).softmax(dim=-1).tolist() for temperature in TEMPERATURES]
-    rest = context.V - len(chosen)
-    numbers = [
-        [*(column[id_] for id_ in chosen), 1 - math.fsum(column[id_] for id_ in chosen)]
-        for column in columns
-    ]
-    cells = [rounded([max(number, 0.0) for number in column], SUM) for column in numbers]
-    names = [*(context.symbol(id_) for id_ in chosen), f"the {rest} others"]
-    rows = list(zip(names, zip(*cells, strict=True), strict=True))
-    first, probability = context.symbol(chosen[0]), cells[1][0]
-    parts: list[Part] = [
-        "To generate text, one character is drawn at random with these probabilities. Lay "
-        f"them end to end from 0 to 1 and throw a dart: ‘{first}’ is hit from 0 to {probability}, "
-        "and the others have the rest.",
+    columns = {}
+    for temperature in TEMPERATURES:
+        shown = (row / temperature).softmax(dim=-1)[chosen].tolist()
+        columns[f"{temperature:g}"] = rounded([*shown, max(1 - math.fsum(shown), 0.0)], SUM)
+    first, probability = context.symbol(chosen[0]), columns["1"][0]
+    yield (
+        "To generate text, one character is drawn at random with these probabilities. Lay them end "
+        f"to end from 0 to 1 and throw a dart: ‘{first}’ is hit from 0 to {probability}, and the "
+        "others have the rest."
+    )
+    yield (
         "Temperature makes the draw bolder or calmer: the logits are divided by it before the "
-        "softmax. Below 1, probable characters become more probable; above 1, improbable ones "
-        "do; at 0 the most probable is always chosen.",
-        Table(
-            "probabilities at temperature",
-            tuple(f"{temperature:g}" for temperature in TEMPERATURES),
-            tuple(rows if rest else rows[:-1]),
-        ),
-    ]
+        "softmax. Below 1, probable characters become more probable; above 1, improbable ones do; "
+        "at 0 the most probable is always chosen."
+    )
+    names = with_others([context.symbol(id_) for id_ in chosen], context.V)
+    yield Table.of_columns("probabilities at temperature", names, columns)
     if len(chosen) > 1:
         one, two = (row[id_].item() for id_ in chosen[:2])
         (a, b), *_ = rounded_factors([one, two])
-        parts += [
+        yield (
             f"The probability of ‘{context.symbol(chosen[1])}’ divided by that of ‘{first}’, at "
-            "each of these temperatures:",
-            Formula(
-                tuple(
-                    f"exp(({b} - {in_parentheses(a)}) / {temperature:g}) = "
-                    f"{rounded([math.exp((two - one) / temperature)], SUM)[0]}"
-                    for temperature in TEMPERATURES
-                )
-            ),
-        ]
-    parts.append(
+            "each of these temperatures:"
+        )
+        yield Formula(
+            tuple(
+                f"exp(({b} - {in_parentheses(a)}) / {temperature:g}) = "
+                f"{rounded_number(math.exp((two - one) / temperature), SUM)}"
+                for temperature in TEMPERATURES
+            )
+        )
+    yield (
         f"The drawn {context.tokenizer.unit} is appended to the text, and the longer text goes "
         "through the model again. That is all there is to generating text."
     )
-    return LessonStep("Sampling", tuple(parts))
 
 
-def loss(context: LessonContext) -> LessonStep | None:
-    """The loss of each position whose next character is known; None for a single character."""
+def loss(context: LessonContext) -> Iterator[Part]:
+    """The loss of each position whose next character is known."""
     if context.T < 2:
-        return None
+        return
     losses = context.activations.losses
     positions = [position for position in context.shown if position < context.last]
     cut = f"; {len(positions)} of them" if context.hidden else ""
     predicted = [math.exp(-float(losses[position])) for position in positions]
-    cells = zip(
-        (context.symbol(context.ids[position + 1]) for position in positions),
+    columns = {
+        "next": [context.symbol(context.ids[position + 1]) for position in positions],
         # The logarithm of a small probability needs its leading digits, wherever these are.
-        (f"{p:.{FACTOR}f}" if p >= 0.01 else f"{p:.4g}" for p in predicted),
-        rounded([float(losses[position]) for position in positions], SUM),
-        strict=True,
-    )
-    names = [
-        name
-        for name, position in zip(context.row_names, context.shown, strict=True)
-        if position in positions
-    ]
+        "probability": [f"{p:.{FACTOR}f}" if p >= 0.01 else f"{p:.4g}" for p in predicted],
+        "-ln(probability)": rounded([float(losses[position]) for position in positions], SUM),
+    }
     mean = float(losses.mean())
-    return LessonStep(
-        "Where the weights come from",
-        (
-            "Inside the text the next character is known. The loss of a position is -ln of the "
-            "probability that it gave to the character that did come (cross-entropy): 0 for "
-            "certainty, more for more surprise.",
-            Table(
-                f"losses, (T - 1) = ({len(losses)}){cut}",
-                ("next", "probability", "-ln(probability)"),
-                tuple(zip(names, cells, strict=True)),
-            ),
-            f"The mean over all of them is {rounded([mean], SUM)[0]}. Training shows the model "
-            "thousands of such texts, and each time moves every weight a little in the direction "
-            "that lowers this mean. In a trained model, what queries ask for and what values "
-            "give came about in this way alone.",
-        ),
+    yield (
+        "Inside the text the next character is known. The loss of a position is -ln of the "
+        "probability that it gave to the character that did come (cross-entropy): 0 for certainty, "
+        "more for more surprise."
+    )
+    # The last position, whose row comes last, has no loss.
+    yield Table.of_columns(f"losses, (T - 1) = ({len(losses)}){cut}", context.row_names, columns)
+    yield (
+        f"The mean over all of them is {rounded_number(mean, SUM)}. Training shows the model "
+        "thousands of such texts, and each time moves every weight a little in the direction that "
+        "lowers this mean. In a trained model, what queries ask for and what values give came "
+        "about in this way alone."
     )

@@ -6,10 +6,9 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-from torch import nn
-
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part
+from attn_cli.inspection.lesson.blocks import Formula, Part
 from attn_cli.inspection.lesson.context import LessonContext, small_matrix
 from attn_cli.inspection.lesson.norms import worked_norm
 from attn_cli.inspection.lesson.rounding import (
@@ -24,87 +23,94 @@ from attn_cli.inspection.lesson.worked_arithmetic import dot_product
 ROLES = ("query", "key", "value")
 
 
-def linear_layers(context: LessonContext) -> LessonStep:
+def linear_layers(context: LessonContext) -> Iterator[Part]:
     """Query, key and value of each character, by three linear layers."""
+    query, key, value = context.attention.query, context.attention.key, context.attention.value
     channel = context.head * context.D
-    biased = context.attention.query.bias is not None
-    bias = ", and a bias" if biased else ""
+    bias = ", and a bias" if query.bias is not None else ""
     normed = context.layer_tensor("attention norm")
-    parts: list[Part] = [
+    yield (
         "Each character now gets three vectors: a query, a key and a value. Its query is what it "
         "asks for; its key is what other characters find it by; its value is what it gives to "
-        "those that find it. The names only say what the vectors will be used for. What they "
-        "ask for and what they give is learned in training.",
-        "Each of the three comes from a linear layer: a matrix of "
-        f"{context.C} × {context.C} weights. For each new number a linear layer takes "
-        f"one row of the matrix, multiplies its weights by the {context.C} old numbers one by one, "
-        f"and adds up the products{bias}. So every new number is a mixture of all the old ones, "
-        "and the weights are the recipe.",
-    ]
-    for role in ROLES:
-        weight = _layer(context, role).weight
-        parts += small_matrix(f"weights of the {role}, (C, C)", weight)
-        if biased:
-            parts += small_matrix(
-                f"bias of the {role}, (1, C)", _layer(context, role).bias[None], ["b"]
-            )
-    parts.append(f"Channel {channel} of the query of {context.quoted(context.last)}:")
-    parts += dot_product(
-        f"row {channel} of the query's weights, times the vector after the norm",
-        ("weight", _layer(context, "query").weight[channel].tolist()),
-        ("vector", normed[context.last].tolist()),
-        _layer(context, "query").bias[channel].item() if biased else None,
+        "those that find it. The names only say what the vectors will be used for. What they ask "
+        "for and what they give is learned in training."
     )
-    return LessonStep("Query, key and value", tuple(parts))
+    yield (
+        f"Each of the three comes from a linear layer: a matrix of {context.C} × {context.C} "
+        "weights. For each new number a linear layer takes one row of the matrix, multiplies its "
+        f"weights by the {context.C} old numbers one by one, and adds up the products{bias}. So "
+        "every new number is a mixture of all the old ones, and the weights are the recipe."
+    )
+    for role, layer in zip(ROLES, (query, key, value), strict=True):
+        yield from small_matrix(f"weights of the {role}, (C, C)", layer.weight)
+        if layer.bias is not None:
+            yield from small_matrix(f"bias of the {role}, (1, C)", layer.bias[None], ["b"])
+    yield f"Channel {channel} of the query of {context.quoted(context.last)}:"
+    yield from dot_product(
+        f"row {channel} of the query's weights, times the vector after the norm",
+        ("weight", query.weight[channel].tolist()),
+        ("vector", normed[context.last].tolist()),
+        None if query.bias is None else query.bias[channel].item(),
+    )
 
 
-def split_into_heads(context: LessonContext) -> LessonStep:
+def split_into_heads(context: LessonContext) -> Iterator[Part]:
     """C channels into H heads of D."""
+    if context.H == 1:
+        return
     first, end = context.head * context.D, (context.head + 1) * context.D - 1
-    parts: list[Part] = [
+    yield (
         f"A head works with D = C / H = {context.C} / {context.H} = {context.D} channels. Queries, "
-        "keys and values are split into H pieces, one per head, and every head attends by "
-        "itself, so that each can look for something else. Splitting computes nothing: the same "
-        f"numbers are read as ({context.H}, {context.T}, {context.D}) instead of "
-        f"({context.T}, {context.C})."
-        if context.H > 1
-        else "Most models split queries, keys and values into pieces, one per head, so that "
-        "several heads attend side by side. This one has a single head, which gets all C channels."
-    ]
+        "keys and values are split into H pieces, one per head, and every head attends by itself, "
+        "so that each can look for something else. Splitting computes nothing: the same numbers "
+        f"are read as ({context.H}, {context.T}, {context.D}) instead of ({context.T}, "
+        f"{context.C})."
+    )
+    yield (
+        f"Head {context.head + 1} has channels {first} to {end}"
+        + ("; its tables count them from 0 again:" if first else ":")
+    )
+    yield from _heads(context)
+
+
+def one_head(context: LessonContext) -> Iterator[Part]:
+    """The same where there is a single head."""
     if context.H > 1:
-        parts.append(
-            f"Head {context.head + 1} has channels {first} to {end}"
-            + ("; its tables count them from 0 again:" if first else ":")
-        )
+        return
+    yield (
+        "Most models split queries, keys and values into pieces, one per head, so that several "
+        "heads attend side by side. This one has a single head, which gets all C channels."
+    )
+    yield from _heads(context)
+
+
+def _heads(context: LessonContext) -> Iterator[Part]:
+    """The queries, keys and values of the head."""
     for role, plural in zip(ROLES, ("queries", "keys", "values"), strict=True):
         vectors = context.head_tensor(f"{role} heads")
-        parts.append(context.vector_table(f"{plural} of head {context.head + 1}", "T, D", vectors))
-    return LessonStep("Split into heads" if context.H > 1 else "One head", tuple(parts))
+        yield context.vector_table(f"{plural} of head {context.head + 1}", "T, D", vectors)
 
 
-def query_key_norm(context: LessonContext) -> LessonStep | None:
+def query_key_norm(context: LessonContext) -> Iterator[Part]:
     """The RMSNorm of queries and keys, where the block has it."""
     norm = context.attention.query_norm
     if norm is None:
-        return None
+        return
     vector = context.head_tensor("query heads")[context.last]
-    return LessonStep(
-        "Query and key norm",
-        (
-            "Scores will be products of queries and keys, and would be large just because the "
-            "vectors are long. So each query and each key is normalised once more, now within "
-            "the head, by an RMSNorm; values stay as they are.",
-            *worked_norm(f"the query of {context.quoted(context.last)}", vector, norm),
-            context.vector_table("normalised queries", "T, D", context.head_tensor("query norm")),
-            context.vector_table("normalised keys", "T, D", context.head_tensor("key norm")),
-        ),
+    yield (
+        "Scores will be products of queries and keys, and would be large just because the vectors "
+        "are long. So each query and each key is normalised once more, now within the head, by an "
+        "RMSNorm; values stay as they are."
     )
+    yield from worked_norm(f"the query of {context.quoted(context.last)}", vector, norm)
+    yield context.vector_table("normalised queries", "T, D", context.head_tensor("query norm"))
+    yield context.vector_table("normalised keys", "T, D", context.head_tensor("key norm"))
 
 
-def rotary_positions(context: LessonContext) -> LessonStep | None:
+def rotary_positions(context: LessonContext) -> Iterator[Part]:
     """Rotary position embedding, where the model has it."""
     if context.attention.rotary is None:
-        return None
+        return
     half, base, t = context.D // 2, context.model.config.rope_theta, context.last
     before = context.head_tensor(
         "query norm" if context.has("attention.query norm") else "query heads"
@@ -114,33 +120,25 @@ def rotary_positions(context: LessonContext) -> LessonStep | None:
     cos, sin = rounded([math.cos(t), math.sin(t)], FACTOR)
     c, s = in_parentheses(cos), in_parentheses(sin)
     x, y = rounded([float(after[t, 0]), float(after[t, half])], SUM)
-    return LessonStep(
-        "Rotary positions",
-        (
-            "This is where this model uses positions: by rotary position embedding (RoPE). It "
-            f"takes the channels of a query in pairs, i with i + D / 2 = i + {half}, as points in "
-            "a plane, and rotates each point by an angle that grows with the position. Keys are "
-            "rotated in the same way, values are not. Of the two positions, the product "
-            "of a query and a key then depends only on their distance: if both move by one, both "
-            "rotate by the same angle.",
-            f"Pair i rotates by 1 / {base:g}^(2i / D) radians per position: the first "
-            "pair fastest, the others more and more slowly. Pair 0 of the query of "
-            f"{context.quoted(t)} rotates by {t} radians:",
-            Formula(
-                (
-                    f"cos({t}) = {cos}",
-                    f"sin({t}) = {sin}",
-                    f"channel 0:  {one} × {c} - {in_parentheses(other)} × {s} = {x}",
-                    f"channel {half}:  {other} × {c} + {in_parentheses(one)} × {s} = {y}",
-                )
-            ),
-            context.vector_table("rotated queries", "T, D", after),
-            context.vector_table("rotated keys", "T, D", context.head_tensor("rotated key")),
-        ),
+    yield (
+        "This is where this model uses positions: by rotary position embedding (RoPE). It takes "
+        f"the channels of a query in pairs, i with i + D / 2 = i + {half}, as points in a plane, "
+        "and rotates each point by an angle that grows with the position. Keys are rotated in the "
+        "same way, values are not. Of the two positions, the product of a query and a key then "
+        "depends only on their distance: if both move by one, both rotate by the same angle."
     )
-
-
-def _layer(context: LessonContext, role: str) -> nn.Linear:
-    layer = getattr(context.attention, role)
-    assert isinstance(layer, nn.Linear)
-    return layer
+    yield (
+        f"Pair i rotates by 1 / {base:g}^(2i / D) radians per position: the first pair fastest, "
+        f"the others more and more slowly. Pair 0 of the query of {context.quoted(t)} rotates by "
+        f"{t} radians:"
+    )
+    yield Formula(
+        (
+            f"cos({t}) = {cos}",
+            f"sin({t}) = {sin}",
+            f"channel 0:  {one} × {c} - {in_parentheses(other)} × {s} = {x}",
+            f"channel {half}:  {other} × {c} + {in_parentheses(one)} × {s} = {y}",
+        )
+    )
+    yield context.vector_table("rotated queries", "T, D", after)
+    yield context.vector_table("rotated keys", "T, D", context.head_tensor("rotated key"))

@@ -23,6 +23,17 @@ def rounded(numbers: Sequence[float], most: int = TABLE) -> tuple[str, ...]:
     return tuple(_number(number, decimals) for number in numbers)
 
 
+def rounded_number(number: float, decimals: int) -> str:
+    """A number by itself, with these decimals; with none if it is whole."""
+    return rounded([number], decimals)[0]
+
+
+def rounded_rows(rows: Sequence[Sequence[float]], most: int = TABLE) -> list[tuple[str, ...]]:
+    """Rows of numbers that all belong together."""
+    cells = iter(rounded([number for row in rows for number in row], most))
+    return [tuple(next(cells) for _ in row) for row in rows]
+
+
 def rounded_factors(*columns: Sequence[float]) -> list[tuple[str, ...]]:
     """Columns of numbers that will be multiplied with each other."""
     decimals = factor_decimals(*columns)

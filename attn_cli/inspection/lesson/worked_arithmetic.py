@@ -15,6 +15,7 @@ from attn_cli.inspection.lesson.rounding import (
     in_parentheses,
     rounded,
     rounded_factors,
+    rounded_number,
 )
 
 
@@ -54,31 +55,30 @@ def dot_product(
     """
     multiplied = [a * b for a, b in zip(left[1], right[1], strict=True)]
     one, other = rounded_factors(left[1], right[1])
-    cells = zip(column(one), column(other), summed_column(multiplied, PRODUCT), strict=True)
-    rows = tuple(zip(channel_names(len(multiplied)), cells, strict=True))
+    columns = {
+        left[0]: column(one),
+        right[0]: column(other),
+        "product": summed_column(multiplied, PRODUCT),
+    }
     return (
-        Table(caption, (left[0], right[0], "product"), rows),
+        Table.of_columns(caption, channel_names(len(multiplied)), columns),
         sum_formula(math.fsum(multiplied), bias),
     )
 
 
 def sum_formula(added: float, bias: float | None = None) -> Formula:
     """The sum of the products in the table above, and with the bias where there is one."""
-    lines = [f"the products add up to {rounded([added], SUM)[0]}"]
+    lines = [f"the products add up to {rounded_number(added, SUM)}"]
     if bias is not None:
         one, other = rounded([added, bias], PRODUCT)
         lines.append(
-            f"with the bias, {one} + {in_parentheses(other)} = {rounded([added + bias], SUM)[0]}"
+            f"with the bias, {one} + {in_parentheses(other)} = {rounded_number(added + bias, SUM)}"
         )
     return Formula(tuple(lines))
 
 
 def worked_softmax(
-    caption: str,
-    heading: str,
-    scores: Sequence[float],
-    shown: Sequence[tuple[int, str]],
-    others: str,
+    caption: str, heading: str, scores: Sequence[float], shown: Sequence[tuple[int, str]]
 ) -> tuple[Part, ...]:
     """A softmax column by column, then the sum of the exponentials.
 
@@ -86,27 +86,29 @@ def worked_softmax(
         caption: What it is a softmax of.
         heading: What a score is called.
         scores: One for each key, or for each symbol of the vocabulary.
-        shown: The index and the name of each score that has a row of its own.
-        others: The name of the last row, which stands for all other scores.
+        shown: The index and the name of each score that has a row of its own; all others
+            share the last row.
     """
     greatest = max(scores)
     less = [score - greatest for score in scores]
     raised = [math.exp(number) for number in less]
     whole = math.fsum(raised)
     chosen = [place for place, _ in shown]
-    rest = whole - math.fsum(raised[place] for place in chosen)
-    cells = [
-        (*rounded([scores[i] for i in chosen], FACTOR), OMITTED),
-        (*rounded([less[i] for i in chosen], FACTOR), OMITTED),
-        rounded([*(raised[i] for i in chosen), max(rest, 0.0)], PRODUCT),
-        rounded([*(raised[i] / whole for i in chosen), max(rest, 0.0) / whole], SUM),
-    ]
-    rows = list(zip([*(name for _, name in shown), others], zip(*cells, strict=True), strict=True))
+    rest = max(whole - math.fsum(raised[place] for place in chosen), 0.0)
+    columns = {
+        heading: (*rounded([scores[i] for i in chosen], FACTOR), OMITTED),
+        "less the greatest": (*rounded([less[i] for i in chosen], FACTOR), OMITTED),
+        "exp of that": rounded([*(raised[i] for i in chosen), rest], PRODUCT),
+        "divided by the sum": rounded([*(raised[i] / whole for i in chosen), rest / whole], SUM),
+    }
+    names = with_others([name for _, name in shown], len(scores))
     return (
-        Table(
-            caption,
-            (heading, "less the greatest", "exp of that", "divided by the sum"),
-            tuple(rows[: len(shown) + (len(scores) > len(shown))]),
-        ),
-        Formula((f"the exponentials add up to {rounded([whole], SUM)[0]}",)),
+        Table.of_columns(caption, names, columns),
+        Formula((f"the exponentials add up to {rounded_number(whole, SUM)}",)),
     )
+
+
+def with_others(names: Sequence[str], count: int) -> list[str]:
+    """Names of rows, with one more for all others of a count where there are others."""
+    hidden = count - len(names)
+    return [*names, f"the {hidden} others"] if hidden else list(names)
