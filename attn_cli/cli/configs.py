@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, result, result_json
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
 
 
 def configs(
@@ -25,14 +22,13 @@ def configs(
     """List the configurations that come with attn, or print one."""
     from attn_cli.config.presets import find_config, presets
 
-    if name is not None and as_json:
-        from attn_cli.config.load import load_config
+    if name is not None:
+        from attn_cli.config.load import load_config, read_text
 
-        result_json(load_config(find_config(name)).model_dump())
-    elif name is not None:
-        from attn_cli.config.load import read_text
-
-        result(read_text(find_config(name)).rstrip())
+        if as_json:
+            result_json(load_config(find_config(name)).model_dump())
+        else:
+            result(read_text(find_config(name)).rstrip())
     elif explain:
         _explain(as_json)
     elif as_json:
@@ -40,9 +36,7 @@ def configs(
     else:
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False)
-        table.add_column("config")
-        table.add_column("what it is")
+        table = Table("config", "what it is", box=None, pad_edge=False)
         for preset in presets():
             table.add_row(preset.name, preset.summary)
         console().print(table)
@@ -54,17 +48,15 @@ def _explain(as_json: bool) -> None:
     explained: dict[str, dict[str, Any]] = {
         f"{section}.{key}": {"default": field.get_default(), "meaning": field.description}
         for section, holder in Config.model_fields.items()
-        for key, field in _keys(holder)
+        for key, field in type(holder.default).model_fields.items()
     }
     if as_json:
         result_json(explained)
         return
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column("key", no_wrap=True)
-    table.add_column("default", no_wrap=True)
-    table.add_column("meaning")
+    key, default = Column("key", no_wrap=True), Column("default", no_wrap=True)
+    table = Table(key, default, "meaning", box=None, pad_edge=False)
     for dotted, facts in explained.items():
         table.add_row(dotted, _as_yaml(facts["default"]), facts["meaning"])
     console().print(table)
@@ -77,7 +69,3 @@ def _as_yaml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-def _keys(holder: FieldInfo) -> list[tuple[str, FieldInfo]]:
-    return list(type(holder.default).model_fields.items())

@@ -34,9 +34,7 @@ def list_texts(as_json: JsonOption = False) -> None:
     if as_json:
         result_json({name: {"about": _ABOUT[name], "here": name not in missing} for name in _ABOUT})
         return
-    table = Table(box=None, pad_edge=False)
-    for column in ("text", "what it is", "download with"):
-        table.add_column(column)
+    table = Table("text", "what it is", "download with", box=None, pad_edge=False)
     for name in BUILTIN_NAMES:
         table.add_row(name, _ABOUT[name], f"attn data fetch {name}" if name in missing else "")
     console().print(table)

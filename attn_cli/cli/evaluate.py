@@ -14,7 +14,6 @@ from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
-    from attn_cli.text.tokenizer import TokenIds
     from attn_cli.training.evaluation import Evaluation
 
 
@@ -38,9 +37,16 @@ def evaluate(
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
+    from attn_cli.text.builtin import entropy_floor, validation_floor
 
     loaded = load_model(run)
-    ids, floor = _validation(loaded) if file is None else (read_text(file, loaded), _floor(file))
+    if file is not None:
+        ids, floor = read_text(file, loaded), entropy_floor(file)
+    else:
+        with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
+            corpus = loaded.corpus()
+        ids = corpus.validation
+        floor = validation_floor(corpus.sources, corpus.validation_fraction)
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 
@@ -93,20 +99,3 @@ def _summary(
     if floor is not None:
         yield f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat"
     yield f"perplexity  {evaluation.perplexity:.3f}"
-
-
-def _validation(loaded: TrainedModel) -> tuple[TokenIds, float | None]:
-    """The run's validation split, and its entropy in bits per character where that is known."""
-    from attn_cli.text.builtin import validation_floor
-
-    with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
-        corpus = loaded.corpus()
-    return corpus.validation, validation_floor(corpus.sources, corpus.validation_fraction)
-
-
-def _floor(file: str) -> float | None:
-    """The entropy of a text in bits per character, where it is known."""
-    from attn_cli.text.builtin import entropy_floor
-
-    floor = entropy_floor(file)
-    return None if floor is None else floor.bits_per_char

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,26 +15,9 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
 
 
-class Format(StrEnum):
-    """The formats of an export."""
-
-    page = "page"
-    hf = "hf"
-    gguf = "gguf"
-    onnx = "onnx"
-
-
-class NumberTypeName(StrEnum):
-    """`NumberType` of export/gguf_file.py, without importing NumPy."""
-
-    f32 = "f32"
-    f16 = "f16"
-    q8_0 = "q8_0"
-
-
 def export(
     format: Annotated[
-        Format,
+        Literal["page", "hf", "gguf", "onnx"],
         typer.Argument(
             help="page: one HTML file in which the model runs, to play with. "
             "hf: a folder for Hugging Face's transformers. "
@@ -49,60 +31,52 @@ def export(
         str | None, typer.Option(help='page: the text that it opens with; default "Hello".')
     ] = None,
     number_type: Annotated[
-        NumberTypeName | None,
+        Literal["f32", "f16", "q8_0"] | None,
         typer.Option("--type", help="gguf: number type of the matrices; default f32."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write a model as something that others can use without attn."""
-    if text is not None and format is not Format.page:
+    if text is not None and format != "page":
         raise InputError("--text is for a page", "leave it out")
-    if number_type is not None and format is not Format.gguf:
+    if number_type is not None and format != "gguf":
         raise InputError("--type is for gguf", "leave it out")
     from attn_cli.runs.loaded_model import load_model
 
     model = load_model(run)
-    if format is Format.page:
-        _write_page(out, model, text, as_json)
+    if format == "page":
+        from attn_cli.cli.page_file import write_page
+
+        ids, title = model.encode_prompt(text), f"A model of {model.name}"
+        write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
         return
-    if format is Format.gguf:
-        number_type = number_type or NumberTypeName.f32
-        size = _write_gguf(out, model, number_type)
+    if format == "gguf":
+        from attn_cli.export.gguf_file import write_gguf
+
+        number_type = number_type or "f32"
+        size = write_gguf(out, model, number_type)
     else:
         size = _write_folder(out, model, format)
     if as_json:
         record = {
             "export": str(out),
-            "format": str(format),
+            "format": format,
             "bytes": size,
             "run": str(model.folder.path),
             "step": model.step,
         }
-        result_json(record | ({} if number_type is None else {"type": str(number_type)}))
+        result_json(record | ({} if number_type is None else {"type": number_type}))
         return
     notice(f"{model.description}, {size:,} bytes")
     result(str(out))
 
 
-def _write_page(out: Path, model: TrainedModel, text: str | None, as_json: bool) -> None:
-    from attn_cli.cli.page_file import write_page
-
-    ids, title = model.encode_prompt(text), f"A model of {model.name}"
-    write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
-
-
-def _write_gguf(out: Path, model: TrainedModel, number_type: NumberTypeName) -> int:
-    from attn_cli.export.gguf_file import NumberType, write_gguf
-
-    return write_gguf(out, model, NumberType(number_type))
-
-
-def _write_folder(out: Path, model: TrainedModel, format: Format) -> int:
+def _write_folder(out: Path, model: TrainedModel, format: Literal["hf", "onnx"]) -> int:
     from attn_cli.export.output import check_output_folder, write_folder
 
     check_output_folder(out)  # before the work
-    if format is Format.hf:
+    if format == "hf":
         from attn_cli.export.huggingface import huggingface_files as files_of
     else:
         from attn_cli.export.onnx_graphs import onnx_files as files_of
-    return write_folder(out, files_of(model), model, str(format))
+    return write_folder(out, files_of(model), model, format)

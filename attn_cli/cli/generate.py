@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
 from attn_cli.cli.sample_output import SamplePrinter, print_matches, sample_record
 from attn_cli.cli.terminal import notice, result_json
-from attn_cli.errors import DatasetError, PromptError
+from attn_cli.errors import PromptError
 
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
@@ -52,7 +53,11 @@ def generate(options: GenerateOptions) -> None:
     else:
         samples = _sample(generator, prompts, seed, config, options)
     chars_per_second = sum(len(each.text) for each in samples) / (time.perf_counter() - begin)
-    matches = [] if training_text is None else _longest_matches(samples, training_text)
+    matches: list[LongestMatch] = []
+    if training_text is not None:
+        from attn_cli.generation.memorization import longest_matches
+
+        matches = longest_matches([sample.text for sample in samples], training_text)
     if options.as_json:
         _print_json(loaded, samples, matches, chars_per_second)
         return
@@ -64,11 +69,7 @@ def generate(options: GenerateOptions) -> None:
 
 
 def _check_device(name: DeviceName) -> str:
-    """The device to generate on; torch is imported only where it is not the CPU.
-
-    Raises:
-        DeviceError: This machine does not have it.
-    """
+    """The device to generate on; torch is imported only where it is not the CPU."""
     if name == "cpu":
         return name
     from attn_cli.training.device import choose_device
@@ -135,23 +136,9 @@ def _print_json(
 
 
 def _training_text(loaded: TrainedModel) -> str:
-    """What the model was trained on.
-
-    Raises:
-        DatasetError: It is missing, or it has changed.
-    """
-    try:
-        corpus = loaded.corpus()
-    except DatasetError as error:
-        hint = "--check-copy needs it where it was and as it was"
-        raise DatasetError(error.message, hint) from None
-    return loaded.tokenizer.decode(corpus.train)
-
-
-def _longest_matches(samples: Sequence[GeneratedText], training_text: str) -> list[LongestMatch]:
-    from attn_cli.generation.memorization import longest_matches
-
-    return longest_matches([sample.text for sample in samples], training_text)
+    """What the model was trained on."""
+    with hint_on_missing_text("--check-copy needs it where it was and as it was"):
+        return loaded.tokenizer.decode(loaded.corpus().train)
 
 
 def _read_prompt() -> str:

@@ -14,9 +14,9 @@ from attn_cli.cli.options import (
     PageOption,
     RunOption,
     TextArgument,
-    require_exclusive,
 )
 from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.errors import InputError
 
 
 def inspect_attention(
@@ -36,8 +36,10 @@ def inspect_attention(
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
     --layer and --head, or all with --values, in full.
     """
-    require_exclusive("give one of the two", run=run, config=config)
-    require_exclusive("leave --values out: a page has every number", html=html, values=values)
+    if html is not None and values:
+        raise InputError(
+            "--html and --values exclude each other", "leave --values out: a page has every number"
+        )
     from attn_cli.inspection.forward_pass import forward_pass, select_heads
     from attn_cli.runs.loaded_model import find_model
 

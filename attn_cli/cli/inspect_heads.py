@@ -13,7 +13,6 @@ from attn_cli.cli.options import (
     FileArgument,
     JsonOption,
     RunOption,
-    require_exclusive,
 )
 from attn_cli.cli.terminal import console, notice, result_json
 
@@ -37,7 +36,6 @@ def inspect_heads(
     Shares are of a head's attention. The loss increase, in nats per character, is that of
     ablating the head, with its standard error.
     """
-    require_exclusive("give one of the two", run=run, config=config)
     from tqdm import tqdm
 
     from attn_cli.inspection.heads import measure_heads

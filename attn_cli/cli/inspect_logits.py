@@ -9,7 +9,6 @@ from attn_cli.cli.options import (
     JsonOption,
     RunOption,
     TextArgument,
-    require_exclusive,
 )
 from attn_cli.cli.terminal import console, notice, result_json
 
@@ -24,7 +23,6 @@ def inspect_logits(
 
     The logit lens: the residual stream after a layer, read as if that layer were the last.
     """
-    require_exclusive("give one of the two", run=run, config=config)
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.logit_lens import layer_predictions
     from attn_cli.runs.loaded_model import find_model

@@ -12,7 +12,6 @@ from attn_cli.cli.options import (
     JsonOption,
     OptionalTextArgument,
     RunOption,
-    require_exclusive,
 )
 from attn_cli.cli.terminal import console, notice, result_json
 
@@ -51,7 +50,6 @@ def inspect_shapes(
 
     From a real forward pass of the newest run, of --run, or of an untrained --config.
     """
-    require_exclusive("give one of the two", run=run, config=config)
     from attn_cli.inspection.costs import costs
     from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as trace_shapes

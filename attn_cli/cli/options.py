@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and which of them exclude each other."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from attn_cli.errors import InputError
 
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The text to run the model on.")]
 OptionalTextArgument = Annotated[
@@ -39,15 +37,3 @@ JsonOption = Annotated[
 ]
 LayerOption = Annotated[int | None, typer.Option(min=1, help="One layer, from 1.")]
 HeadOption = Annotated[int | None, typer.Option(min=1, help="One head of a layer, from 1.")]
-
-
-def require_exclusive(hint: str, **options: object) -> None:
-    """Checks that at most one of some options was given; `no_x=...` stands for `--no-x`.
-
-    Raises:
-        InputError: Two of them were given.
-    """
-    given = [name for name, value in options.items() if value not in (None, False)]
-    if len(given) > 1:
-        one, other = (f"--{name.replace('_', '-')}" for name in given[:2])
-        raise InputError(f"{one} and {other} exclude each other", hint)

@@ -23,29 +23,25 @@ def runs(as_json: JsonOption = False) -> None:
     if not described:
         notice(f"no run under {runs_root()}/ yet; make one with: attn train")
         return
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "data"):
-        table.add_column(name)
-    for name in ("parameters", "steps", "best val loss", "age"):
-        table.add_column(name, justify="right", no_wrap=True)
+    numbers = [
+        Column(name, justify="right", no_wrap=True)
+        for name in ("parameters", "steps", "best val loss", "age")
+    ]
+    table = Table("run", "data", *numbers, box=None, pad_edge=False)
     for run in described:
-        if "problem" in run:
-            problem = escape_control_characters(run["problem"])
-            table.add_row(
-                escape_control_characters(run["run"]), problem, "", "", "", _age(run["age_seconds"])
-            )
-            continue
-        loss = run["val_loss"]
-        table.add_row(
-            escape_control_characters(run["run"]),
-            escape_control_characters(run["data"]),
-            f"{run['parameters']:,}",
-            f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
-            "-" if loss is None else f"{loss:.4f}",
-            _age(run["age_seconds"]),
-        )
+        cells = [run.get("problem", ""), "", "", ""]
+        if "problem" not in run:
+            loss = run["val_loss"]
+            cells = [
+                run["data"],
+                f"{run['parameters']:,}",
+                f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
+                "-" if loss is None else f"{loss:.4f}",
+            ]
+        row = (run["run"], *cells, _age(run["age_seconds"]))
+        table.add_row(*map(escape_control_characters, row))
     console().print(table)
 
 

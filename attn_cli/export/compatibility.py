@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
+from attn_cli.inspection.supported import check_supported
 from attn_cli.model.parameter_shapes import parameter_shapes
 
 Floats = NDArray[np.float32]
@@ -29,29 +30,7 @@ NO_ROTATION_FACTOR = 1e30
 
 # The kinds of block that have a counterpart elsewhere, and the positions it can express.
 _POSITIONS = {"gpt2": ("learned", "sinusoidal", "none"), "qwen3": ("rope", "none")}
-_KNOWN_POSITIONS = frozenset(name for names in _POSITIONS.values() for name in names)
 _ANY_MODEL = "export page or onnx, which take every combination"
-
-
-def check_known(config: ModelConfig, what: str) -> None:
-    """Refuses a model that an export would take for another.
-
-    Args:
-        config: The model's configuration.
-        what: What is about to write it, such as `the onnx export`.
-
-    Raises:
-        InputError: It has a kind of block or of positions that no export knows.
-    """
-    for key, value, known in (
-        ("model.block", config.block, _POSITIONS),
-        ("model.position", config.position, _KNOWN_POSITIONS),
-    ):
-        if value not in known:
-            raise InputError(
-                f"{what} does not support {key}: {value}",
-                f"it supports {', '.join(sorted(known))}",
-            )
 
 
 def check_exportable(config: ModelConfig, what: str) -> None:
@@ -64,7 +43,7 @@ def check_exportable(config: ModelConfig, what: str) -> None:
     Raises:
         InputError: It cannot be expressed; the message names the option.
     """
-    check_known(config, what)
+    check_supported(config, what)
     if config.position not in _POSITIONS[config.block]:
         reason, other = {
             "gpt2": ("GPT-2 adds its positions to the embeddings", "model.block=qwen3"),

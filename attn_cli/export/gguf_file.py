@@ -17,9 +17,8 @@ qwen3.cpp. Needs no torch.
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -44,12 +43,8 @@ END = "\f"
 _BY_ID = ("token_embd.weight", "output.weight")  # the tensors that have a row for each id
 
 
-class NumberType(StrEnum):
-    """How the matrices are stored; norms, biases and positions are always float32."""
-
-    f32 = "f32"
-    f16 = "f16"
-    q8_0 = "q8_0"
+# How the matrices are stored; norms, biases and positions are always float32.
+NumberType = Literal["f32", "f16", "q8_0"]
 
 
 def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
@@ -81,7 +76,7 @@ def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
             if mapping.external in _BY_ID and len(pieces) > len(array):
                 array = np.vstack((array, array.mean(axis=0, keepdims=True)))  # (V + 1, C)
             matrix = array.ndim == 2 and mapping.external != "position_embd.weight"
-            _add_tensor(writer, mapping.external, array, number_type if matrix else NumberType.f32)
+            _add_tensor(writer, mapping.external, array, number_type if matrix else "f32")
         try:
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
@@ -117,12 +112,8 @@ def check_output_file(out: Path) -> None:
 
 
 def _require_widths(model: TrainedModel, number_type: NumberType) -> None:
-    """Refuses widths that Q8_0 cannot pack: it needs rows of whole blocks of 32.
-
-    Raises:
-        InputError: There is such a width.
-    """
-    if number_type is not NumberType.q8_0:
+    """Refuses widths that Q8_0 cannot pack: it needs rows of whole blocks of 32."""
+    if number_type != "q8_0":
         return
     config = model.config.model
     for option, width in (("n_embd", config.n_embd), ("n_inner", config.inner_width)):
@@ -135,11 +126,7 @@ def _require_widths(model: TrainedModel, number_type: NumberType) -> None:
 
 
 def _pieces(model: TrainedModel) -> tuple[list[str], list[gguf.TokenType]]:
-    """llama.cpp's piece and type of each id, with one more id where no form feed is among them.
-
-    Raises:
-        InputError: The vocabulary has the character that stands for the space.
-    """
+    """llama.cpp's piece and type of each id, with one more id where no form feed is among them."""
     from gguf import TokenType
 
     tokenizer = model.tokenizer
@@ -187,21 +174,14 @@ def _add_settings(writer: gguf.GGUFWriter, model: TrainedModel, number_type: Num
     else:
         writer.add_layer_norm_eps(1e-5)
     types = gguf.LlamaFileType
-    file_type = {
-        NumberType.f32: types.ALL_F32,
-        NumberType.f16: types.MOSTLY_F16,
-        NumberType.q8_0: types.MOSTLY_Q8_0,
-    }[number_type]
-    writer.add_file_type(file_type)
-    if number_type is NumberType.q8_0:
+    file_types = {"f32": types.ALL_F32, "f16": types.MOSTLY_F16, "q8_0": types.MOSTLY_Q8_0}
+    writer.add_file_type(file_types[number_type])
+    if number_type == "q8_0":
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
 def _add_vocabulary(
-    writer: gguf.GGUFWriter,
-    model: TrainedModel,
-    pieces: list[str],
-    types: list[gguf.TokenType],
+    writer: gguf.GGUFWriter, model: TrainedModel, pieces: list[str], types: list[gguf.TokenType]
 ) -> None:
     vocab_size, of_bytes = model.tokenizer.vocab_size, model.tokenizer.kind == "bytes"
     eos_id = ord(END) if of_bytes else pieces.index(END)
@@ -224,11 +204,8 @@ def _add_vocabulary(
 def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:
     import gguf
 
-    data: Any = array
-    if number_type is NumberType.f16:
-        data = array.astype(np.float16)
-    elif number_type is NumberType.q8_0:
+    if number_type == "q8_0":
         kind = gguf.GGMLQuantizationType.Q8_0
         writer.add_tensor(name, gguf.quants.quantize(array, kind), raw_dtype=kind)
-        return
-    writer.add_tensor(name, data)
+    else:
+        writer.add_tensor(name, array.astype(np.float16) if number_type == "f16" else array)

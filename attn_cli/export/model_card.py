@@ -21,58 +21,51 @@ def model_card(model: TrainedModel) -> str:
         "Training": _training(model),
         "Sample": _sample(model),
     }
-    lines = list(_introduction(model))
+    lines = [_introduction(model)]
     for title, section in sections.items():
         if content := list(section):
             lines += ["", f"## {title}", "", *content]
     return "\n".join(lines) + "\n"
 
 
-def _introduction(model: TrainedModel) -> Iterator[str]:
+def _introduction(model: TrainedModel) -> str:
     """The header, what the model is, and how to load it."""
     tokenizer, shape = model.tokenizer, model.config.model
     unit = tokenizer.unit
     class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
-    yield "---"
-    yield "library_name: transformers"
-    yield "pipeline_tag: text-generation"
-    yield "tags: [attn, character-level]"
-    yield "---"
-    yield ""
-    yield f"# {plain(model.name)}"
-    yield ""
-    yield f"A transformer that generates one {unit} at a time, trained with attn {__version__}:"
-    yield (
-        f"{model.checkpoint.metadata.parameters:,} parameters, {shape.n_layer} layers of "
-        f"{shape.n_head} heads, width {shape.n_embd}, context length {shape.block_size:,} {unit}s."
-    )
-    yield ""
-    yield "```python"
-    yield "from transformers import AutoModelForCausalLM, AutoTokenizer"
-    yield ""
-    yield 'folder = "."  # the folder of this file'
-    yield "model = AutoModelForCausalLM.from_pretrained(folder)"
-    yield "tokenizer = AutoTokenizer.from_pretrained(folder)"
-    yield f'prompt = tokenizer("{_example_prompt(model)}", return_tensors="pt")'
-    yield f"output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - 1)})"
-    yield "print(tokenizer.decode(output[0]))"
-    yield "```"
-    yield ""
-    yield (
-        f"It is a `{class_name}` with the same logits as the original. The prompt and the "
-        f"generated text together must fit into {shape.block_size:,} {unit}s."
-    )
+    letters = [symbol for symbol in tokenizer.symbols if symbol.isalpha()]
+    prompt = "T" if "T" in letters or not letters else letters[0]
+    card = f"""---
+library_name: transformers
+pipeline_tag: text-generation
+tags: [attn, character-level]
+---
+
+# {plain(model.name)}
+
+A transformer that generates one {unit} at a time, trained with attn {__version__}:
+{model.checkpoint.metadata.parameters:,} parameters, {shape.n_layer} layers of \
+{shape.n_head} heads, width {shape.n_embd}, context length {shape.block_size:,} {unit}s.
+
+```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = "."  # the folder of this file
+model = AutoModelForCausalLM.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+prompt = tokenizer("{prompt}", return_tensors="pt")
+output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - 1)})
+print(tokenizer.decode(output[0]))
+```
+
+It is a `{class_name}` with the same logits as the original. The prompt and the generated text \
+together must fit into {shape.block_size:,} {unit}s."""
     if tokenizer.kind != "bytes":
-        yield (
-            f"Its vocabulary has {tokenizer.vocab_size:,} characters; any other character is "
+        card += (
+            f"\nIts vocabulary has {tokenizer.vocab_size:,} characters; any other character is "
             f"replaced by {replacement_symbol(tokenizer)!r}."
         )
-
-
-def _example_prompt(model: TrainedModel) -> str:
-    """A letter of the vocabulary."""
-    letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
-    return "T" if "T" in letters or not letters else letters[0]
+    return card
 
 
 def _data(model: TrainedModel) -> Iterator[str]:

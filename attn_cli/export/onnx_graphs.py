@@ -26,8 +26,8 @@ import torch
 from torch import nn
 
 from attn_cli.errors import InputError
-from attn_cli.export.compatibility import check_known
 from attn_cli.export.model_card import plain
+from attn_cli.inspection.supported import check_supported
 from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.trace import NullTrace
 from attn_cli.model.transformer import Transformer
@@ -101,7 +101,7 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
     """
     require_package("attn export onnx", "onnx", "onnxscript")
     config = model.config.model
-    check_known(config, "the onnx export")
+    check_supported(config, "the onnx export")
     # The tracer would make a length of 1 permanent.
     if config.block_size < 5:
         raise InputError(

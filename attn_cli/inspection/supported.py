@@ -1,4 +1,4 @@
-"""Which kinds of model the lesson and the page know; anything else is refused by name."""
+"""Which kinds of model the lesson, the page and the exports know; others are refused by name."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ POSITIONS = ("learned", "sinusoidal", "rope", "none")
 
 
 def check_supported(config: ModelConfig, what: str) -> None:
-    """Refuses a model that would be shown as if it were another.
+    """Refuses a model that would be taken for another.
 
     Args:
         config: The model's configuration.
-        what: What is about to show it: `the page`.
+        what: What is about to show or write it: `the page`, `the onnx export`.
 
     Raises:
         InputError: Its block or its position is none of those known here.

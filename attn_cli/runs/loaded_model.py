@@ -169,7 +169,7 @@ def find_model(run: Path | None, config: str | None) -> LoadedModel:
         InputError: Both were given, or what was named is missing or damaged.
     """
     if run is not None and config is not None:
-        raise InputError("run and config exclude each other", "give one of the two")
+        raise InputError("`run` and `config` exclude each other", "give one of the two")
     # Without any run there is still a model to show; a run that was named has to exist.
     if run is not None or (config is None and any(found.step_folders() for found in list_runs())):
         return load_model(run)

@@ -43,19 +43,6 @@ DOWNLOADS = {
 }
 
 
-@dataclass(frozen=True)
-class EntropyFloor:
-    """The entropy of a text whose generator knows its own probabilities: no model can beat it.
-
-    Attributes:
-        bits_per_char: The average over all texts by that generator.
-        validation_bits_per_char: That of the text's last tenth, the validation split.
-    """
-
-    bits_per_char: float
-    validation_bits_per_char: float
-
-
 def download_path(name: str) -> Path:
     """The path to which `attn data fetch` downloads the text `name`."""
     return cache_folder() / "texts" / f"{name}.txt"
@@ -103,17 +90,23 @@ def validation_floor(names: Sequence[str], validation_fraction: float) -> float 
     """
     if len(names) != 1 or validation_fraction != 0.1:
         return None
-    floor = entropy_floor(names[0])
-    return None if floor is None else floor.validation_bits_per_char
+    return _tales_fact(names[0], "validation_bits_per_char")
 
 
-def entropy_floor(name: str) -> EntropyFloor | None:
-    """The exact entropy of the text `name`; known only for `tales`."""
+def entropy_floor(name: str) -> float | None:
+    """The entropy of texts as `name` in bits per character: no model can beat it on average.
+
+    It is known only for `tales`, whose generator knows its own probabilities.
+    """
+    return _tales_fact(name, "entropy_bits_per_char")
+
+
+def _tales_fact(name: str, key: str) -> float | None:
     path = resource_folder("data") / "tales.json"
     if name != "tales" or not path.is_file():
         return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    return EntropyFloor(facts["entropy_bits_per_char"], facts["validation_bits_per_char"])
+    fact: float = json.loads(path.read_text(encoding="utf-8"))[key]
+    return fact
 
 
 @cache

@@ -60,31 +60,23 @@ class Encoded:
 
 
 class StreamingDetokenizer:
-    """Decodes ids one at a time, for output that streams."""
+    """Decodes ids one at a time; withholds the bytes of a character until it is complete.
 
-    def __init__(self, symbols: Sequence[str]) -> None:
-        self._symbols = symbols
+    Args:
+        utf8: The bytes that each id stands for.
+    """
+
+    def __init__(self, utf8: Sequence[bytes]) -> None:
+        self._utf8 = utf8
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def __call__(self, token: int) -> str:
         """The text that `token` completes; may be empty."""
-        return self._symbols[token]
+        return self._decoder.decode(self._utf8[token])
 
     def flush(self) -> str:
         """What is left at the end: U+FFFD for an incomplete character, else nothing."""
-        return ""
-
-
-class StreamingByteDetokenizer(StreamingDetokenizer):
-    """Withholds the bytes of a character until it is complete."""
-
-    def __init__(self) -> None:
-        self._utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def __call__(self, token: int) -> str:
-        return self._utf8.decode(bytes((token,)))
-
-    def flush(self) -> str:
-        return self._utf8.decode(b"", final=True)
+        return self._decoder.decode(b"", final=True)
 
 
 @dataclass(frozen=True)
@@ -241,7 +233,7 @@ class CharacterTokenizer(Tokenizer):
         return code_points.tobytes().decode("utf-32-le")
 
     def stream_decoder(self) -> StreamingDetokenizer:
-        return StreamingDetokenizer(self.symbols)
+        return StreamingDetokenizer([symbol.encode() for symbol in self.symbols])
 
     def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         return ((self.symbols[token], 1) for token in ids)
@@ -281,7 +273,7 @@ class ByteTokenizer(Tokenizer):
         return np.asarray(ids, dtype=np.uint8).tobytes().decode("utf-8", errors="replace")
 
     def stream_decoder(self) -> StreamingDetokenizer:
-        return StreamingByteDetokenizer()
+        return StreamingDetokenizer([bytes((byte,)) for byte in range(256)])
 
     def characters(self, ids: TokenIds) -> Iterator[tuple[str, int]]:
         """As above; a byte that is part of no character is returned by itself, as "\\xe9"."""

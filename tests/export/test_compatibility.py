@@ -18,7 +18,7 @@ from attn_cli.export.compatibility import (
     position_table,
     strip_padding,
 )
-from attn_cli.export.gguf_file import NumberType, write_gguf
+from attn_cli.export.gguf_file import write_gguf
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.onnx_graphs import onnx_files
 from attn_cli.model.build import build_model
@@ -83,7 +83,7 @@ def test_heads_that_cannot_be_turned_name_their_number() -> None:
 
 EXPORTS: dict[str, Callable[[TrainedModel, Path], object]] = {
     "hf": lambda model, _: huggingface_files(model),
-    "gguf": lambda model, folder: write_gguf(folder / "model.gguf", model, NumberType.f32),
+    "gguf": lambda model, folder: write_gguf(folder / "model.gguf", model, "f32"),
     "onnx": lambda model, _: onnx_files(model),
 }
 

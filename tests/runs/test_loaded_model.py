@@ -88,7 +88,7 @@ def test_layers_and_heads_are_selected_by_number(loaded: TrainedModel) -> None:
 
 
 def test_a_run_and_a_configuration_exclude_each_other(trained: Trained) -> None:
-    with pytest.raises(InputError, match="run and config exclude each other"):
+    with pytest.raises(InputError, match="`run` and `config` exclude each other"):
         find_model(trained.run.path, "lesson")
     found = find_model(trained.run.path, None)
     assert isinstance(found, TrainedModel)

@@ -12,6 +12,7 @@ from attn_cli.text.builtin import (
     download_path,
     entropy_floor,
     generated_text,
+    validation_floor,
 )
 from attn_cli.text.paths import cache_folder
 
@@ -65,10 +66,8 @@ def test_what_was_fetched_and_cut_short_says_so() -> None:
 
 def test_the_floor_of_tales_is_what_its_maker_wrote() -> None:
     facts = json.loads((resource_folder("data") / "tales.json").read_text(encoding="utf-8"))
-    floor = entropy_floor("tales")
-    assert floor is not None
-    assert floor.bits_per_char == facts["entropy_bits_per_char"]
-    assert floor.validation_bits_per_char == facts["validation_bits_per_char"]
+    assert entropy_floor("tales") == facts["entropy_bits_per_char"]
+    assert validation_floor(["tales"], 0.1) == facts["validation_bits_per_char"]
 
 
 def test_other_texts_have_no_known_floor() -> None:
