@@ -15,19 +15,12 @@ from attn_cli.errors import ConfigError
 
 @dataclass(frozen=True)
 class BlockKind:
-    """The parts of a block.
+    """The parts of a block."""
 
-    Attributes:
-        norm: LayerNorm (Ba et al. 2016) or RMSNorm (Zhang & Sennrich 2019).
-        feed_forward: GELU between two linear layers, or SwiGLU (Shazeer 2020).
-        query_key_norm: Whether queries and keys are normalised per head.
-        biases: Whether linear layers and norms may have biases.
-    """
-
-    norm: Literal["layer_norm", "rms_norm"]
-    feed_forward: Literal["gelu", "swiglu"]
-    query_key_norm: bool
-    biases: bool
+    norm: Literal["layer_norm", "rms_norm"]  # Ba et al. 2016; Zhang & Sennrich 2019
+    feed_forward: Literal["gelu", "swiglu"]  # GELU between two linear layers; Shazeer 2020
+    query_key_norm: bool  # whether queries and keys are normalised per head
+    biases: bool  # whether linear layers and norms may have biases
 
 
 BLOCK_KINDS = {

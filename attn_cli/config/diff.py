@@ -22,17 +22,11 @@ _AUTO = "auto"  # leaves the value to the machine
 
 @dataclass(frozen=True)
 class ConfigChange:
-    """One key whose value differs.
+    """One key whose value differs."""
 
-    Attributes:
-        key: Its dotted path.
-        old: Its value in the run.
-        new: Its value in the other configuration.
-    """
-
-    key: str
-    old: Any
-    new: Any
+    key: str  # its dotted path
+    old: Any  # its value in the run
+    new: Any  # its value in the other configuration
 
     @property
     def immutable(self) -> bool:

@@ -35,17 +35,11 @@ _Loader.add_implicit_resolver(
 
 @dataclass(frozen=True)
 class Override:
-    """One value that overrides the file's.
+    """One value that overrides the file's."""
 
-    Attributes:
-        key: The dotted path, `train.learning_rate`.
-        value: Its value, already parsed: a number, string, list or None.
-        origin: What the user typed, for messages: `--set train.steps=0`, `--steps`.
-    """
-
-    key: str
-    value: Any
-    origin: str
+    key: str  # the dotted path, `train.learning_rate`
+    value: Any  # its value, already parsed: a number, string, list or None
+    origin: str  # what the user typed, for messages: `--set train.steps=0`, `--steps`
 
 
 def parse_override(text: str) -> Override:

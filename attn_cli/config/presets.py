@@ -14,17 +14,11 @@ DEFAULT = "tales"
 
 @dataclass(frozen=True)
 class Preset:
-    """A configuration of `configs/`, with the first line of its comment.
+    """A configuration of `configs/`, with the first line of its comment."""
 
-    Attributes:
-        name: Its name: the file's, without .yaml.
-        path: The file.
-        summary: The first line of its comment.
-    """
-
-    name: str
+    name: str  # its name: the file's, without .yaml
     path: Path
-    summary: str
+    summary: str  # the first line of its comment
 
 
 def presets() -> list[Preset]:

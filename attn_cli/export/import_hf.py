@@ -38,19 +38,12 @@ _BUFFERS = (".attn.bias", ".attn.masked_bias")
 
 @dataclass(frozen=True)
 class ImportedModel:
-    """A model of a Hugging Face folder.
+    """A model of a Hugging Face folder."""
 
-    Attributes:
-        config: Its configuration, with defaults for everything but the model.
-        tokenizer: Its tokenizer.
-        weights: Its parameters by our names.
-        bos_id: The id that a text begins after.
-    """
-
-    config: Config
+    config: Config  # its configuration, with defaults for everything but the model
     tokenizer: Tokenizer
-    weights: dict[str, Floats]
-    bos_id: int
+    weights: dict[str, Floats]  # its parameters by our names
+    bos_id: int  # the id that a text begins after
 
 
 def read_folder(folder: Path) -> ImportedModel:

@@ -26,17 +26,11 @@ QUERY_KEY_VALUE = ("attention.query", "attention.key", "attention.value")
 
 @dataclass(frozen=True)
 class WeightMapping:
-    """A tensor of another format, and our parameters that it is made of.
+    """A tensor of another format, and our parameters that it is made of."""
 
-    Attributes:
-        external: Its name in the other format.
-        internal: Our names; several are concatenated along the first axis.
-        transposed: Whether it is stored transposed, as (in, out).
-    """
-
-    external: str
-    internal: tuple[str, ...]
-    transposed: bool = False
+    external: str  # its name in the other format
+    internal: tuple[str, ...]  # our names; several are concatenated along the first axis
+    transposed: bool = False  # whether it is stored transposed, as (in, out)
 
     def to_external(self, weights: Mapping[str, Floats]) -> Floats:
         """The tensor as the other format stores it, from our parameters by name."""

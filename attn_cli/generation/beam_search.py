@@ -25,19 +25,12 @@ from attn_cli.generation.sampling import log_probabilities
 
 @dataclass(frozen=True)
 class _Beam:
-    """One continuation.
+    """One continuation."""
 
-    Attributes:
-        ids: Its tokens.
-        log_probs: The model's own log-probability of each.
-        total: Their sum after the repetition penalty, by which beams are ranked.
-        fsm_state: The automaton's, after it.
-    """
-
-    ids: tuple[int, ...] = ()
-    log_probs: tuple[float, ...] = ()
-    total: float = 0.0
-    fsm_state: int = 0
+    ids: tuple[int, ...] = ()  # its tokens
+    log_probs: tuple[float, ...] = ()  # the model's own log-probability of each
+    total: float = 0.0  # their sum after the repetition penalty, by which beams are ranked
+    fsm_state: int = 0  # the automaton's, after it
 
 
 def beam_search(

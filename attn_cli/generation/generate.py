@@ -37,17 +37,11 @@ MAX_PREFILL_SCORES = 2**24
 
 @dataclass(frozen=True)
 class TokenInfo:
-    """How a token was chosen.
+    """How a token was chosen."""
 
-    Attributes:
-        log_prob: The model's own log-probability of it; natural.
-        prob: The probability that it was sampled with.
-        alternatives: The most probable ids with that probability, in descending order.
-    """
-
-    log_prob: float
-    prob: float
-    alternatives: tuple[tuple[int, float], ...] = ()
+    log_prob: float  # the model's own log-probability of it; natural
+    prob: float  # the probability that it was sampled with
+    alternatives: tuple[tuple[int, float], ...] = ()  # ids and their `prob`, highest first
 
 
 @dataclass

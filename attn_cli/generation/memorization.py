@@ -14,18 +14,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LongestMatch:
-    """A run of characters that a generated text has in common with the training text.
+    """A run of characters that a generated text has in common with the training text."""
 
-    Attributes:
-        length: Characters; 0 where not even one is in common.
-        start: Where it begins in the generated text, counted from 0.
-        source: Where it begins in the training text the first time, counted from 0.
-        text: The characters.
-    """
-
-    length: int
-    start: int
-    source: int
+    length: int  # characters; 0 where not even one is in common
+    start: int  # where it begins in the generated text, counted from 0
+    source: int  # where it begins in the training text the first time, counted from 0
     text: str
 
 

@@ -51,20 +51,12 @@ def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None
 
 @dataclass(frozen=True, eq=False)
 class HeadAblation:
-    """What a text loses when one head is ablated.
+    """What a text loses when one head is ablated."""
 
-    Attributes:
-        layer: Which layer, from 0.
-        head: Which of its heads, from 0.
-        loss_increase: Of the mean loss, in nats per character; None for a text of one
-            character, where nothing is predicted.
-        next_probs: The probability of each next character after the text, (V,).
-    """
-
-    layer: int
-    head: int
-    loss_increase: float | None
-    next_probs: torch.Tensor
+    layer: int  # which layer, from 0
+    head: int  # which of its heads, from 0
+    loss_increase: float | None  # of the mean loss, in nats per character; None for a single one
+    next_probs: torch.Tensor  # the probability of each next character after the text, (V,)
 
 
 def ablate_heads(model: Transformer, ids: Sequence[int]) -> list[HeadAblation]:
@@ -88,15 +80,10 @@ def _mean_loss(activations: ForwardPass) -> float | None:
 
 @dataclass(frozen=True)
 class AblationEffect:
-    """What a model loses when a head is ablated.
+    """What a model loses when a head is ablated."""
 
-    Attributes:
-        loss_increase: Of the mean loss, in nats per character; negative where it falls.
-        standard_error: Its standard error over full windows; None where there are fewer than 2.
-    """
-
-    loss_increase: float
-    standard_error: float | None
+    loss_increase: float  # of the mean loss, in nats per character; negative where it falls
+    standard_error: float | None  # over full windows; None where there are fewer than 2
 
 
 def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffect]:

@@ -26,32 +26,19 @@ class Costs:
     """The compute and memory to train a model as configured, and to generate with it.
 
     FLOPs are those of matrix products, a multiplication and an addition being two.
-
-    Attributes:
-        precision: The dtype that all of this is for.
-        block_size: T, the context length that it is for.
-        forward_flops: Per character of a full context.
-        training_flops: The same, forward and backward.
-        weights: Bytes; bf16 weights are kept beside fp32 master weights.
-        gradients: Bytes, at most.
-        optimizer_state: Bytes.
-        batch_size: Sequences per optimizer step.
-        micro_batch_size: Sequences per forward and backward pass.
-        activations: Bytes saved for the backward pass, for a whole batch.
-        kv_cache: Bytes for one text of T characters, as `attn generate` keeps it.
     """
 
-    precision: Precision
-    block_size: int
-    forward_flops: float
-    training_flops: float
-    weights: int
-    gradients: int
-    optimizer_state: int
-    batch_size: int
-    micro_batch_size: int
-    activations: int
-    kv_cache: int
+    precision: Precision  # the dtype that all of this is for
+    block_size: int  # T, the context length that it is for
+    forward_flops: float  # per character of a full context
+    training_flops: float  # the same, forward and backward
+    weights: int  # bytes; bf16 weights are kept beside fp32 master weights
+    gradients: int  # bytes, at most
+    optimizer_state: int  # bytes
+    batch_size: int  # sequences per optimizer step
+    micro_batch_size: int  # sequences per forward and backward pass
+    activations: int  # bytes saved for the backward pass, for a whole batch
+    kv_cache: int  # bytes for one text of T characters, as `attn generate` keeps it
 
     @property
     def micro_batch_activations(self) -> int:

@@ -23,17 +23,11 @@ from attn_cli.model.transformer import Transformer
 
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
-    """The activations of a model on one text.
-
-    Attributes:
-        model: The model.
-        ids: The text's characters, T of them.
-        records: Every operation, in order; the tensors have a batch axis of 1.
-    """
+    """The activations of a model on one text."""
 
     model: Transformer
-    ids: tuple[int, ...]
-    records: Sequence[TraceRecord]
+    ids: tuple[int, ...]  # the text's characters, T of them
+    records: Sequence[TraceRecord]  # every operation, in order; the tensors have a batch axis of 1
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The tensor of an operation by its full name, `block 1.attention.scores`.

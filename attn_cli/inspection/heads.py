@@ -39,27 +39,16 @@ class HeadScores:
 
     Shares of its attention, 0 to 1: each a mean over the queries for which such a key exists,
     None where there is none. A window's first character, which sees only itself, is not counted.
-
-    Attributes:
-        previous: On the previous character.
-        itself: On the query itself.
-        first: On the first of the window.
-        same: On the last earlier occurrence of the same character.
-        induction: On what followed that occurrence (Olsson et al. 2022, "In-context
-            learning and induction heads").
-        word_start: On the first letter of the word, from its other letters.
-        distance: Mean number of characters back.
-        entropy: Of its weights, in bits: 0 for a single key, log2(n) for n equal ones.
     """
 
-    previous: float | None
-    itself: float | None
-    first: float | None
-    same: float | None
-    induction: float | None
-    word_start: float | None
-    distance: float | None
-    entropy: float | None
+    previous: float | None  # on the previous character
+    itself: float | None  # on the query itself
+    first: float | None  # on the first of the window
+    same: float | None  # on the last earlier occurrence of the same character
+    induction: float | None  # on what followed that (Olsson et al. 2022)
+    word_start: float | None  # on the first letter of the word, from its other letters
+    distance: float | None  # mean number of characters back
+    entropy: float | None  # of its weights, in bits: 0 for a single key, log2(n) for n equal ones
 
     def name(self, baseline: HeadScores) -> str:
         """The name of the pattern that it mostly follows; empty where there is none.
@@ -81,21 +70,13 @@ FIELDS = tuple(field.name for field in fields(HeadScores))
 
 @dataclass(frozen=True)
 class MeasuredHead:
-    """All that is measured of a head.
+    """All that is measured of a head."""
 
-    Attributes:
-        layer: Its layer, from 1.
-        head: Its number in that layer, from 1.
-        name: The pattern that it mostly follows; empty where there is none.
-        scores: Where it attends.
-        effect: What the model loses without it.
-    """
-
-    layer: int
-    head: int
-    name: str
-    scores: HeadScores
-    effect: AblationEffect
+    layer: int  # its layer, from 1
+    head: int  # its number in that layer, from 1
+    name: str  # the pattern that it mostly follows; empty where there is none
+    scores: HeadScores  # where it attends
+    effect: AblationEffect  # what the model loses without it
 
 
 def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Iterator[MeasuredHead]]:

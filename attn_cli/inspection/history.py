@@ -22,23 +22,14 @@ DEFAULT_LENGTH = 16  # characters of the text, where the user names none
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """One checkpoint's activations on a text.
+    """One checkpoint's activations on a text."""
 
-    Attributes:
-        step: Of the checkpoint.
-        val_loss: Measured then, in nats per character; None where it was not evaluated.
-        attention: The attention weights of every head, (L, H, T, T).
-        losses: Of each character of the text but the first, (T - 1,) in nats.
-        next_probs: The probability of each next character after the text, (V,).
-        sample: The sample written at its evaluation; empty where there was none.
-    """
-
-    step: int
-    val_loss: float | None
-    attention: torch.Tensor
-    losses: torch.Tensor
-    next_probs: torch.Tensor
-    sample: str
+    step: int  # of the checkpoint
+    val_loss: float | None  # measured then, in nats per character; None where it was not evaluated
+    attention: torch.Tensor  # the attention weights of every head, (L, H, T, T)
+    losses: torch.Tensor  # of each character of the text but the first, (T - 1,) in nats
+    next_probs: torch.Tensor  # the probability of each next character after the text, (V,)
+    sample: str  # the sample written at its evaluation; empty where there was none
 
 
 def snapshots(
@@ -72,25 +63,15 @@ def snapshots(
 
 @dataclass(frozen=True)
 class CheckpointSummary:
-    """What changed up to one checkpoint, in numbers for people.
+    """What changed up to one checkpoint, in numbers for people."""
 
-    Attributes:
-        step: Of the checkpoint.
-        val_loss: In nats per character; None where it was not evaluated.
-        bits_per_char: Mean surprisal of the text; None for a text of one character.
-        next: The most probable character after the text.
-        next_probability: Its probability.
-        attention_shift: Since the checkpoint before, of the selected heads; None for the first.
-        sample: The sample written at its evaluation; empty where there was none.
-    """
-
-    step: int
-    val_loss: float | None
-    bits_per_char: float | None
-    next: str
-    next_probability: float
-    attention_shift: float | None
-    sample: str
+    step: int  # of the checkpoint
+    val_loss: float | None  # in nats per character; None where it was not evaluated
+    bits_per_char: float | None  # mean surprisal of the text; None for a text of one character
+    next: str  # the most probable character after the text
+    next_probability: float  # its probability
+    attention_shift: float | None  # of the selected heads since the checkpoint before
+    sample: str  # the sample written at its evaluation; empty where there was none
 
 
 def summarise(

@@ -19,21 +19,13 @@ from attn_cli.inspection.forward_pass import ForwardPass
 
 @dataclass(frozen=True)
 class LayerPredictions:
-    """The logit lens of a text of T characters.
+    """The logit lens of a text of T characters."""
 
-    Attributes:
-        characters: The text.
-        layers: The name of each of L + 1 places, "embedding" first.
-        predictions: The most probable next character, [character][layer].
-        probabilities: Its probability, [character][layer].
-        surprisal_bits: Of the actual next character, [character][layer]; none for the last one.
-    """
-
-    characters: Sequence[str]
-    layers: Sequence[str]
-    predictions: Sequence[Sequence[str]]
-    probabilities: Sequence[Sequence[float]]
-    surprisal_bits: Sequence[Sequence[float]]
+    characters: Sequence[str]  # the text
+    layers: Sequence[str]  # the name of each of L + 1 places, "embedding" first
+    predictions: Sequence[Sequence[str]]  # the most probable next character, [character][layer]
+    probabilities: Sequence[Sequence[float]]  # its probability, [character][layer]
+    surprisal_bits: Sequence[Sequence[float]]  # of the next character that came; none for the last
 
 
 def layer_predictions(activations: ForwardPass, symbols: Sequence[str]) -> LayerPredictions:

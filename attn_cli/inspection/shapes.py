@@ -18,33 +18,19 @@ from attn_cli.training.precision import Precision
 
 @dataclass(frozen=True)
 class ShapeRow:
-    """One operation, or several that are folded into one row.
+    """One operation, or several that are folded into one row."""
 
-    Attributes:
-        path: Where in the model, `block 1.attention`; empty at the top.
-        operation: Its name.
-        symbolic: One symbol an axis.
-        shape: The size of each axis.
-        parameters: Learned parameters that no earlier row has counted.
-        tied: Whether it uses parameters that an earlier row has counted.
-        flops: Of its matrix products; a multiplication and an addition are two, as in torch.
-        bytes: Size of the result; 0 for a view.
-        dtype: Of the result.
-        view: Whether the result shares the memory of an earlier tensor.
-        times: How many layers the row stands for; the other numbers are of one.
-    """
-
-    path: str
-    operation: str
-    symbolic: tuple[str, ...]
-    shape: tuple[int, ...]
-    parameters: int
-    tied: bool
-    flops: int
-    bytes: int
-    dtype: str
-    view: bool
-    times: int = 1
+    path: str  # where in the model, `block 1.attention`; empty at the top
+    operation: str  # its name
+    symbolic: tuple[str, ...]  # one symbol an axis
+    shape: tuple[int, ...]  # the size of each axis
+    parameters: int  # learned parameters that no earlier row has counted
+    tied: bool  # whether it uses parameters that an earlier row has counted
+    flops: int  # of its matrix products; a multiplication and an addition are two, as in torch
+    bytes: int  # size of the result; 0 for a view
+    dtype: str  # of the result
+    view: bool  # whether the result shares the memory of an earlier tensor
+    times: int = 1  # how many layers the row stands for; the other numbers are of one
 
     @property
     def full_name(self) -> str:
@@ -54,23 +40,14 @@ class ShapeRow:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Every operation of a forward pass, and the totals.
+    """Every operation of a forward pass, and the totals."""
 
-    Attributes:
-        dims: Each symbol and its value.
-        rows: The operations, in order of execution.
-        parameters: Of the whole model; shared ones count once.
-        embedding_parameters: Of them, the embeddings of characters and of positions.
-        flops: Of all rows.
-        counted_flops: By torch's own counter, for the same text on the model's fast path.
-    """
-
-    dims: Mapping[str, int]
-    rows: Sequence[ShapeRow]
-    parameters: int
-    embedding_parameters: int
-    flops: int
-    counted_flops: int
+    dims: Mapping[str, int]  # each symbol and its value
+    rows: Sequence[ShapeRow]  # the operations, in order of execution
+    parameters: int  # of the whole model; shared ones count once
+    embedding_parameters: int  # of them, the embeddings of characters and of positions
+    flops: int  # of all rows
+    counted_flops: int  # by torch's own counter, for the same text on the model's fast path
 
     @property
     def row_parameters(self) -> int:

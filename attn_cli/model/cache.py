@@ -31,16 +31,11 @@ class CrossKVCache:
     """The keys and values of a source in one cross-attention layer.
 
     They are computed at the first step, and again when the source is another tensor.
-
-    Attributes:
-        source: What they are of, (B, S, C); None at first.
-        keys: (B, S, C).
-        values: (B, S, C).
     """
 
-    source: torch.Tensor | None = None
-    keys: torch.Tensor
-    values: torch.Tensor
+    source: torch.Tensor | None = None  # what they are of, (B, S, C); None at first
+    keys: torch.Tensor  # (B, S, C)
+    values: torch.Tensor  # (B, S, C)
 
 
 class KVCache:

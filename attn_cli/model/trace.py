@@ -21,24 +21,14 @@ from torch import nn
 
 @dataclass(frozen=True)
 class TraceRecord:
-    """One operation of a forward pass.
+    """One operation of a forward pass."""
 
-    Attributes:
-        path: Where in the model it happened, `block 1.attention`; empty at the top.
-        operation: What was done, `scores`.
-        axes: One symbol for each axis of the tensor, `("B", "H", "T", "T")`.
-        tensor: The result, detached.
-        parameters: What was learned for this operation alone.
-        reduced_size: For a matrix product, how many products each number of the result is the
-            sum of; 0 for what is no matrix product.
-    """
-
-    path: str
-    operation: str
-    axes: tuple[str, ...]
-    tensor: torch.Tensor
-    parameters: tuple[nn.Parameter, ...]
-    reduced_size: int
+    path: str  # where in the model it happened, `block 1.attention`; empty at the top
+    operation: str  # what was done, `scores`
+    axes: tuple[str, ...]  # one symbol for each axis of the tensor, `("B", "H", "T", "T")`
+    tensor: torch.Tensor  # the result, detached
+    parameters: tuple[nn.Parameter, ...]  # what was learned for this operation alone
+    reduced_size: int  # products summed for each number of a matrix product; else 0
 
     @property
     def full_name(self) -> str:

@@ -16,17 +16,11 @@ BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names"
 
 @dataclass(frozen=True)
 class Download:
-    """A text that `attn data fetch` downloads, pinned by its checksum.
+    """A text that `attn data fetch` downloads, pinned by its checksum."""
 
-    Attributes:
-        url: Its address.
-        size: Its length in bytes.
-        sha256: Its SHA-256, in hexadecimal.
-    """
-
-    url: str
-    size: int
-    sha256: str
+    url: str  # its address
+    size: int  # its length in bytes
+    sha256: str  # its SHA-256, in hexadecimal
 
 
 DOWNLOADS = {

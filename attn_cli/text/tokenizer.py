@@ -46,17 +46,11 @@ POSITIONS = 3  # of each of them
 
 @dataclass(frozen=True, eq=False)
 class Encoded:
-    """The ids of a text, and which of its characters were outside the vocabulary.
+    """The ids of a text, and which of its characters were outside the vocabulary."""
 
-    Attributes:
-        ids: Of shape (T,) and the tokenizer's `dtype`.
-        n_unknown: How many characters of the text were outside the vocabulary.
-        examples: Up to five of those characters, each with its replacement.
-    """
-
-    ids: TokenIds
-    n_unknown: int
-    examples: tuple[tuple[str, str], ...]
+    ids: TokenIds  # of shape (T,) and the tokenizer's `dtype`
+    n_unknown: int  # how many characters of the text were outside the vocabulary
+    examples: tuple[tuple[str, str], ...]  # up to five of those, each with its replacement
 
 
 class StreamingDetokenizer:

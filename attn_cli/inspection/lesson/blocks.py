@@ -15,17 +15,11 @@ class Formula:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells under column headings, with a name before each row.
+    """Cells under column headings, with a name before each row."""
 
-    Attributes:
-        caption: What they are, with the shape: `queries of head 1, (T, D) = (5, 8)`.
-        columns: A heading for each column.
-        rows: The name of each row, and its cells.
-    """
-
-    caption: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[str, ...]], ...]
+    caption: str  # what they are, with the shape: `queries of head 1, (T, D) = (5, 8)`
+    columns: tuple[str, ...]  # a heading for each column
+    rows: tuple[tuple[str, tuple[str, ...]], ...]  # the name of each row, and its cells
 
     @classmethod
     def of_columns(
@@ -49,12 +43,7 @@ Part = str | Formula | Table | SideBySide
 
 @dataclass(frozen=True)
 class LessonStep:
-    """One step of a lesson.
+    """One step of a lesson."""
 
-    Attributes:
-        title: What it is about, in a few words.
-        parts: Paragraphs, formulas and tables, in order.
-    """
-
-    title: str
-    parts: tuple[Part, ...]
+    title: str  # what it is about, in a few words
+    parts: tuple[Part, ...]  # paragraphs, formulas and tables, in order

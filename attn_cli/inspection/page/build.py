@@ -74,29 +74,17 @@ MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
 
 @dataclass(frozen=True, eq=False)
 class PageContents:
-    """What a page shows.
+    """What a page shows."""
 
-    Attributes:
-        loaded: The model that runs in the page.
-        ids: The text that it opens with, at least one id; only `bos_id` where there is no text.
-        ablations: What each head contributes to that text; empty where the page computes it.
-        snapshots: That text at earlier checkpoints, the oldest first; may be empty.
-        title: The page's heading.
-        lesson: Steps to read beside it; may be empty.
-        generate_first: Whether the section that generates text comes first.
-        layer: The layer that it opens with, from 0.
-        head: The head of that layer, from 0.
-    """
-
-    loaded: LoadedModel
-    ids: tuple[int, ...]
-    ablations: Sequence[HeadAblation]
-    snapshots: Sequence[Snapshot]
-    title: str
-    lesson: Sequence[LessonStep] = ()
-    generate_first: bool = False
-    layer: int = 0
-    head: int = 0
+    loaded: LoadedModel  # the model that runs in the page
+    ids: tuple[int, ...]  # what it opens with; only `bos_id` where there is no text
+    ablations: Sequence[HeadAblation]  # of each head on it; empty where the page computes them
+    snapshots: Sequence[Snapshot]  # of it, at earlier checkpoints, the oldest first
+    title: str  # the page's heading
+    lesson: Sequence[LessonStep] = ()  # steps to read beside it; may be empty
+    generate_first: bool = False  # whether the section that generates text comes first
+    layer: int = 0  # the layer that it opens with, from 0
+    head: int = 0  # the head of that layer, from 0
 
 
 def page(contents: PageContents) -> str:

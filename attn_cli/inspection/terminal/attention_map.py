@@ -60,19 +60,12 @@ def attention_view(
 
 @dataclass(frozen=True, eq=False)
 class SmallMaps:
-    """All heads of some layers side by side; a cell is the maximum of several where T is large.
+    """All heads of some layers side by side; a cell is the maximum of several where T is large."""
 
-    Attributes:
-        weights: (L, H, T, T), each row summing to 1.
-        layers: The number of each layer, from 1.
-        heads: The number of each head, from 1.
-        unit: What the text consists of, character or byte.
-    """
-
-    weights: Floats
-    layers: Sequence[int]
-    heads: Sequence[int]
-    unit: str = "character"
+    weights: Floats  # (L, H, T, T), each row summing to 1
+    layers: Sequence[int]  # the number of each layer, from 1
+    heads: Sequence[int]  # the number of each head, from 1
+    unit: str = "character"  # what the text consists of, character or byte
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         H, T = self.weights.shape[1:3]
@@ -102,19 +95,12 @@ class SmallMaps:
 
 @dataclass(frozen=True, eq=False)
 class LargeMap:
-    """One head: queries downwards, keys across; the last of them where not all fit.
+    """One head: queries downwards, keys across; the last of them where not all fit."""
 
-    Attributes:
-        weights: (T, T).
-        characters: The symbol of each of the T characters.
-        numbers: Whether to write hundredths in place of shades.
-        unit: What the text consists of, character or byte.
-    """
-
-    weights: Floats
-    characters: Sequence[str]
-    numbers: bool
-    unit: str = "character"
+    weights: Floats  # (T, T)
+    characters: Sequence[str]  # the symbol of each of the T characters
+    numbers: bool  # whether to write hundredths in place of shades
+    unit: str = "character"  # what the text consists of, character or byte
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         T = len(self.characters)

@@ -11,17 +11,11 @@ from rich.text import Text
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A paragraph for rich, whose own wrapping leaves a blank at the end of each line.
+    """A paragraph for rich, whose own wrapping leaves a blank at the end of each line."""
 
-    Attributes:
-        text: The words; a run of white space is one blank.
-        indent: Blanks before each line.
-        style: As rich names it.
-    """
-
-    text: str
-    indent: int = 0
-    style: str = ""
+    text: str  # the words; a run of white space is one blank
+    indent: int = 0  # blanks before each line
+    style: str = ""  # as rich names it
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         before = " " * self.indent
