@@ -1,7 +1,5 @@
 """`attn configs`: the named configurations, and what each key means."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

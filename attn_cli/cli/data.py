@@ -1,7 +1,5 @@
 """`attn data`: the built-in texts, and those that can be downloaded."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 

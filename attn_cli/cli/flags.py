@@ -4,8 +4,6 @@ The library names arguments, in backticks: `num_beams`. The command line shows t
 --num-beams.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import inspect

@@ -1,7 +1,5 @@
 """`attn import`: a run from a Hugging Face folder."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Annotated

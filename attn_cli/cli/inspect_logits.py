@@ -1,7 +1,5 @@
 """`attn inspect-logits`: what each layer would predict, and how wrong it would be."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from attn_cli.cli.options import (

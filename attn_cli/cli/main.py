@@ -1,7 +1,5 @@
 """The `attn` command: its subcommands, and what happens when one of them fails."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

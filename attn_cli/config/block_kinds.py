@@ -5,8 +5,6 @@ parameter shapes and the defaults of its sizes follow. What computes a block in 
 (NumPy, the page, an export) keeps a list of the kinds it knows, and refuses any other.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """The differences between two configurations of a run, and which of them a run can adopt."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads a YAML file and overrides into a checked `Config`; errors name file, line and key."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Iterable, Iterator

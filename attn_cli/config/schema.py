@@ -3,8 +3,6 @@
 The docstring under each field is what `attn configs --explain` prints.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator

@@ -8,8 +8,6 @@ a factor so large that nothing rotates. Dropout matters in training only.
 Shapes: T time (characters), C channels = n_embd.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

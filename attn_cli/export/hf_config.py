@@ -3,8 +3,6 @@
 Missing values have the defaults of transformers' `GPT2Config` or `Qwen3Config`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

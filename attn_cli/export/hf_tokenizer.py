@@ -6,8 +6,6 @@ characters of GPT-2's byte alphabet (Radford et al. 2019, section 2.2), by the `
 pre-tokenizer: with the `ByteFallback` decoder one invalid byte would spoil its neighbours.
 """
 
-from __future__ import annotations
-
 import re
 import string
 from collections.abc import Mapping

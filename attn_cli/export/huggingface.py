@@ -4,8 +4,6 @@ Block `gpt2` is `GPT2LMHeadModel`, block `qwen3` is `Qwen3ForCausalLM`. Needs ne
 transformers.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

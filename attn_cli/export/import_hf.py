@@ -4,8 +4,6 @@ config.json has the configuration, tokenizer.json the vocabulary, model.safetens
 No size that the first two claim is believed unless the third has the bytes for it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

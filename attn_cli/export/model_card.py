@@ -1,7 +1,5 @@
 """The README of a Hugging Face folder: what the model is, its data, losses, recipe and a sample."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -11,8 +11,6 @@ Shapes: B batch, T new characters, S characters before, H heads, D head size, V 
 L layers.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -4,8 +4,6 @@ An exported folder has an `attn.json` with its origin and the checksum of each f
 folder that is still exactly that is replaced by a later export.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -8,8 +8,6 @@ have to be permuted (llama.cpp's `llama` would need that).
 Shapes: C channels = n_embd, D head size, F feed-forward width.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Shapes: B beams, V vocabulary.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

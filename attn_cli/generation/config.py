@@ -1,7 +1,5 @@
 """How to generate: one dataclass for the command line, a run's samples and Python."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from attn_cli.errors import InputError

@@ -10,8 +10,6 @@ them.
 Shapes: C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

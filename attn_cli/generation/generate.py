@@ -11,8 +11,6 @@ every half block that is generated.
 Shapes: B texts, T tokens of a window, V vocabulary.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 

@@ -6,8 +6,6 @@ of a text"). The training text is then read once, whatever the number of texts; 
 time is linear in both, and no text is a bad case.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ remaining length suffices to reach an accepting state after it.
 Shapes: V vocabulary.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 import warnings

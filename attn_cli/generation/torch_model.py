@@ -3,8 +3,6 @@
 Shapes: B batch, T new ids, H heads, D head size, V vocabulary.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -6,8 +6,6 @@ A head is ablated by setting its columns of the output projection to zero (Miche
 Shapes: T time (characters), C channels = n_embd, D head size, H heads, V vocabulary.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

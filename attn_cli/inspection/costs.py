@@ -3,8 +3,6 @@
 Shapes: B batch, T time (characters).
 """
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass
 

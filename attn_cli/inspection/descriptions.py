@@ -1,7 +1,5 @@
 """What each operation does, and why: one sentence each, in the order of a lesson."""
 
-from __future__ import annotations
-
 DESCRIPTIONS = {
     "characters": "The text as token ids: each character's index in the vocabulary.",
     "token embedding": "Each character is looked up in a learned table, one row of C numbers for "

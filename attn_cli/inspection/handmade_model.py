@@ -7,8 +7,6 @@ Shapes: C channels = 8, the first 4 for letters and the last 4 for positions; H 
 of size D = 4; F feed-forward width = 4; V vocabulary = 4; L = 1 layer.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -3,8 +3,6 @@
 Shapes: T time (characters), H heads, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 

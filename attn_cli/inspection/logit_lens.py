@@ -6,8 +6,6 @@ that layer were the last (nostalgebraist 2020, "interpreting GPT: the logit lens
 Shapes: T time (characters), C channels = n_embd, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

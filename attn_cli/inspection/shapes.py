@@ -1,7 +1,5 @@
 """Every operation of a forward pass: its shape in symbols and in numbers, and what it costs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Which kinds of model the lesson, the page and the exports know; others are refused by name."""
 
-from __future__ import annotations
-
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
 

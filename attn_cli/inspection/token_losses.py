@@ -1,7 +1,5 @@
 """The loss of a text under a run's model, measured exactly as the run's training measured it."""
 
-from __future__ import annotations
-
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import TokenIds

@@ -6,8 +6,6 @@ in other tools: `gpt2` (LayerNorm, GELU) and `qwen3` (RMSNorm, query/key norm, S
 Shapes: B batch, T time (characters), S keys, C channels = n_embd.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -1,7 +1,5 @@
 """From a configuration to a model: the one place that constructs them."""
 
-from __future__ import annotations
-
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.transformer import Transformer
 

@@ -5,8 +5,6 @@ Tests hold generation with a cache to a forward pass without one.
 Shapes: B batch, S characters in the cache, C channels, H heads, D head size, L layers.
 """
 
-from __future__ import annotations
-
 import torch
 
 

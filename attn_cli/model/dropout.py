@@ -5,8 +5,6 @@ torch draws one random number for each element on a CPU, one after the other: 3.
 here, in 0.6 ms (benchmarks/LOG.md).
 """
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

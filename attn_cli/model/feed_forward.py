@@ -3,8 +3,6 @@
 Shapes: B batch, T time (characters), C channels = n_embd, F feed-forward width.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

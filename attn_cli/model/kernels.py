@@ -3,8 +3,6 @@
 Shapes: B batch, T queries, S keys, H heads, D head size. A leading "..." is B, or nothing.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Memory in bytes: what parameters take, what the machine has, what an error asked for."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

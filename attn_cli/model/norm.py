@@ -6,8 +6,6 @@ seven times as long as this one (benchmarks/LOG.md). A test holds the two equal.
 Shapes: "..." any leading axes, N the axis that is normalised.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -6,8 +6,6 @@ holds the two equal.
 Shapes: C channels = n_embd, D head size, F feed-forward width, V vocabulary.
 """
 
-from __future__ import annotations
-
 import math
 
 from attn_cli.config.block_kinds import block_kind

@@ -7,8 +7,6 @@ embeddings; `rope` rotates queries and keys inside attention instead; `none` giv
 no position at all (a causal mask alone still tells some of it).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

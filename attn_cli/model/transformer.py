@@ -3,8 +3,6 @@
 Shapes: B batch, T time (characters), S keys, C channels = n_embd, V vocabulary.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -1,7 +1,5 @@
 """Symbols as they can be seen: blanks and control characters have marks of their own."""
 
-from __future__ import annotations
-
 BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
 
 

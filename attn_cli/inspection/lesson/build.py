@@ -1,7 +1,5 @@
 """The steps of a lesson in their order; one without parts is left out."""
 
-from __future__ import annotations
-
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.lesson import (
     attention,

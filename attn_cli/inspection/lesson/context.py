@@ -4,8 +4,6 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size,
 F feed-forward width, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 

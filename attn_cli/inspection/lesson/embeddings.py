@@ -4,8 +4,6 @@ Shapes: B batch, T time (characters), C channels = n_embd, H heads, D head size,
 F feed-forward width, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 

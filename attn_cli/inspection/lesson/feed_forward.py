@@ -3,8 +3,6 @@
 Shapes: T time (characters), C channels = n_embd, F feed-forward width, L layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula, Part

@@ -3,8 +3,6 @@
 Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -5,8 +5,6 @@ Each result is rounded to one decimal fewer than what it is computed from: with 
 except perhaps for the last digit.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

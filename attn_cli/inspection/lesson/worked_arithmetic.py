@@ -1,7 +1,5 @@
 """Arithmetic with every number written out, so that it can be redone with a calculator."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -5,8 +5,6 @@ names the hashes of its own style and script. What comes from a user is in it on
 JSON without a single "<", and reaches the screen as text.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -12,8 +12,6 @@ The largest difference of a logit from torch's, on the default run and four text
 all weights, and 1e-1 in bfloat16, which takes as much room as 16 bits.
 """
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

@@ -3,8 +3,6 @@
 Shapes: T time (characters), H heads, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, TypeVar

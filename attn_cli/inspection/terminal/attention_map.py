@@ -5,8 +5,6 @@ Shades, not colours, tell how much, so that they can be read on any background.
 Shapes: T time (characters), H heads, L layers; a map is (T, T), a row a query.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The logit lens in a terminal: a line a character, a column a layer."""
 
-from __future__ import annotations
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 

@@ -1,7 +1,5 @@
 """Text that fits a terminal's width, with no blanks at the ends of its lines."""
 
-from __future__ import annotations
-
 import textwrap
 from dataclasses import dataclass
 

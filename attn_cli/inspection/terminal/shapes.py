@@ -1,7 +1,5 @@
 """The table of `attn inspect-shapes` for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 

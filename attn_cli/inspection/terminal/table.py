@@ -1,7 +1,5 @@
 """A table that keeps to the terminal's width: columns that do not fit are left out and named."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
