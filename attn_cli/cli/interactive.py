@@ -92,11 +92,7 @@ class InteractiveSession:
         }
 
     def run(self, prompt: str) -> None:
-        """Runs until /quit or the end of input.
-
-        Args:
-            prompt: Continued at once, where there is one.
-        """
+        """Runs until /quit or the end of input; a prompt is continued at once."""
         # A line that is not UTF-8 is refused as a prompt is, and does not end the session.
         sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
         self._generator.constraints(self._config)  # an impossible one is refused at the beginning

@@ -18,12 +18,7 @@ MAX_SHOWN_MATCH = 200  # characters
 
 
 class SamplePrinter:
-    """Prints samples to standard output.
-
-    Args:
-        count: How many there are.
-        silent: Whether to print nothing.
-    """
+    """Prints `count` samples to standard output, or nothing where `silent`."""
 
     def __init__(self, count: int, *, silent: bool) -> None:
         self._silent = silent

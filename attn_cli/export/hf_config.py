@@ -19,11 +19,7 @@ _Requirement = tuple[str, Any, tuple[Any, ...]]
 
 
 def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
-    """The model configuration of a config.json, and the size of its vocabulary.
-
-    Args:
-        record: The content of the file.
-        name: The file's name, for messages.
+    """The model configuration and vocabulary size of a config.json; `name` is for messages.
 
     Raises:
         InputError: It is another architecture, or has an option that no model here has.
@@ -35,10 +31,7 @@ def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
             "attn imports gpt2 and qwen3",
         )
     values, requirements = _gpt2(record) if kind == "gpt2" else _qwen3(record)
-    requirements = [
-        *requirements,
-        ("quantization_config", record.get("quantization_config"), (None,)),
-    ]
+    requirements += _requirements(record, quantization_config=(None,))
     for key, found, possible in requirements:
         if found not in possible:
             raise InputError(
@@ -70,18 +63,14 @@ def _gpt2(record: _Values) -> tuple[_Values, list[_Requirement]]:
         "dropout": _float(dropout),
         "tie_embeddings": record.get("tie_word_embeddings", True),
     }
-    tanh = ("gelu_new", "gelu_pytorch_tanh")
-    return values, [
-        ("activation_function", record.get("activation_function", tanh[0]), tanh),
-        ("layer_norm_epsilon", record.get("layer_norm_epsilon", 1e-5), (1e-5,)),
-        ("scale_attn_weights", record.get("scale_attn_weights", True), (True,)),
-        (
-            "scale_attn_by_inverse_layer_idx",
-            record.get("scale_attn_by_inverse_layer_idx", False),
-            (False,),
-        ),
-        ("add_cross_attention", record.get("add_cross_attention", False), (False,)),
-    ]
+    return values, _requirements(
+        record,
+        activation_function=("gelu_new", "gelu_pytorch_tanh"),
+        layer_norm_epsilon=(1e-5,),
+        scale_attn_weights=(True,),
+        scale_attn_by_inverse_layer_idx=(False,),
+        add_cross_attention=(False,),
+    )
 
 
 def _qwen3(record: _Values) -> tuple[_Values, list[_Requirement]]:
@@ -111,15 +100,23 @@ def _qwen3(record: _Values) -> tuple[_Values, list[_Requirement]]:
     layers = layers if isinstance(layers, list) else [layers]
     other = next((layer for layer in layers if layer != "full_attention"), "full_attention")
     return values, [
-        ("hidden_act", record.get("hidden_act", "silu"), ("silu", "swish")),
-        ("rms_norm_eps", record.get("rms_norm_eps", 1e-6), (1e-6,)),
-        ("attention_bias", record.get("attention_bias", False), (False,)),
-        ("use_sliding_window", record.get("use_sliding_window", False), (False,)),
+        *_requirements(
+            record,
+            hidden_act=("silu", "swish"),
+            rms_norm_eps=(1e-6,),
+            attention_bias=(False,),
+            use_sliding_window=(False,),
+        ),
         ("layer_types", other, ("full_attention",)),
         ("rope_type", "default" if no_rotation else kind, ("default",)),
         ("num_key_value_heads", record.get("num_key_value_heads", 32), (n_head, None)),
         ("head_dim", record.get("head_dim", 128), (head_size,)),
     ]
+
+
+def _requirements(record: _Values, **possible: tuple[Any, ...]) -> list[_Requirement]:
+    """Options by their possible values, of which the first is the default."""
+    return [(key, record.get(key, values[0]), values) for key, values in possible.items()]
 
 
 def _float(value: object) -> object:

@@ -32,11 +32,7 @@ def replacement_symbol(tokenizer: Tokenizer) -> str:
 
 
 def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
-    """The content of tokenizer.json.
-
-    Args:
-        eos_id: The id that ends a text, if there is one.
-    """
+    """The content of tokenizer.json; `eos_id` ends a text, where there is one."""
     of_bytes = tokenizer.kind == "bytes"
     pieces = _byte_alphabet() if of_bytes else tokenizer.symbols
     added = [] if eos_id is None else [_special(eos_id, pieces[eos_id])]
@@ -79,12 +75,7 @@ def tokenizer_settings(tokenizer: Tokenizer, eos_id: int | None, block_size: int
 
 
 def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer:
-    """The tokenizer of a tokenizer.json.
-
-    Args:
-        record: The content of the file.
-        vocab_size: The number of ids that the model has.
-        name: The file's name, for messages.
+    """The tokenizer of a tokenizer.json for a model of so many ids; `name` is for messages.
 
     Raises:
         InputError: It is another kind of tokenizer, or damaged.

@@ -92,9 +92,7 @@ def read_folder(folder: Path) -> ImportedModel:
 def import_folder(folder: Path, out: Path | None) -> RunFolder:
     """Imports a Hugging Face folder as a run, which can do everything but be resumed.
 
-    Args:
-        folder: The Hugging Face folder.
-        out: The run's folder; None for a new one under `runs_root()`.
+    Where `out` is None, the run gets a new folder under `runs_root()`.
 
     Raises:
         InputError: The folder cannot be used, or `out` is not empty.

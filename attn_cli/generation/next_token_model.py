@@ -48,12 +48,7 @@ class NextTokenModel(Protocol):
 
 
 def load_next_token_model(loaded: LoadedModel, device: str = "cpu") -> NextTokenModel:
-    """The fastest implementation for a loaded model: NumPy, unless it cannot run it.
-
-    Args:
-        loaded: The model.
-        device: Where to run, by torch's name for it.
-    """
+    """The fastest implementation on a device of torch's: NumPy, unless it cannot run the model."""
     if device == "cpu" and unknown_to_numpy(loaded.config.model) is None:
         return NumpyModel(loaded.config.model, loaded.weights)
 

@@ -110,11 +110,7 @@ def check_seed(seed: int) -> None:
 
 
 class SeededStreams:
-    """A stream of uniform random numbers for each text, which depends on its seed alone.
-
-    Args:
-        seeds: One for each of B texts.
-    """
+    """A stream of uniform random numbers for each text, which depends on its seed alone."""
 
     DRAWN_AHEAD = 256  # numbers of each stream
 

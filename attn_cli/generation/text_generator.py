@@ -161,13 +161,7 @@ class TextGenerator:
         *,
         log_probs: bool = False,
     ) -> list[TextStream]:
-        """One stream for each prompt and seed; nothing is generated before it is read.
-
-        Args:
-            prompts: One for each text.
-            seeds: One for each text.
-            config: How to generate.
-            log_probs: Whether to record each token's log-probability.
+        """One stream for each prompt with its seed; nothing is generated before it is read.
 
         Raises:
             InputError: A prompt or the configuration does not fit the vocabulary, or the

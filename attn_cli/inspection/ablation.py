@@ -24,12 +24,7 @@ from attn_cli.training.evaluation import PerTokenLosses
 
 @contextmanager
 def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None]:
-    """Context manager: without this head within, with it again afterwards.
-
-    Args:
-        model: The model, changed in place meanwhile.
-        layer: Which layer, from 0.
-        head: Which of its heads, from 0.
+    """Context manager: without this head within, with it again afterwards; both count from 0.
 
     Raises:
         InputError: The model's blocks have no such heads.

@@ -80,12 +80,7 @@ class MeasuredHead:
 
 
 def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Iterator[MeasuredHead]]:
-    """The scores of uniform attention, and each head of a model, measured when it is asked for.
-
-    Args:
-        loaded: The model.
-        ids: A text of N ids.
-    """
+    """The scores of uniform attention over N ids, and each head, measured when it is asked for."""
     scores, baseline = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
     numbered = [
         (layer, head, score)

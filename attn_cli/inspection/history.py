@@ -75,14 +75,7 @@ class CheckpointSummary:
 def summarise(
     snapshots: Sequence[Snapshot], symbols: Sequence[str], layers: range, heads: range
 ) -> list[CheckpointSummary]:
-    """A summary of each checkpoint, the oldest first.
-
-    Args:
-        snapshots: The oldest first.
-        symbols: The symbol of each id.
-        layers: The selected layers, from 1.
-        heads: The selected heads of each, from 1.
-    """
+    """A summary of each checkpoint, the oldest first, for the selected layers and heads."""
     summaries = []
     for before, snapshot in zip([None, *snapshots], snapshots, strict=False):
         top_id = int(snapshot.next_probs.argmax())

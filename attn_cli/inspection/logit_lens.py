@@ -27,12 +27,7 @@ class LayerPredictions:
 
 
 def layer_predictions(activations: ForwardPass, symbols: Sequence[str]) -> LayerPredictions:
-    """What each layer would predict after each character of a text.
-
-    Args:
-        activations: Of the text.
-        symbols: The symbol of each id.
-    """
+    """What each layer would predict after each character, by the symbol of each id."""
     lens = logit_lens(activations)
     probabilities, top_ids = (each.T.tolist() for each in lens.exp().max(dim=-1))  # (T, L + 1)
     return LayerPredictions(

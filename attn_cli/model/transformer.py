@@ -15,10 +15,7 @@ from attn_cli.model.trace import NO_TRACE, NullTrace
 class Transformer(Stack):
     """A stack and a linear layer to V logits: a decoder, or an encoder where not `causal`.
 
-    Args:
-        config: The `model` section of a configuration.
-        vocab_size: V, of the tokenizer.
-        causal: Whether a character sees only itself and what came before it.
+    The arguments are those of `Stack`.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int, *, causal: bool = True) -> None:

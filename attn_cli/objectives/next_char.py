@@ -17,12 +17,7 @@ from attn_cli.text.corpus import Corpus
 
 
 class NextChar:
-    """What a language model of one text trains on, is trained by, and writes.
-
-    Args:
-        config: Of the run.
-        corpus: Its text.
-    """
+    """What a language model of one text trains on, is trained by, and writes."""
 
     def __init__(self, config: Config, corpus: Corpus) -> None:
         self.config = config

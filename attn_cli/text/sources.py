@@ -6,6 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -119,7 +120,7 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
     if name in BUILTIN_NAMES:
         return name, [_builtin_document(name)], 0
     if name == "-":
-        return "-", [_spooled_input(stdin or sys.stdin.buffer)], 0
+        return "-", [_spooled_document(stdin or sys.stdin.buffer, "standard input")], 0
     if name.startswith(PREFIX):
         rows = TableSource(name, SEPARATOR)
         return rows.name, [Document(rows.name, rows.chunks, rows.note)], 0
@@ -127,7 +128,8 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
     mode = _mode(name)
     if stat.S_ISFIFO(mode):
         # As from a shell's <(command): like standard input, it can be read only once.
-        return "-", [_spooled_pipe(path)], 0
+        with _translate_read_errors(path), path.open("rb") as stream:
+            return "-", [_spooled_document(stream, str(path))], 0
     # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode):
@@ -143,13 +145,12 @@ def _builtin_document(name: str) -> Document:
 
 
 def _mode(name: str) -> int:
-    try:
-        if name:  # an empty path would be the current folder
-            return Path(name).stat().st_mode
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        pass  # ValueError: a NUL character in the name
-    except OSError as error:
-        raise _unreadable(Path(name), error) from None
+    with _translate_read_errors(Path(name)):
+        try:
+            if name:  # an empty path would be the current folder
+                return Path(name).stat().st_mode
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            pass  # ValueError: a NUL character in the name
     nearest = difflib.get_close_matches(name.lower(), BUILTIN_NAMES, n=1)
     choices = f"give a file, a folder, - or one of: {', '.join(BUILTIN_NAMES)}"
     raise DatasetError(
@@ -159,21 +160,14 @@ def _mode(name: str) -> int:
 
 
 def _read_file(path: Path) -> Iterator[str]:
-    try:
-        with path.open("rb") as stream:
-            yield from decode_stream(open_compressed(stream, str(path)), str(path))
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with _translate_read_errors(path), path.open("rb") as stream:
+        yield from decode_stream(open_compressed(stream, str(path)), str(path))
 
 
 def _file_document(path: Path) -> Document:
-    try:
-        with path.open("rb") as stream:
-            empty = not stream.read(1)
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if empty:
-        raise DatasetError(f"{path} is empty", hint="give a file with text")
+    with _translate_read_errors(path), path.open("rb") as stream:
+        if not stream.read(1):
+            raise DatasetError(f"{path} is empty", hint="give a file with text")
     return Document(str(path), partial(_read_file, path))
 
 
@@ -182,7 +176,8 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
     paths: list[Path] = []
 
     def stop(error: OSError) -> None:
-        raise _unreadable(Path(error.filename), error)
+        with _translate_read_errors(Path(error.filename)):
+            raise error
 
     for parent, folders, files in os.walk(folder, onerror=stop):
         folders[:] = [
@@ -207,25 +202,13 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
 
 
 def _looks_binary(path: Path) -> bool:
-    try:
-        with path.open("rb") as stream:
-            head = open_compressed(stream, str(path)).read(_SNIFFED)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with _translate_read_errors(path), path.open("rb") as stream:
+        head = open_compressed(stream, str(path)).read(_SNIFFED)
     return len(head.translate(None, _CONTROL)) < len(head)
 
 
-def _spooled_input(stream: BinaryIO) -> Document:
-    name = "standard input"
+def _spooled_document(stream: BinaryIO, name: str) -> Document:
     return Document(name, Spool(stream, name).chunks)
-
-
-def _spooled_pipe(path: Path) -> Document:
-    try:
-        with path.open("rb") as stream:
-            return Document(str(path), Spool(stream, str(path)).chunks)
-    except OSError as error:
-        raise _unreadable(path, error) from None
 
 
 def _short_name(names: Sequence[str]) -> str:
@@ -247,7 +230,12 @@ def _short_name(names: Sequence[str]) -> str:
     return short if len(names) == 1 else f"{short}-and-{len(names) - 1}-more"
 
 
-def _unreadable(path: Path, error: OSError) -> DatasetError:
-    return DatasetError(
-        f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
-    )
+@contextmanager
+def _translate_read_errors(path: Path) -> Iterator[None]:
+    """Context manager: turns an OSError into a DatasetError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
+        ) from None

@@ -26,12 +26,6 @@ class LessonContext:
         last: The position that is followed: the last one, whose next character is not known.
         attention_weights: Of the head, (T, T): rows are queries, and sum to 1.
         top_key: The position with the largest weight in the last row.
-
-    Args:
-        activations: The forward pass of the text.
-        tokenizer: The model's vocabulary.
-        layer: The layer that is followed, from 0.
-        head: The head of that layer, from 0.
     """
 
     def __init__(

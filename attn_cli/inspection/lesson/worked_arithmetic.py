@@ -43,14 +43,7 @@ def dot_product(
     right: tuple[str, Sequence[float]],
     bias: float | None = None,
 ) -> tuple[Part, ...]:
-    """The dot product of two vectors: a table of the products, then their sum.
-
-    Args:
-        caption: What is multiplied.
-        left: A heading, and the numbers under it.
-        right: The same.
-        bias: Added at the end.
-    """
+    """The dot product of two vectors under their headings: a table of products, then the sum."""
     multiplied = [a * b for a, b in zip(left[1], right[1], strict=True)]
     one, other = rounded_factors(left[1], right[1])
     columns = {
@@ -80,12 +73,7 @@ def worked_softmax(
 ) -> tuple[Part, ...]:
     """A softmax column by column, then the sum of the exponentials.
 
-    Args:
-        caption: What it is a softmax of.
-        heading: What a score is called.
-        scores: One for each key, or for each symbol of the vocabulary.
-        shown: The index and the name of each score that has a row of its own; all others
-            share the last row.
+    Each score in `shown`, by its index and name, has a row; all others share the last one.
     """
     greatest = max(scores)
     less = [score - greatest for score in scores]

@@ -15,13 +15,7 @@ NONE = "–"  # where the text has nothing to measure
 
 
 def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -> RenderableType:
-    """One line a head, and one for uniform attention.
-
-    Args:
-        heads: What was measured of each.
-        baseline: The scores of uniform attention.
-        unit: What the text consists of, character or byte.
-    """
+    """One line a head, and one for uniform attention."""
     shares = [SHORT.get(pattern, pattern) for pattern in NAMES]
     rows = [
         (f"{head.layer}.{head.head}", head.name, _increase(head.effect), *_scores(head.scores))

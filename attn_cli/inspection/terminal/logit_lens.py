@@ -12,12 +12,7 @@ CORRECT = "="  # before a prediction that came true
 
 
 def lens_view(lens: LayerPredictions, unit: str) -> RenderableType:
-    """One line a character: what came next, and what each layer would have predicted.
-
-    Args:
-        lens: The predictions.
-        unit: What the text consists of, character or byte.
-    """
+    """One line a character: what came next, and what each layer would have predicted."""
     headings = ("after", "came", "bits", *lens.layers)
     bits = lens.surprisal_bits
     rows = [_row(lens, position) for position in range(len(lens.characters))]

@@ -29,14 +29,7 @@ TEXT_COLUMNS = 3
 
 
 def shapes_view(shapes: Shapes, costs: Costs, unit: str, *, explain: bool) -> RenderableType:
-    """One line an operation, grouped by where it happens; legend above, totals below.
-
-    Args:
-        shapes: The operations.
-        costs: What the model costs.
-        unit: What the text consists of, character or byte.
-        explain: Whether to describe each operation.
-    """
+    """One line an operation, grouped by where it happens; legend above, totals below."""
     legend = ", ".join(
         f"{symbol}={shapes.dims[symbol]} {name or f'{unit}s'}" for symbol, name in LEGEND.items()
     )
