@@ -132,10 +132,8 @@ def _compose(text: str, origin: str) -> yaml.Node | None:
                 raise ConfigError(f"{origin}{line}: YAML aliases are not supported here")
         return yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or getattr(error, "reason", "cannot be read")
-        where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
-        raise ConfigError(f"{where}: invalid YAML: {problem}") from None
+        raise ConfigError(f"{_where(error, origin)}: invalid YAML: {problem}") from None
 
 
 def _construct(node: yaml.Node, origin: str) -> Any:
@@ -143,12 +141,16 @@ def _construct(node: yaml.Node, origin: str) -> Any:
     try:
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
         what = getattr(error, "problem", None) or str(error).partition(";")[0]
-        raise ConfigError(f"{where}: {what}") from None
+        raise ConfigError(f"{_where(error, origin)}: {what}") from None
     finally:
         loader.dispose()
+
+
+def _where(error: Exception, origin: str) -> str:
+    """The line of a file that an error of YAML names, or the option."""
+    mark = getattr(error, "problem_mark", None)
+    return f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
 
 
 def _lines(node: yaml.MappingNode, file: str, prefix: str = "") -> Iterator[tuple[str, int]]:
@@ -239,17 +241,15 @@ def _nearest(key: str) -> str:
         for section, field in Config.model_fields.items()
         for name in type(field.default).model_fields
     }
-    known = [*fields, *Config.model_fields]
+    section, _, name = key.rpartition(".")
+    near = difflib.get_close_matches(name, fields.values(), n=1)
     for matches in (
-        [dotted for dotted, name in fields.items() if name == key.rsplit(".", 1)[-1]],
-        difflib.get_close_matches(key, known, n=1, cutoff=0.6),
+        [dotted for dotted, known in fields.items() if known == name],
+        difflib.get_close_matches(key, [*fields, *Config.model_fields], n=1),
+        [dotted for dotted, known in fields.items() if known in near],
     ):
         if matches:
             return f"did you mean {matches[0]}?"
-    section, _, name = key.rpartition(".")
-    near = difflib.get_close_matches(name, fields.values(), n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {next(d for d, n in fields.items() if n == near[0])}?"
     if section in Config.model_fields:
         names = [dotted.split(".")[1] for dotted in fields if dotted.startswith(f"{section}.")]
         return f"{section} has {', '.join(names)}"

@@ -32,25 +32,15 @@ MAX_UNKNOWN = 0.05  # fraction of a text's characters that may be outside the vo
 
 @dataclass(frozen=True, eq=False)
 class EncodedText:
-    """A whole text as ids.
+    """A whole text as ids."""
 
-    Attributes:
-        ids: Of shape (number of tokens,); in memory, or mapped from disk.
-        tokenizer: The tokenizer that encoded the text.
-        chars: Characters of the text, before any was replaced or dropped.
-        sha256: Of the text in UTF-8, with newlines as LF and documents joined.
-        n_unknown: How many characters were outside the vocabulary.
-        examples: Up to five of them, each with its replacement.
-        source: Where the text came from; its `chunks()` can be read again.
-    """
-
-    ids: TokenIds
-    tokenizer: Tokenizer
-    chars: int
-    sha256: str
-    n_unknown: int
-    examples: tuple[tuple[str, str], ...]
-    source: Source
+    ids: TokenIds  # of shape (number of tokens,); in memory, or mapped from disk
+    tokenizer: Tokenizer  # the tokenizer that encoded the text
+    chars: int  # characters of the text, before any was replaced or dropped
+    sha256: str  # of the text in UTF-8, with newlines as LF and documents joined
+    n_unknown: int  # how many characters were outside the vocabulary
+    examples: tuple[tuple[str, str], ...]  # up to five of them, each with its replacement
+    source: Source  # where the text came from; its `chunks()` can be read again
 
     @property
     def name(self) -> str:
@@ -65,13 +55,9 @@ class EncodedText:
 
 @dataclass(frozen=True, eq=False)
 class Corpus(EncodedText):
-    """A text to train on, whose end is held out for validation.
+    """A text to train on, whose end is held out for validation."""
 
-    Attributes:
-        validation_fraction: Fraction of the ids, at the end, that is held out.
-    """
-
-    validation_fraction: float
+    validation_fraction: float  # fraction of the ids, at the end, that is held out
 
     @property
     def train(self) -> TokenIds:

@@ -30,35 +30,21 @@ _SNIFFED = 8192  # bytes at the start of a file that tell whether it is binary
 
 @dataclass(frozen=True)
 class Document:
-    """One text of a source, which can be read any number of times.
+    """One text of a source, which can be read any number of times."""
 
-    Attributes:
-        name: What to call it in an error.
-        chunks: Returns an iterator over its text, in chunks of about a million characters.
-        note: What was left out when it was last read, in a line; empty for nothing.
-    """
-
-    name: str
-    chunks: Callable[[], Iterator[str]]
-    note: Callable[[], str] = str
+    name: str  # what to call it in an error
+    chunks: Callable[[], Iterator[str]]  # its text, in chunks of about a million characters
+    note: Callable[[], str] = str  # what was left out when it was last read; empty for nothing
 
 
 @dataclass(frozen=True)
 class Source:
-    """The text that a user named.
+    """The text that a user named."""
 
-    Attributes:
-        names: The names by which a configuration finds it again from any folder: absolute
-            paths, built-in texts, columns of data sets, or "-".
-        name: A short name for a run's folder, of letters, digits, ".", "_" and "-".
-        documents: Its texts, in the order in which they are read.
-        skipped: How many files of its folders look binary and were left out.
-    """
-
-    names: tuple[str, ...]
-    name: str
-    documents: tuple[Document, ...]
-    skipped: int
+    names: tuple[str, ...]  # for a configuration: absolute paths, built-in texts, hf:..., "-"
+    name: str  # short, for a folder: of letters, digits, ".", "_" and "-"
+    documents: tuple[Document, ...]  # its texts, in the order in which they are read
+    skipped: int  # how many files of its folders look binary and were left out
 
     def chunks(self) -> Iterator[str]:
         """The whole text in chunks, in constant memory; each call starts over.

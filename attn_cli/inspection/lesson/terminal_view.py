@@ -1,15 +1,14 @@
 """A lesson in the terminal: paragraphs, formulas and tables within its width, or JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
 
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 MAX_WIDTH = 88  # columns; longer lines of prose are hard to read
 INDENT = "  "
@@ -19,8 +18,6 @@ TABLE_GAP = 4  # and between two tables
 
 def show_step(console: Console, step: LessonStep, number: int, count: int) -> None:
     """Prints a step with its heading, and an empty line after each part."""
-    from rich.text import Text
-
     width = console.width
     console.print(Text(f"{number}/{count}  {step.title}", style="bold cyan"))
     console.print()
@@ -42,11 +39,11 @@ def part_lines(part: Table | SideBySide, width: int) -> list[tuple[str, str]]:
         return list(_table_lines(part, width))
     left = list(_table_lines(part.left, width))
     right = list(_table_lines(part.right, width))
-    column = max(_width(line) for line, _ in left) + TABLE_GAP
-    if column + max(_width(line) for line, _ in right) > width or len(left) != len(right):
+    column = max(cell_len(line) for line, _ in left) + TABLE_GAP
+    if column + max(cell_len(line) for line, _ in right) > width or len(left) != len(right):
         return [*left, ("", ""), *right]
     return [
-        (_padded(one, column) + other, style)
+        (set_cell_size(one, column) + other, style)
         for (one, style), (other, _) in zip(left, right, strict=True)
     ]
 
@@ -60,15 +57,17 @@ def _table_lines(table: Table, width: int) -> Iterator[tuple[str, str]]:
         _column((heading, *column), right_aligned=all(map(_is_number, column)))
         for heading, column in zip(table.columns, cells, strict=True)
     ]
-    for group in _groups(columns, width - _width(INDENT + names[0])):
+    for group in _groups(columns, width - cell_len(INDENT + names[0])):
         for number, line in enumerate(zip(names, *group, strict=True)):
             yield INDENT + (" " * GAP).join(line), "" if number else "dim"
 
 
 def _column(cells: Sequence[str], *, right_aligned: bool) -> list[str]:
     """The cells, padded to the same width."""
-    width = max(map(_width, cells))
-    return [_padded(cell, width, right_aligned=right_aligned) for cell in cells]
+    width = max(map(cell_len, cells))
+    if right_aligned:
+        return [" " * (width - cell_len(cell)) + cell for cell in cells]
+    return [set_cell_size(cell, width) for cell in cells]
 
 
 def _groups(columns: Sequence[list[str]], room: int) -> Iterator[list[list[str]]]:
@@ -76,29 +75,16 @@ def _groups(columns: Sequence[list[str]], room: int) -> Iterator[list[list[str]]
     group: list[list[str]] = []
     used = 0
     for column in columns:
-        used += GAP + _width(column[0])
+        used += GAP + cell_len(column[0])
         if used > room and group:
             yield group
-            group, used = [], GAP + _width(column[0])
+            group, used = [], GAP + cell_len(column[0])
         group.append(column)
     yield group
 
 
 def _is_number(cell: str) -> bool:
     return cell.lstrip("-")[:1].isdigit() or cell in {"…", "∞", "-∞"}
-
-
-def _padded(text: str, width: int, *, right_aligned: bool = False) -> str:
-    """A text with spaces after it, or before it."""
-    spaces = " " * (width - _width(text))
-    return spaces + text if right_aligned else text + spaces
-
-
-def _width(text: str) -> int:
-    """The columns that a text takes; some characters take two, some none."""
-    from rich.cells import cell_len
-
-    return cell_len(text)
 
 
 def step_record(step: LessonStep) -> dict[str, Any]:
