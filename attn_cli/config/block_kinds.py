@@ -1,14 +1,16 @@
 """The kinds of block and what each is made of, without torch: the one table of `model.block`.
 
-A kind stands in `BLOCK_KINDS` and in the Literal of `ModelConfig.block`; the model, its
-parameter shapes and the defaults of its sizes follow. What computes a block in another way
-(NumPy, the page, an export) keeps a list of the kinds it knows, and refuses any other.
+A kind stands in `BlockName` and in `BLOCK_KINDS`; the model, its parameter shapes and the
+defaults of its sizes follow. What computes a block in another way (NumPy, the page, an export)
+keeps a list of the kinds it knows, and refuses any other. docs/add-your-own-block.md adds one.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from attn_cli.errors import ConfigError
+
+BlockName = Literal["gpt2", "qwen3"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class BlockKind:
     biases: bool  # whether linear layers and norms may have biases
 
 
-BLOCK_KINDS = {
+BLOCK_KINDS: dict[BlockName, BlockKind] = {
     "gpt2": BlockKind("layer_norm", "gelu", query_key_norm=False, biases=True),
     "qwen3": BlockKind("rms_norm", "swiglu", query_key_norm=True, biases=False),
 }
 
 
-def block_kind(name: str) -> BlockKind:
+def block_kind(name: BlockName) -> BlockKind:
     """The parts of the kind of block that `model.block` names.
 
     Raises:

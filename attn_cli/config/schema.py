@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from attn_cli.config.block_kinds import block_kind
+from attn_cli.config.block_kinds import BlockName, block_kind
 
 SourceNames = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
@@ -44,7 +44,7 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """The transformer."""
 
-    block: Literal["gpt2", "qwen3"] = "gpt2"
+    block: BlockName = "gpt2"
     """gpt2: LayerNorm and GELU; qwen3: RMSNorm, query/key norm and SwiGLU."""
     position: Literal["learned", "sinusoidal", "rope", "none"] = "learned"
     """Position encoding: learned, sinusoidal, rope (rotary) or none."""

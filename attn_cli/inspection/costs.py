@@ -11,7 +11,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from attn_cli.config.schema import Config
-from attn_cli.model.position import LearnedPosition
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
@@ -77,8 +76,8 @@ def copy_in(precision: Precision, model: Transformer) -> Transformer:
 def embedding_parameters(model: Transformer) -> int:
     """Parameters that are looked up: the embeddings of characters and of positions."""
     found = [model.token_embedding.weight]
-    if isinstance(model.position_embedding, LearnedPosition):
-        found.append(model.position_embedding.weight)
+    if model.position_embedding is not None:
+        found += model.position_embedding.parameters()
     return sum(parameter.numel() for parameter in found)
 
 

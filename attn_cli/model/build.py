@@ -1,6 +1,8 @@
 """From a configuration to a model: the one place that constructs them."""
 
 from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import OperationError
+from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.model.transformer import Transformer
 
 
@@ -12,6 +14,18 @@ def build_model(config: ModelConfig, vocab_size: int) -> Transformer:
         vocab_size: V, of the tokenizer.
 
     Raises:
-        ConfigError: `config.block` is no known kind.
+        ConfigError: `config` names a kind of block or a position encoding that is not known.
+        OperationError: Its parameters are others than `parameter_shapes` lists, by which
+            checkpoints are read.
     """
-    return Transformer(config, vocab_size)
+    model = Transformer(config, vocab_size)
+    listed = parameter_shapes(config, vocab_size)
+    built = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    for name in sorted(listed.keys() | built.keys()):
+        if listed.get(name) != built.get(name):
+            raise OperationError(
+                f"{name} is {built.get(name, 'not')} in a model of block {config.block}, position "
+                f"{config.position}, and {listed.get(name, 'not')} in model/parameter_shapes.py",
+                "make the two agree: a checkpoint could not be read",
+            )
+    return model

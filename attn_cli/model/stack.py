@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from attn_cli.config.schema import ModelConfig
+from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block, make_norm
 from attn_cli.model.cache import KVCache
 from attn_cli.model.dropout import dropout
@@ -31,6 +32,9 @@ class Stack(nn.Module):
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
         causal: Whether a character sees only itself and what came before it.
+
+    Raises:
+        ConfigError: It names a kind of block or a position encoding that is not known.
     """
 
     def __init__(self, config: ModelConfig, vocab_size: int, *, causal: bool = True) -> None:
@@ -40,14 +44,19 @@ class Stack(nn.Module):
         head_size = config.n_embd // config.n_head
 
         self.token_embedding = nn.Embedding(vocab_size, config.n_embd)
-        self.position_embedding: LearnedPosition | SinusoidalPosition | None = None
-        if config.position == "learned":
-            self.position_embedding = LearnedPosition(config.block_size, config.n_embd)
-        elif config.position == "sinusoidal":
-            self.position_embedding = SinusoidalPosition(config.block_size, config.n_embd)
+        self.position_embedding: nn.Module | None = None
         rotary = None
-        if config.position == "rope":
-            rotary = RotaryPosition(config.block_size, head_size, config.rope_theta)
+        match config.position:
+            case "learned":
+                self.position_embedding = LearnedPosition(config.block_size, config.n_embd)
+            case "sinusoidal":
+                self.position_embedding = SinusoidalPosition(config.block_size, config.n_embd)
+            case "rope":
+                rotary = RotaryPosition(config.block_size, head_size, config.rope_theta)
+            case "none":
+                pass
+            case unknown:
+                raise ConfigError(f"model.position: {unknown} is not a known position encoding")
 
         self.blocks = nn.ModuleList(
             Block(config, rotary, causal=causal) for _ in range(config.n_layer)
@@ -70,6 +79,9 @@ class Stack(nn.Module):
                 Padding is hidden by (B, 1, 1, S), False where a key is padding.
             cache: Keys and values of the characters before; these are appended to it.
             trace: Collects every tensor on the way.
+
+        Raises:
+            OperationError: A kind of block ignores the cache, and would predict from it wrongly.
         """
         start, length = 0 if cache is None else cache.length, ids.shape[1]
         assert start + length <= self.config.block_size, "longer than block_size"
@@ -87,6 +99,11 @@ class Stack(nn.Module):
         for number, block in enumerate(self.blocks):
             layer = None if cache is None else cache.layers[number]
             x = block(x, mask=mask, cache=layer, trace=trace.scope(f"block {number + 1}"))
+            if layer is not None and layer.length != start + length:
+                raise OperationError(
+                    f"model.block: {self.config.block} does not keep what it has read in its cache",
+                    "hand `cache` on to attention in model/block.py",
+                )
 
         hidden: torch.Tensor = self.final_norm(x)
         trace.record("final norm", hidden, "B T C", self.final_norm)
