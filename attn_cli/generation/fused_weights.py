@@ -17,7 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig
+from attn_cli.model.parameter_shapes import FEED_FORWARD_INPUTS
 
 Floats = NDArray[np.float32]
 StateArrays = Mapping[str, Floats]
@@ -59,7 +61,7 @@ def fuse_weights(config: ModelConfig, arrays: StateArrays) -> Weights:
     """The fused weights of a model from its parameters by name, as a checkpoint has them."""
     token = arrays["token_embedding.weight"]
     head = token if config.tie_embeddings else arrays["head.weight"]
-    centred = config.block == "gpt2"
+    centred = block_kind(config.block).norm == "layer_norm"
     position = rotary = None
     if config.position == "learned":
         position = arrays["position_embedding.weight"]
@@ -85,7 +87,7 @@ def fuse_weights(config: ModelConfig, arrays: StateArrays) -> Weights:
 
 def _layer(config: ModelConfig, arrays: StateArrays, block: str) -> LayerWeights:
     D, shrink = config.n_embd // config.n_head, 1 / math.sqrt(config.n_embd // config.n_head)
-    order = np.arange(D)
+    kind, order = block_kind(config.block), np.arange(D)
     if config.position == "rope":
         # Channel i is rotated with channel i + D / 2. Side by side they are one complex number;
         # q · k does not depend on the order, as long as it is the same in both.
@@ -101,17 +103,17 @@ def _layer(config: ModelConfig, arrays: StateArrays, block: str) -> LayerWeights
     qkv[:2] = [part[by_head] for part in qkv[:2]]
     qkv_bias[:2] = [part[by_head] for part in qkv_bias[:2]]
     gain = None
-    if config.block == "qwen3":
+    if kind.query_key_norm:
         gains, _ = parts("attention.query_norm", "attention.key_norm")
         gain = np.stack([gains[0] * shrink, gains[1]])[:, None, None, None, order]
         gain *= np.float32(math.sqrt(D))
     else:
         qkv[:1], qkv_bias[:1] = [qkv[0] * shrink], [part * shrink for part in qkv_bias[:1]]
-    ups = ("gate", "up") if config.block == "qwen3" else ("up",)
+    ups = FEED_FORWARD_INPUTS[kind.feed_forward]
     up, up_bias = parts(*(f"feed_forward.{name}" for name in ups))
     down, down_bias = parts("feed_forward.down")
     added = [_fuse(*parts("attention.projection")), _fuse([0.5 * down[0]], down_bias)]
-    if config.block == "gpt2":
+    if kind.norm == "layer_norm":
         added = [_centred_linear(linear) for linear in added]
     return LayerWeights(
         _fuse(qkv, qkv_bias, _norm(arrays, f"{block}.attention_norm")),

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import OperationError
 from attn_cli.generation.fused_weights import (
@@ -127,7 +128,8 @@ class NumpyModel:
 
     def _hidden(self, ids: Integers, cache: NumpyKVCache) -> Floats:
         """The residual stream after the last block, (B, T, C)."""
-        weights, gated = self.weights, self.config.block == "qwen3"
+        weights = self.weights
+        gated = block_kind(self.config.block).feed_forward == "swiglu"
         positions = _Positions(cache.lengths, ids.shape[1])
         x = weights.token[ids]  # (B, T, C)
         if weights.position is not None:
