@@ -55,11 +55,6 @@ class _GrowingLayer(LayerKVCache):
         return self.keys, self.values
 
 
-class _GrowingCache(KVCache):
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor) -> None:
-        self.layers = [_GrowingLayer(*pair) for pair in zip(keys, values, strict=True)]
-
-
 class FullPass(nn.Module):
     """ids (B, T) -> logits (B, T, V)."""
 
@@ -82,7 +77,7 @@ class CachedStep(nn.Module):
     def forward(
         self, ids: torch.Tensor, past_keys: torch.Tensor, past_values: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        cache = _GrowingCache(past_keys, past_values)
+        cache = KVCache([_GrowingLayer(*pair) for pair in zip(past_keys, past_values, strict=True)])
         logits = self.model(ids, cache=cache, trace=_Textbook())
         keys = torch.stack([layer.keys for layer in cache.layers])
         values = torch.stack([layer.values for layer in cache.layers])

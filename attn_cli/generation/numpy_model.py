@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,20 +49,13 @@ def unknown_to_numpy(config: ModelConfig) -> str | None:
     return None
 
 
+@dataclass(eq=False)
 class NumpyKVCache:
-    """Keys and values of B texts that may differ in length, in buffers of a fixed size.
+    """Keys and values of B texts that may differ in length, in buffers of a fixed size."""
 
-    Attributes:
-        keys: One buffer a layer, (B, H, capacity, D).
-        values: The same.
-        lengths: How many ids of each text are cached, (B,).
-    """
-
-    def __init__(self, layers: int, batch: int, heads: int, capacity: int, head_size: int) -> None:
-        shape = (batch, heads, capacity, head_size)
-        self.keys = [np.zeros(shape, np.float32) for _ in range(layers)]
-        self.values = [np.zeros(shape, np.float32) for _ in range(layers)]
-        self.lengths: Integers = np.zeros(batch, np.intp)
+    keys: list[Floats]  # one buffer a layer, (B, H, capacity, D)
+    values: list[Floats]
+    lengths: Integers  # how many ids of each text are cached, (B,)
 
 
 class NumpyModel:
@@ -89,8 +83,11 @@ class NumpyModel:
         config, capacity = self.config, self.config.block_size
         if max_length is not None:
             capacity = min(max_length, capacity)
-        head_size = config.n_embd // config.n_head
-        return NumpyKVCache(config.n_layer, batch, config.n_head, capacity, head_size)
+        shape = (batch, config.n_head, capacity, config.n_embd // config.n_head)
+        keys, values = (
+            [np.zeros(shape, np.float32) for _ in range(config.n_layer)] for _ in range(2)
+        )
+        return NumpyKVCache(keys, values, np.zeros(batch, np.intp))
 
     def forward(self, ids: Integers, cache: NumpyKVCache) -> Floats:
         """The logits after the last of new ids (B, T), which are added to the cache: (B, V).

@@ -54,27 +54,22 @@ class GeneratedText:
     alternatives: tuple[tuple[Alternative, ...], ...] = ()
 
 
+@dataclass(eq=False)
 class TextStream:
     """A text while it is generated; iterating over it yields the new characters.
 
     The texts of a batch are generated together: iterating over one advances them all.
     """
 
-    def __init__(
-        self,
-        prompt: str,
-        state: GenerationState,
-        constraints: Constraints,
-        tokenizer: Tokenizer,
-        steps: Iterator[None],
-    ) -> None:
-        self.prompt = prompt
-        self._state = state
-        self._constraints = constraints
-        self._tokenizer = tokenizer
-        self._steps = steps
-        self._decode = tokenizer.stream_decoder()
-        self._yielded = 0
+    prompt: str
+    _state: GenerationState
+    _constraints: Constraints
+    _tokenizer: Tokenizer
+    _steps: Iterator[None]
+    _yielded: int = 0
+
+    def __post_init__(self) -> None:
+        self._decode = self._tokenizer.stream_decoder()
 
     @property
     def seed(self) -> int:
@@ -121,19 +116,13 @@ class TextStream:
         return text + self._decode.flush() if finished else text
 
 
+@dataclass(frozen=True, eq=False)
 class TextGenerator:
-    """A model with its vocabulary: prompts in, texts out.
+    """A model with its vocabulary: prompts in, texts out."""
 
-    Args:
-        model: Gives the logits.
-        tokenizer: Its vocabulary.
-        bos_id: The id that a document begins after; an empty prompt is this one.
-    """
-
-    def __init__(self, model: NextTokenModel, tokenizer: Tokenizer, bos_id: int) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.bos_id = bos_id
+    model: NextTokenModel
+    tokenizer: Tokenizer
+    bos_id: int  # that a document begins after; an empty prompt is this one
 
     @property
     def eos_id(self) -> int | None:

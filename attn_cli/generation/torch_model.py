@@ -4,6 +4,7 @@ Shapes: B batch, T new ids, H heads, D head size, V vocabulary.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,17 +15,12 @@ from attn_cli.model.cache import KVCache
 from attn_cli.model.transformer import Transformer
 
 
+@dataclass(eq=False)
 class TorchKVCache:
-    """Keys and values of B texts that may differ in length.
+    """Keys and values of B texts that may differ in length."""
 
-    Attributes:
-        batch: The model's own cache, of B rows.
-        lengths: How many ids of each text are cached, (B,).
-    """
-
-    def __init__(self, batch: KVCache, lengths: Integers) -> None:
-        self.batch = batch
-        self.lengths = lengths
+    batch: KVCache  # the model's own, of B rows
+    lengths: Integers  # how many ids of each text are cached, (B,)
 
     def buffers(self) -> list[torch.Tensor]:
         """The keys and values of each layer, (B, H, capacity, D)."""

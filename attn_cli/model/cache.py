@@ -5,6 +5,8 @@ Tests hold generation with a cache to a forward pass without one.
 Shapes: B batch, S characters in the cache, C channels, H heads, D head size, L layers.
 """
 
+from dataclasses import dataclass
+
 import torch
 
 
@@ -36,39 +38,15 @@ class CrossKVCache:
     values: torch.Tensor  # (B, S, C)
 
 
+@dataclass
 class KVCache:
     """One `LayerKVCache` a layer; handed to the model as an argument.
 
     The model itself holds no state between calls: it reads `length` to know the
     position of the next character and appends to each layer.
-
-    Args:
-        n_layer: L.
-        batch: B.
-        n_head: H.
-        head_size: D.
-        capacity: The longest text that fits, in characters.
     """
 
-    def __init__(
-        self,
-        n_layer: int,
-        batch: int,
-        n_head: int,
-        head_size: int,
-        capacity: int,
-        *,
-        device: torch.device | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        shape = (batch, n_head, capacity, head_size)
-        self.layers = [
-            LayerKVCache(
-                torch.zeros(shape, device=device, dtype=dtype),
-                torch.zeros(shape, device=device, dtype=dtype),
-            )
-            for _ in range(n_layer)
-        ]
+    layers: list[LayerKVCache]
 
     @property
     def length(self) -> int:

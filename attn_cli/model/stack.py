@@ -16,7 +16,7 @@ from torch import nn
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block, make_norm
-from attn_cli.model.cache import KVCache
+from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.dropout import dropout
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NullTrace
@@ -119,16 +119,14 @@ class Stack(nn.Module):
 
     def new_cache(self, batch: int = 1, longest: int | None = None) -> KVCache:
         """An empty cache for `batch` texts of up to `longest` characters, or `block_size`."""
-        capacity = self.config.block_size
-        weight = self.token_embedding.weight
+        config, weight = self.config, self.token_embedding.weight
+        capacity = config.block_size if longest is None else min(longest, config.block_size)
+        shape = (batch, config.n_head, capacity, config.n_embd // config.n_head)
         return KVCache(
-            self.config.n_layer,
-            batch,
-            self.config.n_head,
-            self.config.n_embd // self.config.n_head,
-            capacity if longest is None else min(longest, capacity),
-            device=weight.device,
-            dtype=weight.dtype,
+            [
+                LayerKVCache(weight.new_zeros(shape), weight.new_zeros(shape))
+                for _ in range(config.n_layer)
+            ]
         )
 
     def state_arrays(self) -> dict[str, NDArray[np.float32]]:

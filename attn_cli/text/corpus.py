@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -229,58 +229,51 @@ def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:
     return bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
 
 
+@dataclass
 class _Encoder:
     """One pass over a text that encodes it and counts the unknown characters."""
 
-    def __init__(
-        self,
-        source: Source,
-        tokenizer: Tokenizer,
-        unknown: UnknownPolicy,
-        stats: TextStats,
-        hint: str,
-    ) -> None:
-        self._source = source
-        self._tokenizer = tokenizer
-        self._unknown: UnknownPolicy = unknown
-        self._stats = stats
-        self._hint = hint
-        self._n_unknown = 0
-        self._examples: dict[str, str] = {}
+    source: Source
+    tokenizer: Tokenizer
+    unknown: UnknownPolicy
+    stats: TextStats
+    hint: str
+    n_unknown: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
 
     def chunks(self) -> Iterator[TokenIds]:
         digest = hashlib.sha256()
         chars = 0
-        for chunk in self._source.chunks():
+        for chunk in self.source.chunks():
             digest.update(chunk.encode("utf-8"))
             try:
-                encoded = self._tokenizer.encode_with_report(chunk, self._unknown, chars + 1)
+                encoded = self.tokenizer.encode_with_report(chunk, self.unknown, chars + 1)
             except PromptError as error:
                 raise DatasetError(
-                    f"{self._source.name} has {error.message}",
-                    hint=f"set data.unknown to transliterate, drop or replace, or {self._hint}",
+                    f"{self.source.name} has {error.message}",
+                    hint=f"set data.unknown to transliterate, drop or replace, or {self.hint}",
                 ) from None
             chars += len(chunk)
-            self._n_unknown += encoded.n_unknown
-            self._examples |= encoded.examples
+            self.n_unknown += encoded.n_unknown
+            self.examples |= encoded.examples
             # Checked at once: a long text in another script would take minutes to refuse.
-            if self._n_unknown > MAX_UNKNOWN * self._stats.chars:
+            if self.n_unknown > MAX_UNKNOWN * self.stats.chars:
                 raise self._too_many_unknown()
             yield encoded.ids
-        if digest.hexdigest() != self._stats.sha256:
+        if digest.hexdigest() != self.stats.sha256:
             raise DatasetError(
-                f"{self._source.name} changed while it was being read", hint="try again"
+                f"{self.source.name} changed while it was being read", hint="try again"
             )
 
     def report(self) -> dict[str, Any]:
-        return {"n_unknown": self._n_unknown, "examples": list(self._examples.items())[:EXAMPLES]}
+        return {"n_unknown": self.n_unknown, "examples": list(self.examples.items())[:EXAMPLES]}
 
     def _too_many_unknown(self) -> DatasetError:
-        shown = " ".join(map(repr, list(self._examples)[:EXAMPLES]))
+        shown = " ".join(map(repr, list(self.examples)[:EXAMPLES]))
         return DatasetError(
-            f"over {MAX_UNKNOWN:.0%} of the characters of {self._source.name} are outside "
-            f"the {self._tokenizer.kind} vocabulary, for example {shown}",
-            hint=self._hint,
+            f"over {MAX_UNKNOWN:.0%} of the characters of {self.source.name} are outside "
+            f"the {self.tokenizer.kind} vocabulary, for example {shown}",
+            hint=self.hint,
         )
 
 
