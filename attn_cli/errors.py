@@ -22,6 +22,8 @@ class AttnError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # Python shows it below the message
 
 
 class InputError(AttnError):

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
@@ -87,21 +87,13 @@ def _sample(
     """A sample of each prompt with each seed, printed while it is generated."""
     count = options.num_samples
     printer = SamplePrinter(len(prompts) * count, silent=options.as_json)
-    requests = itertools.product(prompts, range(first_seed, first_seed + count))
     samples = []
-    for batch in _batches(requests, generator.max_batch_size(prompts, config)):
-        its_prompts, its_seeds = zip(*batch, strict=True)
-        streams = generator.stream(its_prompts, its_seeds, config, log_probs=options.as_json)
+    for streams in generator.sample(prompts, first_seed, count, config, log_probs=options.as_json):
         # The first is printed as it is generated; the others are finished by their turn.
         for stream in streams:
             printer.stream(stream, alternatives=config.alternatives > 0)
         samples += [stream.result() for stream in streams]
     return samples
-
-
-def _batches(requests: Iterator[tuple[str, int]], size: int) -> Iterator[list[tuple[str, int]]]:
-    while batch := list(itertools.islice(requests, size)):
-        yield batch
 
 
 def _beam_search(

@@ -11,6 +11,7 @@ import typer
 from attn_cli.cli.flags import Exclusion, check_exclusions
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.errors import InputError
+from attn_cli.generation.config import SAMPLING_OPTIONS, check_num_samples
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import SampleConfig
@@ -26,7 +27,7 @@ EXCLUSIONS = (
     ),
     Exclusion(
         "num_beams",
-        ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed"),
+        SAMPLING_OPTIONS,
         "beam search does not sample: leave them out",
     ),
 )
@@ -125,8 +126,6 @@ class GenerateOptions:
 
         check_exclusions(self, EXCLUSIONS)
         prompts = self.prompt or []
-        if self.num_samples < 1:
-            raise InputError(f"`num_samples` {self.num_samples} is below 1")
         if self.seed is not None:
             check_seed(self.seed)
         if prompts.count("-") > 1:
@@ -136,12 +135,7 @@ class GenerateOptions:
                 "`interactive` takes at most one prompt, and none from standard input",
                 "type the other prompts during the session",
             )
-        if self.num_samples > self.num_beams > 1:
-            raise InputError(
-                f"`num_beams` {self.num_beams} finds {self.num_beams} texts, and `num_samples` "
-                f"is {self.num_samples}",
-                "give at least as many beams as samples",
-            )
+        check_num_samples(self.num_samples, self.num_beams)
 
     def generation_config(self, defaults: SampleConfig) -> GenerationConfig:
         """The configuration for the generator: the run's own where an option was left out.

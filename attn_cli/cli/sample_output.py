@@ -83,6 +83,7 @@ def token_table(stream: TextStream) -> Iterator[str]:
 def sample_record(sample: GeneratedText, match: LongestMatch | None) -> dict[str, Any]:
     """A sample for `--json`, without what was not asked for."""
     record = dataclasses.asdict(sample)
+    del record["ids"]
     if not sample.alternatives:
         del record["probs"], record["alternatives"]
     if match is not None:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from attn_cli.errors import InputError
 
+# What beam search has no use for: it does not sample.
+SAMPLING_OPTIONS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:
@@ -93,3 +96,18 @@ class GenerationConfig:
         for name, least in smallest.items():
             if getattr(self, name) < least:
                 raise InputError(f"`{name}` {getattr(self, name)} is below {least}")
+
+
+def check_num_samples(num_samples: int, num_beams: int) -> None:
+    """Refuses a number of texts that cannot be generated.
+
+    Raises:
+        InputError: It is below 1, or above the number of beams of beam search.
+    """
+    if num_samples < 1:
+        raise InputError(f"`num_samples` {num_samples} is below 1")
+    if num_samples > num_beams > 1:
+        raise InputError(
+            f"`num_beams` {num_beams} finds {num_beams} texts, and `num_samples` is {num_samples}",
+            "give at least as many beams as samples",
+        )

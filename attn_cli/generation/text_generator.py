@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +38,7 @@ class GeneratedText:
     Attributes:
         prompt: What it continues.
         text: What was generated after that.
+        ids: The same in ids.
         seed: The seed of its random numbers; None of beam search.
         finish_reason: Why it ended; see `GenerationState`.
         log_probs: The model's own log-probability (natural, before all filters) of each
@@ -47,6 +49,7 @@ class GeneratedText:
 
     prompt: str
     text: str
+    ids: tuple[int, ...]
     seed: int | None
     finish_reason: FinishReason
     log_probs: tuple[float, ...] = ()
@@ -98,6 +101,7 @@ class TextStream:
         return GeneratedText(
             self.prompt,
             self._tokenizer.decode(self._state.ids),
+            tuple(self._state.ids),
             self.seed,
             self._state.finish_reason,
             tuple(token.log_prob for token in tokens),
@@ -169,10 +173,38 @@ class TextGenerator:
             for prompt, state in zip(prompts, states, strict=True)
         ]
 
+    def sample(
+        self,
+        prompts: Sequence[str],
+        first_seed: int,
+        num_samples: int,
+        config: GenerationConfig,
+        *,
+        log_probs: bool = False,
+    ) -> Iterator[list[TextStream]]:
+        """The streams of each prompt with each seed, in batches that fit into memory.
+
+        Args:
+            prompts: What to continue.
+            first_seed: The seed of the first sample of each prompt; the next has the next.
+            num_samples: How many texts of each prompt.
+            config: How to generate.
+            log_probs: Whether to record each token's log-probability.
+
+        Raises:
+            InputError: As `stream` does.
+        """
+        size = self.max_batch_size(prompts, config)
+        requests = itertools.product(prompts, range(first_seed, first_seed + num_samples))
+        while batch := list(itertools.islice(requests, size)):
+            its_prompts, its_seeds = zip(*batch, strict=True)
+            yield self.stream(its_prompts, its_seeds, config, log_probs=log_probs)
+
     def max_batch_size(self, prompts: Sequence[str], config: GenerationConfig) -> int:
         """How many texts of these prompts fit into memory at once, at least one."""
         model = self.model.config
-        longest = max(self.prompt_lengths(prompt)[0] for prompt in prompts) + config.max_new_chars
+        longest = max((self.prompt_lengths(prompt)[0] for prompt in prompts), default=0)
+        longest += config.max_new_chars
         cached = 2 * model.n_layer * model.n_embd * min(longest, model.block_size)
         # Some rows of probabilities in double precision, and the random numbers drawn ahead.
         others = 4 * self.model.vocab_size + 2 * SeededStreams.DRAWN_AHEAD

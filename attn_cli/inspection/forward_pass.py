@@ -49,7 +49,7 @@ class ForwardPass:
         Raises:
             InputError: The model's blocks record none.
         """
-        return torch.stack(self._of_each_block("attention.softmax weights"))
+        return torch.stack(self.of_each_block("attention.softmax weights"))
 
     @cached_property
     def residual_stream(self) -> torch.Tensor:
@@ -59,7 +59,7 @@ class ForwardPass:
             InputError: The model's blocks do not record it.
         """
         before = "token + position" if "token + position" in self else "token embedding"
-        return torch.stack([self[before], *self._of_each_block("feed-forward residual")])
+        return torch.stack([self[before], *self.of_each_block("feed-forward residual")])
 
     @cached_property
     def losses(self) -> torch.Tensor:
@@ -67,8 +67,12 @@ class ForwardPass:
         targets = torch.tensor(self.ids[1:], dtype=torch.int64, device=self["logits"].device)
         return F.cross_entropy(self["logits"][:-1].float(), targets, reduction="none")
 
-    def _of_each_block(self, operation: str) -> list[torch.Tensor]:
-        """The tensor of an operation that every block has, one a block."""
+    def of_each_block(self, operation: str) -> list[torch.Tensor]:
+        """The tensors of an operation that every block has, `attention.scores`, one a block.
+
+        Raises:
+            InputError: The model's blocks do not record it.
+        """
         names = [f"block {layer + 1}.{operation}" for layer in range(self.model.config.n_layer)]
         if not all(name in self for name in names):
             raise unsupported_block(self.model, f"does not record {operation!r}")

@@ -10,7 +10,7 @@ from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 def token_losses(loaded: TrainedModel, ids: TokenIds) -> PerTokenLosses:
     """The loss of each of N ids but the first, in nats, computed while it is iterated."""
-    return PerTokenLosses(_model(loaded), ids)
+    return PerTokenLosses(evaluation_model(loaded), ids)
 
 
 def mean_loss(loaded: TrainedModel, ids: TokenIds) -> Evaluation:
@@ -19,10 +19,10 @@ def mean_loss(loaded: TrainedModel, ids: TokenIds) -> Evaluation:
     Raises:
         DatasetError: There are fewer than two.
     """
-    return evaluate(_model(loaded), ids)
+    return evaluate(evaluation_model(loaded), ids)
 
 
-def _model(loaded: TrainedModel) -> Transformer:
+def evaluation_model(loaded: TrainedModel) -> Transformer:
     """The model on the fastest device, in the precision that it was trained in."""
     device = choose_device("auto")
     precision = choose_precision(loaded.config.train.precision, device)

@@ -17,6 +17,11 @@ def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
     Raises:
         OSError: It cannot be written.
     """
+    atomic_write(path, loss_svg(metrics, title))
+
+
+def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
+    """The plot of both losses as an SVG document; the same metrics give the same bytes."""
     # matplotlib takes half a second to import, so it is imported where it draws.
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -24,7 +29,7 @@ def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
 
     trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
     evaluated = [(line.chars, line.val_loss) for line in metrics if line.val_loss is not None]
-    # A fixed salt and no date: the same run gives the same file.
+    # A fixed salt and no date, for the same bytes.
     with matplotlib.rc_context({"svg.hashsalt": "attn", "svg.fonttype": "none"}):
         figure = Figure(figsize=(7, 4), layout="constrained")
         FigureCanvasSVG(figure)
@@ -42,4 +47,4 @@ def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
             # A title in an alphabet that the font lacks is still text in the file.
             warnings.simplefilter("ignore", UserWarning)
             figure.savefig(buffer, format="svg", metadata={"Date": None})
-    atomic_write(path, buffer.getvalue())
+    return buffer.getvalue()

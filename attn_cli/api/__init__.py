@@ -1,0 +1,1 @@
+"""The public Python interface; `import attn_cli as attn` offers it."""

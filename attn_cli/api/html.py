@@ -1,0 +1,160 @@
+"""What a notebook shows: HTML that needs nothing else, on a light or a dark page.
+
+Everything that a model, a text or a folder's name may contain is escaped.
+
+Shapes: T time (characters), H heads, L layers.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.runs.metrics import StepMetrics
+from attn_cli.text.display import printable_symbol
+
+# Seen on white and on black; how much of it says its opacity.
+BLUE = "#4c88c4"
+ORANGE = "240 136 48"
+MAX_BITS = 8.0  # from this surprisal on, the shade is the darkest
+MAX_OPACITY = 0.6  # of what stands behind text
+MIN_WEIGHT = 0.01  # smaller attention weights leave their cell blank
+MAP_SIZE, MIN_CELL, MAX_CELL = 240, 6, 18  # pixels
+
+TEXT_STYLE = "white-space:pre-wrap;overflow-wrap:anywhere;font-family:monospace"
+ROW_STYLE = "display:flex;flex-wrap:wrap;gap:12px;margin-bottom:12px"
+QUIET_STYLE = "opacity:.7;font-size:.85em"
+
+
+def text_html(prompt: str, characters: Sequence[tuple[str, float]], caption: str) -> str:
+    """A prompt and its continuation, whose characters are shaded by their surprisal.
+
+    Args:
+        prompt: Stays unshaded.
+        characters: Each character of the continuation and its probability.
+        caption: What is said below.
+    """
+    return (
+        f'<div><div style="{TEXT_STYLE}">{_escaped_text(prompt)}'
+        f"{''.join(_shaded(character, prob) for character, prob in characters)}</div>"
+        f'<div style="{QUIET_STYLE}">{html.escape(caption)}. '
+        "The darker a character, the less probable it was; its tooltip says how much.</div></div>"
+    )
+
+
+def attention_html(attention: NDArray[np.float32], characters: Sequence[str]) -> str:
+    """A map for each head of each layer: a row is a query, a column a key.
+
+    Args:
+        attention: The weights, (L, H, T, T).
+        characters: T symbols.
+    """
+    rows = []
+    for layer, of_layer in enumerate(attention, 1):
+        maps = (
+            _attention_map(weights, characters, f"layer {layer}, head {head}")
+            for head, weights in enumerate(of_layer, 1)
+        )
+        rows.append(f'<div style="{ROW_STYLE}">{"".join(maps)}</div>')
+    return (
+        f'<div>{"".join(rows)}<div style="{QUIET_STYLE}">A row is a query, a column a key. '
+        f"Weights below {MIN_WEIGHT} are blank.</div></div>"
+    )
+
+
+def run_html(
+    name: str,
+    metrics: Sequence[StepMetrics],
+    plot: bytes | None,
+    samples: Sequence[tuple[int, str]],
+) -> str:
+    """A run's name, its last losses, their plot, and some samples.
+
+    Args:
+        name: Of its folder.
+        metrics: Oldest first.
+        plot: Both losses as an SVG document.
+        samples: Each with its step.
+    """
+    parts = [f"<div><strong>{_escaped(name)}</strong> {_progress(metrics)}</div>"]
+    if plot is not None:
+        data = base64.b64encode(plot).decode()
+        parts.append(
+            f'<img alt="training and validation loss" style="max-width:100%;background:white" '
+            f'src="data:image/svg+xml;base64,{data}">'
+        )
+    for step, text in samples:
+        parts.append(
+            f'<div style="{QUIET_STYLE};margin-top:8px">sample at step {step:,}</div>'
+            f'<div style="{TEXT_STYLE};max-height:12em;overflow:auto">{_escaped_text(text)}</div>'
+        )
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _progress(metrics: Sequence[StepMetrics]) -> str:
+    if not metrics:
+        return "has not been trained yet"
+    words = f"step {metrics[-1].step:,}"
+    losses = [line.val_loss for line in metrics if line.val_loss is not None]
+    if losses:
+        words += f", validation loss {losses[-1]:.4f}, best {min(losses):.4f} nats per character"
+    return words
+
+
+def _shaded(character: str, prob: float) -> str:
+    """A character on the shade of its surprisal, with its probability as a tooltip."""
+    bits = -math.log2(prob) if prob > 0 else math.inf
+    opacity = MAX_OPACITY * min(1.0, bits / MAX_BITS)
+    return (
+        f'<span style="background:rgb({ORANGE} / {opacity:.2f})" '
+        f'title="{_escaped(printable_symbol(character))} {prob:.1%}">'
+        f"{_escaped_text(character)}</span>"
+    )
+
+
+def _attention_map(weights: NDArray[np.float32], characters: Sequence[str], title: str) -> str:
+    """The weights of one head, (T, T), as an SVG; a cell's tooltip has its number."""
+    T = len(characters)
+    cell = min(MAX_CELL, max(MIN_CELL, MAP_SIZE // T))
+    margin, side = 2 * cell, (T + 2) * cell
+    labels = [_escaped(printable_symbol(character)) for character in characters]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(side, 120)}" height="{side + 18}" '
+        f'font-family="monospace" font-size="{cell * 0.8:.1f}" fill="currentColor" role="img">'
+        f'<text y="12" font-size="12" font-family="sans-serif">{title}</text>'
+        f'<g transform="translate({margin} {margin + 18})">'
+        f'<rect width="{T * cell}" height="{T * cell}" fill="{BLUE}" fill-opacity=".06"/>'
+        f"{''.join(_labels(labels, cell))}{''.join(_cells(weights, labels, cell))}</g></svg>"
+    )
+
+
+def _labels(labels: Sequence[str], cell: int) -> Iterator[str]:
+    for index, label in enumerate(labels):
+        middle = (index + 0.5) * cell
+        yield f'<text x="{-0.4 * cell:.1f}" y="{middle:.1f}" text-anchor="end" '
+        yield f'dominant-baseline="central">{label}</text>'
+        yield f'<text x="{middle:.1f}" y="{-0.4 * cell:.1f}" text-anchor="middle">{label}</text>'
+
+
+def _cells(weights: NDArray[np.float32], labels: Sequence[str], cell: int) -> Iterator[str]:
+    for query, key in zip(*np.nonzero(weights >= MIN_WEIGHT), strict=True):
+        weight = float(weights[query, key])
+        # Most weights are small: their square root makes them visible.
+        yield f'<rect x="{key * cell}" y="{query * cell}" width="{cell}" height="{cell}" '
+        yield f'fill="{BLUE}" fill-opacity="{math.sqrt(weight):.2f}">'
+        yield f"<title>{labels[query]} to {labels[key]}: {weight:.3f}</title></rect>"
+
+
+def _escaped_text(text: str) -> str:
+    """A text as it is, but for control characters, which are shown by their codes."""
+    return "".join(_escaped(each if each in " \n\t" else printable_symbol(each)) for each in text)
+
+
+def _escaped(text: str) -> str:
+    """A text as HTML; what is no Unicode, as in a folder's name, becomes a question mark."""
+    return html.escape(text.encode(errors="replace").decode())

@@ -1,0 +1,272 @@
+"""A trained model: text in; text, losses, activations and vectors out.
+
+Shapes: N texts, T time (characters), C channels = n_embd.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Unpack, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.api.arguments import (
+    GenerationOptions,
+    as_path,
+    check_integers,
+    check_text,
+    check_texts,
+    generation_config,
+)
+from attn_cli.api.text import Text
+from attn_cli.config.schema import Config
+from attn_cli.generation.config import check_num_samples
+from attn_cli.generation.sampling import check_seed
+from attn_cli.generation.text_generator import TextGenerator, load_text_generator
+from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
+
+# torch takes a second to import, and generation on a CPU does without it.
+if TYPE_CHECKING:
+    from attn_cli.api.trace import Trace
+    from attn_cli.model.transformer import Transformer
+    from attn_cli.training.evaluation import Evaluation
+
+Device = Literal["cpu", "cuda", "mps", "auto"]
+Prompts = list[str] | tuple[str, ...]
+
+
+def load(run: str | Path | None = None, *, device: Device = "cpu") -> Model:
+    """The best checkpoint of a run.
+
+    Args:
+        run: The run's folder or name; None for the newest run.
+        device: Where to generate. On the CPU that needs no torch; a GPU pays off for large models.
+
+    Raises:
+        CheckpointError: There is no such run, or it is damaged.
+        DeviceError: This machine does not have the device.
+    """
+    loaded = load_model(as_path("run", run))
+    if device == "cpu":
+        return Model(loaded)
+    from attn_cli.training.device import choose_device
+
+    return Model(loaded, str(choose_device(device)))
+
+
+class Model:
+    """A trained model with its vocabulary; `attn.load` makes one.
+
+    Args:
+        loaded: A checkpoint of a run.
+        device: Where to generate, by torch's name for it.
+    """
+
+    def __init__(self, loaded: TrainedModel, device: str = "cpu") -> None:
+        self._loaded = loaded
+        self._device = device
+
+    @property
+    def config(self) -> Config:
+        """Every setting that it was trained with."""
+        return self._loaded.config
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its vocabulary: characters to ids and back."""
+        return self._loaded.tokenizer
+
+    @property
+    def module(self) -> Transformer:
+        """The torch module, on the CPU, in fp32, in evaluation mode."""
+        return self._loaded.model
+
+    @overload
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        seed: int | None = None,
+        num_samples: None = None,
+        **options: Unpack[GenerationOptions],
+    ) -> Text: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: Prompts,
+        *,
+        seed: int | None = None,
+        num_samples: int | None = None,
+        **options: Unpack[GenerationOptions],
+    ) -> list[Text]: ...
+
+    @overload
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        seed: int | None = None,
+        num_samples: int,
+        **options: Unpack[GenerationOptions],
+    ) -> list[Text]: ...
+
+    def generate(
+        self,
+        prompt: str | Prompts = "",
+        *,
+        seed: int | None = None,
+        num_samples: int | None = None,
+        **options: Unpack[GenerationOptions],
+    ) -> Text | list[Text]:
+        """Continues a prompt, as `attn generate` does with the same options.
+
+        Args:
+            prompt: What to continue; several become one batch.
+            seed: Same seed, same text; sample k has seed + k - 1. None for a new one.
+            num_samples: How many texts to generate per prompt.
+            options: See `GenerationOptions`.
+
+        Returns:
+            A text; a list of them where there are several prompts, or `num_samples` is given:
+            all of the first prompt, then all of the second.
+
+        Raises:
+            InputError: The prompt has unknown characters, or an option cannot be used.
+        """
+        prompts = (prompt,) if isinstance(prompt, str) else prompt
+        check_texts("prompt", prompts)
+        check_integers(seed=seed, num_samples=num_samples)
+        config = generation_config(self.config.sample, options, seed)
+        count = 1 if num_samples is None else num_samples
+        check_num_samples(count, config.num_beams)
+        if config.num_beams > 1:
+            found = [self._generator.beam_search(each, config)[:count] for each in prompts]
+            generated = [text for of_prompt in found for text in of_prompt]
+        else:
+            batches = self._generator.sample(prompts, _seed(seed), count, config, log_probs=True)
+            generated = [stream.result() for batch in batches for stream in batch]
+        texts = [Text(each, self.tokenizer) for each in generated]
+        return texts[0] if isinstance(prompt, str) and num_samples is None else texts
+
+    def stream(
+        self, prompt: str = "", *, seed: int | None = None, **options: Unpack[GenerationOptions]
+    ) -> Iterator[str]:
+        """The continuation of a prompt, piece by piece as it is generated.
+
+        Args:
+            prompt: What to continue; it is not repeated.
+            seed: Same seed, same text; None for a new one.
+            options: See `GenerationOptions`; not `num_beams`.
+
+        Raises:
+            InputError: The prompt has unknown characters, or an option cannot be used.
+        """
+        check_text("prompt", prompt)
+        check_integers(seed=seed)
+        config = generation_config(self.config.sample, options, seed)
+        (stream,) = self._generator.stream([prompt], [_seed(seed)], config)
+        return filter(None, stream)
+
+    def loss(self, text: str | None = None) -> Evaluation:
+        """How well the model predicts a text, measured as `attn evaluate` does.
+
+        The text is cut into windows of `block_size`; its first character is not predicted.
+
+        Args:
+            text: At least two characters; None for the run's own validation split.
+
+        Returns:
+            Its `loss` in nats per character, `bits_per_char`, `perplexity`, `chars`, and the
+            `standard_error` of the loss.
+
+        Raises:
+            InputError: The text has unknown characters, or is too short or missing.
+        """
+        from attn_cli.training.evaluation import evaluate
+
+        ids = self._loaded.corpus().validation if text is None else self._encode(text)
+        return evaluate(self._evaluated, ids)
+
+    def token_losses(self, text: str) -> NDArray[np.float32]:
+        """The loss of each token of a text but the first, (T - 1,), in nats.
+
+        A token is a character, or a byte with a vocabulary of bytes. The mean is `loss(text)`.
+
+        Raises:
+            InputError: The text has unknown characters.
+        """
+        from attn_cli.training.evaluation import PerTokenLosses
+
+        losses = PerTokenLosses(self._evaluated, self._encode(text))
+        return np.concatenate([np.zeros(0, np.float32), *losses])
+
+    def trace(self, text: str) -> Trace:
+        """Every tensor of a forward pass over a text, as NumPy arrays by name.
+
+        Args:
+            text: At most `block_size` characters; an empty one is the beginning of a document.
+
+        Raises:
+            InputError: The text is too long, or has unknown characters.
+        """
+        from attn_cli.api.trace import Trace
+        from attn_cli.inspection.forward_pass import forward_pass
+
+        check_text("text", text)
+        ids = self._loaded.encode_prompt(text)
+        return Trace(forward_pass(self.module, ids), tuple(self._loaded.symbols(ids)))
+
+    def embed(
+        self,
+        texts: Prompts,
+        *,
+        pool: Literal["mean", "last", "max"] = "mean",
+        layer: int | None = None,
+    ) -> NDArray[np.float32]:
+        """A vector for each of N texts, (N, C).
+
+        Args:
+            texts: Each of at most `block_size` characters.
+            pool: How T vectors become one: their mean, the last (the only one that has seen
+                all of the text where attention is causal), or the maximum of each channel.
+            layer: After which block, from 1; 0 for before the first. None for after the last
+                block and the final norm.
+
+        Raises:
+            InputError: A text is too long or has unknown characters, or there is no such layer.
+        """
+        from attn_cli.inspection.embedding import embed
+
+        check_texts("texts", texts)
+        return embed(self._loaded, texts, pool, layer)
+
+    def __repr__(self) -> str:
+        return f"<Model of {self._loaded.description}>"
+
+    @cached_property
+    def _generator(self) -> TextGenerator:
+        return load_text_generator(self._loaded, self._device)
+
+    @cached_property
+    def _evaluated(self) -> Transformer:
+        from attn_cli.inspection.token_losses import evaluation_model
+
+        return evaluation_model(self._loaded)
+
+    def _encode(self, text: str) -> TokenIds:
+        check_text("text", text)
+        return self.tokenizer.encode(text, unknown="error")
+
+
+def _seed(seed: int | None) -> int:
+    """A seed that was given, checked, or a new one."""
+    if seed is None:
+        return secrets.randbelow(2**31)
+    check_seed(seed)
+    return seed

@@ -1,0 +1,110 @@
+"""A trace has the tensors that the inspecting commands show, by the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import attn_cli as attn_api
+from tests.conftest import Outcome, Trained, train_in
+
+Attn = Callable[..., Outcome]
+TEXT = "The fox met"
+T = len(TEXT)
+AXIS_SYMBOLS = {
+    "time": "T", "query": "T", "key": "T", "head": "H", "vocabulary": "V", "hidden": "F",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trace(model: attn_api.Model) -> attn_api.Trace:
+    return model.trace(TEXT)
+
+
+def test_attention_is_what_inspect_attention_prints(
+    trace: attn_api.Trace, trained: Trained, attn: Attn
+) -> None:
+    shown = attn("inspect-attention", TEXT, "--run", trained.run.path, "--json").json
+    np.testing.assert_allclose(trace.attention, shown["weights"], atol=1e-7)
+    assert trace.attention.shape == (2, 3, T, T)
+    assert list(trace.characters) == shown["characters"]
+
+
+def test_names_shapes_and_axes_are_those_of_inspect_shapes(
+    trace: attn_api.Trace, trained: Trained, attn: Attn
+) -> None:
+    rows = attn("inspect-shapes", TEXT, "--run", trained.run.path, "--json").json["rows"]
+    assert list(trace) == [row["operation"] for row in rows]
+    assert len(trace) == len(rows)
+    for row in rows:
+        name = row["operation"]
+        symbols = [symbol for symbol in row["symbolic"] if symbol != "B"]
+        shape = row["shape"][1:] if row["symbolic"][0] == "B" else row["shape"]
+        assert trace[name].shape == tuple(shape)
+        channel = "D" if "H" in symbols else "C"
+        assert [AXIS_SYMBOLS.get(axis, channel) for axis in trace.axes(name)] == symbols
+    assert trace.axes("block 1.attention.scores") == ("head", "query", "key")
+
+
+@pytest.mark.parametrize("block", ["gpt2", "qwen3"])
+@pytest.mark.parametrize("position", ["learned", "rope"])
+def test_attention_is_softmax_of_q_times_k(
+    block: str, position: str, verse_file: Path, tmp_path: Path
+) -> None:
+    """q and k are what enters the scores, whatever has normalised or rotated them before."""
+    run = train_in(
+        tmp_path / "run", verse_file,
+        f"model.block={block}", f"model.position={position}", "model.bias=false", "train.steps=9",
+    )  # fmt: skip
+    trace = attn_api.load(run.run.path).trace(TEXT)
+    L, H, D = 2, 3, 8
+    assert trace.q.shape == trace.k.shape == trace.v.shape == (L, H, T, D)
+    scores = trace.q @ trace.k.swapaxes(-2, -1) / np.sqrt(D)
+    scores = np.where(np.tri(T, dtype=bool), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    np.testing.assert_allclose(trace.attention, weights, atol=1e-5)
+    np.testing.assert_allclose(
+        trace.attention[1] @ trace.v[1], trace["block 2.attention.weights @ value"], atol=1e-5
+    )
+
+
+def test_attributes_have_the_axes_that_they_name(trace: attn_api.Trace) -> None:
+    assert trace.axes("attention") == ("layer", "head", "query", "key")
+    for name in ("q", "k", "v"):
+        assert trace.axes(name) == ("layer", "head", "time", "channel")
+    for name in ("attention", "q", "k", "v", "residual_stream", "logits"):
+        array = getattr(trace, name)
+        assert isinstance(array, np.ndarray)
+        assert array.ndim == len(trace.axes(name))
+    np.testing.assert_array_equal(trace.residual_stream[2], trace["block 2.feed-forward residual"])
+    np.testing.assert_array_equal(
+        trace.attention[0, 1], trace["block 1.attention.softmax weights"][1]
+    )
+
+
+def test_it_is_a_mapping(trace: attn_api.Trace) -> None:
+    assert "logits" in trace
+    assert "block 3.attention.scores" not in trace
+    assert trace.get("nothing") is None
+    assert dict(trace).keys() == trace.keys()
+    np.testing.assert_array_equal(trace["logits"], trace.logits)
+
+
+@pytest.mark.parametrize("lookup", [attn_api.Trace.__getitem__, attn_api.Trace.axes])
+def test_an_unknown_name_is_refused(
+    trace: attn_api.Trace, lookup: Callable[[attn_api.Trace, str], object]
+) -> None:
+    with pytest.raises(attn_api.AttnError, match="`name` 'scores': the trace has no such"):
+        lookup(trace, "scores")
+    with pytest.raises(KeyError):
+        lookup(trace, "scores")
+
+
+def test_an_empty_text_is_the_beginning_of_a_document(model: attn_api.Model) -> None:
+    trace = model.trace("")
+    assert trace.attention.shape == (2, 3, 1, 1)
+    assert trace.characters == ("\n",)  # a vocabulary's separator, or else the newline
