@@ -36,27 +36,13 @@ def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., R
     """
     (parameter,) = inspect.signature(function).parameters
     options_class = get_type_hints(function)[parameter]
-    annotations = get_type_hints(options_class, include_extras=True)
 
     @functools.wraps(function)
     def command(**options: Any) -> Result:
         return function(options_class(**options))
 
-    command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=(
-                    inspect.Parameter.empty
-                    if field.default is dataclasses.MISSING
-                    else field.default
-                ),
-                annotation=annotations[field.name],
-            )
-            for field in dataclasses.fields(options_class)
-        ]
-    )
+    signature = inspect.signature(options_class, eval_str=True)
+    command.__signature__ = signature  # type: ignore[attr-defined]
     return command
 
 
