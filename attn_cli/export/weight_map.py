@@ -109,22 +109,13 @@ def gguf_map(config: ModelConfig) -> list[WeightMapping]:
 
 def _mappings(
     config: ModelConfig,
-    blocks: str,
-    inside: _Parts,
-    outside: Mapping[str, str],
-    head: str,
-    transposed: str | None = None,
+    blocks: str,  # the other format's prefix of its blocks
+    inside: _Parts,  # the parts of a block: external name to our names
+    outside: Mapping[str, str],  # those outside of blocks: external name to our name
+    head: str,  # the external name of the output layer
+    transposed: str | None = None,  # in the external names whose matrices are stored transposed
 ) -> Iterator[WeightMapping]:
-    """The mapping of each weight and bias.
-
-    Args:
-        config: The model's configuration, of a kind that is exportable.
-        blocks: The other format's prefix of its blocks.
-        inside: The parts of a block: external name to our names.
-        outside: The parts outside of blocks: external name to our name.
-        head: The external name of the output layer.
-        transposed: A substring of the external names whose matrices are stored transposed.
-    """
+    """The mapping of each weight and bias."""
     parts: list[tuple[str, tuple[str, ...]]] = [
         (external, (internal,)) for external, internal in outside.items()
     ]

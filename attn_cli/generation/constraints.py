@@ -19,25 +19,19 @@ from attn_cli.generation.regex_constraint import (
 )
 from attn_cli.text.tokenizer import Tokenizer
 
+# Why a text is finished: it is as long as asked for, its document ended, a stop string came, or
+# the regex is complete.
 FinishReason = Literal["length", "end", "stop", "match"]
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """What holds for every text of a batch.
+    """What holds for every text of a batch."""
 
-    Attributes:
-        max_new_chars: The most tokens that a text gets.
-        eos_id: The id that ends a document, where that ends the text.
-        stop_sequences: Sequences of ids, each of which ends the text; of two that end
-            together, the first counts.
-        automaton: What the text has to match, from its state 0 on; without `eos_id`.
-    """
-
-    max_new_chars: int
-    eos_id: int | None = None
-    stop_sequences: tuple[tuple[int, ...], ...] = ()
-    automaton: Automaton | None = None
+    max_new_chars: int  # the most tokens that a text gets
+    eos_id: int | None = None  # that ends a document, where that ends the text
+    stop_sequences: tuple[tuple[int, ...], ...] = ()  # of two that end together, the first counts
+    automaton: Automaton | None = None  # what a text has to match, without `eos_id`
 
     def allowed_mask(self, fsm_state: int, n_generated: int) -> Mask | None:
         """Which ids may come next, (V,), after `n_generated` ones; None where all may."""

@@ -44,22 +44,13 @@ class TokenInfo:
 
 @dataclass
 class GenerationState:
-    """A text that is being generated.
+    """A text that is being generated."""
 
-    Attributes:
-        prompt: The ids that it begins with; at least one.
-        seed: The seed of its random numbers.
-        ids: What was generated after the prompt.
-        tokens: How each of `ids` was chosen, where that was asked for.
-        finish_reason: None until it is finished. `length`: as many tokens as asked for;
-            `end`: the document ended; `stop`: a stop string; `match`: the regex is complete.
-    """
-
-    prompt: Sequence[int]
-    seed: int = 0
-    ids: list[int] = field(default_factory=list)
-    tokens: list[TokenInfo] = field(default_factory=list)
-    finish_reason: FinishReason | None = None
+    prompt: Sequence[int]  # the ids that it begins with; at least one
+    seed: int = 0  # of its random numbers
+    ids: list[int] = field(default_factory=list)  # generated after the prompt
+    tokens: list[TokenInfo] = field(default_factory=list)  # how each was chosen, if asked for
+    finish_reason: FinishReason | None = None  # None until it is finished
 
 
 def generate(

@@ -33,28 +33,16 @@ class Alternative:
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """A text that a model generated.
+    """A text that a model generated."""
 
-    Attributes:
-        prompt: What it continues.
-        text: What was generated after that.
-        ids: The same in ids.
-        seed: The seed of its random numbers; None of beam search.
-        finish_reason: Why it ended; see `GenerationState`.
-        log_probs: The model's own log-probability (natural, before all filters) of each
-            character, where that was asked for; of each byte with a vocabulary of bytes.
-        probs: The probability that each was sampled with, where alternatives were asked for.
-        alternatives: The most probable characters in place of each, likewise.
-    """
-
-    prompt: str
-    text: str
-    ids: tuple[int, ...]
-    seed: int | None
-    finish_reason: FinishReason
-    log_probs: tuple[float, ...] = ()
-    probs: tuple[float, ...] = ()
-    alternatives: tuple[tuple[Alternative, ...], ...] = ()
+    prompt: str  # what it continues
+    text: str  # what was generated after that
+    ids: tuple[int, ...]  # the same in ids
+    seed: int | None  # of its random numbers; None of beam search
+    finish_reason: FinishReason  # why it ended
+    log_probs: tuple[float, ...] = ()  # the model's own, natural, of each token, where asked for
+    probs: tuple[float, ...] = ()  # that each was sampled with, where alternatives were asked for
+    alternatives: tuple[tuple[Alternative, ...], ...] = ()  # to each, the most probable first
 
 
 @dataclass(eq=False)

@@ -141,12 +141,7 @@ class _Sums:
         self._counts = dict.fromkeys(FIELDS, 0)
 
     def add(self, weights: torch.Tensor, targets: Mapping[str, torch.Tensor]) -> None:
-        """Adds the attention weights (B, heads, T, T) of a batch of windows.
-
-        Args:
-            weights: Rows are queries.
-            targets: By pattern, the key that each query would attend to, (B, T); -1 for none.
-        """
+        """Adds the attention weights (B, heads, T, T) of a batch; targets as of `_targets`."""
         weights = weights[:, :, 1:]  # the first query sees only itself
         B, _, queries, T = weights.shape
         for which, target in targets.items():

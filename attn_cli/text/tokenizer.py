@@ -75,15 +75,10 @@ class StreamingDetokenizer:
 
 @dataclass(frozen=True)
 class Tokenizer(ABC):
-    """A vocabulary, with encoding and decoding.
+    """A vocabulary, with encoding and decoding."""
 
-    Attributes:
-        kind: Which of the three kinds of vocabulary it is.
-        symbols: What is shown for each id: `symbols[id]`.
-    """
-
-    kind: TokenizerKind
-    symbols: tuple[str, ...]
+    kind: TokenizerKind  # which of the three kinds of vocabulary it is
+    symbols: tuple[str, ...]  # what is shown for each id: `symbols[id]`
 
     @property
     def unit(self) -> str:
