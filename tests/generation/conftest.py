@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 
+from attn_cli.config.block_kinds import BlockName, block_kind
 from attn_cli.config.schema import ModelConfig
 from attn_cli.generation.next_token_model import NextTokenModel
-from attn_cli.generation.numpy_model import NumpyModel
+from attn_cli.generation.numpy_model import KNOWN, NumpyModel
 from attn_cli.generation.torch_model import TorchModel
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
@@ -33,21 +34,21 @@ def in_numpy(model: Transformer) -> NumpyModel:
     return NumpyModel(model.config, model.state_arrays())
 
 
-def kinds() -> list[ModelConfig]:
-    """Both blocks, all positions, with and without biases and tied embeddings."""
+def kinds(blocks: Sequence[BlockName] = ("gpt2", "qwen3")) -> list[ModelConfig]:
+    """These blocks, all positions, with and without biases and tied embeddings."""
     return [
         ModelConfig(n_layer=2, n_head=3, n_embd=42, n_inner=23, block_size=BLOCK, block=block,
                     position=position, bias=bias, tie_embeddings=tied)
-        for block in ("gpt2", "qwen3")
+        for block in blocks
         for position in ("learned", "sinusoidal", "rope", "none")
         for bias in (True, False)
         for tied in (True, False)
-        if not (block == "qwen3" and bias)
+        if not bias or block_kind(block).biases
     ]  # fmt: skip
 
 
 @pytest.fixture(
-    params=kinds(),
+    params=kinds(sorted(KNOWN["block"])),
     ids=lambda c: f"{c.block}-{c.position}{'-bias' * c.bias}{'-tied' * c.tie_embeddings}",
 )
 def model(request: pytest.FixtureRequest) -> Transformer:

@@ -14,6 +14,7 @@ from attn_cli.generation import numpy_model as numpy_model_module
 from attn_cli.generation.next_token_model import NextTokenModel, as_next_token_model
 from attn_cli.generation.numpy_model import NumpyModel
 from attn_cli.generation.torch_model import TorchModel
+from attn_cli.model.block import Block
 from attn_cli.model.transformer import Transformer
 from tests.generation.conftest import BLOCK, VOCAB, in_numpy
 
@@ -132,6 +133,16 @@ def test_numpy_refuses_an_unknown_block_by_name_and_torch_takes_its_place() -> N
     generator, ids = as_next_token_model(model.eval()), some_ids(2)
     assert isinstance(generator, TorchModel)
     assert_same(generator.forward(ids, generator.new_cache(2)), whole_pass(model, ids)[:, -1])
+
+
+def test_a_block_that_ignores_its_cache_is_refused_by_name(
+    one_model: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = Block.forward
+    monkeypatch.setattr(Block, "forward", lambda self, x, **_: forward(self, x))
+    generator = TorchModel(one_model)
+    with pytest.raises(OperationError, match=r"model\.block: gpt2 does not keep"):
+        generator.forward(some_ids(2), generator.new_cache(2))
 
 
 def test_numpy_refuses_an_unknown_position() -> None:

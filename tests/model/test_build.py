@@ -3,13 +3,17 @@
 import ast
 import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 import attn_cli
 from attn_cli.config.block_kinds import BLOCK_KINDS
 from attn_cli.config.schema import ModelConfig
-from attn_cli.errors import ConfigError
+from attn_cli.errors import ConfigError, OperationError
+from attn_cli.model.block import Block
 from attn_cli.model.build import build_model
 from attn_cli.model.parameter_shapes import parameter_shapes
 from tests.conftest import tiny_config
@@ -35,6 +39,25 @@ def test_an_unknown_kind_is_refused_by_name(use: typing.Callable[..., object]) -
     config = tiny_config().model.model_copy(update={"block": "third"})
     with pytest.raises(ConfigError, match="third"):
         use(config, 17)
+
+
+def test_an_unknown_position_is_refused_by_name() -> None:
+    config = tiny_config().model.model_copy(update={"position": "third"})
+    with pytest.raises(ConfigError, match=r"model\.position: third"):
+        build_model(config, 17)
+
+
+def test_parameters_that_a_checkpoint_could_not_be_read_by_are_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def with_a_gate(self: Block, *arguments: Any, **options: Any) -> None:
+        make_block(self, *arguments, **options)
+        self.gate = nn.Parameter(torch.zeros(3))
+
+    make_block = Block.__init__
+    monkeypatch.setattr(Block, "__init__", with_a_gate)
+    with pytest.raises(OperationError, match=r"blocks\.0\.gate is \(3,\) .* not in model/param"):
+        build_model(tiny_config().model, 17)
 
 
 def test_stacks_hold_every_layer() -> None:
