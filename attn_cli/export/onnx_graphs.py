@@ -52,6 +52,7 @@ class _GrowingLayer(LayerKVCache):
         """Appends keys and values (B, H, T, D); returns all so far, (B, H, S + T, D) each."""
         self.keys = torch.cat((self.keys, keys), dim=-2)
         self.values = torch.cat((self.values, values), dim=-2)
+        self.length = self.keys.shape[-2]
         return self.keys, self.values
 
 

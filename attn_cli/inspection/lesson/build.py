@@ -67,5 +67,5 @@ def lesson(
         "Sampling": logits_and_sampling.sampling(context),
         "Where the weights come from": logits_and_sampling.loss(context),
     }
-    lesson = ((title, tuple(parts)) for title, parts in steps.items())
-    return [LessonStep(title, parts) for title, parts in lesson if parts]
+    with_parts = ((title, tuple(parts)) for title, parts in steps.items())
+    return [LessonStep(title, parts) for title, parts in with_parts if parts]
