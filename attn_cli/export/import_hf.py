@@ -103,7 +103,7 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
     import torch
 
     from attn_cli.model.build import build_model
-    from attn_cli.runs.checkpoint_write import save_checkpoint
+    from attn_cli.runs.checkpoint import save_checkpoint
 
     name = folder.resolve().name
     model = build_model(imported.config.model, imported.tokenizer.vocab_size)

@@ -1,4 +1,4 @@
-"""Files that are complete or absent, whatever happens while they are written.
+"""Files and folders that are complete or absent, whatever happens while they are written.
 
 What cannot be written raises a `WriteError` that names the file, not the temporary one beside it.
 """
@@ -6,8 +6,9 @@ What cannot be written raises a `WriteError` that names the file, not the tempor
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def atomic_write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Makes a folder of files in one step: a temporary one is filled, synced, renamed.
+
+    Raises:
+        WriteError: A file cannot be written; there is no folder then.
+        OSError: The folder exists, or cannot be made.
+    """
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}{TMP_SUFFIX}")
+    temporary.mkdir()
+    try:
+        for name, content in files.items():
+            atomic_write(temporary / name, content)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    sync_folder(folder.parent)
 
 
 def append(path: Path, text: str) -> None:

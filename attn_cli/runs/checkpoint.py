@@ -1,4 +1,4 @@
-"""Checkpoints as they are read: all that a run needs to be resumed, complete or absent.
+"""Checkpoints, saved and read back: all that a run needs to be resumed, complete or absent.
 
 A checkpoint is a folder:
 
@@ -15,6 +15,7 @@ state.json.
 from __future__ import annotations
 
 import hashlib
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,19 +27,23 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
 from attn_cli.model.memory_limits import format_bytes, parameter_bytes, total_memory
 from attn_cli.model.parameter_shapes import Shape, parameter_count, parameter_shapes
-from attn_cli.runs.atomic_files import read_at_most
+from attn_cli.runs.atomic_files import atomic_write, atomic_write_folder, read_at_most
 from attn_cli.runs.checkpoint_metadata import (
     DAMAGE_HINT,
     METADATA_FILE,
     CheckpointMetadata,
+    DatasetInfo,
+    TrainerState,
     damaged,
     read_metadata,
+    with_checksum,
 )
-from attn_cli.runs.run_folder import step_of
+from attn_cli.runs.run_folder import step_name, step_of
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
 # torch takes a second to import, and generation on a CPU does without it.
@@ -206,6 +211,66 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(folder, metadata, tokenizer)
 
 
+def save_checkpoint(
+    checkpoints: Path,
+    model: Transformer,
+    optimizer_state: Mapping[str, Mapping[str, torch.Tensor]],
+    random_states: Mapping[str, torch.Tensor],
+    config: Config,
+    tokenizer: Tokenizer,
+    data: DatasetInfo,
+    trainer_state: TrainerState,
+) -> Path:
+    """Writes a checkpoint and returns its folder, `step-XXXXXXXX/`.
+
+    A step that is saved again, after its evaluation, gets a new state.json only: its
+    weights are the same, and there is no moment in which they are not there.
+
+    Args:
+        checkpoints: The run's folder of checkpoints.
+        model: The model, with fp32 parameters.
+        optimizer_state: The state tensors of each parameter, by parameter name and tensor name.
+        random_states: The states of random generators, by name.
+        config: The run's configuration.
+        tokenizer: The run's tokenizer.
+        data: What text the model is trained on.
+        trainer_state: How far the run has come.
+
+    Raises:
+        OSError: It cannot be written; what was there before is unchanged.
+    """
+    import torch
+
+    folder = checkpoints / step_name(trainer_state.step)
+    if folder.exists():
+        files: dict[str, bytes] = {}
+        digests = read_metadata(folder).sha256
+    else:
+        files = _tensor_files(model, optimizer_state, random_states)
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    metadata = CheckpointMetadata(
+        **dict(trainer_state),
+        parameters=model.parameter_count(),
+        data=data,
+        config=config,
+        tokenizer=tokenizer.to_json(),
+        versions={
+            "attn": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "device": model.token_embedding.weight.device.type,
+        },
+        sha256=digests,
+    )
+    record = with_checksum(metadata.model_dump(mode="json"))
+    files[METADATA_FILE] = record.encode("utf-8", errors="surrogatepass")
+    if folder.exists():
+        atomic_write(folder / METADATA_FILE, files[METADATA_FILE])
+        return folder
+    atomic_write_folder(folder, files)
+    return folder
+
+
 def _read_tensors(path: Path, metadata: CheckpointMetadata, max_bytes: int) -> dict[str, Array]:
     """The tensors of a file, after checking its size and checksum."""
     try:
@@ -221,3 +286,22 @@ def _read_tensors(path: Path, metadata: CheckpointMetadata, max_bytes: int) -> d
         raise damaged(path, str(error).partition("\n")[0]) from None
     except (KeyError, ValueError, RuntimeError) as error:  # a dtype that NumPy does not have
         raise damaged(path, f"{type(error).__name__}: {error}".partition("\n")[0]) from None
+
+
+def _tensor_files(
+    model: Transformer,
+    optimizer_state: Mapping[str, Mapping[str, torch.Tensor]],
+    random_states: Mapping[str, torch.Tensor],
+) -> dict[str, bytes]:
+    """The content of the two files of tensors, by file name."""
+    from safetensors.torch import save
+
+    # named_parameters names a tied weight once, as safetensors wants it.
+    weights = {name: p.detach().cpu().contiguous() for name, p in model.named_parameters()}
+    training = {
+        f"{name}/{what}": value.detach().cpu().contiguous()
+        for name in weights
+        for what, value in optimizer_state.get(name, {}).items()
+    }
+    training |= {f"{RANDOM}/{which}": state for which, state in random_states.items()}
+    return {MODEL_FILE: save(weights), OPTIMIZER_FILE: save(training)}

@@ -14,13 +14,13 @@ from attn_cli.errors import CheckpointError, ConfigError
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES
+from attn_cli.runs.loaded_model import load_run_corpus
 from attn_cli.runs.recovery import (
     RecoveryResult,
     check_no_links_outside,
     latest_valid_checkpoint,
     rewind,
 )
-from attn_cli.runs.run_corpus import load_run_corpus
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import check_length
 from attn_cli.training.device import choose_device

@@ -24,9 +24,8 @@ from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.atomic_files import sync_file, sync_folder
-from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
-from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus

@@ -17,8 +17,8 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.text_generator import load_text_generator
 from attn_cli.model.build import build_model
+from attn_cli.runs.checkpoint import save_checkpoint
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
-from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer

@@ -14,9 +14,8 @@ from safetensors.torch import load_file, save_file
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.atomic_files import WriteError
-from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from attn_cli.runs.checkpoint_metadata import TrainerState, with_checksum
-from attn_cli.runs.checkpoint_write import save_checkpoint
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Trained
 
