@@ -27,6 +27,7 @@ STACKED = {
 }
 AXIS_NAMES = {
     "T": "time",
+    "S": "source",
     "H": "head",
     "C": "channel",
     "D": "channel",
@@ -79,7 +80,7 @@ class Trace(Mapping[str, NDArray[Any]]):
             return STACKED[name]
         self._check(name)
         symbols = [symbol for symbol in self._axes[name] if symbol != "B"]
-        if symbols.count("T") == 2:
+        if symbols[1:] in (["T", "T"], ["T", "S"]):  # scores and weights
             return ("head", "query", "key")
         return tuple(AXIS_NAMES[symbol] for symbol in symbols)
 

@@ -38,7 +38,7 @@ class MultiHeadAttention(nn.Module):
         rotary: Rotates queries and keys by their positions, where positions are rotary.
 
     Raises:
-        InputError: `n_embd` is not divisible by `n_head`.
+        InputError: `n_embd` is not divisible by `n_head`, or `dropout` is no probability.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class MultiHeadAttention(nn.Module):
         rotary: RotaryPosition | None = None,
     ) -> None:
         super().__init__()
-        if n_embd % n_head:
-            raise InputError(f"n_embd ({n_embd}) is not divisible by n_head ({n_head})")
+        if n_head < 1 or n_embd < 1 or n_embd % n_head:
+            raise InputError(f"`n_embd` {n_embd} is not divisible by `n_head` {n_head}")
+        if not 0.0 <= dropout <= 1.0:
+            raise InputError(f"`dropout` {dropout} is not from 0 to 1")
         self.n_head = n_head
         self.head_size = n_embd // n_head
         self.causal = causal
@@ -94,9 +96,9 @@ class MultiHeadAttention(nn.Module):
             (..., T, C); with `need_weights` also the weights (..., H, T, S), whose rows sum to 1.
 
         Raises:
-            InputError: `source`, `mask` or `cache` does not fit this attention.
+            InputError: An argument does not fit this attention.
         """
-        self._check(source, mask, cache)
+        self._check(x, source, mask, cache)
         q, k, v, S = self._queries_keys_values(x, source, cache, trace)  # (..., H, T|S, D)
         dropout_p = self.dropout if self.training else 0.0
 
@@ -179,16 +181,21 @@ class MultiHeadAttention(nn.Module):
 
     def _check(
         self,
+        x: torch.Tensor,
         source: torch.Tensor | None,
         mask: torch.Tensor | None,
         cache: LayerKVCache | CrossKVCache | None,
     ) -> None:
+        channels = self.query.in_features
+        for name, tensor in (("x", x), ("source", x if source is None else source)):
+            if tensor.dim() < 2 or tensor.shape[-1] != channels:
+                raise InputError(f"`{name}` is {tuple(tensor.shape)}, not (..., {channels})")
         if source is not None and (self.causal or self.rotary is not None):
             raise InputError(
-                "source: it has no order in common with x, as causal or rotary attention needs",
-                "use causal=False, and no rotary, for cross-attention",
+                "`source` has no order in common with `x`, as causal or rotary attention needs",
+                "use `causal` False, and no `rotary`, for cross-attention",
             )
         if cache is not None and isinstance(cache, CrossKVCache) != (source is not None):
-            raise InputError("cache: a CrossKVCache goes with a source, a LayerKVCache with none")
+            raise InputError("`cache`: a CrossKVCache goes with a source, a LayerKVCache with none")
         if mask is not None and mask.dtype != torch.bool:
-            raise InputError(f"mask: its numbers are {mask.dtype}, not torch.bool")
+            raise InputError(f"`mask`: its numbers are {mask.dtype}, not torch.bool")

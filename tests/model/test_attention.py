@@ -294,7 +294,13 @@ def test_a_trace_holds_the_tensors_of_the_form_that_it_asks_for(
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: MultiHeadAttention(C, 2), "n_head"),
+        (lambda x: MultiHeadAttention(C, 2), "`n_head` 2"),
+        (lambda x: MultiHeadAttention(C, 0), "`n_head` 0"),
+        (lambda x: MultiHeadAttention(0), "`n_embd` 0"),
+        (lambda x: MultiHeadAttention(C, dropout=1.5), "`dropout` 1.5"),
+        (lambda x: MultiHeadAttention(C)(x[..., 1:]), r"`x` is \(2, 7, 14\), not \(..., 15\)"),
+        (lambda x: MultiHeadAttention(C)(x[0, 0]), r"`x` is \(15,\)"),
+        (lambda x: MultiHeadAttention(C, causal=False)(x, x[..., 1:]), "`source` is "),
         (lambda x: MultiHeadAttention(C, H)(x, x), "source"),
         (lambda x: MultiHeadAttention(C, H)(x, mask=torch.ones(T, T)), "mask"),
         (lambda x: MultiHeadAttention(C, H)(x, cache=CrossKVCache()), "cache"),
