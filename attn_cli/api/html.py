@@ -21,7 +21,7 @@ from attn_cli.text.display import printable_symbol
 # Seen on white and on black; how much of it says its opacity.
 BLUE = "#4c88c4"
 ORANGE = "240 136 48"
-MAX_BITS = 8.0  # from this surprisal on, the shade is the darkest
+MAX_BITS = 8.0  # from this surprisal on, the shade is the strongest
 MAX_OPACITY = 0.6  # of what stands behind text
 MIN_WEIGHT = 0.01  # smaller attention weights leave their cell blank
 MAP_SIZE, MIN_CELL, MAX_CELL = 240, 6, 18  # pixels
@@ -43,7 +43,8 @@ def text_html(prompt: str, characters: Sequence[tuple[str, float]], caption: str
         f'<div><div style="{TEXT_STYLE}">{_escaped_text(prompt)}'
         f"{''.join(_shaded(character, prob) for character, prob in characters)}</div>"
         f'<div style="{QUIET_STYLE}">{html.escape(caption)}. '
-        "The darker a character, the less probable it was; its tooltip says how much.</div></div>"
+        "The stronger its shade, the less probable a character was; its tooltip says how much."
+        "</div></div>"
     )
 
 
@@ -81,7 +82,7 @@ def run_html(
         plot: Both losses as an SVG document.
         samples: Each with its step.
     """
-    parts = [f"<div><strong>{_escaped(name)}</strong> {_progress(metrics)}</div>"]
+    parts = [f"<div><strong>{_escaped_text(name)}</strong> {_progress(metrics)}</div>"]
     if plot is not None:
         data = base64.b64encode(plot).decode()
         parts.append(
@@ -110,10 +111,12 @@ def _shaded(character: str, prob: float) -> str:
     """A character on the shade of its surprisal, with its probability as a tooltip."""
     bits = -math.log2(prob) if prob > 0 else math.inf
     opacity = MAX_OPACITY * min(1.0, bits / MAX_BITS)
+    # A newline has no width to shade: a blank stands before it.
+    shown = " \n" if character == "\n" else _escaped_text(character)
     return (
         f'<span style="background:rgb({ORANGE} / {opacity:.2f})" '
         f'title="{_escaped(printable_symbol(character))} {prob:.1%}">'
-        f"{_escaped_text(character)}</span>"
+        f"{shown}</span>"
     )
 
 
