@@ -111,7 +111,7 @@ def train(
         ):
             if given:
                 raise InputError(f"{one} and {other} exclude each other", "give one of the two")
-        overrides = [parse_override(setting) for setting in settings or ()]
+        overrides = [parse_override(setting, f"--set {setting}") for setting in settings or ()]
         overrides += _flags(text, minutes, steps, device, seed, loggers)
         resume = run_to_resume(env, world, resume, out)
         if resume is None:

@@ -37,19 +37,25 @@ class Override:
 
     key: str  # the dotted path, `train.learning_rate`
     value: Any  # its value, already parsed: a number, string, list or None
-    origin: str  # what the user typed, for messages: `--set train.steps=0`, `--steps`
+    origin: str  # how a message names it and its key: `train.steps=0`, or an option and its value
 
 
-def parse_override(text: str) -> Override:
+def parse_override(text: str, origin: str | None = None) -> Override:
     """The override that `key=value` says; the value is YAML.
+
+    Args:
+        text: `train.steps=500`.
+        origin: How a message names it; None for the text itself.
 
     Raises:
         ConfigError: There is no `=`, or the value is not YAML.
     """
+    origin = text if origin is None else origin
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {text}: not of the form key=value", "as in --set train.steps=500")
-    origin = f"--set {text}"
+        raise ConfigError(
+            f"{origin or repr(text)}: not of the form key=value", "as in train.steps=500"
+        )
     node = _compose(value, origin)
     return Override(key.strip(), None if node is None else _construct(node, origin), origin)
 
@@ -66,16 +72,17 @@ def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config
             wrong; the message names file, line and key.
     """
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    lines: dict[str, str] = {}
+    typed: dict[str, str] = {}
     if path is not None:
-        values, origins = _read(path)
+        values, lines = _read(path)
     for override in overrides:
         _apply(values, override)
-        origins[override.key] = override.origin
+        typed[override.key] = override.origin
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise _config_error(error, origins, str(path) if path else "defaults") from None
+        raise _config_error(error, lines, typed, str(path) if path else "defaults") from None
 
 
 def dump_config(config: Config) -> str:
@@ -104,21 +111,21 @@ def read_text(path: Path) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """The values of a file, and where each dotted key is in it (`file:line`)."""
-    node = _compose(read_text(path), str(path))
+    node = _compose(read_text(path), path)
     if node is None:
         return {}, {}
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:1: a configuration is a mapping of sections", _SECTIONS_HINT)
-    origins = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
-    values = _construct(node, str(path))
+    lines = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
+    values = _construct(node, path)
     # `train:` alone on its line is a section without keys.
-    return {key: {} if value is None else value for key, value in values.items()}, origins
+    return {key: {} if value is None else value for key, value in values.items()}, lines
 
 
 _SECTIONS_HINT = f"its sections are {', '.join(Config.model_fields)}; see `attn configs --explain`"
 
 
-def _compose(text: str, origin: str) -> yaml.Node | None:
+def _compose(text: str, origin: Path | str) -> yaml.Node | None:
     try:
         depth = 0
         for event in yaml.parse(text, Loader=_Loader):
@@ -136,7 +143,7 @@ def _compose(text: str, origin: str) -> yaml.Node | None:
         raise ConfigError(f"{_where(error, origin)}: invalid YAML: {problem}") from None
 
 
-def _construct(node: yaml.Node, origin: str) -> Any:
+def _construct(node: yaml.Node, origin: Path | str) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(node)
@@ -147,10 +154,10 @@ def _construct(node: yaml.Node, origin: str) -> Any:
         loader.dispose()
 
 
-def _where(error: Exception, origin: str) -> str:
-    """The line of a file that an error of YAML names, or the option."""
+def _where(error: Exception, origin: Path | str) -> str:
+    """The line of a file that an error of YAML names, or the origin of an override."""
     mark = getattr(error, "problem_mark", None)
-    return f"{origin}:{mark.line + 1}" if mark and not origin.startswith("--") else origin
+    return f"{origin}:{mark.line + 1}" if mark and isinstance(origin, Path) else str(origin)
 
 
 def _lines(node: yaml.MappingNode, file: str, prefix: str = "") -> Iterator[tuple[str, int]]:
@@ -181,14 +188,25 @@ def _apply(values: dict[str, Any], override: Override) -> None:
     values[name] = override.value
 
 
-def _config_error(error: ValidationError, origins: dict[str, str], file: str) -> ConfigError:
-    """The first problem, and the keys of the others."""
+def _config_error(
+    error: ValidationError, lines: dict[str, str], typed: dict[str, str], file: str
+) -> ConfigError:
+    """The first problem, and the keys of the others.
+
+    Args:
+        error: All problems.
+        lines: Where each key is in the file, `file:line`.
+        typed: The origin of each override, by its key.
+        file: The file.
+    """
     problems = error.errors(include_url=False)
     first = problems[0]
     key = _dotted_key(first)
-    where = _origin(key, origins) or file
-    # An override, as the user typed it, already names the key.
-    message = where if where.startswith("--") else f"{where}: {key}" if key else where
+    # The origin of an override already names the key.
+    message = _typed_origin(key, typed)
+    if message is None:
+        where = lines.get(key) or lines.get(key.partition(".")[0], file)
+        message = f"{where}: {key}" if key else where
     # A union (`"auto"` or a number) has one problem per member.
     members = [_problem(problem) for problem in problems if _dotted_key(problem) == key]
     message += f": {' or '.join(dict.fromkeys(members))}"
@@ -200,14 +218,13 @@ def _config_error(error: ValidationError, origins: dict[str, str], file: str) ->
     return ConfigError(message, hint)
 
 
-def _origin(key: str, origins: dict[str, str]) -> str | None:
-    """Where the user set a key, or what made a whole section invalid."""
+def _typed_origin(key: str, typed: dict[str, str]) -> str | None:
+    """The override that set a key, or the last one in a section that is invalid as a whole."""
     section = key.partition(".")[0]
-    if key == section:
-        inside = [where for name, where in origins.items() if name.startswith(f"{section}.")]
-        overrides = [where for where in inside if where.startswith("--")]
-        return overrides[-1] if overrides else origins.get(section)
-    return origins.get(key, origins.get(section))
+    inside = [origin for name, origin in typed.items() if name.startswith(f"{section}.")]
+    if key == section and inside:
+        return inside[-1]
+    return typed.get(key, typed.get(section))
 
 
 def _dotted_key(problem: ErrorDetails) -> str:

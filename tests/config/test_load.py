@@ -113,7 +113,7 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
 )
 def test_wrong_values(setting: str, words: str) -> None:
     message = error_of(setting).message
-    assert message.startswith(f"--set {setting}: ")
+    assert message.startswith(f"{setting}: ")
     assert words in message
 
 
@@ -164,16 +164,28 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "problem"),
     [
-        ("train.steps", "--set train.steps: not of the form key=value"),
-        ("=3", "--set =3: not of the form key=value"),
-        ("", "--set : not of the form key=value"),
-        ("train.steps=[", r"--set train.steps=\[: invalid YAML"),
-        ("train.steps=1\n2: 3", "--set train.steps=1.*: invalid YAML"),
+        ("train.steps", "train.steps: not of the form key=value"),
+        ("=3", "=3: not of the form key=value"),
+        ("", "'': not of the form key=value"),
+        ("train.steps=[", r"train.steps=\[: invalid YAML"),
+        ("train.steps=1\n2: 3", "train.steps=1.*: invalid YAML"),
     ],
 )
 def test_overrides_that_cannot_be_read(setting: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=f"^{problem}"):
         parse_override(setting)
+    with pytest.raises(ConfigError, match="^line 7: "):
+        parse_override(setting, origin="line 7")
+
+
+def test_a_wrong_override_is_named_by_its_origin(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("train:\n  steps: many\n  warmup_steps: 2\n")
+    override = parse_override("train.steps=few", origin="the slider")
+    with pytest.raises(ConfigError, match=r"^the slider: .*, not 'few'"):
+        load_config(path, [override])
+    with pytest.raises(ConfigError, match=r"mine\.yaml:2: train\.steps: .*, not 'many'"):
+        load_config(path, [parse_override("train.seed=3", origin="the slider")])
 
 
 @pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.name)
