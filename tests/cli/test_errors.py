@@ -55,6 +55,21 @@ def test_an_empty_validation_split(attn: Attn, tmp_path: Path) -> None:
     refused(outcome, "validation split")
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--set", "train.stepps=3"), "attn: --set train.stepps=3: unknown key"),
+        (("--set", "train.steps"), "attn: --set train.steps: not of the form key=value"),
+        (("--steps", "0"), "--steps"),
+        (("--seed", "-1"), "--seed"),
+    ],
+)
+def test_a_wrong_option_is_named_as_it_was_typed(
+    attn: Attn, options: tuple[str, ...], words: str
+) -> None:
+    refused(attn("train", *options), words)
+
+
 def test_nothing_on_standard_input(attn: Attn) -> None:
     refused(attn("train", "-", stdin=b""), "standard input is empty")
 

@@ -174,7 +174,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 def test_overrides_that_cannot_be_read(setting: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=f"^{problem}"):
         parse_override(setting)
-    with pytest.raises(ConfigError, match="^line 7: "):
+    with pytest.raises(ConfigError, match=r"^line 7: "):
         parse_override(setting, origin="line 7")
 
 
