@@ -34,9 +34,7 @@ _ANY_MODEL = "export page or onnx, which take every combination"
 def check_exportable(config: ModelConfig, what: str) -> None:
     """Refuses a model that GPT-2 or Qwen3 elsewhere cannot express exactly.
 
-    Args:
-        config: The model's configuration.
-        what: What is about to write it, such as `the gguf export`.
+    `what` is about to write it, such as `the gguf export`.
 
     Raises:
         InputError: It cannot be expressed; the message names the option.

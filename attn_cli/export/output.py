@@ -44,13 +44,9 @@ def check_output_folder(out: Path) -> None:
 
 
 def write_folder(out: Path, files: Mapping[str, bytes], model: TrainedModel, form: str) -> int:
-    """Writes a folder, replacing an earlier export; returns its size in bytes.
+    """Writes a folder of files by name, replacing an earlier export; returns its size in bytes.
 
-    Args:
-        out: The folder.
-        files: The contents of its files, by name.
-        model: The exported model, for the manifest.
-        form: The format's name, for the manifest.
+    Its manifest says which model it is, and the format's name.
 
     Raises:
         InputError: There is something else.

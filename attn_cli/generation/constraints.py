@@ -82,12 +82,7 @@ class Constraints:
 def build_constraints(
     config: GenerationConfig, tokenizer: Tokenizer, eos_id: int | None
 ) -> Constraints:
-    """The constraints of a configuration, in ids of a vocabulary.
-
-    Args:
-        config: What to generate.
-        tokenizer: The vocabulary.
-        eos_id: The id that ends a document, where the model knows more than one.
+    """The constraints of a configuration, in ids; `eos_id` ends a document, where one can end.
 
     Raises:
         InputError: This vocabulary cannot satisfy them.

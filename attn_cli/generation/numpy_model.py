@@ -59,11 +59,7 @@ class NumpyKVCache:
 
 
 class NumpyModel:
-    """Next-token logits of a decoder.
-
-    Args:
-        config: The `model` section of the run.
-        arrays: Its parameters by name, as a checkpoint has them.
+    """Next-token logits of a decoder, by its configuration and its parameters by name.
 
     Raises:
         OperationError: The architecture is none that it knows.

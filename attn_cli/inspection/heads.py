@@ -100,12 +100,9 @@ def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Itera
 def head_scores(
     model: Transformer, ids: TokenIds, symbols: Sequence[str]
 ) -> tuple[list[list[HeadScores]], HeadScores]:
-    """The scores of each head, [layer][head], and those of uniform attention.
+    """The scores of each head, [layer][head], over N ids, and those of uniform attention.
 
-    Args:
-        model: The model.
-        ids: A text of N ids, which is cut into windows of `block_size`.
-        symbols: The symbol of each id, to find words.
+    The text is cut into windows of `block_size`; the symbol of each id tells what a word is.
 
     Raises:
         InputError: The model's blocks record no attention weights.

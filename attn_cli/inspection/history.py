@@ -35,10 +35,7 @@ def snapshots(
 ) -> Iterator[Snapshot]:
     """A text of T ids in each checkpoint of a run, the oldest first.
 
-    Args:
-        folder: The run; checkpoints that are deleted meanwhile or damaged are skipped.
-        ids: The text.
-        on_skip: Takes a line about each checkpoint that is skipped.
+    What is deleted meanwhile or damaged is skipped, with a line to `on_skip`.
     """
     val_losses = {line.step: line.val_loss for line in read_metrics(folder.metrics)}
     for path in reversed(folder.step_folders()):

@@ -8,11 +8,7 @@ POSITIONS = ("learned", "sinusoidal", "rope", "none")
 
 
 def check_supported(config: ModelConfig, what: str) -> None:
-    """Refuses a model that would be taken for another.
-
-    Args:
-        config: The model's configuration.
-        what: What is about to show or write it: `the page`, `the onnx export`.
+    """Refuses a model that would be taken for another; `what` is about to show or write it.
 
     Raises:
         InputError: Its block or its position is none of those known here.

@@ -147,15 +147,10 @@ class Batches:
 
 
 def eval_windows(ids: TokenIds, block_size: int, batch_size: int) -> Iterator[Batch]:
-    """Batches that predict every token of a text but the first exactly once.
+    """Batches that predict every token of a text (n,) but the first exactly once.
 
     Consecutive windows of `block_size`, `batch_size` of them at a time; the last batch may
     be smaller. What remains at the end of the text comes last, of shape (1, remainder).
-
-    Args:
-        ids: The text, of shape (n,); n - 1 tokens are predicted.
-        block_size: Tokens in a window (T).
-        batch_size: Windows in a batch (B).
 
     Raises:
         OperationError: The file that the ids are mapped from was truncated.
