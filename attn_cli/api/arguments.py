@@ -38,6 +38,9 @@ class GenerationOptions(TypedDict, total=False):
     alternatives: int
 
 
+CONFIG = TypeAdapter(GenerationConfig)  # checks the types of its fields
+
+
 def generation_config(
     defaults: SampleConfig, options: Mapping[str, object], seed: int | None
 ) -> GenerationConfig:
@@ -51,13 +54,13 @@ def generation_config(
     for name in options:
         if name not in known:
             raise InputError(f"no option `{name}`", f"there are: {', '.join(known)}")
-    given = {**options, **({} if seed is None else {"seed": seed})}
-    clashing = [name for name in SAMPLING_OPTIONS if name in given]
     try:
-        config = TypeAdapter(GenerationConfig).validate_python({**defaults.model_dump(), **options})
+        config = CONFIG.validate_python({**defaults.model_dump(), **options})
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"`{first['loc'][0]}`: {first['msg']}, not {first['input']!r}") from None
+    given = {*options, *(() if seed is None else ("seed",))}
+    clashing = [name for name in SAMPLING_OPTIONS if name in given]
     if config.num_beams > 1 and clashing:
         names = ", ".join(f"`{name}`" for name in clashing)
         raise InputError(

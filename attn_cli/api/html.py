@@ -131,26 +131,31 @@ def _attention_map(weights: NDArray[np.float32], characters: Sequence[str], titl
         f'font-family="monospace" font-size="{cell * 0.8:.1f}" fill="currentColor" role="img">'
         f'<text y="12" font-size="12" font-family="sans-serif">{title}</text>'
         f'<g transform="translate({margin} {margin + 18})">'
-        f'<rect width="{T * cell}" height="{T * cell}" fill="{BLUE}" fill-opacity=".06"/>'
-        f"{''.join(_labels(labels, cell))}{''.join(_cells(weights, labels, cell))}</g></svg>"
+        f"{''.join(_labels(labels, cell))}"
+        f'<g transform="scale({cell})" fill="{BLUE}" shape-rendering="crispEdges">'
+        f'<path d="M0 0h{T}v{T}h-{T}z" opacity=".06"/>'
+        f"{''.join(_cells(weights, labels))}</g></g></svg>"
     )
 
 
 def _labels(labels: Sequence[str], cell: int) -> Iterator[str]:
+    """The characters to the left of the rows and above the columns."""
     for index, label in enumerate(labels):
-        middle = (index + 0.5) * cell
-        yield f'<text x="{-0.4 * cell:.1f}" y="{middle:.1f}" text-anchor="end" '
+        middle, gap = (index + 0.5) * cell, -0.4 * cell
+        yield f'<text x="{gap:.1f}" y="{middle:.1f}" text-anchor="end" '
         yield f'dominant-baseline="central">{label}</text>'
-        yield f'<text x="{middle:.1f}" y="{-0.4 * cell:.1f}" text-anchor="middle">{label}</text>'
+        yield f'<text x="{middle:.1f}" y="{gap:.1f}" text-anchor="middle">{label}</text>'
 
 
-def _cells(weights: NDArray[np.float32], labels: Sequence[str], cell: int) -> Iterator[str]:
-    for query, key in zip(*np.nonzero(weights >= MIN_WEIGHT), strict=True):
+def _cells(weights: NDArray[np.float32], labels: Sequence[str]) -> Iterator[str]:
+    """A square of side 1 for each weight (T, T) that is not too small to be seen."""
+    for query, key in np.argwhere(weights >= MIN_WEIGHT).tolist():
         weight = float(weights[query, key])
         # Most weights are small: their square root makes them visible.
-        yield f'<rect x="{key * cell}" y="{query * cell}" width="{cell}" height="{cell}" '
-        yield f'fill="{BLUE}" fill-opacity="{math.sqrt(weight):.2f}">'
-        yield f"<title>{labels[query]} to {labels[key]}: {weight:.3f}</title></rect>"
+        yield (
+            f'<path d="M{key} {query}h1v1h-1z" opacity="{math.sqrt(weight):.2f}">'
+            f"<title>{labels[query]} to {labels[key]}: {weight:.3f}</title></path>"
+        )
 
 
 def _escaped_text(text: str) -> str:
