@@ -49,47 +49,46 @@ def explain(
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head.
     """
     from attn_cli.errors import InputError
-    from attn_cli.inspection.forward_pass import forward_pass
-    from attn_cli.inspection.handmade_model import STORY, handmade_model
-    from attn_cli.inspection.lesson.build import lesson
-    from attn_cli.runs.loaded_model import TrainedModel, find_model
+    from attn_cli.inspection.handmade_model import handmade_model
+    from attn_cli.runs.loaded_model import find_model
 
     if tiny and (run is not None or config is not None):
         raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
     loaded = handmade_model() if tiny else find_model(run, config)
-    layers, heads = loaded.select("layer", layer), loaded.select("head", head)
+    layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
     ids = _tiny_ids(loaded, text) if tiny else loaded.encode_prompt(text)
-    steps = lesson(
-        forward_pass(loaded.model, ids),
-        loaded.tokenizer,
-        layer=layers.start - 1,
-        head=heads.start - 1,
-        foreword=STORY if tiny else "" if isinstance(loaded, TrainedModel) else FRESH,
-    )
+    steps = _lesson(loaded, ids, layer, head, tiny=tiny)
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
+        title = "Attention, step by step"
         write_page(
-            html,
-            loaded,
-            ids,
-            layer=layers[0],
-            head=heads[0],
-            title="Attention, step by step",
-            lesson=steps,
-            as_json=as_json,
+            html, loaded, ids, layer=layer, head=head, title=title, lesson=steps, as_json=as_json
         )
-        return
-    if as_json:
+    elif as_json:
         from attn_cli.inspection.lesson.terminal_view import step_record
 
         records = [step_record(step) for step in steps]
         result_json(
             {"model": loaded.description, "text": "".join(loaded.symbols(ids)), "steps": records}
         )
-        return
-    notice(loaded.describe(ids))
-    _show(steps, at_once=show_all)
+    else:
+        notice(loaded.describe(ids))
+        _show(steps, at_once=show_all)
+
+
+def _lesson(
+    loaded: LoadedModel, ids: tuple[int, ...], layer: int, head: int, *, tiny: bool
+) -> list[LessonStep]:
+    """The steps for a text, with a word about the model; layer and head from 1."""
+    from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.handmade_model import STORY
+    from attn_cli.inspection.lesson.build import lesson
+    from attn_cli.runs.loaded_model import TrainedModel
+
+    foreword = STORY if tiny else "" if isinstance(loaded, TrainedModel) else FRESH
+    activations = forward_pass(loaded.model, ids)
+    return lesson(activations, loaded.tokenizer, layer=layer - 1, head=head - 1, foreword=foreword)
 
 
 def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:

@@ -50,24 +50,17 @@ def write_page(
         OperationError: Writing failed.
     """
     from attn_cli.inspection.ablation import ablate_heads
-    from attn_cli.inspection.history import snapshots
     from attn_cli.inspection.page.build import PageContents, page
-    from attn_cli.runs.atomic_files import atomic_write
-    from attn_cli.runs.loaded_model import TrainedModel
+    from attn_cli.inspection.supported import check_supported
 
+    # Before the work.
     _require_own(path)
-    checkpoints: tuple[Snapshot, ...] = ()
-    shown = loaded
-    if isinstance(loaded, TrainedModel):
-        checkpoints = tuple(snapshots(loaded.folder, ids, notice))
-        # A page is for sharing, and the folders around a run are private.
-        shown = replace(loaded, description=f"{loaded.name}, step {loaded.step:,}")
-    ablations = ablate_heads(loaded.model, ids)
+    check_supported(loaded.config.model, "the page")
     contents = PageContents(
-        shown,
+        _without_private_paths(loaded),
         ids,
-        ablations,
-        checkpoints,
+        ablate_heads(loaded.model, ids),
+        _snapshots(loaded, ids),
         title,
         lesson,
         generate_first,
@@ -75,6 +68,36 @@ def write_page(
         head=head - 1,
     )
     html = page(contents).encode()
+    _write(path, html)
+    if as_json:
+        result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
+        return
+    notice(f"{loaded.description}, {len(html):,} bytes; it opens in a browser, without a network")
+    result(str(path))
+
+
+def _without_private_paths(loaded: LoadedModel) -> LoadedModel:
+    """The model as a page describes it: a page is shared, and the folders around a run are not."""
+    from attn_cli.runs.loaded_model import TrainedModel
+
+    if not isinstance(loaded, TrainedModel):
+        return loaded
+    return replace(loaded, description=f"{loaded.name}, step {loaded.step:,}")
+
+
+def _snapshots(loaded: LoadedModel, ids: tuple[int, ...]) -> Sequence[Snapshot]:
+    """The text in the earlier checkpoints of a run, the oldest first."""
+    from attn_cli.inspection.history import snapshots
+    from attn_cli.runs.loaded_model import TrainedModel
+
+    if not isinstance(loaded, TrainedModel):
+        return ()
+    return tuple(snapshots(loaded.folder, ids, notice))
+
+
+def _write(path: Path, html: bytes) -> None:
+    from attn_cli.runs.atomic_files import atomic_write
+
     assert OWN in html[:HEAD]
     try:
         atomic_write(path, html)
@@ -82,11 +105,6 @@ def write_page(
         raise OperationError(
             f"cannot write {path}: {error.strerror}", "name another file"
         ) from None
-    if as_json:
-        result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
-        return
-    notice(f"{loaded.description}, {len(html):,} bytes; it opens in a browser, without a network")
-    result(str(path))
 
 
 def _require_own(path: Path) -> None:

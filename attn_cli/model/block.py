@@ -6,6 +6,8 @@ in other tools: `gpt2` (LayerNorm, GELU) and `qwen3` (RMSNorm, query/key norm, S
 Shapes: B batch, T time (characters), S keys, C channels = n_embd.
 """
 
+from typing import assert_never
+
 import torch
 from torch import nn
 
@@ -86,6 +88,10 @@ class Block(nn.Module):
 
 def make_norm(config: ModelConfig) -> nn.Module:
     """The norm of this kind of block, over C channels."""
-    if block_kind(config.block).norm == "rms_norm":
-        return RMSNorm(config.n_embd)
-    return nn.LayerNorm(config.n_embd, eps=1e-5, bias=config.bias)
+    match block_kind(config.block).norm:
+        case "layer_norm":
+            return nn.LayerNorm(config.n_embd, eps=1e-5, bias=config.bias)
+        case "rms_norm":
+            return RMSNorm(config.n_embd)
+        case unknown:
+            assert_never(unknown)
