@@ -1,7 +1,5 @@
 """`attn inspect-attention`: the attention weights of every head, from a real forward pass."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

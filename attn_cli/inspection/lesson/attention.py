@@ -3,8 +3,6 @@
 Shapes: T time (characters), D head size.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 
