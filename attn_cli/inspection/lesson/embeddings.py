@@ -65,18 +65,17 @@ def ids(context: LessonContext) -> Iterator[Part]:
         "corpus": "the sorted list of the characters that it knows",
         "bytes": "the 256 values of a byte, in which UTF-8 can write any text",
     }[context.tokenizer.kind]
-    rows = tuple(
-        (name, (str(context.ids[place]),))
-        for name, place in zip(context.row_names, context.shown, strict=True)
-    )
     yield (
         f"A model can only do arithmetic, so each {unit} becomes a number: its index in the "
         f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not an "
         "amount: a larger id does not mean more of anything."
-        + " Where this lesson says “character”, read “byte”."
-        * (unit == "byte")
+        + (" Where this lesson says “character”, read “byte”." if unit == "byte" else "")
     )
-    yield Table(f"position, {unit} and id, (T) = ({context.T}){context.truncation}", ("id",), rows)
+    yield Table.of_columns(
+        f"position, {unit} and id, (T) = ({context.T}){context.truncation}",
+        context.row_names,
+        {"id": [str(context.ids[position]) for position in context.shown]},
+    )
     if context.hidden:
         far = ", and the one that the last attends to most" * (
             context.top_key < context.T - MAX_SHOWN
@@ -90,14 +89,14 @@ def ids(context: LessonContext) -> Iterator[Part]:
 def token_embeddings(context: LessonContext) -> Iterator[Part]:
     """Ids to token embeddings."""
     weight = context.model.token_embedding.weight
-    symbols = [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
+    names = [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
     yield (
         f"Each id picks a row of a table that has V = {context.V} rows of C = {context.C} numbers. "
         f"The row, a vector, is the embedding of that {context.tokenizer.unit}. The numbers in the "
         "table are parameters, also called weights: they are the same for every text, and they are "
         "what training adjusts. More such tables will follow."
     )
-    yield from small_matrix("the embedding table, (V, C)", weight, symbols)
+    yield from small_matrix("the embedding table, (V, C)", weight, names)
     yield context.vector_table(
         "embeddings of the text", "T, C", context.activations["token embedding"]
     )
