@@ -28,10 +28,10 @@ import torch
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
-from attn_cli.training.callbacks import NullCallback
+from attn_cli.objectives.next_char import NextChar
 from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.trainer import Trainer
+from attn_cli.training.learner import Learner
 
 LOOPBACK = Path("/sys/class/net/lo/statistics/tx_bytes")
 SECONDS = 6.0
@@ -104,33 +104,28 @@ def work(row: Row, config: Config) -> None:
         world = torch_world.init_distributed(env)
     torch.set_num_threads(row.threads)
     corpus = load_corpus(["tales"])
-    trainer = Trainer(
-        config,
-        corpus,
-        device=torch.device("cpu"),
-        started=time.monotonic(),
-        world=world,
-    )
-    for _ in range(3):
-        trainer._train_step(NullCallback())
+    learner = Learner(config, NextChar(config, corpus), torch.device("cpu"), world=world)
+    rate = config.train.learning_rate
+    for step in range(3):
+        learner.train_step(step, rate)
     begin_bytes, took = _sent(), []
     begin = time.perf_counter()
     while world.broadcast(time.perf_counter() - begin) < SECONDS:
         start = time.perf_counter()
-        trainer._train_step(NullCallback())
+        learner.train_step(3 + len(took), rate)
         took.append(time.perf_counter() - start)
     sent = (_sent() - begin_bytes) / len(took)
     if world.is_main:
         result = {
             "seconds": statistics.median(took),
-            "chars": trainer.batches.chars_per_step,
+            "chars": learner.batches.chars_per_step,
             "bytes": sent,
-            "parameters": trainer.model.parameter_count(),
-            "wire": _wire(world, trainer.model.parameter_count()),
+            "parameters": learner.model.parameter_count(),
+            "wire": _wire(world, learner.model.parameter_count()),
         }
         print(json.dumps(result))
     else:
-        _wire(world, trainer.model.parameter_count())
+        _wire(world, learner.model.parameter_count())
 
 
 def _sent() -> int:
@@ -148,7 +143,7 @@ def _wire(world: World, parameters: int) -> dict[str, float]:
         for _ in range(30):
             world.barrier()
             begin = time.perf_counter()
-            world.all_reduce_mean(tensor)
+            world.all_reduce_sum(tensor)
             took.append(time.perf_counter() - begin)
         result[name] = statistics.median(took)
     return result

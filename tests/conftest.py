@@ -25,12 +25,13 @@ from hypothesis import settings
 from attn_cli.cli.main import main
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
-from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import StepMetrics
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.resume import resumed
-from attn_cli.training.setup import Session, begun
-from attn_cli.training.trainer import TrainResult
+from attn_cli.training.callbacks import Callback
+from attn_cli.training.prepare import prepare_run
+from attn_cli.training.request import RunRequest, make_request
+from attn_cli.training.result import TrainResult
+from attn_cli.training.trainer import Trainer
 
 # Started in the background by a shell, this process ignores Ctrl-C, and so would those that it
 # starts, for ever, and a test that interrupts one would wait as long.
@@ -60,21 +61,20 @@ VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the
 
 
 @dataclass
-class RecordingCallback:
+class RecordingCallback(Callback):
     """A Callback that remembers what it was told."""
 
     lines: list[StepMetrics] = field(default_factory=list)
     evaluations: list[StepMetrics] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
-    def on_train_start(self, model: Transformer, precision: str, device: str) -> None:
-        self.precision = precision
+    def on_train_start(self, trainer: Trainer) -> None:
+        self.precision = trainer.learner.precision
 
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
         self.lines.append(metrics)
 
-    def on_evaluate(self, metrics: StepMetrics, model: Transformer) -> None:
-        assert not model.training
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
         self.evaluations.append(metrics)
 
     def on_message(self, message: str) -> None:
@@ -110,6 +110,15 @@ def tiny_config(*overrides: str) -> Config:
     return load_config(None, [parse_override(override) for override in (*TINY, *overrides)])
 
 
+def tiny_request(out: Path, *overrides: str) -> RunRequest:
+    """A request to train a tiny model in a folder."""
+    nothing = out.parent / "nothing.yaml"  # a configuration of defaults alone
+    nothing.parent.mkdir(parents=True, exist_ok=True)
+    nothing.write_text("", encoding="utf-8")
+    settings = [parse_override(override) for override in (*TINY, *overrides)]
+    return make_request(config=str(nothing), settings=settings, out=out)
+
+
 @pytest.fixture(scope="session")
 def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short text that a tiny model learns in seconds."""
@@ -120,26 +129,22 @@ def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
-    config = tiny_config(f"data.text={json.dumps(str(text))}", *overrides)
-    with begun(config, folder, time.monotonic()) as session:
-        return _fitted(session, stop_at)
+    request = tiny_request(folder, f"data.text={json.dumps(str(text))}", *overrides)
+    return _fitted(request, stop_at)
 
 
 def resume_in(folder: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Goes on with a run in `folder`; `stop_at` asks for a stop after that step."""
-    run = RunFolder(folder)
-    given = [parse_override(override) for override in overrides]
-    wanted = load_config(run.config, given)
-    keys = {override.key for override in given}
-    with resumed(run, wanted, keys, time.monotonic()) as session:
-        return _fitted(session, stop_at)
+    settings = [parse_override(override) for override in overrides]
+    return _fitted(make_request(resume=str(folder), settings=settings), stop_at)
 
 
-def _fitted(session: Session, stop_at: int | None) -> Trained:
+def _fitted(request: RunRequest, stop_at: int | None) -> Trained:
     callback = RecordingCallback()
-    trainer = session.trainer
-    result = trainer.fit(session.run, callback, lambda: trainer.step == stop_at)
-    return Trained(session.run, trainer.config, result, callback, session.notes)
+    with prepare_run(request, time.monotonic()) as prepared:
+        trainer = prepared.trainer
+        result = trainer.fit([callback], lambda: trainer.step == stop_at)
+    return Trained(prepared.run, trainer.config, result, callback, prepared.notes)
 
 
 @pytest.fixture(scope="session")

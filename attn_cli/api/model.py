@@ -34,7 +34,7 @@ from attn_cli.text.tokenizer import TokenIds, Tokenizer
 if TYPE_CHECKING:
     from attn_cli.api.trace import Trace
     from attn_cli.model.transformer import Transformer
-    from attn_cli.training.evaluation import Evaluation
+    from attn_cli.objectives.evaluation import Evaluation
 
 Device = Literal["cpu", "cuda", "mps", "auto"]
 Prompts = list[str] | tuple[str, ...]
@@ -188,7 +188,7 @@ class Model:
         Raises:
             InputError: The text has unknown characters, or is too short or missing.
         """
-        from attn_cli.training.evaluation import evaluate
+        from attn_cli.objectives.evaluation import evaluate
 
         ids = self._loaded.corpus().validation if text is None else self._encode(text)
         return evaluate(self._evaluated, ids)
@@ -201,7 +201,7 @@ class Model:
         Raises:
             InputError: The text has unknown characters.
         """
-        from attn_cli.training.evaluation import PerTokenLosses
+        from attn_cli.objectives.evaluation import PerTokenLosses
 
         losses = PerTokenLosses(self._evaluated, self._encode(text))
         return np.concatenate([np.zeros(0, np.float32), *losses])

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,6 +16,7 @@ from attn_cli.errors import AttnError, InputError
 if TYPE_CHECKING:
     from attn_cli.training.distributed.torchrun_env import TorchrunEnv
     from attn_cli.training.distributed.world import World
+    from attn_cli.training.request import RunRequest
 
 # For rank 0 to report an error that all processes have.
 HEAD_START = 1.0  # seconds
@@ -71,17 +72,15 @@ def _check_restarts(env: TorchrunEnv) -> None:
         )
 
 
-def run_to_resume(
-    env: TorchrunEnv | None, world: World, resume: str | None, out: Path | None
-) -> str | None:
-    """The value of `--resume`: also the run that `torchrun --max-restarts` started again.
+def run_to_resume(env: TorchrunEnv | None, world: World, request: RunRequest) -> RunRequest:
+    """The request, to resume its run where `torchrun --max-restarts` has started it again.
 
     Raises:
         InputError: Processes started again would not know which run was theirs.
     """
-    if env is None or not env.max_restarts or resume is not None:
-        return resume
-    if out is None:
+    if env is None or not env.max_restarts or request.resume is not None:
+        return request
+    if request.out is None:
         raise InputError(
             "torchrun --max-restarts starts this command again, and it would begin another run",
             "name the run by --out DIR; after a restart it is resumed",
@@ -89,6 +88,6 @@ def run_to_resume(
     from attn_cli.runs.run_folder import is_run
 
     # Not every host counts a restart that another one asked for.
-    if world.any(env.restarts > 0) and world.any(is_run(out)):
-        return str(out)
-    return None
+    if world.any(env.restarts > 0) and world.any(is_run(request.out)):
+        return replace(request, out=None, resume=str(request.out))
+    return request

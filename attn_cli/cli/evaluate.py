@@ -13,8 +13,8 @@ from attn_cli.cli.options import FileArgument, JsonOption, RunOption
 from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
+    from attn_cli.objectives.evaluation import Evaluation
     from attn_cli.runs.loaded_model import TrainedModel
-    from attn_cli.training.evaluation import Evaluation
 
 
 def evaluate(
@@ -61,7 +61,7 @@ def evaluate(
         else:
             write_table(loaded.tokenizer, ids, losses)
             show = notice  # a program reads the table, and nothing after it
-        evaluation = losses.evaluation
+        evaluation = losses.evaluation()
     else:
         evaluation = mean_loss(loaded, ids)
     if as_json:

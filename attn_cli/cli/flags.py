@@ -79,3 +79,12 @@ def flags_of(app: typer.Typer) -> dict[str, str]:
         for parameter in each.params
         if any(flag.startswith("--") for flag in parameter.opts)
     }
+
+
+def with_flags(text: str) -> str:
+    """A message of the library with its arguments named as the flags of `attn`."""
+    if "`" not in text:
+        return text
+    from attn_cli.cli.main import app  # which imports the commands that print messages
+
+    return name_arguments(text, flags_of(app))

@@ -14,7 +14,7 @@ from attn_cli.cli.data import data_app
 from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
-from attn_cli.cli.flags import flags_of, name_arguments
+from attn_cli.cli.flags import with_flags
 from attn_cli.cli.generate import generate
 from attn_cli.cli.import_folder import import_
 from attn_cli.cli.inspect_attention import inspect_attention
@@ -103,9 +103,8 @@ def _report(error: Exception) -> int:
     """Says in one or two lines what went wrong; returns the exit code."""
     hint: str | None = None
     if isinstance(error, AttnError):
-        flags = flags_of(app)
-        message, code = f"attn: {name_arguments(error.message, flags)}", error.exit_code
-        hint = error.hint and name_arguments(error.hint, flags)
+        message, code = f"attn: {with_flags(error.message)}", error.exit_code
+        hint = error.hint and with_flags(error.hint)
     elif isinstance(error, typer.TyperException):
         message, code = error.format_message(), error.exit_code
         # `attn` alone: what Typer raises then is the help itself.

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from attn_cli.cli.flags import with_flags
 from attn_cli.cli.terminal import notice, result
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.corpus import Corpus
-    from attn_cli.training.trainer import TrainResult
+    from attn_cli.training.result import TrainResult
 
 
 def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
@@ -24,7 +25,7 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
         shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
         notice(f"  {corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}")
     for note in (*corpus.source.notes(), *notes):
-        notice(f"  {note}")
+        notice(f"  {with_flags(note)}")
 
 
 def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, Any]:

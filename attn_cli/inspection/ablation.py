@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsupported_block
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.transformer import Transformer
+from attn_cli.objectives.evaluation import PerTokenLosses
 from attn_cli.text.tokenizer import TokenIds
-from attn_cli.training.evaluation import PerTokenLosses
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from attn_cli.config.schema import Config
 from attn_cli.model.transformer import Transformer
+from attn_cli.objectives.next_char import NextChar
+from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import Precision
-from attn_cli.training.step import mean_loss
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def forward_flops(model: Transformer, ids: torch.Tensor) -> int:
 
 def _training_flops(model: Transformer, ids: torch.Tensor) -> int:
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        mean_loss(model(ids), ids).backward()  # type: ignore[no-untyped-call]
+        loss, _ = NextChar.loss(model, Batch(ids, ids))
+        loss.backward()  # type: ignore[no-untyped-call]
     for parameter in model.parameters():
         parameter.grad = None
     return int(counter.get_total_flops())
@@ -122,7 +124,7 @@ def _saved_bytes(model: Transformer, batch: int) -> int:
 
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        mean_loss(model(ids), ids)
+        NextChar.loss(model, Batch(ids, ids))
     model.eval()
     return sum(storage.nbytes() for storage in saved.values())
 

@@ -1,10 +1,10 @@
 """The loss of a text under a run's model, measured exactly as the run's training measured it."""
 
 from attn_cli.model.transformer import Transformer
+from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.device import choose_device
-from attn_cli.training.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 

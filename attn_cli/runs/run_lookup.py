@@ -9,12 +9,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attn_cli.errors import CheckpointError, InputError, OperationError
+from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder, is_run
 
 
 def runs_root() -> Path:
     """`$ATTN_RUNS`, or `runs/` in the working directory."""
     return Path(os.environ.get("ATTN_RUNS") or "runs")
+
+
+def check_output(out: Path) -> None:
+    """Makes sure that a run can be made in a folder: it is not there, or it is empty.
+
+    Raises:
+        InputError: It has files, another process trains there, or it is not a folder.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise InputError(f"output {out} is not a folder", "name a new folder")
+    run = RunFolder(out)
+    if run.lock.exists():
+        # Says which process holds it, rather than that it is not empty.
+        with lock_run(run):
+            pass
+    run.check_unused()
 
 
 def create_run(out: Path | None, name: str) -> RunFolder:
@@ -33,7 +52,9 @@ def create_run(out: Path | None, name: str) -> RunFolder:
         run.path.mkdir(parents=True, exist_ok=True)
         run.check_unused()
     except (FileExistsError, NotADirectoryError):
-        raise InputError(f"output {out} is not a folder", "name a new folder") from None
+        raise InputError(
+            f"output {out or runs_root()} is not a folder", "name a new folder"
+        ) from None
     except OSError as error:
         raise OperationError(
             f"cannot write to {out or runs_root()}: {error.strerror}", "choose another `out`"

@@ -215,7 +215,7 @@ class Plan:
         )
         if self.chars / (train.batch_size * model.block_size) < FEWEST_STEPS:
             yield "only a handful of steps fit into this time on this machine: give it more"
-        yield "to choose the size yourself, use --set model.… or --config"
+        yield "to choose the size yourself, give `config`, or `settings` model.…"
 
 
 def _chars_per_second(

@@ -6,10 +6,40 @@ import math
 import time
 from typing import Protocol
 
+from attn_cli.config.schema import TrainConfig
 from attn_cli.training.distributed.world import World
 
 # Time is for training: no more of it is spent on evaluations before the last one.
 EVALUATION_SHARE = 0.05
+# What a sample and the loss plot take, before the first ones have been timed.
+SHOWING_SECONDS = 2.0
+
+
+def make_budget(
+    settings: TrainConfig,
+    *,
+    chars_per_step: int,
+    train_chars: int,
+    started: float,
+    trained: float,
+    world: World,
+) -> Budget:
+    """The budget that a configuration gives.
+
+    Args:
+        settings: The `train` section.
+        chars_per_step: Characters of a batch.
+        train_chars: Characters of the training text.
+        started: A reading of `time.monotonic()`; of a resumed run, as if it had never stopped.
+        trained: Seconds that a resumed run had taken before.
+        world: The processes that begin and end steps together.
+    """
+    most_steps = math.inf
+    if settings.max_epochs is not None:
+        most_steps = max(1, round(settings.max_epochs * train_chars / chars_per_step))
+    if settings.minutes is None:
+        return StepBudget(int(min(settings.steps, most_steps)))
+    return SharedBudget(TimeBudget(60 * settings.minutes, started, trained, most_steps), world)
 
 
 class Budget(Protocol):
@@ -27,16 +57,16 @@ class Budget(Protocol):
         """Learns what a step takes."""
         ...
 
-    def record_evaluation(self, seconds: float) -> None:
-        """Learns what an evaluation before the last one took."""
+    def expect_evaluation(self, seconds: float) -> None:
+        """Learns what an evaluation will take, before there was one."""
         ...
 
-    def reserve(self, seconds: float) -> None:
-        """Keeps time for an evaluation after the last step."""
+    def record_evaluation(self, evaluating: float, showing: float | None) -> None:
+        """Learns what an evaluation took, and its sample and plot; None where there were none."""
         ...
 
-    def allows_evaluation(self, seconds: float) -> bool:
-        """Whether there is time for an evaluation that takes so long, before the last one."""
+    def allows_evaluation(self, *, showing: bool) -> bool:
+        """Whether there is time for another evaluation before the last, and for its sample."""
         ...
 
 
@@ -55,13 +85,13 @@ class StepBudget:
     def record_step(self, seconds: float) -> None:
         return None
 
-    def record_evaluation(self, seconds: float) -> None:
+    def expect_evaluation(self, seconds: float) -> None:
         return None
 
-    def reserve(self, seconds: float) -> None:
+    def record_evaluation(self, evaluating: float, showing: float | None) -> None:
         return None
 
-    def allows_evaluation(self, seconds: float) -> bool:
+    def allows_evaluation(self, *, showing: bool) -> bool:
         return True
 
 
@@ -86,8 +116,10 @@ class TimeBudget:
         self.started = started
         self.trained = trained
         self.most_steps = most_steps
-        self.reserved = 0.0
         self.evaluating = 0.0
+        self.showing = SHOWING_SECONDS
+        self.reserved = 0.0
+        self.spent_evaluating = 0.0
         self.first_step: float | None = None
         self.last_step = 0.0
 
@@ -109,17 +141,26 @@ class TimeBudget:
     def record_step(self, seconds: float) -> None:
         self.last_step = seconds
 
-    def record_evaluation(self, seconds: float) -> None:
-        self.evaluating += seconds
+    def expect_evaluation(self, seconds: float) -> None:
+        self.evaluating = seconds
+        self._reserve()
 
-    def reserve(self, seconds: float) -> None:
-        # However long an evaluation takes, half of the time is for training.
-        self.reserved = min(seconds, self.seconds / 2)
+    def record_evaluation(self, evaluating: float, showing: float | None) -> None:
+        self.evaluating = evaluating
+        self.showing = self.showing if showing is None else showing
+        self.spent_evaluating += evaluating + (showing or 0.0)
+        self._reserve()
 
-    def allows_evaluation(self, seconds: float) -> bool:
+    def allows_evaluation(self, *, showing: bool) -> bool:
+        seconds = self.evaluating + (self.showing if showing else 0.0)
         now = time.monotonic()
-        share = self.evaluating + seconds <= EVALUATION_SHARE * (now - self.started)
-        return share and now + seconds < self._end()
+        share = EVALUATION_SHARE * (now - self.started)
+        return self.spent_evaluating + seconds <= share and now + seconds < self._end()
+
+    def _reserve(self) -> None:
+        """Keeps the time that the last evaluation will take, and its sample."""
+        # However long an evaluation takes, half of the time is for training.
+        self.reserved = min(self.evaluating + self.showing, self.seconds / 2)
 
     def _end(self) -> float:
         return self.started + self.seconds - self.reserved
@@ -146,11 +187,11 @@ class SharedBudget:
     def record_step(self, seconds: float) -> None:
         self._budget.record_step(seconds)
 
-    def record_evaluation(self, seconds: float) -> None:
-        self._budget.record_evaluation(seconds)
+    def expect_evaluation(self, seconds: float) -> None:
+        self._budget.expect_evaluation(seconds)
 
-    def reserve(self, seconds: float) -> None:
-        self._budget.reserve(seconds)
+    def record_evaluation(self, evaluating: float, showing: float | None) -> None:
+        self._budget.record_evaluation(evaluating, showing)
 
-    def allows_evaluation(self, seconds: float) -> bool:
-        return self._world.broadcast(self._budget.allows_evaluation(seconds)) > 0
+    def allows_evaluation(self, *, showing: bool) -> bool:
+        return self._world.broadcast(self._budget.allows_evaluation(showing=showing)) > 0

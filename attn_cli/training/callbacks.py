@@ -1,40 +1,139 @@
-"""Callbacks of the trainer: what is told of a run while it trains."""
+"""Callbacks of the trainer: what is told of a run while it trains, and the files that it leaves.
+
+A trainer always has those of `run_files`, so that a run leaves the same whoever starts it.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from attn_cli.model.transformer import Transformer
-from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.loggers.collection import LoggerCollection
+from attn_cli.runs.loss_plot import plot_losses
+from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line, read_metrics
+
+if TYPE_CHECKING:  # the trainer imports this file
+    from attn_cli.training.trainer import Trainer
 
 
-class Callback(Protocol):
-    """Is called with every measurement; nothing that it does changes the run."""
+class Callback:
+    """Is told of every measurement; nothing that it does changes the run.
 
-    def on_train_start(self, model: Transformer, precision: str, device: str) -> None:
+    An error that it raises ends the run.
+    """
+
+    def on_train_start(self, trainer: Trainer) -> None:
         """Training is about to begin, or to be resumed."""
 
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
-        """A line was added to metrics.jsonl; `total_steps` is how many steps there will be."""
+        """A step was logged; `total_steps` is how many there will be."""
 
-    def on_evaluate(self, metrics: StepMetrics, model: Transformer) -> None:
-        """The validation loss was measured; `model` is in evaluation mode."""
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        """The validation loss was measured, and the model wrote a sample."""
 
     def on_message(self, message: str) -> None:
+        """Something the user may want to know, in one line."""
+
+    def on_warning(self, message: str) -> None:
         """Something the user should know, in one line."""
 
+    def on_train_end(self) -> None:
+        """Training has ended, by an error or not."""
 
-class NullCallback(Callback):
-    """Does nothing: for the processes other than the main one."""
 
-    def on_train_start(self, model: Transformer, precision: str, device: str) -> None:
-        return
+class CallbackList(Callback):
+    """Several callbacks, called in order."""
+
+    def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
+        self._callbacks = tuple(callbacks)
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        for callback in self._callbacks:
+            callback.on_train_start(trainer)
 
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
-        return
+        for callback in self._callbacks:
+            callback.on_log(metrics, total_steps)
 
-    def on_evaluate(self, metrics: StepMetrics, model: Transformer) -> None:
-        return
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        for callback in self._callbacks:
+            callback.on_evaluate(metrics, sample)
 
     def on_message(self, message: str) -> None:
-        return
+        for callback in self._callbacks:
+            callback.on_message(message)
+
+    def on_warning(self, message: str) -> None:
+        for callback in self._callbacks:
+            callback.on_warning(message)
+
+    def on_train_end(self) -> None:
+        for callback in self._callbacks:
+            callback.on_train_end()
+
+
+class MetricsFile(Callback):
+    """Writes metrics.jsonl."""
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        self._path = trainer.run.metrics
+
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+        append_metrics(self._path, metrics_line(metrics))
+
+
+class SamplesFile(Callback):
+    """Writes samples.txt."""
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        self._run = trainer.run
+
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        assert metrics.val_loss is not None
+        self._run.append_sample(metrics.step, metrics.val_loss, sample)
+
+
+class LossPlot(Callback):
+    """Draws loss.svg, again at each evaluation."""
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        run = self._trainer.run
+        try:
+            plot_losses(run.loss_plot, list(read_metrics(run.metrics)), run.path.name)
+        except OSError:
+            raise
+        except Exception as error:  # of a library that draws; no reason to end a run
+            reason = f"{type(error).__name__}: {error}"
+            self._trainer.callbacks.on_message(f"loss.svg was not drawn: {reason}")
+
+
+class Loggers(Callback):
+    """Feeds the loggers that `train.loggers` names; one that fails is dropped."""
+
+    def __init__(self) -> None:
+        self._loggers: LoggerCollection | None = None
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        self._loggers = LoggerCollection(
+            trainer.run, trainer.config, trainer.callbacks.on_message, trainer.callbacks.on_warning
+        )
+
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+        if self._loggers is not None:
+            self._loggers.log_metrics(metrics)
+
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        if self._loggers is not None:
+            self._loggers.log_text(metrics.step, sample)
+
+    def on_train_end(self) -> None:
+        if self._loggers is not None:
+            self._loggers.close()
+
+
+def run_files() -> list[Callback]:
+    """The callbacks that write what every run leaves."""
+    return [MetricsFile(), SamplesFile(), LossPlot(), Loggers()]

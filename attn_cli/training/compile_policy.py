@@ -17,10 +17,10 @@ import torch
 
 from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
+from attn_cli.text.batches import Batch
 from attn_cli.text.paths import cache_folder
-from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.precision import MixedPrecisionModel
-from attn_cli.training.step import mean_loss
+from attn_cli.training.learner import Learner
+from attn_cli.training.step import LossFunction
 
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
 # and 4 s when all is, and saves a fifth to a third of the steps of models up to 256 wide.
@@ -64,39 +64,36 @@ class CompilePolicy:
 
     def resolve(
         self,
-        mp_model: MixedPrecisionModel,
-        x: torch.Tensor,
-        y: torch.Tensor,
+        learner: Learner,
         steps_left: float,
         on_message: Callable[[str], None],
         stop_requested: Callable[[], bool],
-        world: World = SINGLE_PROCESS,
     ) -> None:
         """Compiles where it was asked for or pays; `mode` says what was decided.
 
         Args:
-            mp_model: What to compile.
-            x: Characters of the shape that training has, (B, T).
-            y: Those that follow them.
+            learner: Whose model to compile.
             steps_left: How many the run will still do.
             on_message: Is called with a line that says what was decided.
             stop_requested: Whether the run is to be stopped: then nothing is decided.
-            world: Its processes all compile, or none does.
         """
-        wanted = self.mode
+        wanted, world = self.mode, learner.world
         if wanted == "auto":
             left = world.broadcast((self.fastest_step or 0.0) * steps_left)  # seconds
-            wanted = left > WORTHWHILE_SECONDS and x.device.type != "mps"
+            wanted = left > WORTHWHILE_SECONDS and learner.device.type != "mps"
         if wanted:
             begin = time.monotonic()
             compiled_model, why = None, "another process could not"
             try:
-                compiled_model = compile_blocks(mp_model.compute, x, y)
+                compiled_model = compile_blocks(
+                    learner.mp_model.compute, learner.micro_batch_example(), learner.objective.loss
+                )
             except CompilationError as error:
                 why = str(error)
+            # All processes compile, or none does.
             wanted = world.all(compiled_model is not None)
             if compiled_model is not None and wanted:
-                mp_model.set_forward_model(compiled_model)
+                learner.mp_model.set_forward_model(compiled_model)
                 on_message(f"compiled in {time.monotonic() - begin:.0f} s")
             elif world.any(stop_requested()):
                 return  # The interrupt reaches the compiler's own processes, too.
@@ -105,7 +102,7 @@ class CompilePolicy:
         self.mode, self.resolved = wanted, True
 
 
-def compile_blocks(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Transformer:
+def compile_blocks(model: Transformer, batch: Batch, loss_function: LossFunction) -> Transformer:
     """A copy of the model with compiled blocks that shares all its weights.
 
     The model itself stays as it is, for evaluation and generation: their shapes vary, and each
@@ -113,8 +110,8 @@ def compile_blocks(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Tran
 
     Args:
         model: In training mode.
-        x: Characters of the shape that training will have, (B, T).
-        y: Those that follow them.
+        batch: Of the shape that training will have.
+        loss_function: The objective's.
 
     Raises:
         CompilationError: There is no compiler, or it failed.
@@ -127,9 +124,11 @@ def compile_blocks(model: Transformer, x: torch.Tensor, y: torch.Tensor) -> Tran
     for stack in compiled_model.stacks():
         for block in stack.layers():
             block.compile(dynamic=False)
+    device = batch.inputs.device
     try:
-        with torch.random.fork_rng(devices=[x.device] if x.device.type == "cuda" else []):
-            mean_loss(compiled_model(x), y).backward()  # type: ignore[no-untyped-call]
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            loss, _ = loss_function(compiled_model, batch)
+            loss.backward()  # type: ignore[no-untyped-call]
     except Exception as error:  # whatever a compiler, or its absence, may raise
         raise CompilationError(_first_line(error)) from None
     finally:

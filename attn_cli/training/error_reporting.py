@@ -58,7 +58,7 @@ def translate_errors(
     except TrainingDivergedError as error:
         if world.is_main:
             quarantine_from(run, error.last_applied)
-        advice = lower_learning_rate_settings(config.train)
+        advice = " ".join(f"--set {each}" for each in lower_learning_rates(config.train))
         hint = f"train again with a lower learning rate: {advice}"
         if run.step_folders():
             hint = "resume from the last good checkpoint with a lower learning rate: "
@@ -114,8 +114,8 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
         )
 
 
-def lower_learning_rate_settings(settings: TrainConfig) -> str:
-    """Options of `attn train` that lower the learning rates to a third."""
+def lower_learning_rates(settings: TrainConfig) -> list[str]:
+    """Settings that lower the learning rates to a third, `train.learning_rate=0.003`."""
     keys = ["learning_rate"]
     if settings.optimizer == "muon":
         keys.append("matrix_learning_rate")
@@ -123,7 +123,7 @@ def lower_learning_rate_settings(settings: TrainConfig) -> str:
     # The final learning rate may not be above the peak.
     if settings.min_learning_rate > rates["learning_rate"]:
         rates["min_learning_rate"] = rates["learning_rate"]
-    return " ".join(f"--set train.{key}={rate:.2g}" for key, rate in rates.items())
+    return [f"train.{key}={rate:.2g}" for key, rate in rates.items()]
 
 
 def out_of_memory(config: Config, asked: str, more: str = "") -> OperationError:

@@ -1,111 +1,104 @@
-"""A run that was stopped, taken up where it was: `attn train --resume`."""
+"""What a run that was stopped starts from: its latest valid checkpoint, or its beginning."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 
 from attn_cli.config.diff import ConfigChange, apply_changes, diff_configs
+from attn_cli.config.load import load_config
+from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
-from attn_cli.errors import CheckpointError, ConfigError
+from attn_cli.errors import CheckpointError, ConfigError, InputError
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES
 from attn_cli.runs.loaded_model import load_run_corpus
-from attn_cli.runs.recovery import (
-    RecoveryResult,
-    check_no_links_outside,
-    latest_valid_checkpoint,
-    rewind,
-)
+from attn_cli.runs.loggers.logger import require_loggers
+from attn_cli.runs.recovery import RecoveryResult, check_no_links_outside, latest_valid_checkpoint
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.corpus import check_length
-from attn_cli.training.device import choose_device
-from attn_cli.training.distributed.consistency import check_same_inputs
-from attn_cli.training.distributed.world import SINGLE_PROCESS, World
-from attn_cli.training.error_reporting import translate_errors
+from attn_cli.runs.run_lookup import find_run, newest_run
+from attn_cli.training.distributed.world import World
+from attn_cli.training.new_run import RunStart, start_over, with_sources
+from attn_cli.training.request import RunRequest
 from attn_cli.training.rng import process_count
 from attn_cli.training.schedule import learning_rate
-from attn_cli.training.setup import (
-    Session,
-    init_checkpoint,
-    lock_run_everywhere,
-    read_corpus,
-    resolve_auto_settings,
-    with_sources,
-)
 from attn_cli.training.trainer import Trainer
 
 
-@contextmanager
-def resumed(
-    run: RunFolder,
-    wanted: Config | None,
-    overridden: Collection[str],
-    started: float,
-    world: World = SINGLE_PROCESS,
-) -> Iterator[Session]:
-    """A run that was stopped, back at its newest whole checkpoint.
+def find_stopped_run(request: RunRequest) -> tuple[RunFolder, Config | None]:
+    """The run to resume, and the configuration to resume it with; None for the checkpoint's own.
 
-    One that was stopped before its first checkpoint restarts from step 0, in its own folder.
+    Raises:
+        AttnError: There is no such run, or its configuration cannot be used.
+    """
+    run = find_run(Path(request.resume)) if request.resume else newest_run()
+    source = run.config if request.config is None else find_config(request.config)
+    # A checkpoint has the configuration, too: a run can be resumed without its config.yaml.
+    wanted = load_config(source, request.overrides) if source.is_file() else None
+    if wanted is None and request.overrides:
+        raise InputError(f"{run.config} is missing", "leave the other options out: `resume` alone")
+    if wanted is not None:
+        require_loggers(wanted.train.loggers)
+    check_no_links_outside(run)
+    return run, wanted
+
+
+def stopped_run(
+    run: RunFolder, wanted: Config | None, request: RunRequest, world: World
+) -> RunStart:
+    """What a run that was stopped starts from: changes nothing.
 
     Args:
-        run: Its folder.
+        run: Its folder, locked.
         wanted: The configuration to resume with; None for the checkpoint's own.
-        overridden: The keys of it that were given on the command line.
-        started: A reading of `time.monotonic()` when this process began.
-        world: The processes that train it together, of whatever number it was trained by before.
+        request: What the user asked for.
+        world: The first process looks for the checkpoint, the others take the same.
 
     Raises:
         AttnError: It cannot be resumed, or not with this configuration.
     """
-    check_no_links_outside(run)
-    with translate_errors(run, wanted or Config(), world), lock_run_everywhere(run, world):
-        found = _found(run, world)
-        if found.checkpoint is None:
-            yield _from_the_beginning(run, wanted, started, world)
-            return
-        checkpoint = found.checkpoint
-        was = checkpoint.config
-        changes = _changes(run, was, wanted or was, overridden)
-        config = apply_changes(was, changes)
-        _require_more_to_do(checkpoint, config)
-        _require_same_vocabulary(run, checkpoint)
-        elsewhere = wanted is not None and wanted.data.text != was.data.text
-        text = wanted.data.text if wanted and elsewhere else None
-        corpus = load_run_corpus(run, checkpoint, text)
-        config = with_sources(config, list(corpus.sources))
-        with translate_errors(run, config, world):
-            check_same_inputs(world, config, corpus)
-            device = choose_device(config.train.device, world)
-            config = resolve_auto_settings(config, corpus, device, world)
-            trainer = Trainer(
-                config,
-                corpus,
-                device=device,
-                started=started,
-                resumed=checkpoint,
-                world=world,
-            )
-            if world.is_main:
-                rewind(run, checkpoint)
-                run.write_config_and_tokenizer(config, checkpoint.tokenizer)
-            notes = [f"quarantined damaged checkpoint: {damage}" for damage in found.damaged]
-            if trainer.finished:
-                notes.append(_end(checkpoint))
-            else:
-                notes.append(f"resumed from step {trainer.step:,} ({checkpoint.folder})")
-            notes += [f"  {change}" for change in changes]
-            notes += _schedule(checkpoint, config, changes)
-            notes += _elsewhere(checkpoint, device, world)
-            yield Session(run, corpus, trainer, tuple(notes))
+    found = _latest_checkpoint(run, world)
+    if found.checkpoint is None:
+        return _from_the_beginning(run, wanted)
+    checkpoint = found.checkpoint
+    own = checkpoint.config
+    overridden = {override.key for override in request.overrides}
+    changes = _changes(run, own, wanted or own, overridden)
+    config = apply_changes(own, changes)
+    _require_more_to_do(checkpoint, config)
+    _require_same_vocabulary(run, checkpoint)
+    moved = wanted is not None and wanted.data.text != own.data.text
+    corpus = load_run_corpus(run, checkpoint, wanted.data.text if wanted and moved else None)
+    return RunStart(
+        with_sources(config, list(corpus.sources)),
+        corpus,
+        resume_from=checkpoint,
+        changes=tuple(changes),
+        notes=tuple(f"quarantined damaged checkpoint: {damage}" for damage in found.damaged),
+    )
 
 
-def _found(run: RunFolder, world: World) -> RecoveryResult:
-    """The newest whole checkpoint: the first process looks for it, the others take the same."""
+def notes_of_resuming(
+    checkpoint: Checkpoint, changes: Sequence[ConfigChange], trainer: Trainer
+) -> Iterator[str]:
+    """Lines for the user: from where the run is resumed, and what is other than it was."""
+    if trainer.finished:
+        yield _end(trainer.run, checkpoint)
+    else:
+        yield f"resumed from step {trainer.step:,} ({checkpoint.folder})"
+    for change in changes:
+        yield f"  {change}"
+    yield from _schedule(checkpoint, trainer.config, changes)
+    yield from _elsewhere(checkpoint, trainer.learner.device, trainer.world)
+
+
+def _latest_checkpoint(run: RunFolder, world: World) -> RecoveryResult:
     if world.is_main:
         found = latest_valid_checkpoint(run)
         world.broadcast_text(found.checkpoint.folder.name if found.checkpoint else "")
@@ -114,25 +107,13 @@ def _found(run: RunFolder, world: World) -> RecoveryResult:
     return RecoveryResult(read_checkpoint(run.checkpoints / name) if name else None, ())
 
 
-def _from_the_beginning(
-    run: RunFolder, config: Config | None, started: float, world: World
-) -> Session:
+def _from_the_beginning(run: RunFolder, config: Config | None) -> RunStart:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
-    start = init_checkpoint(config.train.init_from) if config.train.init_from else None
     if run.text.is_file():
         config = with_sources(config, [str(run.text.resolve())])
-    corpus = read_corpus(config, start)
-    check_same_inputs(world, config, corpus)
-    check_length(corpus, config.model.block_size)
-    device = choose_device(config.train.device, world)
-    config = resolve_auto_settings(config, corpus, device, world)
-    trainer = Trainer(config, corpus, device=device, started=started, weights=start, world=world)
-    if world.is_main:
-        rewind(run, None)
-        run.write_config_and_tokenizer(config, corpus.tokenizer)
     note = f"{run.path} was stopped before its first checkpoint: restarting from step 0"
-    return Session(run, corpus, trainer, (note,))
+    return replace(start_over(config), notes=(note,))
 
 
 def _changes(
@@ -146,7 +127,7 @@ def _changes(
     changes = [
         difference
         for difference in diff_configs(was, wanted)
-        # Whether to compile is written into config.yaml when the run has resolve_auto_settings it.
+        # Whether to compile is written into config.yaml once the run has decided it.
         if difference.key != "train.compile" or difference.key in overridden
     ]
     fixed = [str(change) for change in changes if change.immutable]
@@ -202,7 +183,7 @@ def _first_difference(written: object, known: list[str]) -> str:
     return f"symbol {place} is {there!r:.40} there and {here!r} in the checkpoint"
 
 
-def _end(checkpoint: Checkpoint) -> str:
+def _end(run: RunFolder, checkpoint: Checkpoint) -> str:
     state, train = checkpoint.metadata, checkpoint.config.train
     if train.patience is not None and state.evaluations_since_best >= train.patience:
         more = f"train.patience={2 * train.patience}"
@@ -210,10 +191,13 @@ def _end(checkpoint: Checkpoint) -> str:
         more = f"train.minutes={2 * train.minutes:g}"
     else:
         more = f"train.steps={2 * train.steps}"
-    return f"finished at step {state.step:,}; to train it for longer: --resume --set {more}"
+    command = f"attn train --resume {shlex.quote(str(run.path))} --set {more}"
+    return f"finished at step {state.step:,}; to train it for longer: {command}"
 
 
-def _schedule(checkpoint: Checkpoint, config: Config, changes: list[ConfigChange]) -> Iterator[str]:
+def _schedule(
+    checkpoint: Checkpoint, config: Config, changes: Sequence[ConfigChange]
+) -> Iterator[str]:
     """What a changed budget does to the learning rate."""
     keys = {change.key for change in changes}
     if not keys & {"train.steps", "train.minutes", "train.lr_schedule", "train.warmup_steps"}:

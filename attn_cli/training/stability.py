@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attn_cli.config.schema import TrainConfig
-from attn_cli.training.error_reporting import TrainingDivergedError, lower_learning_rate_settings
+from attn_cli.training.error_reporting import TrainingDivergedError, lower_learning_rates
 
 # One such step may be an accident of its batch; so many in a row are not.
 MAX_SKIPPED_STEPS = 10
@@ -55,5 +55,5 @@ class StabilityMonitor:
         return (
             f"loss spike: {loss:.2f} at step {step:,}, after {before:.2f}; "
             "if it does not come down again, try a lower learning rate: "
-            + lower_learning_rate_settings(self.settings)
+            + ", ".join(lower_learning_rates(self.settings))
         )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional as F
 
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.text.batches import Batch
@@ -81,7 +80,8 @@ def train_step(
         total += loss.detach()
     grad_norm = mp_model.clip_grad_norm(grad_clip)
     # On a GPU this waits for the device: the price of never applying one that is not finite.
-    mean, norm = torch.stack((world.all_reduce_mean(total), grad_norm)).tolist()
+    mean_over_processes = world.all_reduce_sum(total) / world.world_size
+    mean, norm = torch.stack((mean_over_processes, grad_norm)).tolist()
     applied = math.isfinite(mean) and math.isfinite(norm)
     if applied:
         for optimizer in optimizers:
@@ -91,8 +91,3 @@ def train_step(
     if applied:
         mp_model.copy_master_to_compute()
     return StepResult(mean, norm, applied)
-
-
-def mean_loss(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy in nats per character of y (B, T) under logits (B, T, V), in fp32."""
-    return F.cross_entropy(logits.float().flatten(0, 1), y.flatten())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from attn_cli.text.corpus import Corpus
-from attn_cli.training.trainer import TrainResult
+from attn_cli.training.result import TrainResult
 
 # Of a validation split with fewer characters, the loss is told with its interval.
 FEW_CHARS = 10_000

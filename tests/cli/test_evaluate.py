@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from attn_cli.cli.surprisal import write_coloured, write_table
+from attn_cli.objectives.evaluation import PerTokenLosses
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
-from attn_cli.training.evaluation import PerTokenLosses
 from tests.conftest import VERSE, Outcome, Trained
 
 Attn = Callable[..., Outcome]
@@ -44,7 +44,7 @@ def test_a_program_gets_a_table(attn: Attn, trained: Trained, tmp_path: Path) ->
     expected = np.concatenate(list(losses)) / math.log(2)
     np.testing.assert_allclose([float(row["bits"]) for row in table], expected, atol=1e-4)
     # What it comes to is for people, and not in the way of the program.
-    assert f"{losses.evaluation.bits_per_char:.4f} bits per character" in outcome.err
+    assert f"{losses.evaluation().bits_per_char:.4f} bits per character" in outcome.err
 
 
 def test_what_was_certain_has_no_bits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,8 @@ from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.checkpoint_metadata import with_checksum
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import tokenizer_from_json
-from attn_cli.training.resume import resumed
+from attn_cli.training.prepare import prepare_run
+from attn_cli.training.request import make_request
 from tests.faults.harness import Trial, attn, settings, write_verse
 
 NASTY = (
@@ -163,8 +164,9 @@ def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str
                 if how == 6:
                     return read_checkpoint(run.best_or_latest())
                 if how == 7:
-                    with resumed(run, None, (), time.monotonic()) as session:
-                        return session.trainer.step
+                    request = make_request(resume=str(run.path))
+                    with prepare_run(request, time.monotonic()) as prepared:
+                        return prepared.trainer.step
                 checkpoint = read_checkpoint(place)
                 model = checkpoint.load_model()
                 return checkpoint.load_optimizer_state(model), checkpoint.random_states()

@@ -13,8 +13,8 @@ from attn_cli.inspection.ablation import ablation_effects, zero_ablate_head
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores
 from attn_cli.model.build import build_model
+from attn_cli.objectives.evaluation import PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import TrainedModel, load_model
-from attn_cli.training.evaluation import PerTokenLosses, evaluate
 from tests.conftest import Trained, tiny_config
 
 TEXT = "The fox isn't the owl.\nThe fox met the owl, and the owl"

@@ -12,8 +12,9 @@ from attn_cli.inspection.descriptions import DESCRIPTIONS, description
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
+from attn_cli.objectives.next_char import NextChar
+from attn_cli.text.batches import Batch
 from attn_cli.training.precision import MixedPrecisionModel, Precision
-from attn_cli.training.step import mean_loss
 from tests.conftest import tiny_config
 
 KINDS = [
@@ -170,7 +171,7 @@ def saved_for_the_way_back(model: Transformer, batch: int) -> int:
     """Bytes that the graph of a training step's loss holds, found by walking through it."""
     ids = torch.zeros(batch, model.config.block_size, dtype=torch.int64)
     model.train()
-    loss = mean_loss(model(ids), ids)
+    loss, _ = NextChar.loss(model, Batch(ids, ids))
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), ids)}
     own |= {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
     found: dict[int, torch.Tensor] = {}
@@ -239,7 +240,8 @@ def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
             return op(*args, **(kwargs or {}))
 
     for _ in range(2):  # the second piece of a batch adds to what is there
-        mean_loss(mp_model.forward_model(ids), ids).backward()  # type: ignore[no-untyped-call]
+        loss, _ = NextChar.loss(mp_model.forward_model, Batch(ids, ids))
+        loss.backward()
         with Watch():
             mp_model.accumulate_gradients()
             torch.zeros(1)

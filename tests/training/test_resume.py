@@ -221,15 +221,15 @@ def test_a_run_that_ran_out_of_patience_says_how_to_train_longer(tmp_path: Path)
 def test_a_stop_while_steps_are_skipped_keeps_the_last_good_checkpoint(
     verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attn_cli.training import trainer
+    from attn_cli.training import learner
 
-    whole_step = trainer.train_step
+    whole_step = learner.train_step
 
     def broken(mp_model, *arguments, step, **options):  # type: ignore[no-untyped-def]
         outcome = whole_step(mp_model, *arguments, step=step, **options)
         return outcome if step < 14 else StepResult(float("nan"), outcome.grad_norm, applied=False)
 
-    monkeypatch.setattr(trainer, "train_step", broken)
+    monkeypatch.setattr(learner, "train_step", broken)
     recipe = (*STEPS, "train.keep_checkpoints=1", "train.eval_every=50")
     run = train_in(tmp_path / "run", verse_file, *recipe, stop_at=17).run
     assert {folder.name for folder in run.step_folders()} == {"step-00000010", "step-00000017"}
@@ -249,11 +249,11 @@ def test_saved_again_on_another_device_it_is_still_whole(
     stopped: Trained, whole: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped where a checkpoint was due, and gone on with where there is one generator more."""
-    from attn_cli.training import trainer
+    from attn_cli.training import learner
 
     resume_in(stopped.run.path, stop_at=40)
     monkeypatch.setattr(
-        trainer,
+        learner,
         "rng_states",
         lambda *_: {"torch": torch.get_rng_state(), "other": torch.zeros(3)},
     )

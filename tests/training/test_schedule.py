@@ -60,23 +60,28 @@ def test_time_budget_plans_by_the_speed_so_far() -> None:
 def test_time_budget_keeps_what_is_reserved() -> None:
     budget = TimeBudget(10.0, started=time.monotonic() - 8.0)
     assert not budget.exhausted(1)
-    budget.reserve(3.0)
+    budget.expect_evaluation(3.0)
     assert budget.exhausted(1)
 
 
 def test_time_budget_gives_training_at_least_half() -> None:
     budget = TimeBudget(10.0, started=time.monotonic())
-    budget.reserve(1000.0)
+    budget.expect_evaluation(1000.0)
     assert not budget.exhausted(1)
-    assert not budget.allows_evaluation(6.0)
+    assert not budget.allows_evaluation(showing=False)
 
 
 def test_time_budget_spends_a_twentieth_at_most_on_evaluations_before_the_last() -> None:
     budget = TimeBudget(1000.0, started=time.monotonic() - 100.0)
-    assert not budget.allows_evaluation(5.5)
-    assert budget.allows_evaluation(4.5)
-    budget.record_evaluation(4.5)
-    assert not budget.allows_evaluation(1.0)
+    budget.expect_evaluation(5.5)
+    assert not budget.allows_evaluation(showing=False)
+    budget.expect_evaluation(4.5)
+    assert budget.allows_evaluation(showing=False)
+    assert not budget.allows_evaluation(showing=True)  # two seconds more
+    budget.record_evaluation(2.0, 0.5)
+    assert budget.allows_evaluation(showing=True)
+    budget.record_evaluation(2.0, None)
+    assert not budget.allows_evaluation(showing=False)
 
 
 def test_time_budget_does_not_begin_a_step_that_would_end_late() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import load_corpus
-from attn_cli.training.callbacks import NullCallback
 from attn_cli.training.threads import CROWDED, ThreadPolicy, ThreadSearch, free_cores
 from attn_cli.training.trainer import Trainer
 from tests.conftest import tiny_config
@@ -172,7 +172,11 @@ def test_blocks_compiled_for_another_number_of_threads_are_left_aside_in_a_trial
 
     policy = AlternatingPolicy(2, 2, set_threads=lambda threads: None)
     cpu = torch.device("cpu")
-    trainer = Trainer(config, corpus, device=cpu, started=time.monotonic(), threads=policy)
+    run = RunFolder(tmp_path / "run")
+    run.checkpoints.mkdir(parents=True)
+    objective = NextChar(config, corpus)
+    trainer = Trainer(config, objective, run, device=cpu, started=time.monotonic(), threads=policy)
+    mp_model = trainer.learner.mp_model
     steps: list[int] = []
 
     class Compiled(torch.nn.Module):
@@ -180,12 +184,10 @@ def test_blocks_compiled_for_another_number_of_threads_are_left_aside_in_a_trial
 
         def forward(self, ids: torch.Tensor) -> torch.Tensor:
             steps.append(policy.threads)
-            return trainer.mp_model.compute(ids)
+            return mp_model.compute(ids)
 
-    trainer.mp_model.set_forward_model(Compiled())
-    run = RunFolder(tmp_path / "run")
-    run.checkpoints.mkdir(parents=True)
-    trainer.fit(run, NullCallback())
+    mp_model.set_forward_model(Compiled())
+    trainer.fit()
     assert steps == [2] * 4  # of 8
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from attn_cli.errors import OperationError
+from attn_cli.objectives.evaluation import evaluate
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.metrics import read_metrics
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.evaluation import evaluate
 from tests.conftest import Trained, train_in
 
 
@@ -167,9 +167,9 @@ def test_a_run_that_breaks_down_ends_and_says_what_to_try(verse_file: Path, tmp_
 def test_a_single_broken_step_is_left_out_and_told(
     verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from attn_cli.training import trainer
+    from attn_cli.training import learner
 
-    whole_step = trainer.train_step
+    whole_step = learner.train_step
 
     def broken_once(mp_model, *arguments, step, **options):  # type: ignore[no-untyped-def]
         weight = mp_model.compute.final_norm.weight
@@ -181,7 +181,7 @@ def test_a_single_broken_step_is_left_out_and_told(
             weight.data.copy_(sound)
         return outcome
 
-    monkeypatch.setattr(trainer, "train_step", broken_once)
+    monkeypatch.setattr(learner, "train_step", broken_once)
     trained = train_in(tmp_path / "run", verse_file, "train.steps=80")
     assert [line.step for line in trained.callback.lines if line.skipped_steps] == [20]
     (notice,) = trained.callback.notices
@@ -197,16 +197,16 @@ def test_a_loss_spike_is_told_once(verse_file: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     told = [notice for notice in trained.callback.notices if "loss spike" in notice]
     assert len(told) == 1
-    assert "--set train.learning_rate=1" in told[0]
+    assert "train.learning_rate=1" in told[0]
 
 
 def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
     verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The weights break between two lines of the log, so that only the evaluation sees it."""
-    from attn_cli.training import trainer
+    from attn_cli.training import learner
 
-    whole_step = trainer.train_step
+    whole_step = learner.train_step
 
     def breaking(mp_model, *arguments, **options):  # type: ignore[no-untyped-def]
         outcome = whole_step(mp_model, *arguments, **options)
@@ -217,7 +217,7 @@ def test_a_validation_loss_that_is_no_number_keeps_what_was_saved(
         return outcome
 
     breaking.calls = 0
-    monkeypatch.setattr(trainer, "train_step", breaking)
+    monkeypatch.setattr(learner, "train_step", breaking)
     with pytest.raises(OperationError, match="the validation loss is nan at step 80"):
         train_in(tmp_path / "run", verse_file, "train.steps=100")
     run = RunFolder(tmp_path / "run")

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attn_cli.objectives.evaluation import Evaluation
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.training.evaluation import Evaluation
 from attn_cli.training.trainer import TrainResult
 from attn_cli.training.verdict import FEW_CHARS, unigram_loss, verdict
 from tests.conftest import VERSE
@@ -77,7 +77,7 @@ def test_without_an_evaluation_there_is_nothing_to_say(corpus: Corpus) -> None:
 
 
 def test_the_standard_error_is_that_of_means_over_windows() -> None:
-    from attn_cli.training.evaluation import _WindowSums
+    from attn_cli.objectives.evaluation import _WindowSums
 
     random = np.random.default_rng(0)
     losses = random.normal(2.0, 0.5, (400, 7)).astype(np.float32)

@@ -57,10 +57,6 @@ class World:
         """The sum over the processes, element by element: a new tensor without a gradient."""
         return tensor.detach()
 
-    def all_reduce_mean(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The mean over the processes, element by element."""
-        return self.all_reduce_sum(tensor) / self.world_size
-
     def broadcast(self, number: float) -> float:
         """Rank 0's number; for what depends on a clock and has to be the same in all."""
         return number

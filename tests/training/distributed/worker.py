@@ -19,16 +19,17 @@ import torch
 from torch import distributed as dist
 
 from attn_cli.errors import AttnError
+from attn_cli.objectives.evaluation import evaluate
+from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.training.callbacks import NullCallback
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import World
-from attn_cli.training.evaluation import evaluate
-from attn_cli.training.resume import resumed
-from attn_cli.training.setup import begun, resolve_auto_settings
-from attn_cli.training.trainer import Trainer
-from tests.conftest import VERSE, RecordingCallback, tiny_config
+from attn_cli.training.learner import Learner
+from attn_cli.training.prepare import prepare_run, resolve_auto_settings
+from attn_cli.training.request import make_request
+from attn_cli.training.schedule import learning_rate
+from tests.conftest import VERSE, tiny_config, tiny_request
 from tests.training.test_step import expected_uneven_gradients, uneven_gradients
 
 CPU = torch.device("cpu")
@@ -48,7 +49,7 @@ LOSSES = {
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
 }  # fmt: skip
 
-# Runs that are stopped after step 13 of 24, and gone on with.
+# Runs that are stopped after step 13 of 24, and resumed.
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
@@ -73,21 +74,19 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     """The loss of each of 20 steps, and the exact loss of the validation split."""
     config = tiny_config(*GENTLE, *LOSSES[kind])
     corpus = corpus_of(folder)
-    trainer = Trainer(config, corpus, device=CPU, started=time.monotonic(), world=world)
-    steps = []
-    for _ in range(20):
-        trainer._train_step(NullCallback())
-        steps.append(trainer._metrics.take().loss)
-    model = trainer.mp_model.compute
-    return {"steps": steps, "val": evaluate(model, corpus.validation, world).loss}
+    learner = Learner(config, NextChar(config, corpus), CPU, world=world)
+    rates = (learning_rate(step, 20, config.train) for step in range(20))
+    steps = [learner.train_step(step, rate).loss for step, rate in enumerate(rates)]
+    return {"steps": steps, "val": learner.evaluate().loss}
 
 
 def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:
     """The loss of texts of several lengths, and how many characters were predicted."""
     torch.manual_seed(5)
     corpus = corpus_of(folder)
-    trainer = Trainer(tiny_config(), corpus, device=CPU, started=0.0)
-    done = (evaluate(trainer.model, corpus.train[:n], world) for n in LENGTHS)
+    model = Learner(tiny_config(), NextChar(tiny_config(), corpus), CPU).model
+    shared = (world.rank, world.world_size, world.all_reduce_sum)
+    done = (evaluate(model, corpus.train[:n], *shared) for n in LENGTHS)
     return [(each.loss, each.chars) for each in done]
 
 
@@ -107,18 +106,18 @@ def uneven(world: World) -> dict[str, list[float]]:
 def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) -> Any:
     """A run of one of the kinds, begun in `folder / out`."""
     text = json.dumps(str(folder / "verse.txt"))
-    config = tiny_config(f"data.text={text}", *STEPS, *RUNS[name])
-    with begun(config, folder / out, time.monotonic(), world=world) as session:
-        trainer = session.trainer
-        return trainer.fit(session.run, RecordingCallback(), lambda: trainer.step == stop_at)
+    request = tiny_request(folder / out, f"data.text={text}", *STEPS, *RUNS[name])
+    with prepare_run(request, time.monotonic(), world) as prepared:
+        trainer = prepared.trainer
+        return trainer.fit(stop_wanted=lambda: trainer.step == stop_at)
 
 
-def go_on(folder: Path, out: str, world: World) -> list[str]:
-    """Goes on to its end; what the user is told."""
-    run = RunFolder(folder / out)
-    with resumed(run, None, (), time.monotonic(), world) as session:
-        session.trainer.fit(session.run, RecordingCallback())
-        return list(session.notes)
+def resume(folder: Path, out: str, world: World) -> list[str]:
+    """Resumes it to its end; what the user is told."""
+    request = make_request(resume=str(folder / out))
+    with prepare_run(request, time.monotonic(), world) as prepared:
+        prepared.trainer.fit()
+        return list(prepared.notes)
 
 
 def main() -> None:
@@ -145,15 +144,14 @@ def main() -> None:
         stop_at = 13 if world.rank == world.world_size - 1 else None
         stopped = train(name, folder, f"{name}-{world.world_size}-stopped", world, stop_at)
         result["interrupted"][name] = (stopped.interrupted, stopped.steps)
-        go_on(folder, f"{name}-{world.world_size}-stopped", world)
+        resume(folder, f"{name}-{world.world_size}-stopped", world)
     result["elsewhere"] = {
-        name: go_on(folder, f"{name}-elsewhere-{world.world_size}", world)
+        name: resume(folder, f"{name}-elsewhere-{world.world_size}", world)
         for name in RUNS
         if (folder / f"{name}-elsewhere-{world.world_size}").exists()
     }
     torch.manual_seed(1)
-    trainer = Trainer(tiny_config(), corpus_of(folder), device=CPU, started=0.0, world=world)
-    del trainer
+    Learner(tiny_config(), NextChar(tiny_config(), corpus_of(folder)), CPU, world=world)
     drawn = world.all_gather(torch.rand(4))
     result["drawn"] = [part.tolist() for part in drawn]
     result["refused"] = refused(folder, world)

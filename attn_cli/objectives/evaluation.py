@@ -6,8 +6,7 @@ Shapes: B batch, T time (characters), V vocabulary.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -20,10 +19,12 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.tokenizer import TokenIds
-from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 TOKENS_PER_BATCH = 8192
+
+# The sum of a tensor over the processes that share an evaluation.
+AllReduce = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ class PerTokenLosses:
         finally:
             model.train(was_training)
 
-    @property
-    def evaluation(self) -> Evaluation:
-        """Of the characters whose losses were computed."""
-        return self.together(SINGLE_PROCESS)
+    def evaluation(self, all_reduce_sum: AllReduce | None = None) -> Evaluation:
+        """Of the characters whose losses were computed.
 
-    def together(self, world: World) -> Evaluation:
-        """Of the characters whose losses were computed, in all processes.
+        Args:
+            all_reduce_sum: Where several processes each have a part of the text: gives the sum
+                of a tensor over all of them.
 
         Raises:
             DatasetError: There are none.
         """
         own = torch.tensor(self._windows.sums(), dtype=torch.float64)
-        sums = _WindowSums(*world.all_reduce_sum(own).tolist())
+        total = own if all_reduce_sum is None else all_reduce_sum(own)
+        sums = _WindowSums(*total.tolist())
         if not sums.chars:
             raise DatasetError("nothing to predict: a text needs at least 2 characters")
         return sums.evaluation()
@@ -142,40 +143,35 @@ class _WindowSums:
         return Evaluation(loss=mean, chars=int(self.chars), standard_error=error)
 
 
-def evaluate(model: Transformer, ids: TokenIds, world: World = SINGLE_PROCESS) -> Evaluation:
+def evaluate(
+    model: Transformer,
+    ids: TokenIds,
+    part: int = 0,
+    parts: int = 1,
+    all_reduce_sum: AllReduce | None = None,
+) -> Evaluation:
     """Predicts each character of `ids` (N,) but the first, as `PerTokenLosses` does.
 
-    Each process takes the same number of windows, or one less; every character is
-    predicted once, from the same characters as by one process.
-    """
-    losses = PerTokenLosses(model, _share(ids, model.config.block_size, world))
-    for _ in losses:
-        pass
-    return losses.together(world)
-
-
-def _share(ids: TokenIds, block_size: int, world: World) -> TokenIds:
-    """A process's part of a text, cut between two windows."""
-    windows = -(-(len(ids) - 1) // block_size)
-    first = windows * world.rank // world.world_size
-    end = windows * (world.rank + 1) // world.world_size
-    # The next window's first character is the last one to predict.
-    return ids[first * block_size : end * block_size + 1]
-
-
-def estimate_evaluation_seconds(model: Transformer, ids: TokenIds, budget: float) -> float:
-    """Seconds that an evaluation of `ids` (N,) will take, judged by a part of it.
+    Where several processes share the work, each takes the same number of windows, or one less;
+    every character is predicted once, from the same characters as by one process.
 
     Args:
-        model: What to evaluate.
-        ids: The whole text.
-        budget: Seconds of the whole run, of which this takes a small share.
+        model: In any mode, which it is left in.
+        ids: The text.
+        part: Which part of the windows to take, from 0.
+        parts: The number of processes that share them.
+        all_reduce_sum: The sum of a tensor over these processes.
     """
-    for size in (TOKENS_PER_BATCH, 4 * TOKENS_PER_BATCH):  # the first of a shape is slower
-        part = ids[:size]
-        begin = time.monotonic()
-        evaluate(model, part)
-        seconds = (time.monotonic() - begin) * len(ids) / len(part)
-        if time.monotonic() - begin > 0.01 * budget:
-            break
-    return seconds
+    losses = PerTokenLosses(model, _part(ids, model.config.block_size, part, parts))
+    for _ in losses:
+        pass
+    return losses.evaluation(all_reduce_sum)
+
+
+def _part(ids: TokenIds, block_size: int, part: int, parts: int) -> TokenIds:
+    """A part of a text, cut between two windows."""
+    windows = -(-(len(ids) - 1) // block_size)
+    first = windows * part // parts
+    end = windows * (part + 1) // parts
+    # The next window's first character is the last one to predict.
+    return ids[first * block_size : end * block_size + 1]

@@ -8,8 +8,8 @@ import torch
 
 from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
+from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, PerTokenLosses, evaluate
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.training.evaluation import TOKENS_PER_BATCH, PerTokenLosses, evaluate
 from tests.conftest import Trained
 
 
@@ -38,7 +38,7 @@ def test_the_mean_over_characters_is_the_reported_loss(model: Transformer) -> No
     assert len(arrays) == 4
     every = np.concatenate(arrays)
     evaluation = evaluate(model, ids)
-    assert losses.evaluation == evaluation
+    assert losses.evaluation() == evaluation
     assert evaluation.chars == len(every) == len(ids) - 1
     assert evaluation.loss == pytest.approx(every.mean(dtype=np.float64), rel=1e-12)
 

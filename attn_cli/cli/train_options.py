@@ -1,0 +1,93 @@
+"""The options of `attn train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.options import ConfigOption, JsonOption
+
+if TYPE_CHECKING:
+    from attn_cli.training.request import RunRequest
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What `attn train` was called with."""
+
+    context: typer.Context
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TEXT]...",
+            help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
+            "or - for standard input.",
+        ),
+    ] = None
+    config: ConfigOption = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+    ] = None
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="The run's folder; a new one under runs/ if left out."),
+    ] = None
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", help="Train for this long, and end on time.")
+    ] = None
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Train for this many optimizer steps.")
+    ] = None
+    device: Annotated[
+        str | None, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")
+    ] = None
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="[DIR]",
+            help="Resume a run that was stopped; by default the newest one.",
+        ),
+    ] = None
+    init_from: Annotated[
+        str | None,
+        typer.Option("--init-from", metavar="RUN", help="Begin with the weights of another run."),
+    ] = None
+    loggers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--logger",
+            metavar="csv|tensorboard|trackio|wandb",
+            help="Log there, too, beside metrics.jsonl; may be repeated.",
+        ),
+    ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False
+    as_json: JsonOption = False
+
+    def request(self) -> RunRequest:
+        """What to train.
+
+        Raises:
+            InputError: Two options exclude each other, or a setting cannot be read.
+        """
+        from attn_cli.config.load import parse_override
+        from attn_cli.training.request import make_request
+
+        return make_request(
+            self.text or (),
+            config=self.config,
+            settings=[parse_override(each, f"--set {each}") for each in self.settings or ()],
+            out=self.out,
+            minutes=self.minutes,
+            steps=self.steps,
+            device=self.device,
+            seed=self.seed,
+            resume=self.resume,
+            init_from=self.init_from,
+            loggers=self.loggers or (),
+        )

@@ -1,0 +1,36 @@
+"""The lowest validation loss so far, which decides what is kept and when patience ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass
+class BestLoss:
+    """The lowest validation loss so far.
+
+    Attributes:
+        loss: Nats per character; infinite before the first evaluation.
+        step: The step that had it; 0 before the first evaluation.
+        evaluations_since: Evaluations in a row without a better one.
+    """
+
+    loss: float = math.inf
+    step: int = 0
+    evaluations_since: int = 0
+
+    def record(self, loss: float, step: int) -> None:
+        """Compares with it the loss of an evaluation after `step` steps."""
+        self.evaluations_since += 1
+        if loss < self.loss:
+            self.loss, self.step, self.evaluations_since = loss, step, 0
+
+    @property
+    def known(self) -> float | None:
+        """The loss; None before the first evaluation."""
+        return self.loss if self.step else None
+
+    def out_of_patience(self, patience: int | None) -> bool:
+        """Whether so many evaluations in a row were no better; never where it is None."""
+        return patience is not None and self.evaluations_since >= patience

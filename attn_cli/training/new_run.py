@@ -1,0 +1,152 @@
+"""What a new run starts from: its configuration, its text, and weights to begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from attn_cli.config.diff import ConfigChange, diff_configs
+from attn_cli.config.load import Override, load_config
+from attn_cli.config.presets import DEFAULT, find_config
+from attn_cli.config.schema import Config
+from attn_cli.errors import ConfigError, InputError
+from attn_cli.model.parameter_shapes import parameter_shapes
+from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.loggers.logger import require_loggers
+from attn_cli.runs.run_lookup import find_run
+from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.training.distributed.world import World
+from attn_cli.training.request import RunRequest
+
+# What stands for standard input among the names of texts.
+STDIN_NAME = "-"
+# For a text of the user's, where nothing says when the run ends.
+DEFAULT_MINUTES = 1.0
+
+# Makes a configuration of some settings, by dotted key, under all that the user set.
+Configure = Callable[[dict[str, Any]], Config]
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """What a run starts from.
+
+    Attributes:
+        config: Its configuration, with `auto` where the machine still has to choose.
+        corpus: Its text.
+        init_from: A checkpoint whose weights a new run begins with.
+        resume_from: The checkpoint that a stopped run is resumed from.
+        resize: Where the time decides on the size of the model: makes a configuration of a size.
+        changes: The settings that are other than they were in the stopped run.
+        notes: What the user should know, a line each.
+    """
+
+    config: Config
+    corpus: Corpus
+    init_from: Checkpoint | None = None
+    resume_from: Checkpoint | None = None
+    resize: Configure | None = None
+    changes: tuple[ConfigChange, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def new_run(request: RunRequest, world: World) -> RunStart:
+    """What a new run starts from.
+
+    Raises:
+        AttnError: The configuration, the text or the checkpoint to begin with cannot be used.
+    """
+    source = find_config(request.config or DEFAULT)
+    overrides = request.overrides
+    if request.leaves_size_open and request.leaves_end_open and request.init_from is None:
+        overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
+    config = load_config(source, overrides)
+    require_loggers(config.train.loggers)
+    if world.world_size > 1 and STDIN_NAME in config.data.text:
+        raise InputError(
+            f"standard input cannot be read by {world.world_size} processes",
+            "save the text to a file and name that",
+        )
+
+    def configure(chosen: dict[str, Any], origin: str) -> Config:
+        beneath = [Override(key, value, origin) for key, value in chosen.items()]
+        return load_config(source, [*beneath, *overrides])
+
+    init_from = None
+    if request.init_from is not None:
+        init_from = init_checkpoint(request.init_from)
+        config = configure(_settings_of(init_from), f"`init_from` {request.init_from}")
+    start = start_over(config, init_from)
+    if request.leaves_size_open and config.train.minutes and start.init_from is None:
+        start = replace(start, resize=partial(configure, origin="`minutes`"))
+    return start
+
+
+def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
+    """What a run of this configuration starts from at step 0.
+
+    Args:
+        config: Its text is read in the vocabulary of the checkpoint that it begins with.
+        init_from: That checkpoint; by default the one that the configuration names, if any.
+
+    Raises:
+        AttnError: The text or the checkpoint cannot be used, or they do not fit.
+    """
+    if init_from is None and config.train.init_from:
+        init_from = init_checkpoint(config.train.init_from)
+    data = config.data
+    if init_from is None:
+        corpus = load_corpus(data.text, data.tokenizer, data.unknown, data.validation_fraction)
+        return RunStart(config, corpus)
+    _require_same_shapes(config, init_from)
+    tokenizer = init_from.tokenizer
+    if data.tokenizer != tokenizer.kind:
+        raise ConfigError(
+            f"data.tokenizer is {data.tokenizer}, and {init_from.folder} has {tokenizer.kind}",
+            "leave data.tokenizer as it is there: a model keeps its vocabulary",
+        )
+    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    note = f"begins with the weights of {init_from.folder}"
+    return RunStart(config, corpus, init_from, notes=(note,))
+
+
+def init_checkpoint(name: str) -> Checkpoint:
+    """The checkpoint that `train.init_from` names: itself, or the one to use of a run.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    path = Path(name).expanduser()
+    folder = path if (path / "state.json").is_file() else find_run(path).best_or_latest()
+    return read_checkpoint(folder.resolve())
+
+
+def with_sources(config: Config, names: list[str]) -> Config:
+    """The configuration with its text named so that it is found from any folder."""
+    return config.model_copy(update={"data": config.data.model_copy(update={"text": names})})
+
+
+def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What a configuration has to say to go with a checkpoint: its model and vocabulary."""
+    model = {f"model.{key}": value for key, value in checkpoint.config.model.model_dump().items()}
+    return {
+        **model,
+        "data.tokenizer": checkpoint.tokenizer.kind,
+        "train.init_from": str(checkpoint.folder),
+    }
+
+
+def _require_same_shapes(config: Config, checkpoint: Checkpoint) -> None:
+    vocab_size = checkpoint.tokenizer.vocab_size
+    both = (config, checkpoint.config)
+    own, others = (parameter_shapes(each.model, vocab_size) for each in both)
+    if own != others:
+        changes = diff_configs(checkpoint.config, config)
+        differing = [str(change) for change in changes if change.key.startswith("model.")]
+        raise ConfigError(
+            f"the weights of {checkpoint.folder} do not fit another model: {', '.join(differing)}",
+            "leave the model as it is there; only its dropout is free",
+        )

@@ -1,0 +1,190 @@
+"""A run, new or stopped, made ready to train: everything checked, its folder locked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from attn_cli.config.schema import Config
+from attn_cli.objectives.next_char import NextChar
+from attn_cli.runs.lock import lock_run
+from attn_cli.runs.recovery import rewind
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_lookup import check_output, create_run
+from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.training.auto_size import choose_size
+from attn_cli.training.device import choose_device
+from attn_cli.training.distributed.consistency import (
+    check_same_device,
+    check_same_inputs,
+    check_shared_run_dir,
+)
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
+from attn_cli.training.error_reporting import check_memory, translate_errors
+from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
+from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, with_sources
+from attn_cli.training.precision import choose_muon_precision, choose_precision
+from attn_cli.training.request import RunRequest
+from attn_cli.training.resume import find_stopped_run, notes_of_resuming, stopped_run
+from attn_cli.training.threads import ThreadPolicy, choose_threads
+from attn_cli.training.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run ready to train.
+
+    Attributes:
+        run: Its folder, locked by this process.
+        corpus: Its text.
+        trainer: Trains it.
+        notes: What the user should know before, a line each.
+    """
+
+    run: RunFolder
+    corpus: Corpus
+    trainer: Trainer
+    notes: tuple[str, ...]
+
+
+@contextmanager
+def prepare_run(
+    request: RunRequest, started: float, world: World = SINGLE_PROCESS
+) -> Iterator[PreparedRun]:
+    """Context manager: a run ready to train, whose folder is locked within it.
+
+    The folder of a new run is made last, when all that can be refused was not. A run that was
+    stopped before its first checkpoint starts over at step 0, in its own folder.
+
+    Args:
+        request: What to train.
+        started: A reading of `time.monotonic()` when this process began.
+        world: The processes that train it together; of a resumed run, of whatever number it was
+            trained by before. The first one makes the folder.
+
+    Raises:
+        AttnError: Something of it cannot be used, or it cannot be resumed as it was asked for.
+    """
+    with ExitStack() as held:
+        run, start = _open(request, held, world)
+        check_same_inputs(world, start.config, start.corpus)
+        device = choose_device(start.config.train.device, world)
+        chosen = start.resume_from.metadata.threads if start.resume_from else None
+        threads = choose_threads(start.config.train.threads, device, world, chosen=chosen)
+        start = _settle(start, device, threads, world)
+        corpus = start.corpus
+        if run is None:
+            run = held.enter_context(_new_folder(request.out, corpus.name, start.config, world))
+            if world.is_main and STDIN_NAME in corpus.sources:
+                saved = run.save_text(corpus.source.chunks())
+                start = replace(start, config=with_sources(start.config, [str(saved.resolve())]))
+        held.enter_context(translate_errors(run, start.config, world))
+        trainer = Trainer(
+            start.config,
+            NextChar(start.config, corpus),
+            run,
+            device=device,
+            started=started,
+            threads=threads,
+            init_from=start.init_from,
+            resume_from=start.resume_from,
+            world=world,
+        )
+        if world.is_main:
+            if request.resume is not None:
+                rewind(run, start.resume_from)
+            run.write_config_and_tokenizer(start.config, corpus.tokenizer)
+        notes = list(start.notes)
+        if start.resume_from:
+            notes += notes_of_resuming(start.resume_from, start.changes, trainer)
+        yield PreparedRun(run, corpus, trainer, tuple(notes))
+
+
+def _open(request: RunRequest, held: ExitStack, world: World) -> tuple[RunFolder | None, RunStart]:
+    """What the run starts from; and its folder, locked, where it has one already."""
+    if request.resume is None:
+        if request.out is not None and world.is_main:
+            check_output(request.out)
+        return None, new_run(request, world)
+    run, wanted = find_stopped_run(request)
+    held.enter_context(hold_run(run, wanted or Config(), world))
+    return run, stopped_run(run, wanted, request, world)
+
+
+def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world: World) -> RunStart:
+    """The same with its size and every `auto` setting chosen for this machine."""
+    config, notes = start.config, list(start.notes)
+    if start.resize and config.train.minutes:
+        seconds = 60 * config.train.minutes
+        sizing = choose_size(start.resize, start.corpus, seconds, device, threads, world)
+        config = sizing.config
+        notes.extend(sizing.reasons)
+    check_length(start.corpus, config.model.block_size)
+    config = resolve_auto_settings(config, start.corpus, device, world)
+    return replace(start, config=config, notes=tuple(notes))
+
+
+@contextmanager
+def hold_run(run: RunFolder, config: Config, world: World) -> Iterator[None]:
+    """Context manager: locks a run's folder, and translates the errors of what is done in it.
+
+    The first process holds the lock, and the others see that it does.
+
+    Raises:
+        InputError: Another run holds it; or a process sees another folder of that name.
+        OperationError: The folder cannot be written to, and what else can go wrong in a run.
+    """
+    with translate_errors(run, config, world):
+        if not world.is_main:
+            check_shared_run_dir(run, world.broadcast_text(""))
+            yield
+            return
+        with lock_run(run):
+            world.broadcast_text(str(run.lock_holder.read_text(encoding="ascii")))
+            yield
+
+
+@contextmanager
+def _new_folder(out: Path | None, name: str, config: Config, world: World) -> Iterator[RunFolder]:
+    """Context manager: the empty folder of a new run; it goes again where the run cannot start."""
+    if world.is_main:
+        run = create_run(out, name)
+        world.broadcast_text(str(run.path))
+    else:
+        run = RunFolder(Path(world.broadcast_text("")))
+    with hold_run(run, config, world):
+        if world.is_main:
+            run.check_unused()
+        try:
+            yield run
+        except BaseException:
+            if world.is_main:
+                run.remove_if_empty(folder_too=out is None)
+            raise
+
+
+def resolve_auto_settings(
+    config: Config, corpus: Corpus, device: torch.device, world: World = SINGLE_PROCESS
+) -> Config:
+    """The configuration with every `auto` setting resolved, to train the same again.
+
+    Raises:
+        OperationError: It needs more memory than there is.
+        ConfigError: It cannot be trained by so many processes.
+    """
+    check_batch_divides(config, world)
+    check_same_device(world, device)
+    micro_batch = choose_micro_batch(config, device, world.world_size)
+    check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
+    # The first process's, whatever another host is faster at.
+    precision = world.broadcast_text(choose_precision(config.train.precision, device))
+    settled = {"precision": precision, "micro_batch_size": micro_batch}
+    if config.train.optimizer == "muon":
+        wanted = choose_muon_precision(config.train.muon_precision, device)
+        settled["muon_precision"] = world.broadcast_text(wanted)
+    train = config.train.model_copy(update=settled)
+    return with_sources(config.model_copy(update={"train": train}), list(corpus.sources))

@@ -1,0 +1,93 @@
+"""What a user asks to be trained, the same from the command line and from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attn_cli.config.load import Override
+from attn_cli.config.presets import DEFAULT
+from attn_cli.errors import InputError
+
+_EXCLUSIONS = (("minutes", "steps"), ("resume", "out"), ("resume", "init_from"))
+# Any of them says when a run ends.
+_ENDS = {"train.minutes", "train.steps", "train.max_epochs"}
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run to train: a new one, or one to resume.
+
+    Attributes:
+        config: A configuration's file, or the name of a built-in one; None for the default one,
+            or for that of the run to resume.
+        overrides: Values that replace those of the configuration.
+        out: The folder of a new run; None for one under `runs_root()`.
+        resume: The run to resume, by its folder or name; empty for the newest one; None for a
+            new run.
+        init_from: The run or checkpoint whose weights and vocabulary a new run begins with.
+    """
+
+    config: str | None
+    overrides: tuple[Override, ...]
+    out: Path | None
+    resume: str | None
+    init_from: str | None
+
+    @property
+    def leaves_size_open(self) -> bool:
+        """Whether there is a text of the user's, for which nothing of the model is said."""
+        values = {override.key: override.value for override in self.overrides}
+        own = "data.text" in values and values["data.text"] not in (DEFAULT, [DEFAULT])
+        model = any(key.startswith("model.") for key in values)
+        return own and not model and self.config is None
+
+    @property
+    def leaves_end_open(self) -> bool:
+        """Whether nothing is said of when the run ends."""
+        return not any(override.key in _ENDS for override in self.overrides)
+
+
+def make_request(
+    text: Sequence[str] = (),
+    *,
+    config: str | None = None,
+    settings: Iterable[Override] = (),
+    out: Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    resume: str | None = None,
+    init_from: str | None = None,
+    loggers: Sequence[str] = (),
+) -> RunRequest:
+    """The request that these arguments make; those that stand for a key win over `settings`.
+
+    Raises:
+        InputError: Two of them exclude each other.
+    """
+    given = {
+        "minutes": minutes, "steps": steps, "resume": resume, "out": out, "init_from": init_from
+    }  # fmt: skip
+    for one, other in _EXCLUSIONS:
+        if given[one] is not None and given[other] is not None:
+            raise InputError(f"`{one}` and `{other}` exclude each other", "give one of the two")
+    keys: dict[str, Any] = {"steps": steps, "minutes": minutes, "device": device, "seed": seed}
+    overrides = [
+        *settings,
+        *(
+            Override(f"train.{name}", value, f"`{name}` {value}")
+            for name, value in keys.items()
+            if value is not None
+        ),
+    ]
+    if steps is not None:
+        overrides.append(Override("train.minutes", None, "`steps`"))
+    if text:
+        overrides.append(Override("data.text", list(text), "text"))
+    if loggers:
+        overrides.append(Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers)}"))
+    return RunRequest(config, tuple(overrides), out, resume, init_from)
