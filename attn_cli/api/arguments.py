@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypedDict, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from attn_cli.errors import InputError
-from attn_cli.generation.config import SAMPLING_OPTIONS, GenerationConfig
+from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.exclusions import BEAM_SEARCH
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import SampleConfig
@@ -59,14 +60,8 @@ def generation_config(
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"`{first['loc'][0]}`: {first['msg']}, not {first['input']!r}") from None
-    given = {*options, *(() if seed is None else ("seed",))}
-    clashing = [name for name in SAMPLING_OPTIONS if name in given]
-    if config.num_beams > 1 and clashing:
-        names = ", ".join(f"`{name}`" for name in clashing)
-        raise InputError(
-            f"`num_beams` does not work with {names}",
-            "beam search does not sample: leave them out",
-        )
+    if config.num_beams > 1:
+        BEAM_SEARCH.check({*options, *(() if seed is None else ("seed",))})
     return config
 
 

@@ -1,4 +1,4 @@
-"""Options from dataclasses, options that exclude each other, and arguments named as flags.
+"""Options from dataclasses, and arguments named as flags.
 
 The library names arguments, in backticks: `num_beams`. The command line shows their flags:
 --num-beams.
@@ -8,24 +8,12 @@ import dataclasses
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_type_hints
 
 import typer
 
-from attn_cli.errors import InputError
-
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class Exclusion:
-    """An option, the options that do not work with it, and why."""
-
-    option: str
-    others: tuple[str, ...]
-    reason: str
 
 
 def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., Result]:
@@ -46,22 +34,13 @@ def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., R
     return command
 
 
-def check_exclusions(options: Any, exclusions: Sequence[Exclusion]) -> None:
-    """Refuses options of a dataclass that exclude each other.
-
-    Raises:
-        InputError: Both options of a pair have other values than their defaults.
-    """
-    given = {
+def given_options(options: Any) -> set[str]:
+    """The fields of a dataclass of options that have other values than their defaults."""
+    return {
         field.name
         for field in dataclasses.fields(options)
         if getattr(options, field.name) != field.default
     }
-    for exclusion in exclusions:
-        clashing = [other for other in exclusion.others if other in given]
-        if exclusion.option in given and clashing:
-            names = ", ".join(f"`{name}`" for name in clashing)
-            raise InputError(f"`{exclusion.option}` does not work with {names}", exclusion.reason)
 
 
 def name_arguments(text: str, names: Mapping[str, str]) -> str:

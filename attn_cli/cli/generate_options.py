@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attn_cli.cli.flags import Exclusion, check_exclusions
+from attn_cli.cli.flags import given_options
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.errors import InputError
-from attn_cli.generation.config import SAMPLING_OPTIONS, check_num_samples
+from attn_cli.generation.config import check_num_samples
+from attn_cli.generation.exclusions import BEAM_SEARCH, Exclusion
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import SampleConfig
@@ -19,17 +20,10 @@ if TYPE_CHECKING:
 
 DeviceName = Literal["cpu", "cuda", "mps", "auto"]
 
-EXCLUSIONS = (
-    Exclusion(
-        "interactive",
-        ("as_json", "alternatives", "check_copy", "num_samples", "num_beams"),
-        "an interactive session samples one text at a time, for people: leave them out",
-    ),
-    Exclusion(
-        "num_beams",
-        SAMPLING_OPTIONS,
-        "beam search does not sample: leave them out",
-    ),
+INTERACTIVE = Exclusion(
+    "interactive",
+    ("as_json", "alternatives", "check_copy", "num_samples", "num_beams"),
+    "an interactive session samples one text at a time, for people: leave them out",
 )
 
 
@@ -124,7 +118,9 @@ class GenerateOptions:
         """
         from attn_cli.generation.sampling import check_seed
 
-        check_exclusions(self, EXCLUSIONS)
+        given = given_options(self)
+        INTERACTIVE.check(given)
+        BEAM_SEARCH.check(given)
         prompts = self.prompt or []
         if self.seed is not None:
             check_seed(self.seed)

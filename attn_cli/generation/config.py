@@ -4,9 +4,6 @@ from dataclasses import dataclass
 
 from attn_cli.errors import InputError
 
-# What beam search has no use for: it does not sample.
-SAMPLING_OPTIONS = ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed")
-
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationConfig:

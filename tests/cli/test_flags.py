@@ -1,4 +1,4 @@
-"""Options from dataclasses, exclusions, and the flags that messages name."""
+"""Options from dataclasses, and the flags that messages name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import typer
 from typer.testing import CliRunner
 
 from attn_cli.cli.flags import (
-    Exclusion,
-    check_exclusions,
     flags_of,
+    given_options,
     name_arguments,
     options_from_dataclass,
 )
 from attn_cli.cli.main import app as attn_app
-from attn_cli.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -55,24 +53,17 @@ def test_help_has_the_function_and_the_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "given"),
     [
-        (Options("x"), None),
-        (Options("x", as_json=True), None),
-        (Options("x", how_many=4), None),
-        (Options("x", how_many=4, as_json=True), "`as_json` does not work with `how_many`"),
+        (Options("x"), {"text"}),
+        (Options("x", how_many=3), {"text"}),
+        (Options("x", how_many=4, as_json=True), {"text", "how_many", "as_json"}),
     ],
 )
-def test_options_exclude_each_other_where_both_are_given(
-    options: Options, said: str | None
+def test_what_has_another_value_than_its_default_was_given(
+    options: Options, given: set[str]
 ) -> None:
-    exclusions = (Exclusion("as_json", ("text_file", "how_many"), "leave one out"),)
-    if said is None:
-        check_exclusions(options, exclusions)
-        return
-    with pytest.raises(InputError) as refused:
-        check_exclusions(options, exclusions)
-    assert (refused.value.message, refused.value.hint) == (said, "leave one out")
+    assert given_options(options) == given
 
 
 def test_arguments_in_backticks_get_their_flags() -> None:
