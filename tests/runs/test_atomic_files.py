@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.runs.atomic_files import WriteError, append, atomic_write, read_at_most
+from attn_cli.runs.atomic_files import (
+    WriteError,
+    append,
+    atomic_write,
+    atomic_write_folder,
+    read_at_most,
+    sync_file,
+)
 
 
 def test_atomic_write_replaces_a_file_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -57,6 +64,39 @@ def test_content_is_synced_before_it_gets_its_name(
     assert named_at_sync[0] is False
     if os.name == "posix":
         assert named_at_sync[1:] == [True], "then the folder, for the name itself"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+def test_a_folder_gets_its_name_full_and_then_its_name_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named_at_sync = []
+    sync = os.fsync
+
+    def record(descriptor: int) -> None:
+        named_at_sync.append((tmp_path / "a").exists())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    atomic_write_folder(tmp_path / "a", {"one": b"1", "two": b"2"})
+    assert named_at_sync[-1] is True, "the folder that it is in comes last"
+    assert not any(named_at_sync[:-1])
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == {
+        "one": b"1", "two": b"2",
+    }  # fmt: skip
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_is_synced_where_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    sync_file(tmp_path / "none")
+    assert synced == []
+    (tmp_path / "a").touch()
+    sync_file(tmp_path / "a")
+    assert synced == [(tmp_path / "a").stat().st_ino]
 
 
 def test_what_cannot_be_appended_names_the_file(tmp_path: Path) -> None:

@@ -103,6 +103,16 @@ def test_weights_that_disagree_with_the_config(copied: RunFolder) -> None:
         read_checkpoint(folder).load_model()
 
 
+@pytest.mark.parametrize("key", ["final_norm.weight/exp_avg", "other.weight/exp_avg"])
+def test_optimizer_state_that_does_not_fit_the_model(copied: RunFolder, key: str) -> None:
+    folder = copied.checkpoint("latest")
+    tensors = load_file(folder / "optimizer.safetensors") | {key: torch.zeros(3)}
+    rewrite_tensors(folder, "optimizer.safetensors", tensors)
+    checkpoint = read_checkpoint(folder)
+    with pytest.raises(CheckpointError, match=rf"optimizer\.safetensors .* {key} does not fit"):
+        checkpoint.load_optimizer_state(checkpoint.load_model())
+
+
 @pytest.mark.parametrize(
     "text",
     [

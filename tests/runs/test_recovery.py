@@ -77,6 +77,27 @@ def test_rewinding_cuts_the_samples(copied: RunFolder) -> None:
     assert copied.samples.read_bytes() == b"before"
 
 
+def test_rewinding_makes_the_checkpoint_the_latest(copied: RunFolder) -> None:
+    newest, before, *_ = copied.step_folders()
+    (newest / "optimizer.safetensors").unlink()
+    assert copied.checkpoint("latest") == newest
+    rewind(copied, latest_valid_checkpoint(copied).checkpoint)
+    assert copied.checkpoint("latest") == before
+
+
+def test_rewinding_removes_a_link_and_not_what_it_leads_to(
+    copied: RunFolder, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    try:
+        (copied.path / ".text.txt.1.tmp").symlink_to(tmp_path / "mine")
+    except OSError:
+        pytest.skip("no links on this system")
+    rewind(copied, latest_valid_checkpoint(copied).checkpoint)
+    assert (tmp_path / "mine").is_dir()
+    assert not [*copied.path.rglob("*.tmp")]
+
+
 def test_rewinding_removes_temporary_files(copied: RunFolder) -> None:
     (copied.path / ".metrics.jsonl.1.tmp").touch()
     (copied.checkpoints / ".step-00000250.1.tmp").mkdir()

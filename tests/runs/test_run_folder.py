@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_a_pointer_names_a_checkpoint_or_is_an_error(copied: RunFolder, name: st
 def test_before_the_first_evaluation_the_latest_is_used(copied: RunFolder) -> None:
     (copied.checkpoints / "best").unlink()
     assert copied.best_or_latest() == copied.checkpoint("latest")
+
+
+def test_the_best_is_preferred_to_the_latest(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    best, latest = folders(run, 1, 2)
+    run.set_pointer("latest", latest)
+    run.set_pointer("best", best)
+    assert run.best_or_latest() == best
 
 
 def folders(run: RunFolder, *steps: int) -> list[Path]:
@@ -51,6 +60,21 @@ def test_pruning_keeps_the_newest_and_those_with_a_pointer(tmp_path: Path) -> No
     assert {path.name for path in run.checkpoints.iterdir()} == {
         best.name, kept.name, latest.name, "best", "latest",
     }  # fmt: skip
+
+
+def test_a_half_deleted_checkpoint_does_not_look_like_a_damaged_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    _, latest = folders(run, 1, 2)
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run.prune(1)
+    assert run.step_folders() == [latest]
 
 
 @pytest.mark.parametrize("folder_too", [False, True])
