@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from attn_cli.api.run import Run, list_runs
     from attn_cli.api.text import Text
     from attn_cli.api.trace import Trace
+    from attn_cli.api.train import train
     from attn_cli.errors import AttnError
     from attn_cli.model.attention import MultiHeadAttention
+    from attn_cli.training.callbacks import Callback
 else:
     _HOME = {
         "AttnError": "attn_cli.errors",
+        "Callback": "attn_cli.training.callbacks",
         "Model": "attn_cli.api.model",
         "MultiHeadAttention": "attn_cli.model.attention",
         "Run": "attn_cli.api.run",
@@ -31,6 +34,7 @@ else:
         "Trace": "attn_cli.api.trace",
         "list_runs": "attn_cli.api.run",
         "load": "attn_cli.api.model",
+        "train": "attn_cli.api.train",
     }
 
     def __getattr__(name):
@@ -45,6 +49,7 @@ else:
 __version__ = "0.1.0"
 __all__ = [
     "AttnError",
+    "Callback",
     "Model",
     "MultiHeadAttention",
     "Run",
@@ -52,4 +57,5 @@ __all__ = [
     "Trace",
     "list_runs",
     "load",
+    "train",
 ]

@@ -44,7 +44,7 @@ SIZES = {
     "0.8M": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},
     "10.7M": {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256},
 }
-AT_LEAST = 1.0  # seconds that a measurement goes on
+AT_LEAST = 1.0  # seconds that a measurement lasts
 
 
 class Side(Protocol):

@@ -1,7 +1,7 @@
 """Small texts: what half a minute makes of each, beside a compressor and the letters' frequencies.
 
 Each text's last tenth is the validation split, exact, in bits per character. PPMd (order 6)
-is what it takes for the last tenth after the first nine; it goes on learning while it reads.
+is what it takes for the last tenth after the first nine; it learns while it reads.
 The longest copy is the longest run of a sample at temperature 0.8 that stands in the text.
 
     python benchmarks/small_texts.py notes.txt poems.txt --seeds 3

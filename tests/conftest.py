@@ -134,7 +134,7 @@ def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = No
 
 
 def resume_in(folder: Path, *overrides: str, stop_at: int | None = None) -> Trained:
-    """Goes on with a run in `folder`; `stop_at` asks for a stop after that step."""
+    """Resumes the run in `folder`; `stop_at` asks for a stop after that step."""
     settings = [parse_override(override) for override in overrides]
     return _fitted(make_request(resume=str(folder), settings=settings), stop_at)
 

@@ -12,8 +12,8 @@ from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.train_options import TrainOptions
 
 if TYPE_CHECKING:
-    from attn_cli.cli.interrupt import StopSignal
     from attn_cli.training.distributed.world import World
+    from attn_cli.training.interrupt import StopSignal
     from attn_cli.training.prepare import PreparedRun
     from attn_cli.training.request import RunRequest
     from attn_cli.training.result import TrainResult
@@ -57,15 +57,19 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
     Returns:
         The exit code.
     """
-    from attn_cli.cli.interrupt import StopSignal
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
     from attn_cli.training.allocator import disable_malloc_trim
+    from attn_cli.training.interrupt import StopSignal, ending_signals
     from attn_cli.training.prepare import prepare_run
+
+    def announce() -> None:
+        if world.world_size == 1:  # a launcher also ends processes by a signal
+            notice("\nstopping after this step; once more to stop at once")
 
     disable_malloc_trim()
     with (
         prepare_run(request, options.context.obj, world) as prepared,
-        StopSignal(quiet=world.world_size > 1) as stop_signal,
+        StopSignal(ending_signals(), announce) as stop_signal,
     ):
         if world.is_main and not options.quiet:
             tell_of(prepared.corpus, prepared.notes)
@@ -99,5 +103,6 @@ def _fit(prepared: PreparedRun, stop_signal: StopSignal, *, quiet: bool) -> Trai
     except PeerLostError:
         stop_signal.ignore()  # torchrun is about to end this process, too.
         raise
-    stop_signal.close()
+    if outcome.interrupted:
+        stop_signal.ignore()
     return outcome

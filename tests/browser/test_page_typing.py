@@ -88,7 +88,7 @@ def test_what_was_just_typed_is_what_is_written_on(
     assert len(page.page.input_value("#typed")) == 12
 
 
-def test_writing_goes_on_after_typing(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
+def test_writing_continues_after_typing(tiny: TrainedModel, opened: Callable[..., Any]) -> None:
     from playwright.sync_api import expect
 
     page = opened(contents(tiny, "The fox"))

@@ -92,7 +92,7 @@ def test_add_puts_text_at_the_end(terminal: Session) -> None:
         ("é", "'é' at position 1"),
     ],
 )
-def test_a_wrong_line_is_told_and_the_session_goes_on(
+def test_a_wrong_line_is_told_and_the_session_continues(
     terminal: Session, line: str, said: str
 ) -> None:
     assert said in terminal.ask(line)

@@ -93,7 +93,7 @@ def test_a_run_that_has_ended_says_so(attn: Attn, killed: Path) -> None:
     assert "val loss" in outcome.out
 
 
-def test_the_same_command_with_resume_goes_on(attn: Attn, killed: Path, verse_file: Path) -> None:
+def test_the_same_command_with_resume_resumes(attn: Attn, killed: Path, verse_file: Path) -> None:
     """The whole command line again: what it says is what the run has."""
     outcome = attn("train", verse_file, *RECIPE, "--resume", "runs/killed", "--json")
     assert outcome.code == 0, outcome.err
@@ -151,7 +151,7 @@ def test_from_keeps_the_vocabulary(attn: Attn, tmp_path: Path, verse_file: Path)
     assert "40 characters outside the vocabulary were changed" in near.err
 
 
-def test_a_run_on_standard_input_goes_on_without_it(attn: Attn, tmp_path: Path) -> None:
+def test_a_run_on_standard_input_is_resumed_without_it(attn: Attn, tmp_path: Path) -> None:
     """The run keeps the text, wherever it is moved."""
     stopped = ("--config", "lesson", "--steps", "5", "--out", "piped")
     assert attn("train", "-", *stopped, stdin=(VERSE * 20).encode()).code == 0
@@ -210,7 +210,7 @@ def test_wrong_input(
     ]
 
 
-def test_no_run_to_go_on_with(attn: Attn) -> None:
+def test_no_run_to_resume(attn: Attn) -> None:
     outcome = attn("train", "--resume")
     assert outcome.code == 2
     assert "make one with: attn train" in outcome.err

@@ -1,4 +1,4 @@
-"""Training that breaks down, and models that are too large for the machine."""
+"""Training that diverges, and models that are too large for the machine."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def flipped_bits(folder: Path, number: int, seed: int = 6) -> Iterator[tuple[str
 
 
 def broken_checkpoints(folder: Path, number: int, seed: int = 7) -> Iterator[tuple[str, Trial]]:
-    """The newest checkpoint broken in some way; the run goes on from the one before."""
+    """The newest checkpoint broken in some way; the run is resumed from the one before."""
     stopped, whole = _stopped_and_whole(folder)
     chance = random.Random(seed)
     for trial in range(number):

@@ -92,7 +92,7 @@ def file_size_limit(folder: Path, number: int, seed: int = 5) -> Iterator[tuple[
 
 
 def read_only(folder: Path, number: int) -> Iterator[tuple[str, Trial]]:
-    """A folder that cannot be written to: for a new run, and for one that goes on."""
+    """A folder that cannot be written to: for a new run, and for one that is resumed."""
     text = write_verse(folder)
     options = settings(*SMALL)
     for _ in range(number):

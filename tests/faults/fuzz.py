@@ -139,7 +139,7 @@ def checkpoints(folder: Path, number: int, seed: int = 11) -> Iterator[tuple[str
     try:
         for trial in range(number):
             if trial % 8 == 0:
-                # A run that went on has set aside what was damaged, and written anew.
+                # A resumed run has quarantined what was damaged, and written anew.
                 shutil.rmtree(run.path, ignore_errors=True)
                 shutil.copytree(sound.path, run.path)
             for name, data in files.items():

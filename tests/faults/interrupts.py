@@ -90,7 +90,7 @@ def _as_from_a_terminal() -> None:
 
 
 def _gone_on(run: RunFolder, whole: RunFolder, problem: str, folder: Path) -> Trial:
-    """Goes on to the end, and compares."""
+    """Resumes to the end, and compares."""
     ended = attn("train", "--resume", run.path, "--quiet", folder=folder)
     differs = ended.promised(0) or difference(run, whole)
     return Trial(problem or differs, lost=bool(differs))

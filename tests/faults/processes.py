@@ -208,7 +208,7 @@ def _ended(begin: float, pids: list[int]) -> str:
 
 
 def _gone_on(run: RunFolder, whole: RunFolder, problem: str, saved: int, folder: Path) -> Trial:
-    """Goes on to the end, in two processes, and compares."""
+    """Resumes to the end, in two processes, and compares."""
     lost = loss_of_data(run, saved)
     ended = wait(_attn("train", "--resume", run.path, folder=folder))
     problem = problem or (f"ended with {ended.code} when resumed" if ended.code else "")

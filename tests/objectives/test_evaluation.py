@@ -24,8 +24,8 @@ def test_each_loss_is_that_of_its_character(model: Transformer) -> None:
     for place in range(1, 41):
         window = (place - 1) // 16 * 16  # where the windows of 16 begin
         with torch.no_grad():
-            odds = model(ids[None, window:place])[0, -1].double().softmax(-1)
-        expected.append(-math.log(odds[ids[place]].item()))
+            probs = model(ids[None, window:place])[0, -1].double().softmax(-1)
+        expected.append(-math.log(probs[ids[place]].item()))
     losses = np.concatenate(list(PerTokenLosses(model, ids.numpy())))
     np.testing.assert_allclose(losses, expected, rtol=1e-4, atol=1e-5)
 

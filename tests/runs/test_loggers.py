@@ -60,7 +60,7 @@ class TestCsv:
         config = yaml.safe_load((tmp_path / "mine" / "config.yaml").read_text())
         assert config["train"]["loggers"] == ["csv"], "its configuration trains the same again"
 
-    def test_after_a_kill_it_goes_on(self, attn: Attn, tmp_path: Path, verse_file: Path) -> None:
+    def test_after_a_kill_it_resumes(self, attn: Attn, tmp_path: Path, verse_file: Path) -> None:
         run = tmp_path / "mine"
         assert attn("train", verse_file, *RECIPE, "--logger", "csv", "--out", run).code == 0
         after_a_kill(run, 10)

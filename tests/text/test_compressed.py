@@ -44,7 +44,7 @@ class TestArchives:
         plain = tmp_path / "plain.txt"
         plain.write_text(TEXT, encoding="utf-8")
         first, second = (load_text([str(name)], "printable") for name in (path, plain))
-        assert first.sha256 == second.sha256, "so a run goes on with either"
+        assert first.sha256 == second.sha256, "so a run is resumed with either"
 
     def test_by_its_first_bytes_and_not_its_name(self, tmp_path: Path, kind: str) -> None:
         (tmp_path / "book").write_bytes(PACK[kind](TEXT.encode()))

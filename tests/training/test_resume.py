@@ -188,7 +188,7 @@ def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole: Trained, tmp_pat
 def test_a_line_that_was_written_after_the_stop_is_not_there_twice(
     stopped: Trained, whole: Trained
 ) -> None:
-    """Stopped where a line was due, gone on with, and killed before the next checkpoint."""
+    """Stopped where a line was due, resumed, and killed before the next checkpoint."""
     resume_in(stopped.run.path, stop_at=36)
     state = read_checkpoint(stopped.run.checkpoint("latest")).metadata
     assert (state.step, state.post_step_done) == (36, False)
@@ -248,7 +248,7 @@ def test_a_stop_before_the_first_step(verse_file: Path, tmp_path: Path) -> None:
 def test_saved_again_on_another_device_it_is_still_whole(
     stopped: Trained, whole: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped where a checkpoint was due, and gone on with where there is one generator more."""
+    """Stopped where a checkpoint was due, and resumed where there is one generator more."""
     from attn_cli.training import learner
 
     resume_in(stopped.run.path, stop_at=40)
@@ -429,7 +429,7 @@ def test_the_time_before_a_stop_counts(verse_file: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_a_compiled_run_goes_on_compiled(verse_file: Path, tmp_path: Path) -> None:
+def test_a_compiled_run_is_resumed_compiled(verse_file: Path, tmp_path: Path) -> None:
     """Compiled steps round otherwise than others: those of before and after have to agree."""
     recipe = (*STEPS, "train.compile=true", "model.dropout=0.1", "model.block=qwen3")
     whole = train_in(tmp_path / "whole", verse_file, *recipe)

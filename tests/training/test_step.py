@@ -219,7 +219,7 @@ def test_muon_has_the_matrices_of_the_blocks_alone() -> None:
     assert id(model.head.weight) in {id(parameter) for parameter in adamw.parameters}
 
 
-def test_each_optimizer_has_its_own_highest_step_size() -> None:
+def test_each_optimizer_has_its_own_peak_learning_rate() -> None:
     highest = ("train.learning_rate=4e-3", "train.matrix_learning_rate=0.06")
     optimizers = make_optimizers(fresh(), tiny_config("train.optimizer=muon", *highest).train)
     assert [optimizer.lr for optimizer in optimizers] == [0.06, 4e-3]

@@ -32,7 +32,7 @@ def answer(request):
         except urllib.error.HTTPError as error:
             return {"refused": error.code}
 
-    texts, odds = [], []
+    texts, log_probs = [], []
     for prompt in request["prompts"]:
         completion = server.handle_completions(
             {
@@ -47,10 +47,10 @@ def answer(request):
         texts.append(prompt + choice["text"])
         for place in choice["logprobs"]["content"]:
             by_id = {entry["id"]: entry["logprob"] for entry in place["top_logprobs"]}
-            odds.append([by_id.get(id_) for id_ in range(request["vocab_size"])])
+            log_probs.append([by_id.get(id_) for id_ in range(request["vocab_size"])])
     return {
         "texts": texts,
-        "log_probs": odds,
+        "log_probs": log_probs,
         "encoded": [post("/tokenize", {"content": text, "add_special": True}).get("tokens")
                     for text in request["strings"]],
         "decoded": [post("/detokenize", {"tokens": ids}).get("content")

@@ -98,7 +98,7 @@ def test_a_stopped_run_ends_bit_for_bit_as_one_that_was_not(
 
 
 @pytest.mark.parametrize("name", worker.RUNS)
-def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
+def test_a_run_of_two_is_resumed_alone(name: str, folder: Path) -> None:
     whole = RunFolder(folder / f"{name}-2")
     run = folder / f"{name}-alone"
     shutil.copytree(whole.path, run)
@@ -106,7 +106,7 @@ def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
     assert read_checkpoint(checkpoint).metadata.finished
     # Back to the checkpoint before the last.
     shutil.rmtree(run / "checkpoints" / "step-00000024")
-    notes = worker.go_on(folder, f"{name}-alone", SINGLE_PROCESS)
+    notes = worker.resume(folder, f"{name}-alone", SINGLE_PROCESS)
     assert any("resumed from step 18" in note for note in notes)
     assert any("processes were 2 and are 1" in note for note in notes)
     assert lines(RunFolder(run))[-1]["step"] == 24
@@ -114,7 +114,7 @@ def test_a_run_of_two_goes_on_alone(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize("count", COUNTS)
 @pytest.mark.parametrize("name", worker.RUNS)
-def test_a_run_of_one_goes_on_in_several(
+def test_a_run_of_one_is_resumed_in_several(
     name: str, count: int, folder: Path, results: dict[int, Any]
 ) -> None:
     notes = results[count]["elsewhere"][name]
@@ -134,11 +134,7 @@ def test_one_process_alone_has_the_random_numbers_that_it_always_had(
 ) -> None:
     import torch
 
-    from attn_cli.training.trainer import Trainer
-    from tests.conftest import tiny_config
-
-    corpus = worker.corpus_of(folder)
-    Trainer(tiny_config(), corpus, device=worker.CPU, started=0.0)
+    worker.learner(folder)
     assert torch.rand(4).tolist() == results[2]["drawn"][0]
 
 

@@ -86,7 +86,7 @@ def test_two_hosts_train_what_one_does(backend: str, alone: Trained, tmp_path: P
     assert losses[:20] == pytest.approx(known[:20], abs=1e-5)
 
 
-def test_started_again_they_go_on(alone: Trained, tmp_path: Path) -> None:
+def test_started_again_they_resume(alone: Trained, tmp_path: Path) -> None:
     """The host whose process is killed counts the restart, and the other one does not."""
     program = tmp_path / "harmed.py"
     program.write_text(HARMED)

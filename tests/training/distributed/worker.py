@@ -24,7 +24,7 @@ from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.device import choose_device
-from attn_cli.training.distributed.world import World
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.learner import Learner
 from attn_cli.training.prepare import prepare_run, resolve_auto_settings
 from attn_cli.training.request import make_request
@@ -72,19 +72,23 @@ def write_text(folder: Path) -> None:
 
 def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
     """The loss of each of 20 steps, and the exact loss of the validation split."""
-    config = tiny_config(*GENTLE, *LOSSES[kind])
-    corpus = corpus_of(folder)
-    learner = Learner(config, NextChar(config, corpus), CPU, world=world)
-    rates = (learning_rate(step, 20, config.train) for step in range(20))
-    steps = [learner.train_step(step, rate).loss for step, rate in enumerate(rates)]
-    return {"steps": steps, "val": learner.evaluate().loss}
+    learning = learner(folder, world, *GENTLE, *LOSSES[kind])
+    rates = (learning_rate(step, 20, learning.settings) for step in range(20))
+    steps = [learning.train_step(step, rate).loss for step, rate in enumerate(rates)]
+    return {"steps": steps, "val": learning.evaluate().loss}
+
+
+def learner(folder: Path, world: World = SINGLE_PROCESS, *settings: str) -> Learner:
+    """A tiny model about to be trained on the text in a folder."""
+    config = tiny_config(*settings)
+    return Learner(config, NextChar(config, corpus_of(folder)), CPU, world=world)
 
 
 def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:
     """The loss of texts of several lengths, and how many characters were predicted."""
     torch.manual_seed(5)
     corpus = corpus_of(folder)
-    model = Learner(tiny_config(), NextChar(tiny_config(), corpus), CPU).model
+    model = learner(folder).model
     shared = (world.rank, world.world_size, world.all_reduce_sum)
     done = (evaluate(model, corpus.train[:n], *shared) for n in LENGTHS)
     return [(each.loss, each.chars) for each in done]
@@ -151,7 +155,7 @@ def main() -> None:
         if (folder / f"{name}-elsewhere-{world.world_size}").exists()
     }
     torch.manual_seed(1)
-    Learner(tiny_config(), NextChar(tiny_config(), corpus_of(folder)), CPU, world=world)
+    learner(folder, world)
     drawn = world.all_gather(torch.rand(4))
     result["drawn"] = [part.tolist() for part in drawn]
     result["refused"] = refused(folder, world)

@@ -1,32 +1,38 @@
-"""Ctrl-C, SIGTERM and a closed terminal as a request that training checks between two steps."""
+"""Signals as a request to stop that training checks between two steps."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterable
 from types import FrameType
 
-from attn_cli.cli.terminal import notice
+
+def ending_signals() -> list[signal.Signals]:
+    """Ctrl-C, SIGTERM and, where it is not ignored, the signal of a closed terminal."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # Under nohup it is ignored, and stays so.
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        numbers.append(hang_up)
+    return numbers
 
 
 class StopSignal:
-    """Context manager in which the first signal requests a stop; the second ends the program.
+    """Context manager in which the first signal requests a stop; the second interrupts at once.
 
     Args:
-        quiet: Whether to print nothing; for several processes, which a launcher also ends
-            by a signal when one of them has failed.
+        numbers: The signals.
+        on_request: Called when the first one comes.
 
     Attributes:
         exit_code: 128 plus the number of the signal, as shells expect; None before it comes.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+    def __init__(
+        self, numbers: Iterable[signal.Signals], on_request: Callable[[], None] = lambda: None
+    ) -> None:
+        self._on_request = on_request
         self.exit_code: int | None = None
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        # A closed terminal sends it. Under nohup it is ignored, and stays so.
-        hang_up = getattr(signal, "SIGHUP", None)
-        if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
-            numbers.append(hang_up)
         self._before = {number: signal.getsignal(number) for number in numbers}
 
     def requested(self) -> bool:
@@ -39,12 +45,8 @@ class StopSignal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Restores the handlers; after a request, further signals are ignored until the exit."""
         for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_IGN if self.requested() else handler)
+            signal.signal(number, handler)
 
     def ignore(self) -> None:
         """Ignores the signals for good: this process is about to end."""
@@ -56,5 +58,4 @@ class StopSignal:
         if self.requested():
             raise KeyboardInterrupt
         self.exit_code = 128 + number
-        if not self._quiet:
-            notice("\nstopping after this step; once more to stop at once")
+        self._on_request()

@@ -1,0 +1,131 @@
+"""Training from Python: the same runs as `attn train`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attn_cli.api.arguments import as_path, check_text
+from attn_cli.api.run import Run
+from attn_cli.config.load import Override
+from attn_cli.runs.metrics import StepMetrics
+from attn_cli.training.callbacks import Callback
+from attn_cli.training.interrupt import StopSignal
+from attn_cli.training.prepare import prepare_run
+from attn_cli.training.request import RunRequest, make_request
+from attn_cli.training.trainer import Trainer
+
+
+def train(
+    text: str | Path | list[str | Path] | tuple[str | Path, ...] = (),
+    *,
+    config: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    resume: str | Path | None = None,
+    init_from: str | Path | None = None,
+    loggers: Sequence[str] = (),
+    callbacks: Sequence[Callback] = (),
+    quiet: bool = False,
+) -> Run:
+    """Trains a model on a text and returns its run, whose folder is as `attn train` leaves it.
+
+    After Ctrl-C it ends with the step, saves, and raises KeyboardInterrupt; `resume` takes it up.
+
+    Args:
+        text: Files, folders, `hf:PATH:COLUMN` of a data set, or the name of a built-in text; the
+            configuration's own by default. A text of yours alone gets a model that suits it and
+            a minute.
+        config: A YAML file, or the name of a built-in configuration.
+        settings: Values by dotted key, `{"model.n_layer": 2}`.
+        out: The run's folder; a new one in `runs/` by default.
+        minutes: How long to train.
+        steps: How many optimizer steps to train, instead.
+        device: auto, cpu, cuda or mps.
+        seed: Another seed gives another model.
+        resume: The run to resume, by its folder or name, instead of a new one.
+        init_from: A run to begin with the weights and the vocabulary of.
+        loggers: Where to log, too: csv, tensorboard, trackio, wandb.
+        callbacks: Are told of every measurement.
+        quiet: Whether to print nothing; otherwise a line at each evaluation, on standard error.
+
+    Raises:
+        AttnError: Something of it cannot be used, or training failed; the message names what.
+    """
+    names = text if isinstance(text, list | tuple) else [text]
+    request = make_request(
+        [_name("text", each) or "" for each in names],
+        config=_name("config", config),
+        settings=[
+            Override(key, value, f"`settings` {key}={value}")
+            for key, value in (settings or {}).items()
+        ],
+        out=as_path("out", out),
+        minutes=minutes,
+        steps=steps,
+        device=device,
+        seed=seed,
+        resume=_name("resume", resume),
+        init_from=_name("init_from", init_from),
+        loggers=loggers,
+    )
+    return _train(request, [*callbacks, *([] if quiet else [_Lines()])], quiet=quiet)
+
+
+def _train(request: RunRequest, callbacks: Sequence[Callback], *, quiet: bool) -> Run:
+    # Only a program's main thread is told of signals.
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    numbers = [signal.SIGINT] if in_main_thread else []
+    with (
+        torch.random.fork_rng(),  # the caller's random numbers stay as they would have been
+        prepare_run(request, time.monotonic()) as prepared,
+        StopSignal(numbers) as stop_signal,
+    ):
+        for note in () if quiet else prepared.notes:
+            print(note, file=sys.stderr)
+        result = prepared.trainer.fit(callbacks, stop_signal.requested)
+    if result.interrupted:
+        raise KeyboardInterrupt(f"stopped after step {result.steps:,}; resume={prepared.run.path}")
+    return Run(prepared.run.path)
+
+
+class _Lines(Callback):
+    """Prints a line at each evaluation, and what the user should know."""
+
+    def on_train_start(self, trainer: Trainer) -> None:
+        size = f"{trainer.learner.model.parameter_count():,} parameters"
+        print(f"{trainer.run.path}: {size}", file=sys.stderr)
+
+    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+        train = "-" if metrics.train_loss is None else f"{metrics.train_loss:.3f}"
+        print(
+            f"step {metrics.step:,} · {metrics.seconds:.0f} s · train {train} · "
+            f"val {metrics.val_loss:.3f}",
+            file=sys.stderr,
+        )
+
+    def on_message(self, message: str) -> None:
+        print(message, file=sys.stderr)
+
+    on_warning = on_message
+
+
+def _name(argument: str, value: str | Path | None) -> str | None:
+    """A name or a path, as text."""
+    if value is None:
+        return None
+    if not isinstance(value, os.PathLike):
+        check_text(argument, value)
+    return os.fspath(value)

@@ -1,0 +1,133 @@
+"""Training from Python: the same runs as the command line's."""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import attn_cli as attn_api
+from attn_cli.runs.metrics import StepMetrics
+from tests.conftest import TINY, Outcome
+
+SETTINGS: dict[str, Any] = {
+    key: float(value) if "e-" in value else int(value) if value.isdigit() else value
+    for key, value in (setting.split("=") for setting in TINY)
+} | {"train.eval_every": 20, "train.log_every": 10}
+
+
+def files(run: Path) -> set[str]:
+    return {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+
+
+def test_a_run_from_python_is_the_command_lines(
+    attn: Callable[..., Outcome], verse_file: Path, tmp_path: Path
+) -> None:
+    options = [f"--set={key}={value}" for key, value in SETTINGS.items()]
+    typed = attn("train", verse_file, "--out", "typed", "--steps", 40, "--logger", "csv", *options)
+    assert typed.code == 0, typed.err
+    run = attn_api.train(
+        verse_file,
+        settings=SETTINGS,
+        out=tmp_path / "called",
+        steps=40,
+        loggers=["csv"],
+        quiet=True,
+    )
+    called, typed_run = run.path, tmp_path / "typed"
+    assert files(called) == files(typed_run) >= {"samples.txt", "loss.svg", "metrics.csv"}
+    for name in ("config.yaml", "samples.txt", "checkpoints/step-00000040/model.safetensors"):
+        assert (called / name).read_bytes() == (typed_run / name).read_bytes()
+    assert (
+        run.metrics[-1].val_loss
+        == json.loads((typed_run / "metrics.jsonl").read_text().splitlines()[-1])["val_loss"]
+    )
+
+
+def test_the_callers_random_numbers_stay(verse_file: Path, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    attn_api.train(verse_file, settings=SETTINGS, out=tmp_path / "run", steps=2, quiet=True)
+    assert torch.equal(torch.rand(2), expected)
+
+
+class Interrupt(attn_api.Callback):
+    """Presses Ctrl-C at the line of a step, and keeps what it was told."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.steps: list[int] = []
+
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+        self.steps.append(metrics.step)
+        if metrics.step == self.step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_that_was_interrupted_is_saved_and_resumed(
+    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = attn_api.train(verse_file, settings=SETTINGS, out="whole", steps=40, quiet=True)
+    callback = Interrupt(30)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match="after step 30"):
+        attn_api.train(
+            verse_file, settings=SETTINGS, out="stopped", steps=40, callbacks=[callback], quiet=True
+        )
+    assert signal.getsignal(signal.SIGINT) is before
+    assert callback.steps == [10, 20, 30]
+    resumed = attn_api.train(resume="stopped", quiet=True)
+    weights = "checkpoints/step-00000040/model.safetensors"
+    assert (resumed.path / weights).read_bytes() == (whole.path / weights).read_bytes()
+
+
+def test_it_trains_outside_the_main_thread(verse_file: Path, tmp_path: Path) -> None:
+    def train() -> None:
+        attn_api.train(verse_file, settings=SETTINGS, out=tmp_path / "run", steps=2, quiet=True)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert attn_api.Run(tmp_path / "run").load().generate(max_new_chars=3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"minutes": 1, "steps": 5}, "`minutes` and `steps` exclude each other"),
+        ({"resume": "a", "out": "b"}, "`resume` and `out` exclude each other"),
+        ({"steps": 0}, "`steps` 0: should be greater than or equal to 1"),
+        ({"minutes": "long"}, "`minutes` long: should be a valid number"),
+        ({"settings": {"train.step": 3}}, "`settings` train.step=3: unknown key"),
+        ({"loggers": ["mlflow"]}, "`loggers` mlflow: should be 'csv'"),
+        ({"text": 5}, "text"),
+        ({"config": 5}, "`config` is of type int"),
+        ({"text": "nowhere.txt"}, "nowhere.txt"),
+        ({"init_from": "nowhere"}, "no run nowhere"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(
+    arguments: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(attn_api.AttnError) as caught:
+        attn_api.train(**arguments)
+    assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_says_how_it_goes_unless_told_not_to(
+    verse_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = attn_api.train(verse_file, settings=SETTINGS, out=tmp_path / "run", steps=20)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert f"{run.path}: " in printed.err
+    assert "step 20 · " in printed.err
