@@ -9,8 +9,6 @@
 docs/python.md shows all of it. Nothing is imported before it is used: torch takes a second.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING
 

@@ -5,8 +5,6 @@ Everything that a model, a text or a folder's name may contain is escaped.
 Shapes: T time (characters), H heads, L layers.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import math

@@ -1,7 +1,5 @@
 """A run's folder as an object."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from attn_cli.api.arguments import as_path

@@ -3,8 +3,6 @@
 Shapes: T time (characters), C channels = n_embd, H heads, D head size, V vocabulary, L layers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Training from Python: the same runs as `attn train`."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -4,8 +4,6 @@ Shapes: B batch, T time (characters), S source characters, C channels = n_embd,
 H heads, D head size = C / H. A leading "..." is B, or nothing for a single text.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

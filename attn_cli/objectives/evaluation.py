@@ -3,8 +3,6 @@
 Shapes: B batch, T time (characters), V vocabulary.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields

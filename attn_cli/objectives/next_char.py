@@ -3,8 +3,6 @@
 Shapes: B batch, T time (characters), V vocabulary.
 """
 
-from __future__ import annotations
-
 import time
 
 import torch

@@ -1,7 +1,5 @@
 """What a trainer asks of an objective: its batches, its loss, its evaluation, a sample."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import torch

@@ -3,8 +3,6 @@
 What cannot be written raises a `WriteError` that names the file, not the temporary one beside it.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

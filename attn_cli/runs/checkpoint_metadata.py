@@ -1,7 +1,5 @@
 """`state.json` of a checkpoint: everything but the tensors, with the checksums of all files."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`loss.svg`: the training and validation loss over the characters trained on."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """`metrics.jsonl`: one JSON object per logged step."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import math

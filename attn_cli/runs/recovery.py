@@ -1,7 +1,5 @@
 """Recovery of a run that stopped, however it stopped: back to its latest valid checkpoint."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ runs/NAME/config.yaml       every setting; trains the same model again
           checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` hold the name of one
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Where runs are: the one that a user names, the newest one, all of them, and a new one."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import time

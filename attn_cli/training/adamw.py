@@ -1,7 +1,5 @@
 """AdamW (Loshchilov & Hutter 2019), by torch's fused kernel."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

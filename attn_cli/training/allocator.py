@@ -1,7 +1,5 @@
 """The C library's allocator: keeps freed memory for the next step."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 

@@ -6,8 +6,6 @@ and is written down here as the number of characters from which each size is wor
 how many can be read in the time is measured on the spot.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

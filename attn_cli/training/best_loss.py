@@ -1,7 +1,5 @@
 """The lowest validation loss so far, which decides what is kept and when patience ends."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

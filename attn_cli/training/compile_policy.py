@@ -5,8 +5,6 @@ On a CPU it needs a C++ compiler. One block is compiled and all of a model use i
 what was compiled before is found in a cache. Figures: benchmarks/LOG.md.
 """
 
-from __future__ import annotations
-
 import copy
 import os
 import time

@@ -1,7 +1,5 @@
 """What the user is told when a run fails: disk, memory, or divergence."""
 
-from __future__ import annotations
-
 import errno
 import shlex
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A model, its optimizers and its objective: what one step changes."""
 
-from __future__ import annotations
-
 import torch
 
 from attn_cli.config.schema import Config

@@ -1,7 +1,5 @@
 """Training metrics, accumulated between two lines of metrics.jsonl."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from attn_cli.runs.checkpoint_metadata import PendingMetrics

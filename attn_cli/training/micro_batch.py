@@ -4,8 +4,6 @@ The batch size is a matter of learning, the micro-batch size one of the machine:
 micro-batches are faster on a CPU up to a size from which they only take more memory.
 """
 
-from __future__ import annotations
-
 import torch
 
 from attn_cli.config.schema import Config

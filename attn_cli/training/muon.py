@@ -10,8 +10,6 @@ Source: Keller Jordan, "Muon: An optimizer for hidden layers in neural networks"
 one shape go through each product together, which is three times as fast for small ones.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import torch

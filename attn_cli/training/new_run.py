@@ -1,7 +1,5 @@
 """What a new run starts from: its configuration, its text, and weights to begin with."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial

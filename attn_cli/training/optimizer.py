@@ -1,7 +1,5 @@
 """The base class of the optimizers, and what their state is."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Which optimizer moves which parameter."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from torch.nn import Parameter

@@ -1,7 +1,5 @@
 """The dtypes of a model and of its optimizer: bf16 where this machine is faster at it."""
 
-from __future__ import annotations
-
 import copy
 import math
 import time

@@ -1,7 +1,5 @@
 """A run, new or stopped, made ready to train: everything checked, its folder locked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace

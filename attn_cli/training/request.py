@@ -1,7 +1,5 @@
 """What a user asks to be trained, the same from the command line and from Python."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

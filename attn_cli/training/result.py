@@ -1,7 +1,5 @@
 """What a run came to."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from attn_cli.objectives.evaluation import Evaluation

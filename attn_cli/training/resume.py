@@ -1,7 +1,5 @@
 """What a run that was stopped starts from: its latest valid checkpoint, or its beginning."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Collection, Iterator, Sequence

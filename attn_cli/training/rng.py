@@ -5,8 +5,6 @@ generators of their own, and neither Python's nor NumPy's generator is used. Eac
 has its own; those of the first are what a run of one process would have.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

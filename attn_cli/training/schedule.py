@@ -1,7 +1,5 @@
 """The learning-rate schedule, as a pure function that can be plotted without a model."""
 
-from __future__ import annotations
-
 import math
 
 from attn_cli.config.schema import TrainConfig

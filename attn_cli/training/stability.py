@@ -1,7 +1,5 @@
 """Watches for divergence: steps with a non-finite loss or gradient, and loss spikes."""
 
-from __future__ import annotations
-
 from attn_cli.config.schema import TrainConfig
 from attn_cli.training.error_reporting import TrainingDivergedError, lower_learning_rates
 

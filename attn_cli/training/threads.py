@@ -9,8 +9,6 @@ The last digits of a sum depend on the number of threads. A run that never meets
 never changes it, and each line of metrics.jsonl says which number its last step had.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Iterator

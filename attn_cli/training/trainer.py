@@ -11,8 +11,6 @@ Where several processes train together, each has a trainer, and all do the same 
 same order: whatever hangs on a clock or a signal is agreed on first. One of them writes.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """What the losses of a run mean, in lines for the user."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

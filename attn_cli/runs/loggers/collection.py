@@ -1,7 +1,5 @@
 """The loggers of a run together: one that fails is dropped, and training continues."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable
 from functools import partial

@@ -1,7 +1,5 @@
 """The `csv` logger: metrics.csv beside metrics.jsonl, for spreadsheets."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The interface of a logger, and which packages the loggers need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 

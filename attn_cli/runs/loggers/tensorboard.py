@@ -4,8 +4,6 @@ The records are written here and not by a `SummaryWriter`, which writes in a thr
 would be reported too late, and what it buffers would be lost with the process.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The `trackio` logger: a database in the run's folder, for trackio's dashboard."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

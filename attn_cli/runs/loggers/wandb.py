@@ -5,8 +5,6 @@ complete run, and earlier ones are moved away. Online, the run on the server is 
 steps that it already has stay as they are.
 """
 
-from __future__ import annotations
-
 import html
 import logging
 import netrc

@@ -1,7 +1,5 @@
 """Checks that all processes of a run have the same inputs, kind of device and run folder."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

@@ -1,7 +1,5 @@
 """What `torchrun` says of a process, in its environment."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
