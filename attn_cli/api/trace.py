@@ -80,7 +80,7 @@ class Trace(Mapping[str, NDArray[Any]]):
         symbols = [symbol for symbol in self._axes[name] if symbol != "B"]
         if symbols[1:] in (["T", "T"], ["T", "S"]):  # scores and weights
             return ("head", "query", "key")
-        return tuple(AXIS_NAMES[symbol] for symbol in symbols)
+        return tuple(AXIS_NAMES.get(symbol, symbol) for symbol in symbols)
 
     @property
     def attention(self) -> Array:
@@ -129,5 +129,7 @@ class Trace(Mapping[str, NDArray[Any]]):
     def __repr__(self) -> str:
         return f"<Trace of {''.join(self.characters)!r}: {len(self)} operations>"
 
-    def _repr_html_(self) -> str:
+    def _repr_html_(self) -> str | None:
+        if "block 1.attention.softmax weights" not in self:
+            return None  # a block without attention: a notebook shows the line above
         return attention_html(self.attention, self.characters)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 import attn_cli as attn_api
+from attn_cli.model.trace import NullTrace
 from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
@@ -108,3 +110,23 @@ def test_an_empty_text_is_the_beginning_of_a_document(model: attn_api.Model) -> 
     trace = model.trace("")
     assert trace.attention.shape == (2, 3, 1, 1)
     assert trace.characters == ("\n",)  # a vocabulary's separator, or else the newline
+
+
+def test_a_block_without_attention_has_its_own_operations(trained: Trained) -> None:
+    """As somebody may have added it: what it records is there, what it lacks is refused."""
+
+    class Doubling(nn.Module):
+        def forward(self, x: Tensor, *, trace: NullTrace, **others: object) -> Tensor:
+            trace.record("doubled", 2 * x, "B T C")
+            trace.record("pairs", x.unflatten(-1, (-1, 2)), "B T P Q")
+            return 2 * x
+
+    model = attn_api.load(trained.run.path)
+    model.module.blocks = nn.ModuleList(Doubling() for _ in range(2))
+    trace = model.trace(TEXT)
+    np.testing.assert_array_equal(trace["block 1.doubled"], 2 * trace["token + position"])
+    assert trace.axes("block 2.pairs") == ("time", "P", "Q")
+    assert trace._repr_html_() is None
+    for name in ("attention", "q", "v", "residual_stream"):
+        with pytest.raises(attn_api.AttnError, match="does not record"):
+            getattr(trace, name)
