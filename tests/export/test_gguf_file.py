@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.errors import InputError
+from attn_cli.errors import InputError, OperationError
 from attn_cli.export.gguf_file import NumberType, write_gguf
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (
@@ -239,3 +239,17 @@ def test_a_vocabulary_with_the_sign_for_the_space_is_told(
     with pytest.raises(InputError, match="U\\+2581"):
         write_gguf(tmp_path / "m.gguf", model, "f32")
     assert list(tmp_path.glob("*.gguf*")) == []
+
+
+def test_a_file_is_synced_before_it_gets_its_name_or_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_disk(path: Path) -> None:
+        assert path.stat().st_size > 0
+        assert not (tmp_path / "m.gguf").exists()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("attn_cli.export.gguf_file.sync_file", full_disk)
+    with pytest.raises(OperationError, match="No space left"):
+        write_gguf(tmp_path / "m.gguf", make_run(), "f32")
+    assert [path for path in tmp_path.iterdir() if "gguf" in path.name] == []

@@ -181,3 +181,16 @@ def test_nothing_of_this_machine_leaves(make_run: MakeRun, tmp_path: Path) -> No
 
 def test_the_outside_has_neither_attn_nor_a_network() -> None:
     assert ask("nothing", None) == []
+
+
+def test_settings_whose_defaults_elsewhere_are_others_are_written(make_run: MakeRun) -> None:
+    gpt2 = huggingface_files(make_run("model.dropout=0.25", "sample.temperature=0.7"))
+    config = json.loads(gpt2["config.json"])
+    assert {config[f"{place}_pdrop"] for place in ("resid", "embd", "attn")} == {0.25}
+    sampling = json.loads(gpt2["generation_config.json"])
+    assert (sampling["temperature"], sampling["top_k"]) == (0.7, 0), "from all characters"
+    rotary = ("model.block=qwen3", "model.position=rope", "model.rope_theta=123.0")
+    qwen3 = huggingface_files(make_run(*rotary, "model.dropout=0.25", name="qwen3"))
+    config = json.loads(qwen3["config.json"])
+    assert config["attention_dropout"] == 0.25
+    assert config["rope_parameters"]["rope_theta"] == config["rope_theta"] == 123.0

@@ -115,6 +115,12 @@ def test_a_gpt2_without_counterpart_names_the_option(gpt2: Path, option: str) ->
         read_folder(gpt2)
 
 
+def test_a_vocabulary_larger_than_unicode_is_refused(gpt2: Path) -> None:
+    edit(gpt2 / "config.json", vocab_size=1_114_113)
+    with pytest.raises(InputError, match="vocab_size is 1114113"):
+        read_folder(gpt2)
+
+
 @pytest.mark.parametrize("option", QWEN3_OPTIONS)
 def test_a_qwen3_without_counterpart_names_the_option(qwen3: Path, option: str) -> None:
     edit(qwen3 / "config.json", **{option: QWEN3_OPTIONS[option]})

@@ -172,3 +172,20 @@ def test_an_encoder_sees_what_comes_after() -> None:
     changed = ids.clone()
     changed[0, 8] = (changed[0, 8] + 1) % V
     assert ((model(changed) - model(ids)).abs().amax(dim=2) > 1e-4).all()
+
+
+def test_dropout_is_at_the_three_places_where_gpt2_has_it() -> None:
+    model = make("model.dropout=0.5", "model.n_layer=1").train()
+    seen = {}
+    model.blocks[0].register_forward_pre_hook(lambda _, args: seen.update(embedded=args[0]))
+    trace = Trace()
+    model(torch.arange(12)[None], trace=trace)
+    records = {record.full_name: record.tensor for record in trace.records}
+    after_attention = records["block 1.attention residual"]
+    after_all = records["block 1.feed-forward residual"]
+    for change in (
+        seen["embedded"],
+        after_attention - seen["embedded"],
+        after_all - after_attention,
+    ):
+        assert 0.3 < (change == 0).float().mean() < 0.7

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from attn_cli.config.load import load_config
 from attn_cli.errors import CheckpointError
+from attn_cli.model.build import build_model
 from attn_cli.runs.atomic_files import WriteError
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from attn_cli.runs.checkpoint_metadata import TrainerState, with_checksum
@@ -87,6 +88,21 @@ def rewrite_tensors(folder: Path, name: str, tensors: dict[str, torch.Tensor]) -
     digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     known = json.loads((folder / "state.json").read_text())["sha256"]
     rewrite_state(folder, sha256=known | {name: digest})
+
+
+def test_weights_of_another_model_are_not_copied(copied: RunFolder) -> None:
+    checkpoint = read_checkpoint(copied.checkpoint("best"))
+    other = build_model(checkpoint.config.model, checkpoint.tokenizer.vocab_size + 1)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors: it is of another model"):
+        checkpoint.load_weights(other)
+
+
+def test_a_state_of_any_size_is_not_read(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.runs.checkpoint_metadata.MAX_METADATA_BYTES", 99)
+    with pytest.raises(CheckpointError, match=r"state\.json is damaged: it is larger than 99"):
+        read_checkpoint(copied.checkpoint("best"))
 
 
 def test_weights_that_disagree_with_the_config(copied: RunFolder) -> None:

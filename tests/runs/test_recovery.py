@@ -77,6 +77,14 @@ def test_rewinding_cuts_the_samples(copied: RunFolder) -> None:
     assert copied.samples.read_bytes() == b"before"
 
 
+def test_rewinding_cuts_the_metrics(copied: RunFolder) -> None:
+    before = copied.metrics.read_bytes()
+    with copied.metrics.open("ab") as file:
+        file.write(b'{"step": 250, "chars": 9, "seconds": 1.0, "learning_rate": 0.1}\n{"torn')
+    rewind(copied, latest_valid_checkpoint(copied).checkpoint)
+    assert copied.metrics.read_bytes() == before
+
+
 def test_rewinding_makes_the_checkpoint_the_latest(copied: RunFolder) -> None:
     newest, before, *_ = copied.step_folders()
     (newest / "optimizer.safetensors").unlink()

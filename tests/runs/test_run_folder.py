@@ -50,6 +50,12 @@ def test_checkpoints_are_listed_newest_first_and_nothing_else_is(tmp_path: Path)
     assert run.step_folders() == [new, old]
 
 
+def test_steps_are_ordered_by_number_and_not_by_name(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    old, new = folders(run, 200_000_000, 1_000_000_000)
+    assert run.step_folders() == [new, old]
+
+
 def test_pruning_keeps_the_newest_and_those_with_a_pointer(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     best, _, _, kept, latest = folders(run, 1, 2, 3, 4, 5)
@@ -112,3 +118,13 @@ def test_samples_come_back_by_step(tmp_path: Path) -> None:
     assert run.last_samples() == list(texts.items())
     assert run.sample(12) == texts[12]
     assert run.sample(4) == ""
+
+
+def test_only_the_end_of_long_samples_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    for step in (3, 7):
+        run.append_sample(step, 1.25, "a text of some length")
+    monkeypatch.setattr("attn_cli.runs.run_folder._MAX_SAMPLES_BYTES", 60)
+    assert run.last_samples() == [(7, "a text of some length")]
