@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,9 @@ from attn_cli.model.build import build_model
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import VERSE, train_in
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
@@ -38,11 +41,20 @@ def test_the_code_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     torch.manual_seed(0)
     namespace: dict[str, object] = {}
     for block in BLOCKS:
-        if "attn.train(" in block and "train" not in attn_api.__all__:
-            continue
         exec(compile(block.replace("minutes=1", "minutes=0.05"), "python.md", "exec"), namespace)
     assert "The owl" in capsys.readouterr().out
     assert isinstance(namespace["model"], attn_api.Model)
+
+
+def test_the_code_of_the_readme_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(
+        r"^```python\n(import attn_cli.*?)^```$", README, re.MULTILINE | re.DOTALL
+    )
+    namespace: dict[str, Any] = {}
+    exec(compile(block.replace("minutes=1", "minutes=0.05"), "README.md", "exec"), namespace)
+    assert capsys.readouterr().out.startswith("The owl")
+    model = namespace["run"].config.model
+    assert namespace["attention"].shape == (model.n_layer, model.n_head, 19, 19)
 
 
 def test_an_attention_matrix_takes_five_lines() -> None:

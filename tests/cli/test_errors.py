@@ -119,7 +119,13 @@ def test_a_device_that_is_not_there(attn: Attn, tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_output_folder_in_use(attn: Attn, tmp_path: Path, verse_file: Path) -> None:
+def test_an_output_folder_in_use(
+    attn: Attn, tmp_path: Path, verse_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*_: object) -> None:
+        pytest.fail("sizes were measured for a run that cannot be made")
+
+    monkeypatch.setattr("attn_cli.training.prepare.choose_size", measure)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine")
     refused(attn("train", verse_file, "--out", "out"), "out is not empty")
