@@ -253,3 +253,19 @@ def test_a_file_is_synced_before_it_gets_its_name_or_leaves_nothing(
     with pytest.raises(OperationError, match="No space left"):
         write_gguf(tmp_path / "m.gguf", make_run(), "f32")
     assert [path for path in tmp_path.iterdir() if "gguf" in path.name] == []
+
+
+def test_another_s_gguf_file_is_left_alone(make_run: MakeRun, tmp_path: Path) -> None:
+    file = tmp_path / "m.gguf"
+    file.write_bytes(b"GGUF of somebody else")
+    with pytest.raises(InputError, match="exists, and is not an export of attn"):
+        write_gguf(file, make_run(), "f32")
+    assert file.read_bytes() == b"GGUF of somebody else"
+
+
+def test_constants_of_the_arithmetic_are_written(make_run: MakeRun, tmp_path: Path) -> None:
+    rotary = ("model.block=qwen3", "model.position=rope", "model.rope_theta=123.0")
+    write_gguf(tmp_path / "m.gguf", make_run(*rotary), "f32")
+    fields = gguf.GGUFReader(tmp_path / "m.gguf").fields
+    assert fields["qwen3.rope.freq_base"].contents() == 123.0
+    assert fields["qwen3.attention.layer_norm_rms_epsilon"].contents() == pytest.approx(1e-6)

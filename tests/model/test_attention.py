@@ -313,6 +313,26 @@ def test_what_does_not_fit_is_refused_by_name(
         call(torch.randn(B, T, C))
 
 
+def test_a_norm_of_half_precision_takes_its_mean_in_single() -> None:
+    x = torch.full((1, 64), 300.0, dtype=torch.float16)  # whose squares are beyond float16
+    torch.testing.assert_close(RMSNorm(64).half()(x), torch.ones_like(x))
+
+
+def test_the_norm_s_epsilon_is_that_of_qwen3() -> None:
+    x = torch.full((1, 7), 1e-3)
+    torch.testing.assert_close(RMSNorm(7)(x), nn.RMSNorm(7, eps=1e-6)(x))
+
+
+def test_weights_are_dropped_where_they_are_returned_too() -> None:
+    attention = MultiHeadAttention(8, 2, dropout=0.5).train()
+    torch.manual_seed(1)
+    x = torch.randn(2, 9, 8)
+    dropped, weights = attention(x, need_weights=True)
+    kept, same = attention.eval()(x, need_weights=True)
+    torch.testing.assert_close(weights, same)
+    assert not torch.allclose(dropped, kept)
+
+
 @pytest.mark.parametrize("shape", [(13,), (3, 13), (2, 3, 5, 13)])
 def test_rms_norm_equals_torchs_with_gradients(shape: tuple[int, ...]) -> None:
     ours, theirs = RMSNorm(13, eps=1e-3), nn.RMSNorm(13, eps=1e-3)

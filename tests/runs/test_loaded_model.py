@@ -5,13 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from attn_cli.errors import InputError, PromptError
-from attn_cli.runs.loaded_model import TrainedModel, find_model, fresh_model, load_model
+from attn_cli.errors import DatasetError, InputError, PromptError
+from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.loaded_model import (
+    TrainedModel,
+    find_model,
+    fresh_model,
+    load_model,
+    load_run_corpus,
+)
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.conftest import Trained
 
@@ -104,3 +113,24 @@ def test_what_ends_a_document() -> None:
     assert replace(fresh_model("lesson"), bos_id=newline).eos_id is None
     lines = corpus_tokenizer("ab\n")
     assert lines.eos_id(lines.document_separator_id) is None
+
+
+def test_a_run_s_text_is_the_one_that_it_was_trained_on(copied: RunFolder, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(copied.checkpoint("best"))
+    (source,) = checkpoint.config.data.text
+    text = Path(source).read_text(encoding="utf-8")
+    copied.text.write_text(text, encoding="utf-8")
+    assert list(load_run_corpus(copied, checkpoint).sources) == [str(copied.text)]
+    (tmp_path / "moved.txt").write_text(text, encoding="utf-8")
+    load_run_corpus(copied, checkpoint, [str(tmp_path / "moved.txt")])
+    (tmp_path / "moved.txt").write_text(f"{text}!", encoding="utf-8")
+    with pytest.raises(DatasetError, match=f"the text of {copied.path}: .* has changed since"):
+        load_run_corpus(copied, checkpoint, [str(tmp_path / "moved.txt")])
+
+
+def test_the_text_of_an_imported_model_is_not_known(copied: RunFolder) -> None:
+    checkpoint = read_checkpoint(copied.checkpoint("best"))
+    data = checkpoint.metadata.data.model_copy(update={"chars": 0})
+    metadata = checkpoint.metadata.model_copy(update={"data": data})
+    with pytest.raises(DatasetError, match="is not known: the model was imported"):
+        load_run_corpus(copied, replace(checkpoint, metadata=metadata))
