@@ -34,7 +34,9 @@ def test_the_code_of_the_page_is_typed_and_mistakes_are_found(tmp_path: Path) ->
     code = "".join(BLOCKS).replace("attention.projection(", "(attention.projection or attention)(")
     right.write_text(code, encoding="utf-8")
     wrong.write_text(WRONG, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(right), str(wrong)]
+    # The page's own functions have no annotations.
+    how = ("--strict", "--allow-untyped-defs", "--config-file=")
+    command = [sys.executable, "-m", "mypy", *how, str(right), str(wrong)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     errors = re.findall(r"^(?:.*/)?(\w+)\.py:(\d+): error:", done.stdout, flags=re.MULTILINE)
     found = {(name, int(line)) for name, line in errors}
