@@ -66,16 +66,10 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint read back.
-
-    Attributes:
-        folder: Its folder.
-        metadata: The content of its `state.json`.
-        tokenizer: Its tokenizer.
-    """
+    """A checkpoint read back."""
 
     folder: Path
-    metadata: CheckpointMetadata
+    metadata: CheckpointMetadata  # the content of its `state.json`
     tokenizer: Tokenizer
 
     @property

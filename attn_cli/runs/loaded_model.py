@@ -134,15 +134,10 @@ class LoadedModel:
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel(LoadedModel):
-    """The model of a run.
+    """The model of a run."""
 
-    Attributes:
-        folder: The run.
-        checkpoint: Which of the run's checkpoints.
-    """
-
-    folder: RunFolder
-    checkpoint: Checkpoint
+    folder: RunFolder  # the run
+    checkpoint: Checkpoint  # which of the run's checkpoints
 
     @property
     def name(self) -> str:

@@ -14,15 +14,10 @@ from attn_cli.runs.run_folder import RunFolder, step_name, step_of
 
 @dataclass(frozen=True)
 class RecoveryResult:
-    """Where a run resumes.
+    """Where a run resumes."""
 
-    Attributes:
-        checkpoint: The latest valid checkpoint; None where the run has to restart.
-        damaged: What is wrong with each newer checkpoint.
-    """
-
-    checkpoint: Checkpoint | None
-    damaged: tuple[str, ...]
+    checkpoint: Checkpoint | None  # the latest valid checkpoint; None where the run has to restart
+    damaged: tuple[str, ...]  # what is wrong with each newer checkpoint
 
 
 def latest_valid_checkpoint(run: RunFolder) -> RecoveryResult:

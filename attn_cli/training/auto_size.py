@@ -43,25 +43,15 @@ SPEED_STEPS = 3
 
 @dataclass(frozen=True)
 class ModelSize:
-    """A model and its recipe.
-
-    Attributes:
-        n_layer: Layers.
-        n_embd: Channels.
-        n_head: Heads.
-        block_size: Characters a sequence.
-        batch_size: Sequences a step.
-        learning_rate: AdamW's peak learning rate.
-        min_train_chars: Characters of training from which it beats the size before it.
-    """
+    """A model and its recipe."""
 
     n_layer: int
     n_embd: int
     n_head: int
-    block_size: int
-    batch_size: int
-    learning_rate: float
-    min_train_chars: int
+    block_size: int  # characters a sequence
+    batch_size: int  # sequences a step
+    learning_rate: float  # AdamW's peak learning rate
+    min_train_chars: int  # characters of training from which it beats the size before it
 
     def settings(self) -> dict[str, Any]:
         """As keys of a configuration."""
@@ -96,15 +86,10 @@ SIZES = (
 
 @dataclass(frozen=True)
 class SizeChoice:
-    """What was chosen, and why.
+    """What was chosen, and why."""
 
-    Attributes:
-        config: The configuration to train with.
-        reasons: Three lines for the user.
-    """
-
-    config: Config
-    reasons: tuple[str, ...]
+    config: Config  # the configuration to train with
+    reasons: tuple[str, ...]  # three lines for the user
 
 
 def choose_size(
@@ -149,19 +134,12 @@ def choose_size(
 
 @dataclass(frozen=True)
 class Plan:
-    """A size for a text and a time.
+    """A size for a text and a time."""
 
-    Attributes:
-        size: The model and its recipe.
-        train_chars: Characters of the training text.
-        chars_in_time: How many characters the time is enough for.
-        speed: Characters a second.
-    """
-
-    size: ModelSize
-    train_chars: int
-    chars_in_time: float
-    speed: float
+    size: ModelSize  # the model and its recipe
+    train_chars: int  # characters of the training text
+    chars_in_time: float  # how many characters the time is enough for
+    speed: float  # characters a second
 
     @property
     def most_epochs(self) -> float:

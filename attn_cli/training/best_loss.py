@@ -6,17 +6,11 @@ from dataclasses import dataclass
 
 @dataclass
 class BestLoss:
-    """The lowest validation loss so far.
+    """The lowest validation loss so far."""
 
-    Attributes:
-        loss: Nats per character; infinite before the first evaluation.
-        step: The step that had it; 0 before the first evaluation.
-        evaluations_since: Evaluations in a row without a better one.
-    """
-
-    loss: float = math.inf
-    step: int = 0
-    evaluations_since: int = 0
+    loss: float = math.inf  # nats per character; infinite before the first evaluation
+    step: int = 0  # the step that had it; 0 before the first evaluation
+    evaluations_since: int = 0  # evaluations in a row without a better one
 
     def record(self, loss: float, step: int) -> None:
         """Compares with it the loss of an evaluation after `step` steps."""

@@ -34,19 +34,12 @@ from attn_cli.training.trainer import Trainer
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run ready to train.
+    """A run ready to train."""
 
-    Attributes:
-        run: Its folder, locked by this process.
-        corpus: Its text.
-        trainer: Trains it.
-        notes: What the user should know before, a line each.
-    """
-
-    run: RunFolder
-    corpus: Corpus
-    trainer: Trainer
-    notes: tuple[str, ...]
+    run: RunFolder  # its folder, locked by this process
+    corpus: Corpus  # its text
+    trainer: Trainer  # trains it
+    notes: tuple[str, ...]  # what the user should know before, a line each
 
 
 @contextmanager

@@ -21,17 +21,11 @@ LossFunction = Callable[[torch.nn.Module, Batch], tuple[torch.Tensor, int]]
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step measured.
+    """What a step measured."""
 
-    Attributes:
-        loss: Mean loss of the batch, nats per character.
-        grad_norm: Global gradient norm, before clipping.
-        applied: Whether the weights were updated: not where one of the two is not finite.
-    """
-
-    loss: float
-    grad_norm: float
-    applied: bool
+    loss: float  # mean loss of the batch, nats per character
+    grad_norm: float  # global gradient norm, before clipping
+    applied: bool  # whether the weights were updated: not where one of the two is not finite
 
 
 def train_step(

@@ -9,31 +9,18 @@ from attn_cli.errors import InputError
 
 @dataclass(frozen=True)
 class TorchrunEnv:
-    """One process of a launch by `torchrun`.
+    """One process of a launch by `torchrun`."""
 
-    Attributes:
-        rank: Its number, from 0.
-        world_size: How many there are.
-        local_rank: Its number among those of its host.
-        local_world_size: How many its host has.
-        n_nodes: How many hosts there are.
-        by_torchrun: Whether it was started by `torchrun`, which ends it when it should end.
-        address: Where all meet, `host:port`.
-        shares_store: Whether all restarts meet in the same store.
-        restarts: How often this host's processes were started again after one had failed.
-        max_restarts: How often they will be.
-    """
-
-    rank: int
-    world_size: int
-    local_rank: int
-    local_world_size: int
-    n_nodes: int
-    by_torchrun: bool
-    address: str
-    shares_store: bool
-    restarts: int
-    max_restarts: int
+    rank: int  # its number, from 0
+    world_size: int  # how many there are
+    local_rank: int  # its number among those of its host
+    local_world_size: int  # how many its host has
+    n_nodes: int  # how many hosts there are
+    by_torchrun: bool  # whether it was started by `torchrun`, which ends it when it should end
+    address: str  # where all meet, `host:port`
+    shares_store: bool  # whether all restarts meet in the same store
+    restarts: int  # how often this host's processes were started again after one had failed
+    max_restarts: int  # how often they will be
 
 
 def read_torchrun_env(environment: Mapping[str, str] = os.environ) -> TorchrunEnv | None:
