@@ -54,7 +54,7 @@ POSITION = """
 """
 
 # Calls `attn` once for each list of arguments, in one process: torch is imported once. Then
-# what the torch model itself writes after a prompt, greedily and without a cache.
+# what the torch model itself writes after a prompt, greedily and without a cache; and Python.
 DRIVER = """
 import contextlib, io, json, sys
 from pathlib import Path
@@ -85,7 +85,14 @@ ids = list(loaded.encode_prompt("The owl"))
 with torch.no_grad():
     for _ in range(9):
         ids.append(int(loaded.make_model()(torch.tensor([ids]))[0, -1].argmax()))
-print(json.dumps([outcomes, "".join(loaded.symbols(ids[7:]))]))
+written = "".join(loaded.symbols(ids[7:]))
+
+import attn_cli
+model = attn_cli.load("runs/own")
+assert str(model.generate("The owl", temperature=0.0, max_new_chars=9)).endswith(written)
+assert model.trace("The owl").attention.shape == (1, 2, 7, 7)
+assert model.loss("The owl met").chars == 10
+print(json.dumps([outcomes, written]))
 """
 
 
