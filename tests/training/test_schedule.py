@@ -48,31 +48,51 @@ def test_step_budget() -> None:
     assert budget.total_steps(1) == 3
 
 
-def test_time_budget_plans_by_the_speed_so_far() -> None:
-    began = time.monotonic()
-    budget = TimeBudget(10.0, started=began)
+class Clock:
+    """What the budget takes for `time.monotonic`, in seconds."""
+
+    now = 0.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def test_time_budget_plans_by_the_speed_so_far(clock: Clock) -> None:
+    budget = TimeBudget(15.0, started=0.0)
     assert budget.total_steps(0) == math.inf
-    budget.first_step = began - 5.0  # five seconds of training lie behind it
-    assert budget.total_steps(100) == pytest.approx(300, rel=0.01)
+    clock.now = 5.0
+    assert budget.total_steps(100) == 300
     assert not budget.exhausted(100)
+    clock.now = 15.0
+    assert budget.exhausted(300)
 
 
-def test_time_budget_keeps_what_is_reserved() -> None:
-    budget = TimeBudget(10.0, started=time.monotonic() - 8.0)
+def test_time_budget_keeps_what_the_last_evaluation_will_take(clock: Clock) -> None:
+    budget = TimeBudget(20.0, started=0.0)
+    clock.now = 16.0
+    budget.expect_evaluation(1.5)  # and two seconds for a sample
     assert not budget.exhausted(1)
-    budget.expect_evaluation(3.0)
+    budget.expect_evaluation(2.5)
     assert budget.exhausted(1)
 
 
-def test_time_budget_gives_training_at_least_half() -> None:
-    budget = TimeBudget(10.0, started=time.monotonic())
+def test_time_budget_gives_training_at_least_half(clock: Clock) -> None:
+    budget = TimeBudget(10.0, started=0.0)
     budget.expect_evaluation(1000.0)
+    clock.now = 4.9
     assert not budget.exhausted(1)
     assert not budget.allows_evaluation(showing=False)
 
 
-def test_time_budget_spends_a_twentieth_at_most_on_evaluations_before_the_last() -> None:
-    budget = TimeBudget(1000.0, started=time.monotonic() - 100.0)
+def test_time_budget_spends_a_twentieth_at_most_on_evaluations_before_the_last(
+    clock: Clock,
+) -> None:
+    budget = TimeBudget(1000.0, started=0.0)
+    clock.now = 100.0
     budget.expect_evaluation(5.5)
     assert not budget.allows_evaluation(showing=False)
     budget.expect_evaluation(4.5)
@@ -84,15 +104,16 @@ def test_time_budget_spends_a_twentieth_at_most_on_evaluations_before_the_last()
     assert not budget.allows_evaluation(showing=False)
 
 
-def test_time_budget_does_not_begin_a_step_that_would_end_late() -> None:
-    budget = TimeBudget(100.0, started=time.monotonic() - 60.0)
+def test_time_budget_does_not_begin_a_step_that_would_end_late(clock: Clock) -> None:
+    budget = TimeBudget(100.0, started=0.0)
+    clock.now = 60.0
     budget.record_step(70.0)
     assert not budget.exhausted(1)  # more than half of the next step would be in time
     budget.record_step(90.0)
     assert budget.exhausted(1)
 
 
-def test_time_budget_ends_after_the_most_steps_and_its_schedule_too() -> None:
-    budget = TimeBudget(100.0, started=time.monotonic(), most_steps=7)
+def test_time_budget_ends_after_the_most_steps_and_its_schedule_too(clock: Clock) -> None:
+    budget = TimeBudget(100.0, started=0.0, most_steps=7)
     assert budget.total_steps(0) == 7
     assert [budget.exhausted(done) for done in (6, 7)] == [False, True]
