@@ -417,9 +417,9 @@ def test_a_random_state_that_is_none(stopped: Trained) -> None:
 
 
 def test_the_time_before_a_stop_counts(verse_file: Path, tmp_path: Path) -> None:
-    """After an hour, of three seconds none is left for another step."""
+    """After an hour, of ten minutes none are left for another step."""
     run = train_in(
-        tmp_path / "run", verse_file, "train.minutes=0.05", "train.eval_every=1000000", stop_at=20
+        tmp_path / "run", verse_file, "train.minutes=10", "train.eval_every=1000000", stop_at=20
     )
     rewrite_state(run.run.checkpoint("latest"), seconds=3600.0)
     rest = resume_in(tmp_path / "run")
