@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attn_cli.api.model import Model, load
+    from attn_cli.api.load import load
+    from attn_cli.api.model import Model
     from attn_cli.api.run import Run, list_runs
     from attn_cli.api.text import Text
     from attn_cli.api.trace import Trace
@@ -31,7 +32,7 @@ else:
         "Text": "attn_cli.api.text",
         "Trace": "attn_cli.api.trace",
         "list_runs": "attn_cli.api.run",
-        "load": "attn_cli.api.model",
+        "load": "attn_cli.api.load",
         "train": "attn_cli.api.train",
     }
 

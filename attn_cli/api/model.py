@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack, overload
 
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from attn_cli.api.arguments import (
     GenerationOptions,
-    as_path,
     check_integers,
     check_text,
     check_texts,
@@ -27,7 +25,7 @@ from attn_cli.config.schema import Config
 from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.sampling import check_seed
 from attn_cli.generation.text_generator import TextGenerator, load_text_generator
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 # torch takes a second to import, and generation on a CPU does without it.
@@ -36,27 +34,7 @@ if TYPE_CHECKING:
     from attn_cli.model.transformer import Transformer
     from attn_cli.objectives.evaluation import Evaluation
 
-Device = Literal["cpu", "cuda", "mps", "auto"]
 Prompts = list[str] | tuple[str, ...]
-
-
-def load(run: str | Path | None = None, *, device: Device = "cpu") -> Model:
-    """The best checkpoint of a run.
-
-    Args:
-        run: The run's folder or name; None for the newest run.
-        device: Where to generate. On the CPU that needs no torch; a GPU pays off for large models.
-
-    Raises:
-        CheckpointError: There is no such run, or it is damaged.
-        DeviceError: This machine does not have the device.
-    """
-    loaded = load_model(as_path("run", run))
-    if device == "cpu":
-        return Model(loaded)
-    from attn_cli.training.device import choose_device
-
-    return Model(loaded, str(choose_device(device)))
 
 
 class Model:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from attn_cli.api.arguments import as_path
 from attn_cli.api.html import run_html
-from attn_cli.api.model import Model, load
+from attn_cli.api.load import load
+from attn_cli.api.model import Model
 from attn_cli.config.load import load_config
 from attn_cli.config.schema import Config
 from attn_cli.runs import run_lookup
