@@ -16,6 +16,7 @@ import torch
 
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
+from attn_cli.training.private_torch import lerp_all, lerp_all_
 
 # The quintic whose repetition moves every singular value towards 1 (Jordan et al. 2024).
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -79,8 +80,8 @@ class Muon(Optimizer):
         """Updates N matrices of the same two sides."""
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
         states = [self.state_of(matrix)["momentum_buffer"] for matrix in matrices]
-        torch._foreach_lerp_(states, gradients, 1.0 - momentum)
-        directions = torch._foreach_lerp(gradients, states, momentum)
+        lerp_all_(states, gradients, 1.0 - momentum)
+        directions = lerp_all(gradients, states, momentum)
         together = torch.stack([_wide(direction) for direction in directions])  # (N, r, c)
         together = together.to(self.dtype)
         if together.shape[1] >= DISTRIBUTE_FROM:

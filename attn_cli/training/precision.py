@@ -11,6 +11,7 @@ import torch
 
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.muon import newton_schulz
+from attn_cli.training.private_torch import copy_all_
 
 Precision = Literal["fp32", "bf16"]
 
@@ -113,7 +114,7 @@ class MixedPrecisionModel:
     def copy_master_to_compute(self) -> None:
         """Brings the compute copy up to date after an optimizer step."""
         if self.compute is not self.master:
-            torch._foreach_copy_(self._compute_params, self._master_params)
+            copy_all_(self._compute_params, self._master_params)
 
 
 def _faster_dtype(

@@ -12,9 +12,7 @@ from datetime import timedelta
 
 import torch
 from torch import distributed as dist
-
-# The underscored name is private; tests/training/distributed/test_torch_api.py watches it.
-from torch.distributed.distributed_c10d import PrefixStore, Store, _set_pg_timeout
+from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from attn_cli.errors import OperationError
@@ -22,6 +20,7 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.training.distributed.torchrun_env import TorchrunEnv
 from attn_cli.training.distributed.world import PeerLostError, World
 from attn_cli.training.precision import MixedPrecisionModel, Precision
+from attn_cli.training.private_torch import set_group_timeout
 
 # For all processes to connect to each other, from when the first one tries.
 RENDEZVOUS_TIMEOUT = timedelta(seconds=20)
@@ -53,7 +52,7 @@ def init_distributed(env: TorchrunEnv) -> TorchWorld:
             "start torchrun on each host with the same --rdzv-endpoint; where hosts have several "
             "networks, name the common one, for example GLOO_SOCKET_IFNAME=eth0",
         ) from None
-    _set_pg_timeout(COLLECTIVE_TIMEOUT)
+    set_group_timeout(COLLECTIVE_TIMEOUT)
     if backend == "gloo":
         # Its threads have to end before the process does, however that ends. Those of NCCL
         # might wait for the other processes, where something has failed.

@@ -1,0 +1,32 @@
+"""The private parts of torch that training uses, all here: a new version may change them.
+
+tests/training/test_private_torch.py names what changed.
+"""
+
+from datetime import timedelta
+
+import torch
+
+
+def copy_all_(targets: list[torch.Tensor], sources: list[torch.Tensor]) -> None:
+    """Copies each source into its target, whatever their dtypes, in one call."""
+    torch._foreach_copy_(targets, sources)
+
+
+def lerp_all_(starts: list[torch.Tensor], ends: list[torch.Tensor], weight: float) -> None:
+    """Moves each start towards its end by a share of the way, in one call."""
+    torch._foreach_lerp_(starts, ends, weight)
+
+
+def lerp_all(
+    starts: list[torch.Tensor], ends: list[torch.Tensor], weight: float
+) -> tuple[torch.Tensor, ...]:
+    """New tensors, by a share of the way from each start to its end, in one call."""
+    return torch._foreach_lerp(starts, ends, weight)
+
+
+def set_group_timeout(timeout: timedelta) -> None:
+    """Sets how long the collectives of all processes may take, after they have connected."""
+    from torch.distributed.distributed_c10d import _set_pg_timeout
+
+    _set_pg_timeout(timeout)
