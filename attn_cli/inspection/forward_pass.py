@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.errors import InputError
-from attn_cli.model.trace import Trace, TraceRecord
+from attn_cli.model.trace import TraceRecord, TraceRecorder
 from attn_cli.model.transformer import Transformer
 
 
@@ -93,7 +93,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 @torch.no_grad()
 def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
     """Runs a text of T ids, at most `block_size`, through a model."""
-    trace = Trace()
+    trace = TraceRecorder()
     with evaluation_mode(model):
         model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
     return ForwardPass(model, tuple(ids), trace.records)

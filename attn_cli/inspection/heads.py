@@ -13,7 +13,7 @@ import torch
 
 from attn_cli.inspection.ablation import AblationEffect, ablation_effects
 from attn_cli.inspection.forward_pass import evaluation_mode, unsupported_block
-from attn_cli.model.trace import Trace
+from attn_cli.model.trace import TraceRecorder
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows
@@ -114,7 +114,7 @@ def head_scores(
     total, uniform_baseline = _Sums(L * H), _Sums(1)
     for batch in eval_windows(ids, T, batch_size):
         x = batch.inputs
-        trace = Trace()
+        trace = TraceRecorder()
         with evaluation_mode(model):
             model(x, trace=trace)
         layers = [each.tensor for each in trace.records if each.operation == "softmax weights"]

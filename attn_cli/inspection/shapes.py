@@ -9,7 +9,7 @@ import torch
 
 from attn_cli.errors import InputError
 from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
-from attn_cli.model.trace import Trace, TraceRecord
+from attn_cli.model.trace import TraceRecord, TraceRecorder
 from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision
 
@@ -68,7 +68,7 @@ def inspect_shapes(
     model = copy_in(precision, model)
     device = model.token_embedding.weight.device
     characters = torch.tensor([list(ids)] * batch, device=device)  # (B, T)
-    trace = Trace()
+    trace = TraceRecorder()
     model(characters, trace=trace)
     rows = list(_rows(model, trace.records))
     return Shapes(

@@ -1,7 +1,7 @@
 """A trace: every tensor of a forward pass, by the name of the operation that made it.
 
 The model calls `trace.record(...)` after each operation. With `NO_TRACE`, the
-default everywhere, that call does nothing. With a `Trace` it keeps the tensor,
+default everywhere, that call does nothing. With a `TraceRecorder` it keeps the tensor,
 the names of its axes and the parameters that made it, and inspection reads only
 that: the symbols of a shape come from the operation that wrote the tensor, never
 from comparing sizes, so C may equal V or T.
@@ -62,7 +62,7 @@ class NullTrace:
 
 
 @dataclass
-class Trace(NullTrace):
+class TraceRecorder(NullTrace):
     """Keeps every recorded operation of a forward pass, in order.
 
     What it keeps are the tensors of the pass that it is given to. Only the textbook's form
@@ -78,10 +78,10 @@ class Trace(NullTrace):
     records: list[TraceRecord] = field(default_factory=list)
     textbook: bool = True
 
-    def scope(self, name: str) -> Trace:
+    def scope(self, name: str) -> TraceRecorder:
         """The same trace, one level deeper in the model."""
         path = f"{self.path}.{name}" if self.path else name
-        return Trace(path, self.records, self.textbook)
+        return TraceRecorder(path, self.records, self.textbook)
 
     def record(
         self,

@@ -18,7 +18,7 @@ from attn_cli.model.cache import CrossKVCache
 from attn_cli.model.kernels import Kernel, attend_matmul, attend_sdpa, choose_kernel
 from attn_cli.model.norm import RMSNorm
 from attn_cli.model.position import RotaryPosition
-from attn_cli.model.trace import Trace
+from attn_cli.model.trace import TraceRecorder
 from attn_cli.text.tokenizer import printable_tokenizer
 from tests.conftest import tiny_config
 
@@ -148,7 +148,7 @@ def test_lesson_multi_head_over_hello() -> None:
     model = build_model(config.model, 100).eval()
     ids = torch.tensor([printable_tokenizer().encode("Hello").tolist()])
     assert ids.tolist() == [[43, 14, 21, 21, 24]]
-    trace = Trace()
+    trace = TraceRecorder()
     model(ids, trace=trace)
     recorded = {record.operation: record.tensor for record in trace.records}
 
@@ -278,7 +278,7 @@ def test_a_trace_holds_the_tensors_of_the_form_that_it_asks_for(
 ) -> None:
     attention, x = MultiHeadAttention(C, H), torch.randn(B, T, C)
     output = attention(x)
-    plain, textbook = Trace(textbook=False), Trace()
+    plain, textbook = TraceRecorder(textbook=False), TraceRecorder()
     torch.testing.assert_close(attention(x, trace=textbook), output)
     monkeypatch.setattr(Tensor, "softmax", None)  # of the textbook's form alone
     monkeypatch.setattr(

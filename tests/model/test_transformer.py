@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attn_cli.model.build import build_model
-from attn_cli.model.trace import Trace
+from attn_cli.model.trace import TraceRecorder
 from attn_cli.model.transformer import Transformer
 from tests.conftest import tiny_config
 
@@ -80,7 +80,7 @@ def test_position_matters_exactly_when_there_is_one(model: Transformer) -> None:
 
 def test_trace_changes_nothing_and_counts_every_parameter(model: Transformer) -> None:
     ids = torch.randint(V, (2, 9))
-    trace = Trace()
+    trace = TraceRecorder()
     torch.testing.assert_close(model(ids, trace=trace), model(ids), rtol=1e-4, atol=1e-4)
     recorded = {id(p): p.numel() for record in trace.records for p in record.parameters}
     assert sum(recorded.values()) == model.parameter_count()
@@ -92,7 +92,7 @@ def test_trace_changes_nothing_and_counts_every_parameter(model: Transformer) ->
 
 def test_trace_steps_follow_from_one_another() -> None:
     """What is shown as scores, mask and softmax is what they are by their formulas."""
-    trace = Trace()
+    trace = TraceRecorder()
     make()(torch.randint(V, (1, 6)), trace=trace)
     step = {record.operation: record.tensor for record in trace.records if "block 1" in record.path}
     q, k, v = step["query heads"], step["key heads"], step["value heads"]
@@ -178,7 +178,7 @@ def test_dropout_is_at_the_three_places_where_gpt2_has_it() -> None:
     model = make("model.dropout=0.5", "model.n_layer=1").train()
     seen = {}
     model.blocks[0].register_forward_pre_hook(lambda _, args: seen.update(embedded=args[0]))
-    trace = Trace()
+    trace = TraceRecorder()
     model(torch.arange(12)[None], trace=trace)
     records = {record.full_name: record.tensor for record in trace.records}
     after_attention = records["block 1.attention residual"]
