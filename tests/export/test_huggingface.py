@@ -193,4 +193,14 @@ def test_settings_whose_defaults_elsewhere_are_others_are_written(make_run: Make
     qwen3 = huggingface_files(make_run(*rotary, "model.dropout=0.25", name="qwen3"))
     config = json.loads(qwen3["config.json"])
     assert config["attention_dropout"] == 0.25
+    assert config["rms_norm_eps"] == 1e-6
     assert config["rope_parameters"]["rope_theta"] == config["rope_theta"] == 123.0
+
+
+def test_generation_elsewhere_is_as_greedy_and_pads_with_what_there_is(make_run: MakeRun) -> None:
+    model = make_run("sample.temperature=0.0", tokenizer=corpus_tokenizer("abc"))
+    settings = json.loads(huggingface_files(model)["generation_config.json"])
+    assert settings["do_sample"] is False
+    assert "temperature" not in settings
+    assert settings["eos_token_id"] is None
+    assert settings["pad_token_id"] == model.bos_id

@@ -128,6 +128,19 @@ def test_a_qwen3_without_counterpart_names_the_option(qwen3: Path, option: str) 
         read_folder(qwen3)
 
 
+def test_positions_that_are_only_stretched_are_refused(qwen3: Path) -> None:
+    edit(qwen3 / "config.json", rope_parameters={"rope_type": "linear", "factor": 4.0})
+    with pytest.raises(InputError, match="rope_type is 'linear'"):
+        read_folder(qwen3)
+
+
+@pytest.mark.parametrize("bos", [None, -1, 10**6, "a"])
+def test_a_beginning_that_is_no_symbol_is_not_believed(gpt2: Path, bos: object) -> None:
+    edit(gpt2 / "config.json", bos_token_id=bos)
+    found = read_folder(gpt2)
+    assert found.bos_id == found.tokenizer.document_separator_id
+
+
 def test_what_a_file_leaves_out_is_the_default_there(qwen3: Path) -> None:
     record = json.loads((qwen3 / "config.json").read_text())
     del record["head_dim"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from attn_cli.model.build import build_model
+from attn_cli.model.position import SinusoidalPosition
 from attn_cli.model.trace import TraceRecorder
 from attn_cli.model.transformer import Transformer
 from tests.conftest import tiny_config
@@ -189,3 +190,9 @@ def test_dropout_is_at_the_three_places_where_gpt2_has_it() -> None:
         after_all - after_attention,
     ):
         assert 0.3 < (change == 0).float().mean() < 0.7
+
+
+def test_sinusoidal_positions_are_those_of_vaswani() -> None:
+    table = SinusoidalPosition(5, 6)(0, 5)
+    angle = 3 / 10_000 ** (2 / 6)  # channels 2 and 3 at position 3
+    torch.testing.assert_close(table[3, 2:4], torch.tensor([math.sin(angle), math.cos(angle)]))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -241,6 +242,14 @@ def test_saving_a_step_again_writes_its_metadata_only(copied: RunFolder) -> None
     again = read_checkpoint(folder)
     again.verify()
     assert again.metadata.seconds == 123.0
+
+
+def test_a_text_whose_name_is_not_utf_8(copied: RunFolder) -> None:
+    checkpoint = read_checkpoint(copied.checkpoint("latest"))
+    data = checkpoint.metadata.data.model_copy(update={"name": "verse\udcff"})
+    metadata = checkpoint.metadata.model_copy(update={"data": data})
+    folder = save(copied, replace(checkpoint, metadata=metadata), seconds=1.0)
+    assert read_checkpoint(folder).metadata.data.name == "verse\udcff"
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_nothing(

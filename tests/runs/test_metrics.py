@@ -57,6 +57,13 @@ def test_a_line_that_is_none_is_skipped(path: Path, line: str) -> None:
     assert not list(read_metrics(path.with_name("none")))
 
 
+def test_a_line_with_another_type_or_of_any_length_is_skipped(path: Path) -> None:
+    line = metrics_line(measured(5))
+    append_metrics(path, json.dumps({**json.loads(line), "train_loss": "low"}))
+    append_metrics(path, "{" + " " * 20_000 + line[1:])
+    assert list(read_metrics(path)) == [*map(measured, range(1, 5))]
+
+
 def test_a_record_has_known_numbers_only(path: Path) -> None:
     line = json.loads(metrics_line(measured(5)))
     append_metrics(path, json.dumps({**line, "note": 3, "val_loss": None}))
