@@ -10,6 +10,7 @@ import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
 from attn_cli.cli.options import FileArgument, JsonOption, RunOption
+from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def evaluate(
     from attn_cli.runs.loaded_model import load_model
     from attn_cli.text.builtin import entropy_floor, validation_floor
 
+    if file is not None:
+        check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
     if file is not None:
         ids, floor = read_text(file, loaded), entropy_floor(file)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.options import ConfigOption, HeadOption, JsonOption, LayerOption, RunOption
+from attn_cli.cli.run_or_text import note_prompt_is_a_path
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def explain(
 
     if tiny and (run is not None or config is not None):
         raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
+    note_prompt_is_a_path(text or "", "attn explain")
     loaded = handmade_model() if tiny else find_model(run, config)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
     ids = _tiny_ids(loaded, text) if tiny else loaded.encode_prompt(text)

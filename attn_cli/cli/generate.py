@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
+from attn_cli.cli.run_or_text import note_prompt_is_a_path
 from attn_cli.cli.sample_output import SamplePrinter, print_matches, sample_record
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.errors import PromptError
@@ -35,6 +37,9 @@ def generate(options: GenerateOptions) -> None:
     options.check()
     config = options.generation_config(loaded.config.sample)
     generator = load_text_generator(loaded, _check_device(options.device))
+    # A terminal is told at the end, and an interactive session tells it itself.
+    if options.run is None and not (options.interactive or options.as_json or sys.stderr.isatty()):
+        notice(f"newest run: {loaded.description}")
     if options.interactive:
         from attn_cli.cli.interactive import InteractiveSession
 
@@ -42,8 +47,11 @@ def generate(options: GenerateOptions) -> None:
         session.run(*options.prompt or ("",))
         return
     prompts = [_read_prompt() if each == "-" else each for each in options.prompt or [""]]
+    for prompt in options.prompt or ():
+        note_prompt_is_a_path(prompt, "attn generate")
     for prompt in prompts:
         _warn_of_long_prompt(prompt, generator)
+    _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
     training_text = _training_text(loaded) if options.check_copy else None
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
@@ -146,6 +154,20 @@ def _read_prompt() -> str:
                 "give its end: a model sees no more than its block_size at once",
             )
     return prompt.removesuffix("\n")
+
+
+def _note_ranges(options: GenerateOptions) -> None:
+    """A notice where `a-z` was given to an option that takes characters one by one."""
+    for flag, chars, pattern in (
+        ("--allow", options.allowed_chars, "[{}]*"),
+        ("--forbid", options.forbidden_chars, "[^{}]*"),
+    ):
+        found = re.search(r"(\w)-(\w)", chars or "")
+        if found and found[1] < found[2]:
+            notice(
+                f"{flag} takes characters one by one, {', '.join(map(repr, found[0]))}; "
+                f"for a range: --regex '{pattern.format(found[0])}'"
+            )
 
 
 def _warn_of_long_prompt(prompt: str, generator: TextGenerator) -> None:

@@ -14,6 +14,7 @@ from attn_cli.cli.options import (
     JsonOption,
     RunOption,
 )
+from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def inspect_heads(
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.loaded_model import find_model
 
+    if file is not None:
+        check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
     loaded = find_model(run, config)
     if file is not None:
         full = read_text(file, loaded)

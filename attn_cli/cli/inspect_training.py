@@ -12,6 +12,7 @@ import typer
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
 from attn_cli.cli.terminal import console, escape_control_characters, notice, result, result_json
+from attn_cli.errors import InputError
 from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ def inspect_training(
     run: Annotated[
         Path | None,
         typer.Argument(metavar="[RUN]", help="A run's folder or name; the newest when left out."),
+    ] = None,
+    run_option: Annotated[
+        Path | None, typer.Option("--run", help="The same, as in the other commands.")
     ] = None,
     text: Annotated[
         str | None,
@@ -41,7 +45,9 @@ def inspect_training(
     from attn_cli.inspection.history import default_text, snapshots, summarise
     from attn_cli.runs.loaded_model import load_model
 
-    loaded = load_model(run)
+    if run is not None and run_option is not None:
+        raise InputError("RUN and --run are the same", "give one of the two")
+    loaded = load_model(run or run_option)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     with hint_on_missing_text("name a text: --text TEXT"):
         ids = default_text(loaded) if text is None else loaded.encode_prompt(text)

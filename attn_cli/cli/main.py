@@ -25,6 +25,7 @@ from attn_cli.cli.inspect_training import inspect_training
 from attn_cli.cli.runs import runs
 from attn_cli.cli.terminal import escape_control_characters, notice
 from attn_cli.cli.train import TrainCommand, train
+from attn_cli.cli.unknown_option import hint_for_unknown_option
 from attn_cli.errors import AttnError
 
 # As near to the user's Enter as a program gets to see; `--minutes` counts from here.
@@ -109,7 +110,7 @@ def _report(error: Exception) -> int:
         message, code = error.format_message(), error.exit_code
         # `attn` alone: what Typer raises then is the help itself.
         if not message.startswith("Usage:"):
-            message, hint = f"attn: {message}", "see: attn --help, or --help after a command"
+            message, hint = _usage_error(error)
     elif isinstance(error, OSError):
         what = f" {error.filename}" if error.filename else ""
         message, code = f"attn: the system refused{what}: {error.strerror or error}", 1
@@ -124,6 +125,15 @@ def _report(error: Exception) -> int:
     if hint:
         notice(escape_control_characters(f"  {hint}"))
     return code
+
+
+def _usage_error(error: typer.TyperException) -> tuple[str, str]:
+    """What is wrong with a command line that cannot be read, and what to do about it."""
+    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if option is None or context is None:
+        return f"attn: {error.format_message()}", "see: attn --help, or --help after a command"
+    hint = hint_for_unknown_option(option, context.command, sys.argv[1:])
+    return f"attn: {error.message}", hint  # without Typer's own guesses
 
 
 def _requested_memory(error: Exception) -> str | None:

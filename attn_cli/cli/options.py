@@ -22,7 +22,10 @@ PageOption = Annotated[
 ]
 RunOption = Annotated[
     Path | None,
-    typer.Option("--run", help="A run's folder or name; the newest run when left out."),
+    typer.Option(
+        "--run",
+        help="A run's folder or name, or a checkpoint's folder; the newest run when left out.",
+    ),
 ]
 ConfigOption = Annotated[
     str | None,

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from attn_cli.cli.flags import options_from_dataclass
+from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.train_options import TrainOptions
 
@@ -46,6 +47,12 @@ def train(options: TrainOptions) -> None:
 
     env = read_torchrun_env()
     with distributed(env) as world:
+        for name in options.text or ():
+            check_text_is_no_run(
+                name,
+                "to resume it: attn train --resume RUN; "
+                "to begin with its weights: attn train TEXT --init-from RUN",
+            )
         request = run_to_resume(env, world, options.request())
         code = _train(request, options, world)
     raise typer.Exit(code)

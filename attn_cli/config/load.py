@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from attn_cli.config.other_names import OTHER_NAMES
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError
 
@@ -251,17 +252,28 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _nearest(key: str) -> str:
-    """A hint for an unknown key: a similar one of its section, or of another."""
-    fields = {
+def key_named(name: str) -> str | None:
+    """The dotted key of this name, here or in other programs: of `lr`, `train.learning_rate`."""
+    return next((key for key, known in _fields().items() if known == name), OTHER_NAMES.get(name))
+
+
+def _fields() -> dict[str, str]:
+    """The name of each key in its section, by the dotted key."""
+    return {
         f"{section}.{name}": name
         for section, field in Config.model_fields.items()
         for name in type(field.default).model_fields
     }
+
+
+def _nearest(key: str) -> str:
+    """A hint for an unknown key: a similar one of its section, or of another."""
+    fields = _fields()
     section, _, name = key.rpartition(".")
     near = difflib.get_close_matches(name, fields.values(), n=1)
+    named = key_named(name)
     for matches in (
-        [dotted for dotted, known in fields.items() if known == name],
+        [] if named is None else [named],
         difflib.get_close_matches(key, [*fields, *Config.model_fields], n=1),
         [dotted for dotted, known in fields.items() if known in near],
     ):

@@ -39,7 +39,11 @@ def find_config(name: str) -> Path:
         return known[name]
     path = Path(name).expanduser()
     if path.is_dir():
-        raise ConfigError(f"config {name} is a folder", "name the YAML file in it")
+        inside = next(iter(sorted(path.glob("*.yaml"))), None)
+        raise ConfigError(
+            f"config {name} is a folder",
+            "name a YAML file" if inside is None else f"name a YAML file, such as {inside}",
+        )
     if path.exists():
         return path
     near = difflib.get_close_matches(path.stem, known, n=1)

@@ -18,7 +18,7 @@ from attn_cli.config.schema import Config, DataConfig
 from attn_cli.errors import DatasetError, InputError
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import find_run, list_runs
+from attn_cli.runs.run_lookup import find_checkpoint, list_runs
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 
@@ -172,15 +172,18 @@ def find_model(run: Path | None, config: str | None) -> LoadedModel:
 
 
 def load_model(run: Path | None = None) -> TrainedModel:
-    """The best checkpoint of a run, of the newest run when None.
+    """A checkpoint, or the best one of a run; of the newest run when None.
 
     The tensors are read when they are first used.
+
+    Args:
+        run: A run's folder or name, or the folder of one of its checkpoints.
 
     Raises:
         CheckpointError: There is none, or it is damaged.
     """
-    folder = find_run(run)
-    checkpoint = read_checkpoint(folder.best_or_latest())
+    folder, checkpoint_folder = find_checkpoint(run)
+    checkpoint = read_checkpoint(checkpoint_folder)
     return TrainedModel(
         checkpoint.config,
         checkpoint.tokenizer,

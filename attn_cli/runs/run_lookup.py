@@ -2,13 +2,15 @@
 
 import itertools
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from attn_cli.errors import CheckpointError, InputError, OperationError
+from attn_cli.runs.checkpoint_metadata import METADATA_FILE
 from attn_cli.runs.lock import lock_run
-from attn_cli.runs.run_folder import RunFolder, is_run
+from attn_cli.runs.run_folder import RunFolder, is_run, step_of
 
 
 def runs_root() -> Path:
@@ -67,18 +69,74 @@ def find_run(path: Path | None) -> RunFolder:
         CheckpointError: There is none; the hint says what to type to make one.
     """
     if path is not None:
-        for candidate in (path, runs_root() / path):
-            if is_run(candidate):
-                return RunFolder(candidate)
-        if path.exists():
-            raise CheckpointError(
-                f"{path} is not a run", "a run is a folder with a config.yaml, made by attn train"
-            )
-        raise CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
+        run = named_run(path)
+        if run is None:
+            raise _not_a_run(path)
+        return run
     for run in list_runs():
         if run.step_folders():
             return run
     raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+
+
+def named_run(path: Path) -> RunFolder | None:
+    """The run of this folder or name; None where there is none."""
+    for candidate in (path.expanduser(), runs_root() / path):
+        if is_run(candidate):
+            return RunFolder(candidate)
+    return None
+
+
+def find_checkpoint(path: Path | None) -> tuple[RunFolder, Path]:
+    """A run and the checkpoint of it that is meant: the one that `path` names, or its best.
+
+    Args:
+        path: The folder of a checkpoint, or what `find_run` takes. A checkpoint that was copied
+            out of its run is a run of its own.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    if path is not None and is_checkpoint(path.expanduser()):
+        folder = path.expanduser()
+        if step_of(folder) < 0:  # `.`, or a link
+            folder = folder.resolve()
+        run = RunFolder(folder.parent.parent)
+        return (run if folder in run.step_folders() else RunFolder(folder)), folder
+    run = find_run(path)
+    return run, run.best_or_latest()
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a folder is a checkpoint."""
+    return (path / METADATA_FILE).is_file()
+
+
+def _not_a_run(path: Path) -> CheckpointError:
+    """The error about what was named in place of a run, with what to do with it."""
+    quoted = shlex.quote(str(path))
+    if path.is_file():
+        return CheckpointError(
+            f"{path} is a file, not a run",
+            f"to train a model on it: attn train {quoted}; to evaluate one: attn evaluate {quoted}",
+        )
+    if is_checkpoint(path):
+        return CheckpointError(
+            f"{path} is a checkpoint, not a run", "name its run, the folder two levels above it"
+        )
+    if (path / "config.json").is_file():
+        return CheckpointError(
+            f"{path} is a Hugging Face folder, not a run", f"make one of it: attn import {quoted}"
+        )
+    if not path.exists():
+        return CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
+    inside = next((found.parent for found in path.glob("*/config.yaml")), None)
+    return CheckpointError(
+        f"{path} is not a run",
+        "a run is a folder with a config.yaml, made by attn train"
+        if inside is None
+        else f"there are runs in it: name one, such as {inside}",
+    )
 
 
 def newest_run() -> RunFolder:

@@ -119,6 +119,8 @@ def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
     # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode):
+        if _is_run(path) and (path / "config.yaml").is_file():
+            raise DatasetError(f"{path} is a run, not a text", "give the text that it was made of")
         return stored, *_folder_documents(path)
     return stored, [_file_document(path)], 0
 
@@ -170,7 +172,7 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
             name
             for name in folders
             # A run's metrics and samples are not meant to be trained on.
-            if not (name.startswith(".") or Path(parent, name, "checkpoints").is_dir())
+            if not (name.startswith(".") or _is_run(Path(parent, name)))
         ]
         paths.extend(Path(parent, name) for name in files if not name.startswith("."))
     # Sorted as text, so that the order is the same on every system.
@@ -185,6 +187,10 @@ def _folder_documents(folder: Path) -> tuple[list[Document], int]:
             hint="give a folder with text files in UTF-8; hidden files are left out",
         )
     return [Document(str(path), partial(_read_file, path)) for path in texts], binary
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "checkpoints").is_dir()
 
 
 def _looks_binary(path: Path) -> bool:

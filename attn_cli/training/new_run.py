@@ -14,7 +14,7 @@ from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.loggers.logger import require_loggers
-from attn_cli.runs.run_lookup import find_run
+from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
@@ -117,8 +117,7 @@ def init_checkpoint(name: str) -> Checkpoint:
     Raises:
         CheckpointError: There is none.
     """
-    path = Path(name).expanduser()
-    folder = path if (path / "state.json").is_file() else find_run(path).best_or_latest()
+    _, folder = find_checkpoint(Path(name))
     return read_checkpoint(folder.resolve())
 
 

@@ -26,7 +26,7 @@ from attn_cli.training.error_reporting import check_memory, translate_errors
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, with_sources
 from attn_cli.training.precision import choose_muon_precision, choose_precision
-from attn_cli.training.request import RunRequest
+from attn_cli.training.request import RunRequest, notes_on_overrides
 from attn_cli.training.resume import find_stopped_run, notes_of_resuming, stopped_run
 from attn_cli.training.threads import ThreadPolicy, choose_threads
 from attn_cli.training.trainer import Trainer
@@ -67,6 +67,7 @@ def prepare_run(
         chosen = start.resume_from.metadata.threads if start.resume_from else None
         threads = choose_threads(start.config.train.threads, device, world, chosen=chosen)
         start = _settle(start, device, threads, world)
+        start = replace(start, notes=(*start.notes, *notes_on_overrides(request, start.config)))
         corpus = start.corpus
         if run is None:
             run = held.enter_context(_new_folder(request.out, corpus.name, start.config, world))

@@ -1,12 +1,13 @@
 """What a user asks to be trained, the same from the command line and from Python."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attn_cli.config.load import Override
 from attn_cli.config.presets import DEFAULT
+from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
 
 _EXCLUSIONS = (("minutes", "steps"), ("resume", "out"), ("resume", "init_from"))
@@ -89,3 +90,15 @@ def make_request(
     if loggers:
         overrides.append(Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers)}"))
     return RunRequest(config, tuple(overrides), out, resume, init_from)
+
+
+def notes_on_overrides(request: RunRequest, config: Config) -> Iterator[str]:
+    """Lines for the user: what else belongs to a value that was set."""
+    keys = {override.key for override in request.overrides}
+    train = config.train
+    both = ("train.learning_rate", "train.matrix_learning_rate")
+    if train.optimizer == "muon" and both[0] in keys and both[1] not in keys:
+        yield (
+            f"train.learning_rate {train.learning_rate:g} is AdamW's; Muon moves the matrices of "
+            f"the blocks by train.matrix_learning_rate, which stays {train.matrix_learning_rate:g}"
+        )

@@ -72,6 +72,9 @@ def test_unknown_key_names_file_line_and_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "meant"),
     [
+        ("train.lr", "train.learning_rate"),
+        ("max_iters", "train.steps"),
+        ("model.n_layers", "model.n_layer"),
         ("train.lerning_rate", "train.learning_rate"),
         ("n_layer", "model.n_layer"),
         ("data.n_embd", "model.n_embd"),

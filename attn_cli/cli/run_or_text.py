@@ -1,0 +1,61 @@
+"""A run given where a text is wanted: told with the command that was meant."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from attn_cli.cli.terminal import notice
+from attn_cli.errors import InputError
+
+_MAX_PATH_CHARS = 500  # a longer text is nobody's file name
+
+
+def check_text_is_no_run(name: str, meant: str) -> None:
+    """Refuses a run where the name of a text is wanted.
+
+    Args:
+        name: What the user gave.
+        meant: The hint, in which `RUN` stands for the run.
+
+    Raises:
+        InputError: It is a run, or one of its checkpoints, by its folder or by its name.
+    """
+    from attn_cli.runs.run_lookup import is_checkpoint, named_run
+    from attn_cli.text.builtin import BUILTIN_NAMES
+
+    path = Path(name)
+    is_text = not name or name in BUILTIN_NAMES or path.is_file()
+    if not is_text and (is_checkpoint(path) or (not _is_text_folder(path) and named_run(path))):
+        quoted = shlex.quote(name)
+        raise InputError(f"{name} is a run, not a text", meant.replace("RUN", quoted))
+
+
+def _is_text_folder(path: Path) -> bool:
+    """Whether this is a folder that is no run, though a run may have the same name."""
+    from attn_cli.runs.run_folder import is_run
+
+    return path.is_dir() and not is_run(path)
+
+
+def note_prompt_is_a_path(prompt: str, command: str) -> None:
+    """A notice where a prompt is also the path of a run or a file, which may have been meant.
+
+    Args:
+        prompt: What the user gave, which is taken as the text itself.
+        command: The command, `attn generate`.
+    """
+    if not prompt or len(prompt) > _MAX_PATH_CHARS or not os.path.lexists(prompt):
+        return
+    from attn_cli.runs.run_folder import is_run
+    from attn_cli.runs.run_lookup import is_checkpoint
+
+    path, quoted = Path(prompt), shlex.quote(prompt)
+    if is_run(path) or is_checkpoint(path):
+        meant = f"for the model of that run: {command} --run {quoted}"
+    elif path.is_file():
+        meant = f'for what is in that file: {command} "$(cat {quoted})"'
+    else:
+        return
+    notice(f"the text is {prompt!r} itself; {meant}")

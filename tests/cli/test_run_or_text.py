@@ -1,0 +1,144 @@
+"""A run where a text is wanted, and the other way round; a checkpoint where a run is."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_errors import refused
+from tests.conftest import Outcome, Trained
+
+Attn = Callable[..., Outcome]
+
+
+@pytest.fixture
+def runs(trained: Trained, tmp_path: Path) -> Path:
+    """`runs/a`, and a newer `runs/b`."""
+    for name in "ab":
+        shutil.copytree(trained.run.path, tmp_path / "runs" / name)
+        (tmp_path / "runs" / name / "config.yaml").touch()
+    return tmp_path / "runs"
+
+
+@pytest.mark.parametrize("name", ["runs/a", "a", "CHECKPOINT"])
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        ("evaluate", "attn evaluate --run {}"),
+        ("inspect-heads", "attn inspect-heads --run {}"),
+        ("train", "attn train --resume {}; to begin with its weights: attn train TEXT --init-from"),
+    ],
+)
+def test_a_run_is_no_text(
+    attn: Attn, runs: Path, trained: Trained, name: str, command: str, meant: str
+) -> None:
+    if name == "CHECKPOINT":
+        name = f"runs/a/checkpoints/{trained.run.checkpoint('best').name}"
+    refused(attn(command, name), f"{name} is a run, not a text", meant.format(name))
+
+
+def test_a_text_of_the_name_of_a_run_is_a_text(attn: Attn, runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "text.txt").write_text("The owl sat.\n" * 9)
+    outcome = attn("evaluate", "a")
+    assert outcome.code == 0, outcome.err
+    assert "a: 116 characters" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("prompt", "meant"),
+    [
+        ("runs/a", "attn {} --run runs/a"),
+        ("owl.txt", '"$(cat owl.txt)"'),
+    ],
+)
+@pytest.mark.parametrize("command", ["generate", "inspect-logits", "explain"])
+def test_a_prompt_that_is_also_a_path(
+    attn: Attn, runs: Path, tmp_path: Path, prompt: str, meant: str, command: str
+) -> None:
+    (tmp_path / "owl.txt").write_text("owl")
+    outcome = attn(command, prompt)
+    assert outcome.code == 0, outcome.err
+    assert f"the text is {prompt!r} itself" in outcome.err
+    assert meant.format(command) in outcome.err
+    assert "itself" not in attn(command, "The owl").err
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        ("file", ("x is a file, not a run", "attn train x", "attn evaluate x")),
+        ("hf", ("x is a Hugging Face folder, not a run", "attn import x")),
+        ("runs", ("x is not a run", "name one, such as x/inside")),
+        ("folder", ("x is not a run", "config.yaml")),
+    ],
+)
+@pytest.mark.parametrize("command", [("generate", "--run"), ("train", "--resume")])
+def test_what_is_no_run_is_named(
+    attn: Attn, tmp_path: Path, make: str, words: tuple[str, ...], command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "x"
+    if make == "file":
+        path.write_text("a text")
+    else:
+        path.mkdir()
+    if make == "hf":
+        (path / "config.json").write_text("{}")
+    if make == "runs":
+        (path / "inside").mkdir()
+        (path / "inside" / "config.yaml").write_text("")
+    refused(attn(*command, "x"), *words)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "The"),
+        ("evaluate",),
+        ("explain", "The"),
+        ("inspect-shapes",),
+        ("inspect-attention", "The"),
+        ("inspect-heads", "--chars", "50"),
+        ("inspect-logits", "The"),
+        ("inspect-training",),
+        ("export", "page", "page.html"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_checkpoint_stands_for_its_run(
+    attn: Attn, trained: Trained, runs: Path, command: tuple[str, ...]
+) -> None:
+    newest = trained.run.checkpoint("latest").name
+    outcome = attn(*command, "--run", f"runs/a/checkpoints/{newest}")
+    assert outcome.code == 0, outcome.err
+
+
+def test_the_checkpoint_that_is_named_is_the_one_that_is_used(
+    attn: Attn, runs: Path, trained: Trained
+) -> None:
+    for folder in trained.run.step_folders():
+        found = attn("evaluate", "--run", f"runs/a/checkpoints/{folder.name}", "--json").json
+        assert found["step"] == int(folder.name[5:])
+        assert found["run"] == "runs/a"
+
+
+def test_a_checkpoint_out_of_its_run(attn: Attn, runs: Path, tmp_path: Path) -> None:
+    best = runs / "a" / "checkpoints" / (runs / "a/checkpoints/best").read_text().strip()
+    shutil.copytree(best, tmp_path / best.name)
+    assert attn("generate", "The", "--run", best.name).code == 0
+
+
+def test_a_run_is_resumed_not_a_checkpoint(attn: Attn, runs: Path, trained: Trained) -> None:
+    folder = f"runs/a/checkpoints/{trained.run.checkpoint('best').name}"
+    refused(attn("train", "--resume", folder), "is a checkpoint, not a run", "name its run")
+
+
+def test_inspect_training_takes_the_run_as_an_option_too(attn: Attn, runs: Path) -> None:
+    assert attn("inspect-training", "--run", "a").out == attn("inspect-training", "a").out
+    refused(attn("inspect-training", "a", "--run", "b"), "RUN and --run are the same")
+
+
+def test_the_newest_run_is_told_where_it_was_taken(attn: Attn, runs: Path) -> None:
+    assert "newest run: runs/b, step" in attn("generate", "The").err
+    assert "newest" not in attn("generate", "The", "--run", "b").err
