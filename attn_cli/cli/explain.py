@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.options import ConfigOption, HeadOption, JsonOption, LayerOption, RunOption
+from attn_cli.cli.options import (
+    ConfigOption,
+    HeadOption,
+    JsonOption,
+    LayerOption,
+    RunOption,
+    path_option,
+)
 from attn_cli.cli.run_or_text import note_prompt_is_a_path
 from attn_cli.cli.terminal import console, notice, result_json
 
@@ -40,7 +47,11 @@ def explain(
     ] = False,
     html: Annotated[
         Path | None,
-        typer.Option(help="Write the lesson as an HTML page in which the model runs."),
+        typer.Option(
+            metavar="FILE",
+            parser=path_option,
+            help="Write the lesson as an HTML page in which the model runs.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

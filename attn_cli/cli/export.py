@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.cli.options import JsonOption, RunOption, path_option
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError
 
@@ -25,7 +25,9 @@ def export(
             "onnx: a folder with two graphs for ONNX Runtime.",
         ),
     ],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file or folder to write.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT", parser=path_option, help="The file or folder to write.")
+    ],
     run: RunOption = None,
     text: Annotated[
         str | None, typer.Option(help='page: the text that it opens with; default "Hello".')

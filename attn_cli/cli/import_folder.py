@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from attn_cli.cli.options import JsonOption
+from attn_cli.cli.options import JsonOption, path_option
 from attn_cli.cli.terminal import notice, result, result_json
 
 
@@ -14,11 +14,19 @@ def import_(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="FOLDER", help="A folder with config.json, tokenizer.json, model.safetensors."
+            metavar="FOLDER",
+            parser=path_option,
+            help="A folder with config.json, tokenizer.json, model.safetensors.",
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The run's folder; default: a new one under runs/.")
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=path_option,
+            help="The run's folder; default: a new one under runs/.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
-from attn_cli.cli.options import HeadOption, JsonOption, LayerOption
+from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, path_option
 from attn_cli.cli.terminal import console, escape_control_characters, notice, result, result_json
 from attn_cli.errors import InputError
 from attn_cli.text.display import printable_symbol
@@ -24,10 +24,17 @@ SAMPLE_LINES = 3  # shown of each sample
 def inspect_training(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="[RUN]", help="A run's folder or name; the newest when left out."),
+        typer.Argument(
+            metavar="[RUN]",
+            parser=path_option,
+            help="A run's folder or name; the newest when left out.",
+        ),
     ] = None,
     run_option: Annotated[
-        Path | None, typer.Option("--run", help="The same, as in the other commands.")
+        Path | None,
+        typer.Option(
+            "--run", metavar="RUN", parser=path_option, help="The same, as in the other commands."
+        ),
     ] = None,
     text: Annotated[
         str | None,

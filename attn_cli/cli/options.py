@@ -5,6 +5,14 @@ from typing import Annotated
 
 import typer
 
+
+def path_option(value: str) -> Path:
+    """The path that a user gave; an empty one, as of an unset variable, would be `.`."""
+    if not value:
+        raise typer.BadParameter("a path is empty")
+    return Path(value)
+
+
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The text to run the model on.")]
 OptionalTextArgument = Annotated[
     str | None,
@@ -18,12 +26,19 @@ FileArgument = Annotated[
 ]
 PageOption = Annotated[
     Path | None,
-    typer.Option("--html", help="Write a page that shows all of it, and runs the model itself."),
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        parser=path_option,
+        help="Write a page that shows all of it, and runs the model itself.",
+    ),
 ]
 RunOption = Annotated[
     Path | None,
     typer.Option(
         "--run",
+        metavar="RUN",
+        parser=path_option,
         help="A run's folder or name, or a checkpoint's folder; the newest run when left out.",
     ),
 ]

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 def runs(as_json: JsonOption = False) -> None:
     """List the runs under runs/, or under $ATTN_RUNS, newest first."""
-    from attn_cli.runs.run_lookup import list_runs, runs_root
+    from attn_cli.runs.run_lookup import check_runs_root, list_runs, runs_root
 
+    check_runs_root()
     described = [_describe(run) for run in list_runs()]
     if as_json:
         result_json({"runs": described})

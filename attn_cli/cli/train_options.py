@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.options import ConfigOption, JsonOption
+from attn_cli.cli.options import ConfigOption, JsonOption, path_option
 
 if TYPE_CHECKING:
     from attn_cli.training.request import RunRequest
@@ -34,7 +34,12 @@ class TrainOptions:
     ] = None
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="The run's folder; a new one under runs/ if left out."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            parser=path_option,
+            help="The run's folder; a new one under runs/ if left out.",
+        ),
     ] = None
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Train for this long, and end on time.")
@@ -81,7 +86,9 @@ class TrainOptions:
         return make_request(
             self.text or (),
             config=self.config,
-            settings=[parse_override(each, f"--set {each}") for each in self.settings or ()],
+            settings=[
+                parse_override(each, f"--set {each or repr(each)}") for each in self.settings or ()
+            ],
             out=self.out,
             minutes=self.minutes,
             steps=self.steps,

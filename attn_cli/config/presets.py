@@ -38,6 +38,8 @@ def find_config(name: str) -> Path:
     if name in known:
         return known[name]
     path = Path(name).expanduser()
+    if not name:
+        raise ConfigError("the config has an empty name", f"a file, or one of {', '.join(known)}")
     if path.is_dir():
         inside = next(iter(sorted(path.glob("*.yaml"))), None)
         raise ConfigError(

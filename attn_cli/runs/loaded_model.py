@@ -201,7 +201,8 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     Raises:
         ConfigError: There is no such configuration, or it is wrong.
     """
-    config = load_config(find_config(name or DEFAULT))
+    name = DEFAULT if name is None else name
+    config = load_config(find_config(name))
     tokenizer = _tokenizer(config.data)
 
     def make_model() -> Transformer:
@@ -216,7 +217,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
         config,
         tokenizer,
         tokenizer.document_separator_id,
-        f"config {name or DEFAULT}, untrained weights",
+        f"config {name}, untrained weights",
         make_model,
     )
 
@@ -251,6 +252,12 @@ def load_run_corpus(
             expected=(known.sha256, known.chars),
         )
     except DatasetError as error:
+        missing = [name for name in names if Path(name).is_absolute() and not Path(name).exists()]
+        if missing:
+            raise DatasetError(
+                f"{run.path} was trained on {missing[0]}, which is not there any more",
+                f"if it was moved: attn train NEW_PATH --resume {shlex.quote(str(run.path))}",
+            ) from None
         raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
 
 

@@ -18,12 +18,32 @@ def runs_root() -> Path:
     return Path(os.environ.get("ATTN_RUNS") or "runs")
 
 
-def check_output(out: Path) -> None:
+def check_runs_root() -> None:
+    """Makes sure that nothing but a folder has the name of the folder of runs.
+
+    Raises:
+        InputError: A file has.
+    """
+    root = runs_root()
+    if root.exists() and not root.is_dir():
+        raise InputError(
+            f"{root} is a file, and the runs are in a folder of that name",
+            "rename it, or set ATTN_RUNS to a folder for the runs",
+        )
+
+
+def check_output(out: Path | None) -> None:
     """Makes sure that a run can be made in a folder: it is not there, or it is empty.
+
+    Args:
+        out: The folder; None for a new one under `runs_root()`.
 
     Raises:
         InputError: It has files, another process trains there, or it is not a folder.
     """
+    if out is None:
+        check_runs_root()
+        return
     if not out.exists():
         return
     if not out.is_dir():
@@ -47,6 +67,8 @@ def create_run(out: Path | None, name: str) -> RunFolder:
         InputError: `out` exists and is not empty; nothing is ever overwritten.
         OperationError: The folder cannot be made.
     """
+    if out is None:
+        check_runs_root()
     try:
         run = RunFolder(_new_folder(name) if out is None else out)
         run.path.mkdir(parents=True, exist_ok=True)
@@ -73,6 +95,7 @@ def find_run(path: Path | None) -> RunFolder:
         if run is None:
             raise _not_a_run(path)
         return run
+    check_runs_root()
     for run in list_runs():
         if run.step_folders():
             return run
@@ -145,6 +168,7 @@ def newest_run() -> RunFolder:
     Raises:
         CheckpointError: There is none.
     """
+    check_runs_root()
     for run in list_runs():
         return run
     raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")

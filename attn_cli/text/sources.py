@@ -6,7 +6,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,6 +69,11 @@ class Source:
         notes = [document.note() for document in self.documents]
         if self.skipped:
             notes.insert(0, f"{self.skipped} files that look binary were left out")
+        notes += [
+            f"{name} is the built-in text; what has this name here is .{os.sep}{name}"
+            for name in self.names
+            if name in BUILTIN_NAMES and Path(name).exists()
+        ]
         return [note for note in notes if note]
 
 
@@ -139,9 +144,23 @@ def _mode(name: str) -> int:
                 return Path(name).stat().st_mode
         except (FileNotFoundError, NotADirectoryError, ValueError):
             pass  # ValueError: a NUL character in the name
-    nearest = difflib.get_close_matches(name.lower(), BUILTIN_NAMES, n=1)
+    raise _nothing_of_this_name(name)
+
+
+def _nothing_of_this_name(name: str) -> DatasetError:
+    """The error about a name that names nothing, with the nearest one that does."""
+    parent = Path(name).parent
+    names: list[str] = [] if os.sep in name else list(BUILTIN_NAMES)
+    with suppress(OSError, ValueError):
+        names += [path.as_posix() for path in parent.iterdir() if path.name[0] != "."]
+    if os.sep in name and not os.path.lexists(parent):
+        return DatasetError(
+            f"there is no file or folder {name!r}", hint=f"the folder {parent} is not there either"
+        )
+    nearest = difflib.get_close_matches(name, names, n=1)
+    nearest = nearest or difflib.get_close_matches(name.lower(), names, n=1)
     choices = f"give a file, a folder, - or one of: {', '.join(BUILTIN_NAMES)}"
-    raise DatasetError(
+    return DatasetError(
         f"there is no file, folder or built-in text {name!r}",
         hint=f"did you mean {nearest[0]}?" if nearest else choices,
     )

@@ -57,7 +57,7 @@ def new_run(request: RunRequest, world: World) -> RunStart:
     Raises:
         AttnError: The configuration, the text or the checkpoint to begin with cannot be used.
     """
-    source = find_config(request.config or DEFAULT)
+    source = find_config(DEFAULT if request.config is None else request.config)
     overrides = request.overrides
     if request.leaves_size_open and request.leaves_end_open and request.init_from is None:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
@@ -117,6 +117,8 @@ def init_checkpoint(name: str) -> Checkpoint:
     Raises:
         CheckpointError: There is none.
     """
+    if not name:
+        raise ConfigError("the run to begin from has an empty name", "leave `init_from` out")
     _, folder = find_checkpoint(Path(name))
     return read_checkpoint(folder.resolve())
 

@@ -99,7 +99,7 @@ def prepare_run(
 def _open(request: RunRequest, held: ExitStack, world: World) -> tuple[RunFolder | None, RunStart]:
     """What the run starts from; and its folder, locked, where it has one already."""
     if request.resume is None:
-        if request.out is not None and world.is_main:
+        if world.is_main:
             check_output(request.out)
         return None, new_run(request, world)
     run, wanted = find_stopped_run(request)
@@ -162,7 +162,9 @@ def _new_folder(out: Path | None, name: str, config: Config, world: World) -> It
 def resolve_auto_settings(
     config: Config, corpus: Corpus, device: torch.device, world: World = SINGLE_PROCESS
 ) -> Config:
-    """The configuration with every `auto` setting resolved, to train the same again.
+    """The configuration with every `auto` precision resolved, to train the same again.
+
+    The micro-batch stays `auto`: it follows from the batch size, which the user may change.
 
     Raises:
         OperationError: It needs more memory than there is.
@@ -174,7 +176,7 @@ def resolve_auto_settings(
     check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
     # The first process's, whatever another host is faster at.
     precision = world.broadcast_text(choose_precision(config.train.precision, device))
-    settled = {"precision": precision, "micro_batch_size": micro_batch}
+    settled = {"precision": precision}
     if config.train.optimizer == "muon":
         wanted = choose_muon_precision(config.train.muon_precision, device)
         settled["muon_precision"] = world.broadcast_text(wanted)

@@ -78,7 +78,7 @@ def make_request(
     overrides = [
         *settings,
         *(
-            Override(f"train.{name}", value, f"`{name}` {value}")
+            Override(f"train.{name}", value, f"`{name}` {str(value) or repr(value)}")
             for name, value in keys.items()
             if value is not None
         ),
@@ -88,7 +88,9 @@ def make_request(
     if text:
         overrides.append(Override("data.text", list(text), "text"))
     if loggers:
-        overrides.append(Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers)}"))
+        overrides.append(
+            Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers) or repr('')}")
+        )
     return RunRequest(config, tuple(overrides), out, resume, init_from)
 
 

@@ -12,7 +12,7 @@ from attn_cli.config.diff import ConfigChange, apply_changes, diff_configs
 from attn_cli.config.load import load_config
 from attn_cli.config.presets import find_config
 from attn_cli.config.schema import Config
-from attn_cli.errors import CheckpointError, ConfigError, InputError
+from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES
@@ -72,7 +72,16 @@ def stopped_run(
     _require_more_to_do(checkpoint, config)
     _require_same_vocabulary(run, checkpoint)
     moved = wanted is not None and wanted.data.text != own.data.text
-    corpus = load_run_corpus(run, checkpoint, wanted.data.text if wanted and moved else None)
+    try:
+        corpus = load_run_corpus(run, checkpoint, wanted.data.text if wanted and moved else None)
+    except DatasetError as error:
+        if wanted is None or not moved or request.config is None or "data.text" in overridden:
+            raise
+        raise ConfigError(
+            f"config {request.config} has the text {', '.join(wanted.data.text)}, and {run.path} "
+            f"was trained on {', '.join(own.data.text)}",
+            "leave `config` out: a run is resumed with its own settings",
+        ) from error
     return RunStart(
         with_sources(config, list(corpus.sources)),
         corpus,

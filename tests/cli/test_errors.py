@@ -218,6 +218,64 @@ def test_evaluate_notices_that_the_text_changed(
     refused(attn("evaluate"), "has changed", "attn evaluate FILE")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "T", "--out", ""), "'--out': a path is empty"),
+        (("train", "T", "--config", ""), "the config has an empty name"),
+        (("train", "T", "--init-from", ""), "has an empty name"),
+        (("train", "T", "--set", ""), "--set '': not of the form key=value"),
+        (("train", "T", "--device", ""), "--device '': should be"),
+        (("train", "T", "--logger", ""), "--logger '': should be"),
+        (("train", ""), "no file, folder or built-in text ''"),
+        (("generate", "--run", ""), "'--run': a path is empty"),
+        (("inspect-shapes", "--config", ""), "the config has an empty name"),
+        (("inspect-training", ""), "a path is empty"),
+        (("explain", "--html", ""), "'--html': a path is empty"),
+        (("export", "page", ""), "a path is empty"),
+        (("import", ""), "a path is empty"),
+    ],
+)
+def test_an_empty_value_is_named(
+    attn: Attn, verse_file: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    """What `--out "$OUT"` gives where OUT is not set."""
+    refused(attn(*(str(verse_file) if each == "T" else each for each in arguments)), words)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("stroy.txt", "did you mean story.txt?"),
+        ("texts/stroy.txt", "did you mean texts/story.txt?"),
+        ("nowhere/story.txt", "the folder nowhere is not there either"),
+        ("tails", "did you mean tales?"),
+    ],
+)
+def test_a_name_of_nothing(attn: Attn, tmp_path: Path, name: str, meant: str) -> None:
+    (tmp_path / "texts").mkdir()
+    for folder in (tmp_path, tmp_path / "texts"):
+        (folder / "story.txt").write_text("The owl")
+    refused(attn("train", name), meant)
+
+
+def test_a_built_in_text_beside_a_folder_of_its_name(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "tales").mkdir()
+    (tmp_path / "tales" / "mine.txt").write_text("The owl sat.\n" * 9)
+    recipe = ("--config", "lesson", "--steps", "2", "--set", "model.block_size=8")
+    assert "tales is the built-in text" in attn("train", "tales", *recipe).err
+    assert "built-in" not in attn("train", "./tales", *recipe).err
+
+
+@pytest.mark.parametrize("command", [("train", "T", "--minutes", "1"), ("runs",), ("generate",)])
+def test_a_file_of_the_name_of_the_folder_of_runs(
+    attn: Attn, tmp_path: Path, verse_file: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "runs").write_text("my best times")
+    outcome = attn(*(str(verse_file) if each == "T" else each for each in command))
+    refused(outcome, "runs is a file, and the runs are in a folder of that name", "ATTN_RUNS")
+
+
 def test_unknown_commands(attn: Attn) -> None:
     refused(attn("trian"), "trian")
     refused(attn("data", "fetch", "nothing"), "nothing", "shakespeare")

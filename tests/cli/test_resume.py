@@ -214,3 +214,44 @@ def test_no_run_to_resume(attn: Attn) -> None:
     outcome = attn("train", "--resume")
     assert outcome.code == 2
     assert "make one with: attn train" in outcome.err
+
+
+def test_a_config_of_another_text_is_named_as_the_cause(attn: Attn, killed: Path) -> None:
+    outcome = attn(
+        "train", "--resume", "killed", "--config", "lesson", "--set", "model.dropout=0.1"
+    )
+    assert outcome.code == 2
+    assert "config lesson has the text tales, and runs/killed was trained on" in outcome.err
+    assert "leave --config out" in outcome.err
+
+
+def test_a_batch_that_would_be_another_run_is_named_as_the_cause(attn: Attn, killed: Path) -> None:
+    """And not the micro-batch, which `auto` chose."""
+    outcome = attn("train", "--resume", "killed", "--set", "train.batch_size=5")
+    assert outcome.code == 2
+    assert "cannot be resumed with other settings: train.batch_size 32 -> 5" in outcome.err
+    again = ("train", "--config", "runs/killed/config.yaml", "--set", "train.batch_size=5")
+    assert attn(*again, "--steps", "2").code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        (("train", "--resume", "new/run"), "attn train NEW_PATH --resume new/run"),
+        (("evaluate", "--run", "new/run"), "attn evaluate FILE"),
+        (("generate", "--check-copy", "--run", "new/run"), "--check-copy needs it"),
+    ],
+)
+def test_a_folder_that_was_renamed(
+    attn: Attn, tmp_path: Path, command: tuple[str, ...], hint: str
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "verse.txt").write_text(VERSE * 30)
+    assert attn("train", "old/verse.txt", *RECIPE[:2], "--steps", "2", "--out", "old/run").code == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    outcome = attn(*command)
+    assert outcome.code == 2
+    looked_for = tmp_path / "old" / "verse.txt"
+    assert f"new/run was trained on {looked_for}, which is not there any more" in outcome.err
+    assert hint in outcome.err
+    assert "tales" not in outcome.err

@@ -191,9 +191,12 @@ class TestWhatIsWrong:
         assert error.message == f"there is no file, folder or built-in text {name!r}"
         assert error.hint == f"did you mean {nearest}?"
 
-    @pytest.mark.parametrize("name", ["", "no/such/file.txt"])
+    @pytest.mark.parametrize("name", ["", "no-such-file.txt"])
     def test_a_missing_file(self, name: str) -> None:
         assert "give a file, a folder, - or one of: tales" in (error_of(name).hint or "")
+
+    def test_a_missing_folder(self) -> None:
+        assert error_of("no/such/file.txt").hint == "the folder no/such is not there either"
 
     def test_an_empty_file(self, tmp_path: Path) -> None:
         path = write(tmp_path / "empty.txt", "")
