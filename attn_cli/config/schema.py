@@ -33,8 +33,10 @@ class DataConfig(_Section):
 
     text: SourceNames = Field(default=["tales"], min_length=1)
     """File, folder, hf:PATH:COLUMN, built-in text, or "-" for standard input; one or a list."""
-    tokenizer: Literal["printable", "corpus", "bytes"] = "printable"
-    """printable: Python's 100 printable characters; corpus: those of the text; bytes: UTF-8."""
+    tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
+    """printable: Python's 100 printable characters; corpus: those of the text; bytes: UTF-8;
+    auto (for a text of your own): printable if at most 1 of its characters in 1,000 is not among
+    the 100, else corpus."""
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
     """Characters outside the vocabulary: transliterate (to ASCII), error, drop, replace (by ?)."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DatasetError, PromptError
+from attn_cli.text.scan import TextStats, scan
 from attn_cli.text.sources import Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import (
     EXAMPLES,
     TokenIds,
     Tokenizer,
+    TokenizerChoice,
     TokenizerKind,
     UnknownPolicy,
     bytes_tokenizer,
@@ -41,6 +43,7 @@ class EncodedText:
     n_unknown: int  # how many characters were outside the vocabulary
     examples: tuple[tuple[str, str], ...]  # up to five of them, each with its replacement
     source: Source  # where the text came from; its `chunks()` can be read again
+    notes: tuple[str, ...]  # what the user should know: which vocabulary was chosen, and why
 
     @property
     def name(self) -> str:
@@ -86,7 +89,7 @@ class Corpus(EncodedText):
 
 def load_corpus(
     text: Sequence[str] | Source,
-    tokenizer: TokenizerKind | Tokenizer = "printable",
+    tokenizer: TokenizerChoice | Tokenizer = "printable",
     unknown: UnknownPolicy = "transliterate",
     validation_fraction: float = 0.1,
     in_memory_limit: int = IN_MEMORY_LIMIT,
@@ -99,7 +102,7 @@ def load_corpus(
 
 def load_text(
     text: Sequence[str] | Source,
-    tokenizer: TokenizerKind | Tokenizer,
+    tokenizer: TokenizerChoice | Tokenizer,
     unknown: UnknownPolicy = "transliterate",
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
@@ -108,7 +111,7 @@ def load_text(
 
     Args:
         text: Names for `open_source` (files, folders, built-in texts, "-"), or its result.
-        tokenizer: A tokenizer, or the kind to make for this text.
+        tokenizer: A tokenizer, or the kind to make for this text; "auto" for the one that fits.
         unknown: What to do with characters outside the vocabulary.
         in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
         expected: The SHA-256 and the length in characters that the text must have.
@@ -119,7 +122,7 @@ def load_text(
         OperationError: The ids of a large text cannot be stored on disk.
     """
     source = text if isinstance(text, Source) else open_source(text)
-    stats = _scan(source, with_alphabet=tokenizer == "corpus")
+    stats = scan(source, counted=tokenizer in ("auto", "corpus"))
     if stats.chars == 0:
         raise DatasetError(
             f"the text is empty: {', '.join(source.names)}", hint="give a file with text"
@@ -132,10 +135,13 @@ def load_text(
             f"{how if more else 'as long as before, but not the same'}",
             hint="restore the text, or name a copy of it",
         )
+    notes: tuple[str, ...] = ()
     if isinstance(tokenizer, Tokenizer):
         made = tokenizer
         hint = "use a run that was trained on such a text: a model's vocabulary is fixed"
     else:
+        if tokenizer == "auto":
+            tokenizer, notes = stats.fitting_kind, (stats.reason,)
         made = _make_tokenizer(tokenizer, stats.alphabet)
         hint = "set data.tokenizer=corpus"
     encoder = _Encoder(source, made, unknown, stats, hint)
@@ -147,7 +153,9 @@ def load_text(
         number = stats.utf8_bytes if made.kind == "bytes" else stats.chars
         ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
     examples = tuple((char, replacement) for char, replacement in report["examples"])
-    return EncodedText(ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source)
+    return EncodedText(
+        ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source, notes
+    )
 
 
 def check_length(corpus: Corpus, block_size: int) -> None:
@@ -197,30 +205,6 @@ def _shortest(block_size: int, validation_fraction: float) -> int:
         if train > block_size and n - train >= 2:
             return n
         n += 1
-
-
-@dataclass(frozen=True)
-class TextStats:
-    """Totals of a text, before it is encoded."""
-
-    sha256: str
-    chars: int
-    utf8_bytes: int
-    alphabet: set[str]
-
-
-def _scan(source: Source, with_alphabet: bool) -> TextStats:
-    digest = hashlib.sha256()
-    chars = utf8_bytes = 0
-    alphabet: set[str] = set()
-    for chunk in source.chunks():
-        encoded = chunk.encode("utf-8")
-        digest.update(encoded)
-        chars += len(chunk)
-        utf8_bytes += len(encoded)
-        if with_alphabet:
-            alphabet.update(chunk)
-    return TextStats(digest.hexdigest(), chars, utf8_bytes, alphabet)
 
 
 def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from attn_cli.errors import CheckpointError, PromptError
 
 TokenizerKind = Literal["printable", "corpus", "bytes"]
+TokenizerChoice = Literal["auto", "printable", "corpus", "bytes"]  # auto: the kind that fits
 UnknownPolicy = Literal["transliterate", "error", "drop", "replace"]
 
 TokenIds = NDArray[Any]

@@ -59,6 +59,8 @@ def new_run(request: RunRequest, world: World) -> RunStart:
     """
     source = find_config(DEFAULT if request.config is None else request.config)
     overrides = request.overrides
+    if request.has_own_text:
+        overrides = (Override("data.tokenizer", "auto", "text"), *overrides)
     if request.leaves_size_open and request.leaves_end_open and request.init_from is None:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
     config = load_config(source, overrides)
@@ -98,10 +100,10 @@ def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
     data = config.data
     if init_from is None:
         corpus = load_corpus(data.text, data.tokenizer, data.unknown, data.validation_fraction)
-        return RunStart(config, corpus)
+        return RunStart(config, corpus, notes=corpus.notes)
     _require_same_shapes(config, init_from)
     tokenizer = init_from.tokenizer
-    if data.tokenizer != tokenizer.kind:
+    if data.tokenizer not in ("auto", tokenizer.kind):
         raise ConfigError(
             f"data.tokenizer is {data.tokenizer}, and {init_from.folder} has {tokenizer.kind}",
             "leave data.tokenizer as it is there: a model keeps its vocabulary",

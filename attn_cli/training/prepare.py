@@ -181,4 +181,6 @@ def resolve_auto_settings(
         wanted = choose_muon_precision(config.train.muon_precision, device)
         settled["muon_precision"] = world.broadcast_text(wanted)
     train = config.train.model_copy(update=settled)
-    return with_sources(config.model_copy(update={"train": train}), list(corpus.sources))
+    data = config.data.model_copy(update={"tokenizer": corpus.tokenizer.kind})
+    resolved = config.model_copy(update={"train": train, "data": data})
+    return with_sources(resolved, list(corpus.sources))

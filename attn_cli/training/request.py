@@ -36,12 +36,18 @@ class RunRequest:
     init_from: str | None
 
     @property
-    def leaves_size_open(self) -> bool:
-        """Whether there is a text of the user's, for which nothing of the model is said."""
+    def has_own_text(self) -> bool:
+        """Whether there is a text of the user's, and no configuration that was made for it."""
         values = {override.key: override.value for override in self.overrides}
         own = "data.text" in values and values["data.text"] not in (DEFAULT, [DEFAULT])
-        model = any(key.startswith("model.") for key in values)
-        return own and not model and self.config is None
+        return own and self.config is None
+
+    @property
+    def leaves_size_open(self) -> bool:
+        """Whether there is a text of the user's, for which nothing of the model is said."""
+        return self.has_own_text and not any(
+            override.key.startswith("model.") for override in self.overrides
+        )
 
     @property
     def leaves_end_open(self) -> bool:
