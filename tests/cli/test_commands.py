@@ -305,10 +305,11 @@ def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None
     outcome = attn("train", verse_file, "--minutes", "0.05", "--out", "run", "--device", "cpu")
     assert outcome.code == 0
     lines = outcome.err.splitlines()
-    assert lines[1].startswith("  0.05 min: about ")
-    assert lines[2].startswith("  the text is small: it ends after 4 epochs")
-    assert lines[3].startswith("  chosen: 2 layers, width 128, context 64")
-    assert lines[4].startswith("  to choose the size yourself")
+    assert lines[1].startswith("  vocabulary: printable")
+    assert lines[2].startswith("  0.05 min: about ")
+    assert lines[3].startswith("  the text is small: it ends after 4 epochs")
+    assert lines[4].startswith("  chosen: 2 layers, width 128, context 64")
+    assert lines[5].startswith("  to choose the size yourself")
     assert "n_embd: 128" in Path("run/config.yaml").read_text()
 
 
