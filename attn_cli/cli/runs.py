@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, escape_control_characters, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
+
+
+_COLUMNS = ("run", "data", "parameters", "steps", "best val loss", "age")
+_FIRST_TO_GO = ("data", "parameters", "age", "steps")  # where a terminal is narrow
 
 
 def runs(as_json: JsonOption = False) -> None:
@@ -24,26 +28,53 @@ def runs(as_json: JsonOption = False) -> None:
     if not described:
         notice(f"no run under {runs_root()}/ yet; make one with: attn train")
         return
-    from rich.table import Column, Table
+    _print_table([_row(run) for run in described])
 
-    numbers = [
-        Column(name, justify="right", no_wrap=True)
-        for name in ("parameters", "steps", "best val loss", "age")
-    ]
-    table = Table("run", "data", *numbers, box=None, pad_edge=False)
-    for run in described:
-        cells = [run.get("problem", ""), "", "", ""]
-        if "problem" not in run:
-            loss = run["val_loss"]
-            cells = [
-                run["data"],
-                f"{run['parameters']:,}",
-                f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
-                "-" if loss is None else f"{loss:.4f}",
-            ]
-        row = (run["run"], *cells, _age(run["age_seconds"]))
-        table.add_row(*map(escape_control_characters, row))
-    console().print(table)
+
+def _row(run: dict[str, Any]) -> dict[str, str]:
+    """What the table shows of a run, by the column; what is wrong with it under `problem`."""
+    name, age = escape_control_characters(run["run"]), _age(run["age_seconds"])
+    if "problem" in run:
+        return {"run": name, "problem": escape_control_characters(run["problem"]), "age": age}
+    loss = run["val_loss"]
+    return {
+        "run": name,
+        "data": escape_control_characters(run["data"]),
+        "parameters": f"{run['parameters']:,}",
+        "steps": f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
+        "best val loss": "-" if loss is None else f"{loss:.4f}",
+        "age": age,
+    }
+
+
+def _print_table(rows: list[dict[str, str]]) -> None:
+    """Prints the rows, in a terminal as many of their columns as fit; a name is never cut."""
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    out = console()
+    names = list(_COLUMNS)
+
+    def cells(row: dict[str, str]) -> list[str]:
+        problem = {names[1]: row["problem"]} if "problem" in row else {}
+        return [(row | problem).get(name, "") for name in names]
+
+    def width() -> int:
+        columns = zip(names, *map(cells, rows), strict=True)
+        return sum(max(map(cell_len, column)) + 2 for column in columns) - 2
+
+    for name in _FIRST_TO_GO if out.is_terminal else ():
+        if width() > out.width:
+            names.remove(name)
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        justify: Literal["left", "right"] = "left" if name in ("run", "data") else "right"
+        table.add_column(name, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*cells(row))
+    # Wider than a narrow terminal where it has to be: a terminal wraps what does not fit.
+    out.width = max(out.width, width())
+    out.print(table)
 
 
 def _describe(run: RunFolder) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """`loss.svg`: the training and validation loss over the characters trained on."""
 
 import io
+import logging
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.runs.atomic_files import atomic_write
@@ -21,14 +24,16 @@ def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
 def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
     """The plot of both losses as an SVG document; the same metrics give the same bytes."""
     # matplotlib takes half a second to import, so it is imported where it draws.
-    import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    with _any_environment():
+        import matplotlib
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+        from matplotlib.figure import Figure
 
     trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
     evaluated = [(line.chars, line.val_loss) for line in metrics if line.val_loss is not None]
     # A fixed salt and no date, for the same bytes.
-    with matplotlib.rc_context({"svg.hashsalt": "attn", "svg.fonttype": "none"}):
+    settings = {"svg.hashsalt": "attn", "svg.fonttype": "none", "text.usetex": False}
+    with matplotlib.rc_context(settings):
         figure = Figure(figsize=(7, 4), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -46,3 +51,22 @@ def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
             warnings.simplefilter("ignore", UserWarning)
             figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
+
+
+@contextmanager
+def _any_environment() -> Iterator[None]:
+    """Context manager: matplotlib can be imported without a word whatever the environment is.
+
+    It refuses a backend of MPLBACKEND that is not installed, as that of a notebook may be in a
+    command that the notebook starts, though an SVG file needs none; and it says at length that
+    there is no home folder to write to.
+    """
+    logger = logging.getLogger("matplotlib")
+    level, backend = logger.level, os.environ.pop("MPLBACKEND", None)
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend

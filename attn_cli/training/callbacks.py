@@ -93,11 +93,15 @@ class SamplesFile(Callback):
         self._run.append_sample(metrics.step, metrics.val_loss, sample)
 
 
+MAX_REASON = 200  # characters of another library's error that are shown
+
+
 class LossPlot(Callback):
     """Draws loss.svg, again at each evaluation."""
 
     def on_train_start(self, trainer: Trainer) -> None:
         self._trainer = trainer
+        self._told = ""  # why it was not drawn
 
     def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
         run = self._trainer.run
@@ -106,8 +110,10 @@ class LossPlot(Callback):
         except OSError:
             raise
         except Exception as error:  # of a library that draws; no reason to end a run
-            reason = f"{type(error).__name__}: {error}"
-            self._trainer.callbacks.on_message(f"loss.svg was not drawn: {reason}")
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            if reason != self._told:
+                self._trainer.callbacks.on_message(f"loss.svg was not drawn: {reason[:MAX_REASON]}")
+            self._told = reason
 
 
 class Loggers(Callback):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,3 +32,32 @@ def test_the_same_run_gives_the_same_file(tmp_path: Path, title: str) -> None:
     assert "validation" in drawn
     plot_losses(tmp_path / "early.svg", METRICS[:1], title)
     assert "validation" not in (tmp_path / "early.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},  # of a notebook's `!attn`
+        {"MPLBACKEND": "not a backend"},
+        {"HOME": "/nowhere", "MPLCONFIGDIR": "/nowhere", "XDG_CACHE_HOME": "/nowhere"},
+        {"HOME": None, "TERM": "dumb", "LC_ALL": "C", "LANG": None},
+    ],
+)
+def test_it_is_drawn_without_a_word_in_any_environment(
+    tmp_path: Path, environment: dict[str, str | None]
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.runs.test_loss_plot import METRICS;"
+        "from attn_cli.runs.loss_plot import plot_losses;"
+        "plot_losses(Path(sys.argv[1]), METRICS, 'verse')"
+    )
+    wanted = os.environ | environment
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "loss.svg")],
+        env={name: value for name, value in wanted.items() if value is not None},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert ended.stdout + ended.stderr == ""
+    assert "validation" in (tmp_path / "loss.svg").read_text(encoding="utf-8")
