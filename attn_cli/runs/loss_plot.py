@@ -32,8 +32,9 @@ def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
     trained = [(line.chars, line.train_loss) for line in metrics if line.train_loss is not None]
     evaluated = [(line.chars, line.val_loss) for line in metrics if line.val_loss is not None]
     # A fixed salt and no date, for the same bytes.
-    settings = {"svg.hashsalt": "attn", "svg.fonttype": "none", "text.usetex": False}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "attn", "svg.fonttype": "none", "text.usetex": False}
+    ):
         figure = Figure(figsize=(7, 4), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
