@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.runs.metrics import StepMetrics
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import escape_control_characters, printable_symbol
 
 # Seen on white and on black; how much of it says its opacity.
 BLUE = "#4c88c4"
@@ -157,8 +157,8 @@ def _cells(weights: NDArray[np.float32], labels: Sequence[str]) -> Iterator[str]
 
 
 def _escaped_text(text: str) -> str:
-    """A text as it is, but for control characters, which are shown by their codes."""
-    return "".join(_escaped(each if each in " \n\t" else printable_symbol(each)) for each in text)
+    """A text as HTML, with what is unsafe to show by its code."""
+    return _escaped(escape_control_characters(text))
 
 
 def _escaped(text: str) -> str:

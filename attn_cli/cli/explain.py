@@ -32,7 +32,10 @@ FRESH = (
 
 def explain(
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help='Text to follow; "Hello" by default.')
+        str | None,
+        typer.Argument(
+            metavar="[TEXT]", help='Text to follow; "Hello", or one in the model\'s own script.'
+        ),
     ] = None,
     run: RunOption = None,
     config: ConfigOption = None,

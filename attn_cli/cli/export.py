@@ -30,7 +30,10 @@ def export(
     ],
     run: RunOption = None,
     text: Annotated[
-        str | None, typer.Option(help='page: the text that it opens with; default "Hello".')
+        str | None,
+        typer.Option(
+            help='page: the text that it opens with; "Hello", or one in the model\'s own script.'
+        ),
     ] = None,
     number_type: Annotated[
         Literal["f32", "f16", "q8_0"] | None,

@@ -11,9 +11,9 @@ import typer
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, path_option
-from attn_cli.cli.terminal import console, escape_control_characters, notice, result, result_json
+from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import InputError
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import escape_control_characters, printable_symbol
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import CheckpointSummary

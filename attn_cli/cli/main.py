@@ -23,10 +23,11 @@ from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
 from attn_cli.cli.runs import runs
-from attn_cli.cli.terminal import escape_control_characters, notice
+from attn_cli.cli.terminal import notice
 from attn_cli.cli.train import TrainCommand, train
 from attn_cli.cli.unknown_option import hint_for_unknown_option
 from attn_cli.errors import AttnError
+from attn_cli.text.display import escape_control_characters
 
 # As near to the user's Enter as a program gets to see; `--minutes` counts from here.
 STARTED = time.monotonic()

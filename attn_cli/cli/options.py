@@ -16,7 +16,10 @@ def path_option(value: str) -> Path:
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The text to run the model on.")]
 OptionalTextArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[TEXT]", help='The text to run the model on; "Hello" when left out.'),
+    typer.Argument(
+        metavar="[TEXT]",
+        help='The text to run the model on; "Hello", or one in the model\'s own script.',
+    ),
 ]
 FileArgument = Annotated[
     str | None,

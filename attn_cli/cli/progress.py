@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
-import textwrap
 from typing import TYPE_CHECKING, Never
 
+from rich.cells import cell_len, chop_cells
 from tqdm import tqdm
 
-from attn_cli.cli.terminal import escape_control_characters, notice
+from attn_cli.cli.terminal import notice
+from attn_cli.text.display import escape_control_characters
 from attn_cli.training.callbacks import Callback
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from attn_cli.training.trainer import Trainer
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
+INDENT, MORE = "  │ ", " …"
+EXCERPT_LINES = 2
+MAX_COLUMNS = 92
+MAX_CHARS_PER_CELL = 8  # enough for a letter with its marks
 
 
 class ProgressBar(Callback):
@@ -68,7 +74,7 @@ class ProgressBar(Callback):
             f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
             f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} {self._unit}/s"
         )
-        self._say(_excerpt(sample))
+        self._say(excerpt(sample, _terminal_columns()))
 
     def on_message(self, message: str) -> None:
         if not self.quiet:
@@ -94,12 +100,39 @@ def _train_loss(metrics: StepMetrics) -> str:
     return "train -" if metrics.train_loss is None else f"train {metrics.train_loss:.3f}"
 
 
-def _excerpt(sample: str) -> str:
-    """The beginning of a sample as one indented line or two."""
-    flat = " ".join(escape_control_characters(sample).split())
-    return textwrap.fill(
-        textwrap.shorten(flat, 170, placeholder=" …"),
-        width=92,
-        initial_indent="  │ ",
-        subsequent_indent="  │ ",
-    )
+def excerpt(sample: str, columns: int) -> str:
+    """The beginning of a sample as one indented line or two, each at most `columns` cells wide.
+
+    Lines break between words; within one only where the line would be half empty without it, as
+    in scripts that have no blanks.
+    """
+    rest = " ".join(escape_control_characters(sample).split())
+    width = max(2 * cell_len(MORE), columns - cell_len(INDENT))
+    lines: list[str] = []
+    while rest and len(lines) < EXCERPT_LINES:
+        line, after = _split_line(rest, width)
+        if after and len(lines) == EXCERPT_LINES - 1:
+            line, after = _split_line(rest, width - cell_len(MORE))
+            line += MORE
+        lines.append(INDENT + line)
+        rest = after
+    return "\n".join(lines)
+
+
+def _split_line(text: str, width: int) -> tuple[str, str]:
+    """What of a text fits into so many cells, and the rest."""
+    line = chop_cells(text[: MAX_CHARS_PER_CELL * width], width)[0]
+    if len(line) < len(text) and text[len(line)] != " ":
+        blank = line.rfind(" ")
+        if cell_len(line[: blank + 1]) > width // 2:
+            line = line[:blank]
+    return line.rstrip(), text[len(line) :].lstrip()
+
+
+def _terminal_columns() -> int:
+    """The width of the terminal at standard error, up to a comfortable one."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # no terminal, or a closed one
+        columns = 0
+    return min(columns or MAX_COLUMNS, MAX_COLUMNS)

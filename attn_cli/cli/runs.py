@@ -6,7 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from attn_cli.cli.options import JsonOption
-from attn_cli.cli.terminal import console, escape_control_characters, notice, result_json
+from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.text.display import escape_control_characters
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.terminal import notice, sanitize
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import printable_symbol, quoted
 
 if TYPE_CHECKING:
     from attn_cli.generation.memorization import LongestMatch
@@ -69,6 +69,8 @@ class SamplePrinter:
 
 def token_table(stream: TextStream) -> Iterator[str]:
     """The text, then a line for each token."""
+    from rich.cells import cell_len
+
     sample = stream.result()
     yield sample.prompt + sample.text
     yield ""
@@ -77,7 +79,8 @@ def token_table(stream: TextStream) -> Iterator[str]:
         listed = "  ".join(
             f"{printable_symbol(each.char)} {each.prob:.1%}" for each in alternatives
         )
-        yield f"{printable_symbol(symbol):5} {prob:6.1%}  {listed}"
+        shown = printable_symbol(symbol)
+        yield f"{shown}{' ' * (5 - cell_len(shown))} {prob:6.1%}  {listed}"
 
 
 def sample_record(sample: GeneratedText, match: LongestMatch | None) -> dict[str, Any]:
@@ -103,5 +106,5 @@ def print_matches(matches: Sequence[LongestMatch]) -> None:
             shown = match.text[:MAX_SHOWN_MATCH] + "..."
         notice(
             f"{which}longest copy: {match.length:,} characters, "
-            f"in the training text at {match.source:,}: {shown!r}"
+            f"in the training text at {match.source:,}: {quoted(shown)}"
         )

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from attn_cli.cli.terminal import console, escape_control_characters
+from attn_cli.cli.terminal import console
+from attn_cli.text.display import escape_control_characters
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from attn_cli.text.display import escape_control_characters
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,18 +45,3 @@ def sanitize(text: str, stream: TextIO) -> str:
     A pipe or a file gets it unchanged.
     """
     return escape_control_characters(text) if stream.isatty() else text
-
-
-def escape_control_characters(text: str) -> str:
-    """A text with its control characters escaped, except newlines and tabs.
-
-    A form feed, the separator of documents, becomes an empty line.
-    """
-    return "".join(
-        character
-        if character.isprintable() or character in "\n\t"
-        else "\n"
-        if character == "\f"
-        else character.encode("unicode_escape").decode()
-        for character in text
-    )

@@ -84,15 +84,12 @@ def resume_command(run: RunFolder) -> str:
 
 def _next_command(run: RunFolder, corpus: Corpus) -> str:
     """The command that generates text with the run."""
-    from attn_cli.errors import PromptError
     from attn_cli.runs.run_lookup import runs_root
+    from attn_cli.text.opening import HELLO, writes_hello
 
     command = "attn generate"
-    try:
-        corpus.tokenizer.encode("Hello")
-        command += ' "Hello"'
-    except PromptError:
-        pass
+    if writes_hello(corpus.tokenizer):
+        command += f' "{HELLO}"'
     if run.path.parent != runs_root():
         command += f" --run {shlex.quote(str(run.path))}"
     return command

@@ -7,6 +7,7 @@ from attn_cli import __version__
 from attn_cli.export.hf_tokenizer import replacement_symbol
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
+from attn_cli.text.display import escape_control_characters
 
 _MAX_SAMPLE_LENGTH = 2_000  # characters
 
@@ -138,7 +139,7 @@ def _sample(model: TrainedModel) -> Iterator[str]:
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     yield f"{fence}text"
-    yield "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    yield escape_control_characters(text)
     yield fence
 
 

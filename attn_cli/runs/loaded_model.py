@@ -20,12 +20,14 @@ from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint, list_runs
 from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.text.display import quoted
+from attn_cli.text.opening import HELLO, beginning, writes_hello
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.transformer import Transformer
 
-DEFAULT_TEXT = "Hello"
+OWN_TEXT_LENGTH = 200  # characters
 MAX_SHOWN_TEXT = 60  # characters of a text that `describe` shows
 
 
@@ -74,14 +76,16 @@ class LoadedModel:
         """The ids of a text that fits into the context, at least one.
 
         Args:
-            text: None for as much of "Hello" as the vocabulary knows and the context holds.
+            text: None for "Hello", or where the vocabulary is of another script, for the
+                beginning of a text of the model's own; as much of it as the context holds.
 
         Raises:
             InputError: The text is longer than the context, or has an unknown character.
         """
         context, unit = self.config.model.block_size, self.tokenizer.unit
         if text is None:
-            ids = self.tokenizer.encode(DEFAULT_TEXT, unknown="drop").tolist()[:context]
+            opening = HELLO if writes_hello(self.tokenizer) else beginning(self.own_text())
+            ids = self.tokenizer.encode(opening, unknown="drop").tolist()[:context]
         else:
             ids = self.tokenizer.encode(text, unknown="error").tolist()
         if len(ids) > context:
@@ -101,7 +105,7 @@ class LoadedModel:
         text = "".join(character for character, _ in self.tokenizer.characters(array))
         shown = text if len(text) <= MAX_SHOWN_TEXT else text[: MAX_SHOWN_TEXT - 1] + "…"
         unit = self.tokenizer.unit + "s" * (len(ids) != 1)
-        return f"{self.description}, on {shown!r} ({len(ids)} {unit})"
+        return f"{self.description}, on {quoted(shown)} ({len(ids)} {unit})"
 
     def select(self, what: Literal["layer", "head"], number: int | None) -> range:
         """The numbers, from 1, of all layers or of a layer's heads; or only the one given.
@@ -121,6 +125,18 @@ class LoadedModel:
                 else "leave it out",
             )
         return range(number, number + 1)
+
+    def own_text(self) -> str:
+        """Some text in the model's script: the beginning of its validation split.
+
+        Where that cannot be read, the letters of its vocabulary.
+        """
+        try:
+            validation = self.corpus().validation
+        except DatasetError:
+            symbols = self.tokenizer.symbols
+            return "".join(filter(str.isalpha, symbols)) or "".join(symbols)
+        return self.tokenizer.decode(validation[:OWN_TEXT_LENGTH])
 
     def corpus(self) -> Corpus:
         """Its text, both splits.
@@ -152,6 +168,10 @@ class TrainedModel(LoadedModel):
     @property
     def weights(self) -> dict[str, NDArray[np.float32]]:
         return self.checkpoint.weights
+
+    def own_text(self) -> str:
+        """The sample that the run wrote at this checkpoint; else as of any model."""
+        return self.folder.sample(self.step).strip() or super().own_text()
 
     def corpus(self) -> Corpus:
         return load_run_corpus(self.folder, self.checkpoint)

@@ -1,10 +1,73 @@
-"""Symbols as they can be seen: blanks and control characters have marks of their own."""
+"""Text as a terminal or a page can show it.
 
-BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌"}
+What its readers see, or need to see it, stays as it is: joiners, combining marks and all kinds
+of blanks among them. Only what moves a cursor, hides text or turns its direction is escaped.
+"""
+
+import re
+
+# Signs, of one cell each, for what cannot be seen by itself.
+SIGNS = {
+    " ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌",
+    "\u00a0": "⍽", "\u3000": "□", "\u200c": "¦", "\u200d": "⁀",
+}  # fmt: skip
+UNSHOWN = "▯"  # in a map, for what has no sign
+
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but newline and tab
+    "\u2028\u2029"  # separators of lines and paragraphs
+    "\u202a-\u202e\u2066-\u206f"  # embeddings, overrides and isolates of direction
+    "\ufff9-\ufffb"  # annotations between lines
+    "\ud800-\udfff"  # halves of characters, which no stream can write
+    "\U000e0000-\U000e007f"  # tags, which are not drawn
+    "]"
+)
+
+
+def escape_control_characters(text: str) -> str:
+    """A text with what is unsafe to print escaped; newlines and tabs stay.
+
+    A form feed, the separator of documents, becomes an empty line.
+    """
+    return _UNSAFE.sub(lambda match: _escape(match[0]), text.replace("\f", "\n"))
+
+
+def quoted(text: str) -> str:
+    """A text in quotes on one line, as `repr` gives it, but with all that is safe as it is."""
+    quote = '"' if "'" in text and '"' not in text else "'"
+    escaped = re.sub(r"[\\\n\t\f]|" + _UNSAFE.pattern, lambda match: _escape(match[0]), text)
+    return f"{quote}{escaped.replace(quote, chr(92) + quote)}{quote}"
 
 
 def printable_symbol(symbol: str) -> str:
-    """A symbol of a vocabulary with blanks as marks and control characters escaped."""
-    if symbol in BLANKS:
-        return BLANKS[symbol]
-    return symbol if symbol.isprintable() else symbol.encode("unicode_escape").decode()
+    """A symbol of a vocabulary by itself, visible in a table.
+
+    Common blanks and joiners have signs, a combining mark sits on a dotted circle, and what is
+    unsafe, or a rare blank, is escaped.
+    """
+    if symbol in SIGNS:
+        return SIGNS[symbol]
+    if symbol.isspace() or _UNSAFE.match(symbol):
+        return _escape(symbol)
+    if symbol.isascii() or _cells(symbol):
+        return symbol
+    return f"◌{symbol}"
+
+
+def map_symbol(symbol: str) -> str:
+    """The same in a map, where all columns are as wide as the widest: with a sign for an escape."""
+    shown = printable_symbol(symbol)
+    escaped = len(symbol) == 1 and len(shown) > 1 and shown.startswith("\\")
+    return UNSHOWN if escaped else shown
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _cells(text: str) -> int:
+    """The width of a text in a terminal's columns."""
+    from rich.cells import cell_len  # only scripts other than ASCII need its tables
+
+    return cell_len(text)

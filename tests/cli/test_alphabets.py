@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
+from attn_cli.cli.progress import excerpt
 from tests.alphabets import SENTENCES
 from tests.conftest import Outcome
 
@@ -36,8 +38,33 @@ def test_a_text_in_any_script_needs_no_flag(attn: Attn, tmp_path: Path, sentence
     assert "for another, set data.tokenizer=" in outcome.err
     assert tokenizer_of(tmp_path / "run") == "corpus"
     text = attn("generate", sentence[:8], "--run", "run", "--max-new-chars", "50").out
+    assert "\\u" not in outcome.out + outcome.err
     assert text.startswith(sentence[:8])
     assert set(text) <= set(sentence)
+    assert outcome.out.endswith("next: attn generate --run run\n")
+    opening = attn("explain", "--run", "run", "--json").json["text"]
+    assert len(opening.strip()) > 3
+    assert set(opening) <= set(sentence)
+    for command in ("inspect-logits", "inspect-attention"):
+        shown = attn(command, sentence[:8], "--run", "run")
+        assert "\\u" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize("sentence", [*SENTENCES.values(), "ACGT"], ids=[*SENTENCES, "DNA"])
+@pytest.mark.parametrize("columns", [30, 80])
+def test_an_excerpt_fills_the_terminal_in_cells(sentence: str, columns: int) -> None:
+    lines = excerpt(sentence * 50, columns).splitlines()
+    assert len(lines) == 2
+    assert all(columns // 2 < cell_len(line) <= columns for line in lines)
+    assert lines[1].endswith(" …")
+    words = {word for line in lines for word in line.split()} - {"│", "…"}
+    if sentence != "ACGT":
+        assert words <= set(sentence.split())
+
+
+def test_an_excerpt_of_what_is_short() -> None:
+    assert excerpt("The owl.\n\nIt slept.", 80) == "  │ The owl. It slept."
+    assert excerpt("\n", 80) == ""
 
 
 def test_what_was_chosen_stays_when_a_run_is_resumed(attn: Attn, tmp_path: Path) -> None:

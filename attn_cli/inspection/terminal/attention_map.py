@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from attn_cli.inspection.terminal.paragraph import Paragraph
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import map_symbol
 
 Floats = NDArray[np.float32]
 
@@ -168,5 +168,5 @@ def _beside(parts: Sequence[str]) -> str:
 
 
 def _name(symbol: str, options: ConsoleOptions) -> str:
-    shown = printable_symbol(symbol)
+    shown = map_symbol(symbol)
     return shown if not options.ascii_only or shown.isascii() else "_"

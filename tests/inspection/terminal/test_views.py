@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from attn_cli.inspection.ablation import AblationEffect
@@ -17,6 +18,8 @@ from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
 from attn_cli.inspection.terminal.heads import heads_view
 from attn_cli.inspection.terminal.logit_lens import lens_view
 from attn_cli.inspection.terminal.table import Table
+from attn_cli.text.display import printable_symbol
+from tests.alphabets import SENTENCES
 
 
 def drawn(view: Any, width: int = 100, encoding: str = "utf-8") -> list[str]:
@@ -128,3 +131,17 @@ def test_views_keep_to_the_width(width: int) -> None:
         Table(tuple(f"column {number}" for number in range(30)), [("1.5",) * 30], 0),
     ):
         assert max(map(len, drawn(view, width))) <= width
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+def test_columns_are_aligned_by_cells_in_every_script(sentence: str) -> None:
+    text = sentence[:6]
+    T = len(text)
+    weights = causal([[1.0 / (t + 1)] * (t + 1) for t in range(T)])
+    heads, *rows = drawn(LargeMap(weights, text, numbers=True))[: T + 1]
+    ends = [cell_len(row) for row in rows]
+    assert ends == [ends[0] + t * (ends[1] - ends[0]) for t in range(T)]
+    assert ends[-2] < cell_len(heads) <= ends[-1]
+
+    table = Table(("symbol", "p"), [(printable_symbol(each), "0.5") for each in sentence], 1)
+    assert len({cell_len(line) for line in drawn(table)}) == 1

@@ -1,6 +1,17 @@
 // Text to ids and back, and how a single id is shown.
 
-const PICTURES = { " ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌", "\r": "␍", "\v": "␋" };
+const PICTURES = {
+  " ": "␣",
+  "\n": "⏎",
+  "\t": "⇥",
+  "\f": "␌",
+  "\r": "␍",
+  "\v": "␋",
+  "\u00a0": "⍽",
+  "\u3000": "□",
+  "\u200c": "¦",
+  "\u200d": "⁀",
+};
 const NAMES = {
   " ": "space",
   "\n": "newline",
@@ -8,6 +19,10 @@ const NAMES = {
   "\f": "form feed",
   "\r": "carriage return",
   "\v": "vertical tab",
+  "\u00a0": "no-break space",
+  "\u3000": "ideographic space",
+  "\u200c": "zero-width non-joiner",
+  "\u200d": "zero-width joiner",
 };
 
 class Vocabulary {
