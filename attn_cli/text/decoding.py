@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.compressed import Readable
+from attn_cli.text.file_kinds import check_plain_text, how_to_convert
 
 BLOCK = 1 << 20  # bytes read at a time
 
@@ -20,14 +21,14 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
         name: What to call it in an error.
 
     Raises:
-        DatasetError: A byte is NUL or is not valid UTF-8, or the text is UTF-16.
+        DatasetError: A byte is NUL or is not valid UTF-8, or the file is of another kind.
     """
     utf8 = codecs.getincrementaldecoder("utf-8")()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
     position = 0  # of the block's first byte in the stream
     while block := stream.read(BLOCK):
-        if position == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise DatasetError(f"{name} is UTF-16, not UTF-8", hint=_SAVE_AS)
+        if position == 0:
+            check_plain_text(block, name)
         if (nul := block.find(b"\0")) >= 0:
             raise DatasetError(
                 f"{name} looks binary: it has a NUL byte at position {position + nul}",
@@ -54,13 +55,10 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
         yield text
 
 
-_SAVE_AS = "save it as UTF-8, for example with your editor's 'Save as'"
-
-
 def _invalid(name: str, start: int, error: UnicodeDecodeError) -> DatasetError:
     """The error, given the position in the stream of the first byte that the decoder had."""
     return DatasetError(
         f"{name} is not UTF-8: byte 0x{error.object[error.start]:02x} "
         f"at position {start + error.start}, counted from 0, is invalid",
-        hint=_SAVE_AS,
+        hint=how_to_convert(name, "WINDOWS-1252"),
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from attn_cli.errors import DatasetError
 from attn_cli.packages import require_package
-from attn_cli.text.tables import KINDS, file_tables, saved_tables
+from attn_cli.text.tables import COMPRESSED, KINDS, file_tables, saved_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -145,6 +145,10 @@ def _is_text(kind: "pa.DataType") -> bool:
 def _parts(path: Path) -> tuple[list[Part], int]:
     """The reader of each part of a data set, and how many files belong to other splits."""
     if path.is_file():
+        if path.suffix in COMPRESSED and Path(path.stem).suffix in KINDS:
+            raise DatasetError(
+                f"{path} is a compressed table", hint=f"decompress it first, to {path.stem}"
+            )
         if path.suffix not in KINDS:
             raise DatasetError(
                 f"{path} is not a data set", hint=f"give a file ending in {', '.join(KINDS)}"

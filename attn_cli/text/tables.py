@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.errors import DatasetError
+from attn_cli.text.file_kinds import how_to_convert
 from attn_cli.text.paths import cache_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COMPRESSED = (".gz", ".xz", ".zst", ".bz2")
 KINDS = (".parquet", ".jsonl", ".csv")
 _CHUNK = 1 << 20  # bytes of a file, or of a few rows, read at a time
 _MAX_ROWS = 256  # read at a time
@@ -113,6 +115,7 @@ def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
     datasets = _datasets()
     # "NA" and "None" are text, and so is "007" in a column of text.
     options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "chunksize": 1000}
+    options["sep"] = _separator(path)
     if column is not None:
         features = datasets.Features({column: datasets.Value("string")})
         options |= {"usecols": [column], "features": features}
@@ -127,7 +130,19 @@ def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
     yield from rows.with_format("arrow").iter(_MAX_ROWS)
 
 
+def _separator(path: Path) -> str:
+    """What separates the columns of a CSV file: the likeliest sign of its first line."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(_CHUNK)
+    return max(",;\t", key=first.count)  # the comma where there is none
+
+
 def _unreadable(path: Path, error: Exception) -> DatasetError:
+    if isinstance(error, UnicodeDecodeError):
+        return DatasetError(
+            f"{path} is not UTF-8: {error.reason} at byte {error.start}",
+            hint=how_to_convert(str(path), "WINDOWS-1252").replace(".txt", path.suffix),
+        )
     what = str(error).strip().partition("\n")[0] or type(error).__name__
     return DatasetError(f"cannot read {path}: {what}", hint="give an undamaged data set")
 

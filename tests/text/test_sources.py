@@ -148,7 +148,7 @@ class TestStandardInput:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
     def test_binary(self) -> None:
-        with pytest.raises(DatasetError, match="standard input looks binary"):
+        with pytest.raises(DatasetError, match="standard input is an image, not a text"):
             text_of(open_source(["-"], io.BytesIO(PNG)))
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -204,7 +204,7 @@ class TestWhatIsWrong:
 
     def test_a_binary_file(self, tmp_path: Path) -> None:
         path = write(tmp_path / "picture.png", PNG)
-        assert error_of(str(path)).message.startswith(f"{path} looks binary")
+        assert error_of(str(path)).message.startswith(f"{path} is an image")
 
     def test_a_name_that_no_file_can_have(self) -> None:
         error_of("a\0b")

@@ -234,3 +234,31 @@ def test_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingPackageError) as caught:
         open_source(["hf:books.parquet:text"])
     assert caught.value.hint == "python -m pip install datasets"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_columns_of_a_csv_file_may_be_separated_otherwise(
+    tmp_path: Path, separator: str
+) -> None:
+    rows = [("id", "text"), ("1", "one, two; three"), ("2", "four")]
+    with (tmp_path / "d.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    source = open_source([f"hf:{tmp_path / 'd.csv'}:text"])
+    assert text_of(source) == "one, two; three\ffour"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "hint"),
+    [
+        ("d.csv", "text\nnaïve\n".encode("latin-1"), "is not UTF-8", "iconv -f WINDOWS-1252"),
+        ("d.jsonl", '{"text": "naïve"}\n'.encode("latin-1"), "is not UTF-8", "iconv"),
+        ("d.jsonl.gz", b"\x1f\x8b", "is a compressed table", "decompress it first, to d.jsonl"),
+    ],
+)
+def test_tables_as_people_have_them(
+    tmp_path: Path, name: str, content: bytes, what: str, hint: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=what) as caught:
+        text_of(open_source([f"hf:{tmp_path / name}:text"]))
+    assert hint in (caught.value.hint or "")
