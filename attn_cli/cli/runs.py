@@ -80,14 +80,15 @@ def _print_table(rows: list[dict[str, str]]) -> None:
 
 def _describe(run: RunFolder) -> dict[str, Any]:
     from attn_cli.errors import CheckpointError
-    from attn_cli.runs.checkpoint import read_checkpoint
+    from attn_cli.runs.checkpoint import read_current
 
     about: dict[str, Any] = {
         "run": str(run.path),
         "age_seconds": round(time.time() - run.config.stat().st_mtime),
     }
     try:
-        state = read_checkpoint(run.checkpoint("latest")).metadata
+        _, latest = read_current(lambda: (run, run.checkpoint("latest")), with_weights=False)
+        state = latest.metadata
         return about | {
             "data": state.data.name,
             "parameters": state.parameters,

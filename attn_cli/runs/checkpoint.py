@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ from attn_cli.runs.checkpoint_metadata import (
     read_metadata,
     with_checksum,
 )
-from attn_cli.runs.run_folder import step_name, step_of
+from attn_cli.runs.run_folder import RunFolder, step_name, step_of
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
 # torch takes a second to import, and generation on a CPU does without it.
@@ -203,6 +203,33 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     if metadata.step != step_of(folder):
         raise damaged(folder / METADATA_FILE, f"it is of step {metadata.step}")
     return Checkpoint(folder, metadata, tokenizer)
+
+
+def read_current(
+    find: Callable[[], tuple[RunFolder, Path]], *, with_weights: bool
+) -> tuple[RunFolder, Checkpoint]:
+    """A run, and the checkpoint that it has now.
+
+    A run that is training may delete a checkpoint while it is read: then it has a newer one.
+
+    Args:
+        find: The run and the folder of its checkpoint, looked up anew each time.
+        with_weights: Whether to read the weights at once, before they can be deleted.
+
+    Raises:
+        CheckpointError: It is missing or damaged, and no other has taken its place.
+    """
+    while True:
+        run, folder = find()
+        try:
+            checkpoint = read_checkpoint(folder)
+            if with_weights:
+                _ = checkpoint.weights
+        except CheckpointError:
+            if find()[1] == folder:
+                raise
+        else:
+            return run, checkpoint
 
 
 def save_checkpoint(

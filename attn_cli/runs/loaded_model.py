@@ -16,7 +16,7 @@ from attn_cli.config.load import load_config
 from attn_cli.config.presets import DEFAULT, find_config
 from attn_cli.config.schema import Config, DataConfig
 from attn_cli.errors import DatasetError, InputError
-from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint, list_runs
 from attn_cli.text.corpus import Corpus, load_corpus
@@ -194,16 +194,13 @@ def find_model(run: Path | None, config: str | None) -> LoadedModel:
 def load_model(run: Path | None = None) -> TrainedModel:
     """A checkpoint, or the best one of a run; of the newest run when None.
 
-    The tensors are read when they are first used.
-
     Args:
         run: A run's folder or name, or the folder of one of its checkpoints.
 
     Raises:
         CheckpointError: There is none, or it is damaged.
     """
-    folder, checkpoint_folder = find_checkpoint(run)
-    checkpoint = read_checkpoint(checkpoint_folder)
+    folder, checkpoint = read_current(lambda: find_checkpoint(run), with_weights=True)
     return TrainedModel(
         checkpoint.config,
         checkpoint.tokenizer,

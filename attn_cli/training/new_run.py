@@ -12,8 +12,9 @@ from attn_cli.config.presets import DEFAULT, find_config
 from attn_cli.config.schema import Config
 from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.parameter_shapes import parameter_shapes
-from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
+from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.loggers.logger import require_loggers
+from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.distributed.world import World
@@ -121,8 +122,13 @@ def init_checkpoint(name: str) -> Checkpoint:
     """
     if not name:
         raise ConfigError("the run to begin from has an empty name", "leave `init_from` out")
-    _, folder = find_checkpoint(Path(name))
-    return read_checkpoint(folder.resolve())
+
+    def find() -> tuple[RunFolder, Path]:
+        run, folder = find_checkpoint(Path(name))
+        return run, folder.resolve()
+
+    _, checkpoint = read_current(find, with_weights=True)
+    return checkpoint
 
 
 def with_sources(config: Config, names: list[str]) -> Config:

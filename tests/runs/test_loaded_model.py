@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.errors import DatasetError, InputError, PromptError
+from attn_cli.errors import CheckpointError, DatasetError, InputError, PromptError
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.loaded_model import (
     TrainedModel,
@@ -134,3 +135,34 @@ def test_the_text_of_an_imported_model_is_not_known(copied: RunFolder) -> None:
     metadata = checkpoint.metadata.model_copy(update={"data": data})
     with pytest.raises(DatasetError, match="is not known: the model was imported"):
         load_run_corpus(copied, replace(checkpoint, metadata=metadata))
+
+
+@pytest.mark.parametrize("which", ["state.json", "model.safetensors"])
+def test_a_reader_beside_a_writer_finds_a_whole_checkpoint(
+    copied: RunFolder, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    """A run that trains has a new best checkpoint, and deletes the one that is being read."""
+    old = copied.checkpoint("best")
+    new = next(folder for folder in copied.step_folders() if folder != old)
+    deleted = []
+
+    def read_at_most(path: Path, max_bytes: int) -> bytes:
+        if path.name == which and not deleted:
+            copied.set_pointer("best", new)
+            shutil.rmtree(old)
+            deleted.append(old)
+        return path.read_bytes()
+
+    for module in ("checkpoint", "checkpoint_metadata"):
+        monkeypatch.setattr(f"attn_cli.runs.{module}.read_at_most", read_at_most)
+    loaded = load_model(copied.path)
+    assert deleted
+    assert loaded.checkpoint.folder == new
+    shutil.rmtree(new)
+    assert loaded.weights, "they were read before they could be deleted"
+
+
+def test_a_checkpoint_that_is_gone_is_an_error(copied: RunFolder) -> None:
+    (copied.checkpoint("best") / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="model.safetensors is missing"):
+        load_model(copied.path)
