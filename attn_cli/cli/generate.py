@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
-from attn_cli.cli.run_or_text import note_prompt_is_a_path
+from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
 from attn_cli.cli.sample_output import SamplePrinter, print_matches, sample_record
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.errors import PromptError
@@ -37,9 +37,6 @@ def generate(options: GenerateOptions) -> None:
     options.check()
     config = options.generation_config(loaded.config.sample)
     generator = load_text_generator(loaded, _check_device(options.device))
-    # A terminal is told at the end, and an interactive session tells it itself.
-    if options.run is None and not (options.interactive or options.as_json or sys.stderr.isatty()):
-        notice(f"newest run: {loaded.description}")
     if options.interactive:
         from attn_cli.cli.interactive import InteractiveSession
 
@@ -50,10 +47,13 @@ def generate(options: GenerateOptions) -> None:
     for prompt in options.prompt or ():
         note_prompt_is_a_path(prompt, "attn generate")
     for prompt in prompts:
+        note_normal_form(prompt, loaded.tokenizer)
         _warn_of_long_prompt(prompt, generator)
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
     training_text = _training_text(loaded) if options.check_copy else None
+    if options.run is None and not (options.as_json or sys.stderr.isatty()):
+        notice(f"newest run: {loaded.description}")  # which a terminal is told at the end
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     begin = time.perf_counter()
     if config.num_beams > 1:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attn_cli.cli.terminal import notice
 from attn_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from attn_cli.text.tokenizer import Tokenizer
 
 _MAX_PATH_CHARS = 500  # a longer text is nobody's file name
 
@@ -59,3 +63,11 @@ def note_prompt_is_a_path(prompt: str, command: str) -> None:
     else:
         return
     notice(f"the text is {prompt!r} itself; {meant}")
+
+
+def note_normal_form(text: str, tokenizer: Tokenizer) -> None:
+    """A notice where a text is known to the model in another Unicode normal form only."""
+    known = tokenizer.in_known_form(text)
+    if known != text:
+        how = "composed" if len(known) < len(text) else "decomposed"
+        notice(f"accents of the text were {how}, as the model knows them")

@@ -12,6 +12,7 @@ writes them in ASCII ("é" as "e"), `error` refuses the text, `drop` leaves them
 import codecs
 import re
 import string
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -124,10 +125,26 @@ class Tokenizer(ABC):
     def encode(self, text: str, unknown: UnknownPolicy = "error") -> TokenIds:
         """The ids of `text`, of shape (T,) and type `dtype`.
 
+        With `unknown` "error" the text is taken in the normal form that the vocabulary has.
+
         Raises:
             PromptError: `unknown` is "error" and a character is outside the vocabulary.
         """
+        if unknown == "error":
+            text = self.in_known_form(text)
         return self.encode_with_report(text, unknown).ids
+
+    def in_known_form(self, text: str) -> str:
+        """The text in the Unicode normal form in which all of it is known; else as it is.
+
+        What is typed as "ö" may be one character or two, o and a combining diaeresis.
+        """
+        if self._lookup(text) is None:
+            for form in ("NFC", "NFD"):
+                normal = unicodedata.normalize(form, text)
+                if self._lookup(normal) is not None:
+                    return normal
+        return text
 
     def encode_with_report(
         self, text: str, unknown: UnknownPolicy = "error", first_position: int = 1

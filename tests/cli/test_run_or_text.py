@@ -142,3 +142,14 @@ def test_inspect_training_takes_the_run_as_an_option_too(attn: Attn, runs: Path)
 def test_the_newest_run_is_told_where_it_was_taken(attn: Attn, runs: Path) -> None:
     assert "newest run: runs/b, step" in attn("generate", "The").err
     assert "newest" not in attn("generate", "The", "--run", "b").err
+
+
+def test_a_prompt_in_another_normal_form_is_told(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("sch\u00f6n " * 200)
+    recipe = ("--config", "lesson", "--steps", "2", "--set", "data.tokenizer=corpus", "--quiet")
+    assert attn("train", "text.txt", *recipe).code == 0
+    for command in ("generate", "inspect-logits", "inspect-shapes", "inspect-attention"):
+        outcome = attn(command, "scho\u0308n")
+        assert outcome.code == 0, outcome.err
+        assert "accents of the text were composed" in outcome.err
+        assert "accents" not in attn(command, "sch\u00f6n").err

@@ -1,5 +1,6 @@
 import json
 import string
+import unicodedata
 
 import numpy as np
 import pytest
@@ -237,3 +238,20 @@ class TestJson:
         with pytest.raises(CheckpointError) as caught:
             tokenizer_from_json({"kind": "corpus", "symbols": ["x" * 10_000]})
         assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(("known", "typed"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_prompt_in_another_normal_form(known: str, typed: str) -> None:
+    tokenizer = corpus_tokenizer(unicodedata.normalize(known, "schön"))
+    prompt = unicodedata.normalize(typed, "ön")
+    expected = tokenizer.encode(unicodedata.normalize(known, "ön"))
+    assert tokenizer.encode(prompt).tolist() == expected.tolist()
+    with pytest.raises(PromptError, match="at position 1"):
+        tokenizer.encode(unicodedata.normalize("NFC", "ôn"))  # no form of it is known
+
+
+def test_a_text_is_not_changed_to_another_normal_form() -> None:
+    """Only a prompt is: `data.unknown: error` promises the text as it is."""
+    tokenizer = corpus_tokenizer("ö")
+    with pytest.raises(PromptError):
+        tokenizer.encode_with_report(unicodedata.normalize("NFD", "ö"), "error")
