@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.terminal import notice
 from attn_cli.errors import InputError
+from attn_cli.text.display import quoted
 
 if TYPE_CHECKING:
     from attn_cli.text.tokenizer import Tokenizer
@@ -55,14 +56,14 @@ def note_prompt_is_a_path(prompt: str, command: str) -> None:
     from attn_cli.runs.run_folder import is_run
     from attn_cli.runs.run_lookup import is_checkpoint
 
-    path, quoted = Path(prompt), shlex.quote(prompt)
+    path, argument = Path(prompt), shlex.quote(prompt)
     if is_run(path) or is_checkpoint(path):
-        meant = f"for the model of that run: {command} --run {quoted}"
+        meant = f"for the model of that run: {command} --run {argument}"
     elif path.is_file():
-        meant = f'for what is in that file: {command} "$(cat {quoted})"'
+        meant = f'for what is in that file: {command} "$(cat {argument})"'
     else:
         return
-    notice(f"the text is {prompt!r} itself; {meant}")
+    notice(f"the text is {quoted(prompt)} itself; {meant}")
 
 
 def note_normal_form(text: str, tokenizer: Tokenizer) -> None:

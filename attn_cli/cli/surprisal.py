@@ -119,6 +119,7 @@ def _field(symbol: str) -> str:
 
     A byte that is no character by itself stays as it is, "\\xe9".
     """
-    if len(symbol) > 1 or (symbol.isprintable() and symbol not in '"\\'):
+    safe = symbol not in '"\\\n\t' and symbol == escape_control_characters(symbol)
+    if len(symbol) > 1 or safe:
         return symbol
     return json.dumps(symbol)[1:-1]

@@ -11,6 +11,7 @@ SIGNS = {
     " ": "␣", "\n": "⏎", "\t": "⇥", "\f": "␌",
     "\u00a0": "⍽", "\u3000": "□", "\u200c": "¦", "\u200d": "⁀",
 }  # fmt: skip
+EMOJI_MODIFIERS = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"  # wide where they are alone
 UNSHOWN = "▯"  # in a map, for what has no sign
 
 _UNSAFE = re.compile(
@@ -44,11 +45,11 @@ def printable_symbol(symbol: str) -> str:
     """A symbol of a vocabulary by itself, visible in a table.
 
     Common blanks and joiners have signs, a combining mark sits on a dotted circle, and what is
-    unsafe, or a rare blank, is escaped.
+    unsafe, a rare blank or the skin of an emoji is escaped.
     """
     if symbol in SIGNS:
         return SIGNS[symbol]
-    if symbol.isspace() or _UNSAFE.match(symbol):
+    if symbol.isspace() or _UNSAFE.match(symbol) or symbol in EMOJI_MODIFIERS:
         return _escape(symbol)
     if symbol.isascii() or _cells(symbol):
         return symbol

@@ -139,7 +139,7 @@ def torch_logits(loaded: LoadedModel, ids: list[int]) -> torch.Tensor:
     return logits
 
 
-def contents(loaded: LoadedModel, text: str, **more: Any) -> PageContents:
+def contents(loaded: LoadedModel, text: str | None, **more: Any) -> PageContents:
     """A page on a text, without anything computed in advance unless given."""
     given: dict[str, Any] = {"ablations": (), "snapshots": (), "title": "A page", **more}
     return PageContents(loaded=loaded, ids=loaded.encode_prompt(text), **given)

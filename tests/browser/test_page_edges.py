@@ -16,7 +16,9 @@ from attn_cli.generation.sampling import probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.page.build import PageContents
 from attn_cli.runs.loaded_model import LoadedModel
+from attn_cli.text.display import printable_symbol
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer
+from tests.alphabets import SENTENCES
 from tests.browser.conftest import contents, random_model, torch_logits
 
 pytestmark = pytest.mark.browser
@@ -147,6 +149,21 @@ def test_a_vocabulary_of_one_character(opened: Callable[..., Any]) -> None:
     assert loaded.tokenizer.vocab_size == 1
     page = opened(contents(loaded, "aaa"))
     assert page.page.inner_text("#surprisal-readout").endswith("The model knows no other.")
+
+
+@pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)
+def test_a_page_opens_with_a_text_in_the_models_own_script(
+    sentence: str, opened: Callable[..., Any]
+) -> None:
+    loaded = random_model(*SMALL, tokenizer=corpus_tokenizer(sentence))
+    text = loaded.tokenizer.decode(loaded.encode_prompt(None))
+    assert text
+    page = opened(contents(loaded, None))
+    assert page.page.input_value("#typed") == text
+    # Every character has a box of its own there, and so has the skin of an emoji.
+    shown = "".join(each if each == "🏽" else printable_symbol(each) for each in sentence[:16])
+    page.type(sentence[:16], shown=shown)
+    assert page.run("() => attn.ids()") == list(loaded.encode_prompt(sentence[:16]))
 
 
 def test_unknown_characters_are_named_by_signs_that_turn_nothing_around(

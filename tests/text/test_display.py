@@ -36,6 +36,7 @@ def test_a_form_feed_between_documents_is_an_empty_line() -> None:
 def test_a_symbol_by_itself_can_be_seen() -> None:
     shown = {
         " ": "␣", "\u00a0": "⍽", "\u3000": "□", "\u200c": "¦", "\u200d": "⁀", "\u2003": r"\u2003",
+        "🏽": r"\U0001f3fd",
         "\u093f": "◌\u093f", "\ufe0f": "◌\ufe0f", "é": "é", "中": "中", r"\xe9": r"\xe9",
     }  # fmt: skip
     assert {symbol: printable_symbol(symbol) for symbol in shown} == shown
