@@ -253,7 +253,8 @@ def test_a_name_that_is_not_utf8(attn: Attn, verse_file: Path, tmp_path: Path) -
 
 
 def test_a_prompt_without_end(attn: Attn, run: Path) -> None:
-    refused(attn("generate", "-", stdin=b"yes " * 2_600_000), "more than 10,000,000 characters")
+    endless = attn("generate", "-", "--run", run, stdin=b"yes " * 2_600_000)
+    refused(endless, "more than 10,000,000 characters")
 
 
 def test_a_run_by_a_path_with_dots_is_only_read(attn: Attn, tmp_path: Path, run: Path) -> None:
