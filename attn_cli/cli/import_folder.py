@@ -34,6 +34,7 @@ def import_(
 
     Models of the types gpt2 and qwen3, whose tokens are characters or bytes.
     """
+    from attn_cli.export.hf_tokenizer import PRIVATE_USE
     from attn_cli.export.import_hf import import_folder
     from attn_cli.runs.checkpoint import read_checkpoint
 
@@ -54,5 +55,11 @@ def import_(
         f"{parameters:,} parameters, block {checkpoint.config.model.block}, "
         f"{tokenizer.vocab_size:,} symbols ({tokenizer.kind})"
     )
+    stand_ins = set(tokenizer.symbols).intersection(PRIVATE_USE)
+    if stand_ins:
+        notice(
+            f"{len(stand_ins)} special tokens and ids without one are characters from "
+            f"U+{ord(min(stand_ins)):04X} on, so that every probability is as it was"
+        )
     result(f"run {run.path}")
     result(f"next: attn generate --run {shlex.quote(str(run.path))}")

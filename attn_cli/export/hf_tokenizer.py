@@ -22,6 +22,10 @@ _BYTE_LEVEL: dict[str, Any] = {
     "use_regex": False,
 }
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+# [UNK], <pad>, <|endoftext|>
+_SPECIAL_TOKEN = re.compile(r"\[\w+\]|<\|?\w+\|?>", re.ASCII)
+PRIVATE_USE = [chr(code) for code in range(0xE000, 0xF900)]  # characters without a meaning
+MAX_PADDING = 128  # ids without a token, up to a multiple of 64 or 128
 HINT = "attn imports models whose tokens are single characters or bytes"
 
 
@@ -93,7 +97,7 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(f"{name} changes the text: it has a normalizer", HINT)
     if _adds_tokens(record.get("post_processor")):
         raise InputError(f"{name} adds tokens to the text: it has a post-processor", HINT)
-    pieces = _in_order(vocab, vocab_size, name)
+    pieces = _in_order(_special_tokens(record, vocab) | vocab, vocab_size, name)
     if (byte := _of_bytes(pieces, before)) is not None:
         return byte
     # A BPE model without merges splits into characters by itself; a WordLevel model does not.
@@ -101,6 +105,7 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(
             f"{name} does not split the text into characters: see its pre-tokenizer", HINT
         )
+    pieces = with_stand_ins(pieces)
     printable = pieces == list(string.printable)
     try:
         return tokenizer_from_json(
@@ -111,16 +116,42 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(f"{name}: {what}", HINT) from None
 
 
+def with_stand_ins(pieces: list[str]) -> list[str]:
+    """The pieces, where each special token is a character of its own that no text has.
+
+    So every id, logit and probability stays what it was.
+    """
+    stand_ins = iter(sorted(set(PRIVATE_USE).difference(pieces)))
+    return [next(stand_ins, piece) if _is_special(piece) else piece for piece in pieces]
+
+
+def _is_special(piece: str) -> bool:
+    return bool(_SPECIAL_TOKEN.fullmatch(piece)) and not _BYTE_TOKEN.fullmatch(piece)
+
+
+def _special_tokens(record: Mapping[Any, Any], vocab: Mapping[Any, Any]) -> dict[str, int]:
+    """The ids of the tokens that a tokenizer.json has beside its vocabulary."""
+    added, known = record.get("added_tokens"), set(map(str, vocab.values()))
+    return {
+        token["content"]: token["id"]
+        for token in (added if isinstance(added, list) else [])
+        if isinstance(token, dict)
+        and isinstance(token.get("content"), str)
+        and type(token.get("id")) is int
+        and str(token["id"]) not in known
+    }
+
+
 def _in_order(vocab: Mapping[Any, Any], vocab_size: int, name: str) -> list[str]:
-    """The pieces in the order of their ids, one for each id."""
-    if len(vocab) != vocab_size:
+    """The pieces in the order of their ids, one for each id; `<unused1>` for one without."""
+    if not 0 <= vocab_size - len(vocab) < MAX_PADDING:
         raise InputError(
             f"{name} has {len(vocab):,} tokens, and config.json says {vocab_size:,}", HINT
         )
     by_id = {id_: piece for piece, id_ in vocab.items() if type(id_) is int}
-    if by_id.keys() != set(range(vocab_size)):
-        raise InputError(f"{name} does not number its tokens from 0 to {vocab_size - 1:,}", HINT)
-    return [by_id[id_] for id_ in range(vocab_size)]
+    if by_id.keys() != set(range(len(vocab))):
+        raise InputError(f"{name} does not number its tokens from 0 to {len(vocab) - 1:,}", HINT)
+    return [by_id.get(id_, f"<unused{id_}>") for id_ in range(vocab_size)]
 
 
 def _of_bytes(pieces: list[str], before: object) -> Tokenizer | None:

@@ -17,19 +17,21 @@ from attn_cli.config.schema import Config, DataConfig, TrainConfig
 from attn_cli.errors import InputError
 from attn_cli.export.compatibility import Floats, strip_padding
 from attn_cli.export.hf_config import config_from_hf
-from attn_cli.export.hf_tokenizer import tokenizer_from_file
+from attn_cli.export.hf_tokenizer import HINT, tokenizer_from_file
 from attn_cli.export.output import translate_write_errors
 from attn_cli.export.weight_map import WeightMapping, huggingface_map
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, DatasetInfo, TrainerState
 from attn_cli.runs.lock import lock_run
-from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_folder import RunFolder, is_run
 from attn_cli.runs.run_lookup import create_run
 from attn_cli.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 _HEADER_BYTES = 2**20
+_PICKLES = (".pt", ".pth", ".ckpt", ".bin")
+_SUBWORDS = ("merges.txt", "tokenizer.model", "spiece.model", "vocab.txt")
 # Causal masks, stored beside the weights by old versions of transformers.
 _BUFFERS = (".attn.bias", ".attn.masked_bias")
 
@@ -50,8 +52,7 @@ def read_folder(folder: Path) -> ImportedModel:
     Raises:
         InputError: A file is missing or damaged, or the model has no counterpart here.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", "name one with a config.json")
+    _check_folder(folder)
     record = _read_json(folder / CONFIG)
     model, vocab_size = config_from_hf(record, str(folder / CONFIG))
     path = folder / TOKENIZER
@@ -133,6 +134,33 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
         run.remove_if_empty(folder_too=out is None)
         raise
     return run
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuses what is no Hugging Face folder by what it is.
+
+    Raises:
+        InputError: It is another thing, or without a file that is needed.
+    """
+    pickle = folder if folder.suffix in _PICKLES else folder / "ckpt.pt"
+    if pickle.is_file() and not (folder / CONFIG).exists():
+        raise InputError(
+            f"{pickle} is a PyTorch checkpoint, such as nanoGPT writes",
+            "its vocabulary is not in it, and a pickle can run code: train the text again "
+            "(attn train TEXT --config nanogpt-cpu), or save it as a Hugging Face folder",
+        )
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", "name one with a config.json")
+    if is_run(folder):
+        raise InputError(f"{folder} is a run already", f"use it: attn generate --run {folder}")
+    if (folder / CONFIG).exists() and not (folder / TOKENIZER).exists():
+        subwords = [name for name in _SUBWORDS if (folder / name).exists()]
+        raise InputError(
+            f"{folder / TOKENIZER} is missing",
+            f"{HINT}; this one has {subwords[0]}, of subwords"
+            if subwords
+            else f"{HINT}; AutoTokenizer.from_pretrained(...).save_pretrained(folder) writes it",
+        )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

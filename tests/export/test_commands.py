@@ -188,7 +188,7 @@ def test_import_of_what_is_no_folder(attn: Attn, make_run: MakeRun) -> None:
     run = make_run().folder.path
     told = attn("import", run)
     assert told.code == 2
-    assert "config.json is missing" in told.err
+    assert "is a run already" in told.err
     attn("export", "hf", "model", "--run", run)
     refused = attn("import", "model", "--out", run)
     assert refused.code == 2

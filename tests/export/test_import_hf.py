@@ -77,6 +77,12 @@ def qwen3(make_run: MakeRun, tmp_path: Path) -> Path:
     return exported(make_run(*BLOCKS["qwen3"], name="q"), tmp_path / "qwen3")
 
 
+def assert_equal_weights(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert one.keys() == other.keys()
+    for name, array in one.items():
+        np.testing.assert_array_equal(array, other[name])
+
+
 def edit(path: Path, **values: Any) -> None:
     record = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps({**record, **values}), "utf-8")
@@ -190,7 +196,7 @@ TOKENIZERS: dict[Callable[[dict[str, Any]], None], str] = {
     two_characters: "not a single character",
     normalised: "normalizer",
     cut: "pre-tokenizer",
-    fewer: "has 99 tokens, and config.json says 100",
+    fewer: "from 0 to 98",
     odd_ids: "from 0 to 99",
     framed: "post-processor",
     whole_texts: "pre-tokenizer",
@@ -208,6 +214,70 @@ def test_a_tokenizer_of_another_kind_is_told(
     with pytest.raises(InputError, match=TOKENIZERS[change]) as told:
         read_folder(gpt2)
     assert "single characters or bytes" in (told.value.hint or "")
+
+
+def test_special_tokens_keep_their_ids(gpt2: Path) -> None:
+    """Each is a character that no text has, so that all probabilities stay as they are."""
+    before = read_folder(gpt2)
+    record = json.loads((gpt2 / "tokenizer.json").read_text("utf-8"))
+    vocab = record["model"]["vocab"]
+    for piece, special in {"~": "[UNK]", "|": "[PAD]", "`": "<|endoftext|>"}.items():
+        vocab[special] = vocab.pop(piece)
+    # Some stand among the added tokens alone.
+    record["added_tokens"].append({"id": vocab.pop("[PAD]"), "content": "[PAD]"})
+    (gpt2 / "tokenizer.json").write_text(json.dumps(record), "utf-8")
+    after = read_folder(gpt2)
+    changed = {
+        was: now
+        for was, now in zip(before.tokenizer.symbols, after.tokenizer.symbols, strict=True)
+        if was != now
+    }
+    assert changed.keys() == set("~|`")
+    assert sorted(changed.values()) == ["\ue000", "\ue001", "\ue002"]
+    assert_equal_weights(before.weights, after.weights)
+
+
+def test_a_vocabulary_padded_to_a_multiple_of_64(gpt2: Path) -> None:
+    before = read_folder(gpt2)
+
+    def padded(weights: dict[str, Any]) -> None:
+        for name in ("transformer.wte.weight", "lm_head.weight"):
+            weights[name] = np.vstack([weights[name], np.ones_like(weights[name][:28])])
+
+    rewrite(gpt2, padded)
+    edit(gpt2 / "config.json", vocab_size=128)
+    after = read_folder(gpt2)
+    assert after.tokenizer.symbols[:100] == before.tokenizer.symbols
+    assert after.tokenizer.vocab_size == 128
+    edit(gpt2 / "config.json", vocab_size=300)
+    with pytest.raises(InputError, match="has 100 tokens"):
+        read_folder(gpt2)
+
+
+@pytest.mark.parametrize(
+    ("files", "what", "hint"),
+    [
+        (("ckpt.pt",), "ckpt.pt is a PyTorch checkpoint", "attn train TEXT --config nanogpt-cpu"),
+        (("config.json",), "tokenizer.json is missing", "save_pretrained"),
+        (("config.json", "merges.txt"), "tokenizer.json is missing", "merges.txt, of subwords"),
+        (("config.yaml",), "is a run already", "attn generate --run"),
+        ((), "config.json is missing", "config.json"),
+    ],
+)
+def test_what_people_have_is_told(
+    tmp_path: Path, files: tuple[str, ...], what: str, hint: str
+) -> None:
+    for name in files:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=what) as told:
+        read_folder(tmp_path)
+    assert hint in (told.value.hint or "")
+
+
+def test_a_pickle_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "ckpt.pt").write_bytes(b"a pickle that runs code")
+    with pytest.raises(InputError, match=r"ckpt\.pt is a PyTorch checkpoint"):
+        read_folder(tmp_path / "ckpt.pt")
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
