@@ -33,8 +33,8 @@ def check_text_is_no_run(name: str, meant: str) -> None:
     path = Path(name)
     is_text = not name or name in BUILTIN_NAMES or path.is_file()
     if not is_text and (is_checkpoint(path) or (not _is_text_folder(path) and named_run(path))):
-        quoted = shlex.quote(name)
-        raise InputError(f"{name} is a run, not a text", meant.replace("RUN", quoted))
+        argument = shlex.quote(name)
+        raise InputError(f"{name} is a run, not a text", meant.replace("RUN", argument))
 
 
 def _is_text_folder(path: Path) -> bool:

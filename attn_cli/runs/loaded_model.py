@@ -279,7 +279,7 @@ def load_run_corpus(
 
 
 def _tokenizer(data: DataConfig) -> Tokenizer:
-    """The vocabulary of a configuration; only a `corpus` vocabulary has to read the text."""
+    """The vocabulary of a configuration; `corpus` and `auto` have to read the text for it."""
     if data.tokenizer == "printable":
         return printable_tokenizer()
     if data.tokenizer == "bytes":
