@@ -5,7 +5,8 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -44,7 +45,7 @@ class Source:
     names: tuple[str, ...]  # for a configuration: absolute paths, built-in texts, hf:..., "-"
     name: str  # short, for a folder: of letters, digits, ".", "_" and "-"
     documents: tuple[Document, ...]  # its texts, in the order in which they are read
-    skipped: int  # how many files of its folders look binary and were left out
+    left_out: Mapping[str, int]  # what of its folders was left out, and how many of it
 
     def chunks(self) -> Iterator[str]:
         """The whole text in chunks, in constant memory; each call starts over.
@@ -67,8 +68,8 @@ class Source:
     def notes(self) -> list[str]:
         """What was left out, a line each; complete once the text has been read."""
         notes = [document.note() for document in self.documents]
-        if self.skipped:
-            notes.insert(0, f"{self.skipped} files that look binary were left out")
+        if self.left_out:
+            notes.insert(0, _counts(self.left_out))
         notes += [
             f"{name} is the built-in text; what has this name here is .{os.sep}{name}"
             for name in self.names
@@ -97,37 +98,37 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
     """
     all_names: list[str] = []
     documents: list[Document] = []
-    skipped = 0
+    left_out: Counter[str] = Counter()
     for name in names:
-        stored, found, binary = _find(name, stdin)
+        stored, found, more_left_out = _find(name, stdin)
         all_names.append(stored)
         documents.extend(found)
-        skipped += binary
-    return Source(tuple(all_names), _short_name(all_names), tuple(documents), skipped)
+        left_out += more_left_out
+    return Source(tuple(all_names), _short_name(all_names), tuple(documents), left_out)
 
 
-def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], int]:
-    """The name from any folder, the documents, and how many files look binary."""
+def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], Counter[str]]:
+    """The name from any folder, the documents, and what was left out."""
     if name in BUILTIN_NAMES:
-        return name, [_builtin_document(name)], 0
+        return name, [_builtin_document(name)], Counter()
     if name == "-":
-        return "-", [_spooled_document(stdin or sys.stdin.buffer, "standard input")], 0
+        return "-", [_spooled_document(stdin or sys.stdin.buffer, "standard input")], Counter()
     if name.startswith(PREFIX):
         rows = TableSource(name, SEPARATOR)
-        return rows.name, [Document(rows.name, rows.chunks, rows.note)], 0
+        return rows.name, [Document(rows.name, rows.chunks, rows.note)], Counter()
     path = Path(name)
     mode = _mode(name)
     if stat.S_ISFIFO(mode):
         # As from a shell's <(command): like standard input, it can be read only once.
         with _translate_read_errors(path), path.open("rb") as stream:
-            return "-", [_spooled_document(stream, str(path))], 0
+            return "-", [_spooled_document(stream, str(path))], Counter()
     # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode):
         if _is_run(path) and (path / "config.yaml").is_file():
             raise DatasetError(f"{path} is a run, not a text", "give the text that it was made of")
         return stored, *_folder_documents(path)
-    return stored, [_file_document(path)], 0
+    return stored, [_file_document(path)], Counter()
 
 
 def _builtin_document(name: str) -> Document:
@@ -178,34 +179,54 @@ def _file_document(path: Path) -> Document:
     return Document(str(path), partial(_read_file, path))
 
 
-def _folder_documents(folder: Path) -> tuple[list[Document], int]:
-    """The text files of a folder, and how many others look binary."""
+def _folder_documents(folder: Path) -> tuple[list[Document], Counter[str]]:
+    """The text files of a folder, and what else was left out, but for what is hidden."""
     paths: list[Path] = []
+    left_out: Counter[str] = Counter()
 
     def stop(error: OSError) -> None:
         with _translate_read_errors(Path(error.filename)):
             raise error
 
     for parent, folders, files in os.walk(folder, onerror=stop):
-        folders[:] = [
-            name
-            for name in folders
-            # A run's metrics and samples are not meant to be trained on.
-            if not (name.startswith(".") or _is_run(Path(parent, name)))
-        ]
+        inside = {name: _reason_to_leave_out(Path(parent, name)) for name in folders}
+        left_out.update(reason for reason in inside.values() if reason not in (None, _HIDDEN))
+        folders[:] = [name for name, reason in inside.items() if reason is None]
         paths.extend(Path(parent, name) for name in files if not name.startswith("."))
     # Sorted as text, so that the order is the same on every system.
     paths.sort(key=lambda path: path.relative_to(folder).as_posix())
-    paths = [path for path in paths if path.is_file()]
-    texts = [path for path in paths if not _looks_binary(path)]
-    binary = len(paths) - len(texts)
+    texts = []
+    for path in paths:
+        if not path.is_file():
+            left_out["names that are no files"] += 1  # a broken link, a pipe
+        elif _looks_binary(path):
+            left_out["files that look binary"] += 1
+        else:
+            texts.append(path)
     if not texts:
-        seen = f" (it has {binary} that look binary)" if binary else ""
         raise DatasetError(
-            f"the folder {folder} has no text files{seen}",
+            f"the folder {folder} has no text files{f'; {_counts(left_out)}' if left_out else ''}",
             hint="give a folder with text files in UTF-8; hidden files are left out",
         )
-    return [Document(str(path), partial(_read_file, path)) for path in texts], binary
+    return [Document(str(path), partial(_read_file, path)) for path in texts], left_out
+
+
+def _counts(left_out: Mapping[str, int]) -> str:
+    """What was left out, as `left out: linked folders (2)`."""
+    return f"left out: {', '.join(f'{what} ({count})' for what, count in left_out.items())}"
+
+
+_HIDDEN = "hidden folders"
+
+
+def _reason_to_leave_out(folder: Path) -> str | None:
+    """What a folder in a folder of texts is that is not looked into; None for one that is."""
+    if folder.name.startswith("."):
+        return _HIDDEN
+    if folder.is_symlink():  # which may lead in a circle, or out of the folder
+        return "linked folders"
+    # A run's metrics and samples are not meant to be trained on.
+    return "runs" if _is_run(folder) else None
 
 
 def _is_run(folder: Path) -> bool:

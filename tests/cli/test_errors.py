@@ -51,7 +51,10 @@ def test_a_vocabulary_that_does_not_fit_the_text(attn: Attn, tmp_path: Path) -> 
 def test_a_folder_without_text(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "a.bin").write_bytes(bytes(range(256)))
-    refused(attn("train", "folder"), "the folder folder has no text files (it has 1")
+    refused(
+        attn("train", "folder"),
+        "the folder folder has no text files; left out: files that look binary (1)",
+    )
 
 
 def test_an_empty_validation_split(attn: Attn, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class TestArchives:
         (tmp_path / "c.txt").write_text("plain")
         source = open_source([str(tmp_path)])
         assert "".join(source.chunks()) == "packed\fplain"
-        assert source.notes() == ["1 files that look binary were left out"]
+        assert source.notes() == ["left out: files that look binary (1)"]
 
     @pytest.mark.parametrize("left", [8, 0.5, -1])
     def test_cut_short(self, tmp_path: Path, kind: str, left: float) -> None:

@@ -205,7 +205,7 @@ class TestOnDisk:
     ) -> None:
         versions = iter(["once", "upon"])
         document = Document("log.txt", lambda: iter([next(versions)]))
-        source = Source(("log.txt",), "log", (document,), skipped=0)
+        source = Source(("log.txt",), "log", (document,), left_out={})
         with pytest.raises(DatasetError, match="log changed while it was being read"):
             load_corpus(source, in_memory_limit=in_memory_limit)
         assert not list(cache.rglob("*.ids"))

@@ -39,7 +39,7 @@ class TestFiles:
         assert text_of(source) == "Once\nupon a time, é\n", "can be read again"
         assert source.names == (str(path),)
         assert source.name == "my-story"
-        assert source.skipped == 0
+        assert not source.left_out
 
     def test_names_hold_from_any_folder(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,7 +97,7 @@ class TestFolders:
         write(tmp_path / "sub" / "color.txt", "\x1b[1mtext\x1b[0m")
         source = open_source([str(tmp_path)])
         assert text_of(source) == "\x1b[1mtext\x1b[0m"
-        assert source.skipped == 3
+        assert source.left_out == {"files that look binary": 3}
 
     def test_the_current_folder_lends_its_name(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -117,7 +117,7 @@ class TestFolders:
     def test_without_text(self, tmp_path: Path) -> None:
         assert error_of(str(tmp_path)).message == f"the folder {tmp_path} has no text files"
         write(tmp_path / "picture", PNG)
-        assert "(it has 1 that look binary)" in error_of(str(tmp_path)).message
+        assert "; left out: files that look binary (1)" in error_of(str(tmp_path)).message
 
     def test_a_file_that_is_not_utf8_is_named(self, tmp_path: Path) -> None:
         write(tmp_path / "a.txt", "fine")
@@ -228,4 +228,19 @@ def test_a_folder_leaves_out_the_runs_of_attn(tmp_path: Path) -> None:
     (tmp_path / "runs" / "one" / "checkpoints").mkdir(parents=True)
     (tmp_path / "runs" / "one" / "samples.txt").write_text("what a model wrote")
     (tmp_path / "runs" / "mine.txt").write_text("what I wrote")
-    assert "".join(open_source([str(tmp_path)]).chunks()) == "what I wrote"
+    source = open_source([str(tmp_path)])
+    assert "".join(source.chunks()) == "what I wrote"
+    assert source.notes() == ["left out: runs (1)"]
+
+
+def test_links_in_a_folder_are_told(tmp_path: Path) -> None:
+    """Linked files are read; a linked folder may lead in a circle."""
+    write(tmp_path / "texts" / "a.txt", "a")
+    write(tmp_path / "elsewhere" / "b.txt", "b")
+    for name, target in {
+        "b": "elsewhere", "circle": "texts", "c.txt": "elsewhere/b.txt", "broken.txt": "nowhere",
+    }.items():  # fmt: skip
+        (tmp_path / "texts" / name).symlink_to(tmp_path / target)
+    source = open_source([str(tmp_path / "texts")])
+    assert "".join(source.chunks()) == "a\fb"
+    assert source.notes() == ["left out: linked folders (2), names that are no files (1)"]
