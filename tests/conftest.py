@@ -74,7 +74,7 @@ class RecordingCallback(Callback):
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
         self.lines.append(metrics)
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         self.evaluations.append(metrics)
 
     def on_message(self, message: str) -> None:

@@ -72,7 +72,7 @@ def check_text(name: str, value: object) -> None:
         InputError: It is of another type than str.
     """
     if not isinstance(value, str):
-        raise _wrong_type(name, value, "a str")
+        raise wrong_type(name, value, "a str")
 
 
 def check_texts(name: str, values: object) -> None:
@@ -82,7 +82,7 @@ def check_texts(name: str, values: object) -> None:
         InputError: It is no list or tuple, or something in it is no str.
     """
     if not isinstance(values, (list, tuple)):
-        raise _wrong_type(name, values, "a list of str")
+        raise wrong_type(name, values, "a list of str")
     for index, value in enumerate(values):
         check_text(f"{name}[{index}]", value)
 
@@ -95,7 +95,7 @@ def check_integers(**values: object) -> None:
     """
     for name, value in values.items():
         if value is not None and not hasattr(value, "__index__"):
-            raise _wrong_type(name, value, "an int")
+            raise wrong_type(name, value, "an int")
 
 
 def as_path(name: str, value: str | Path | None) -> Path | None:
@@ -110,5 +110,6 @@ def as_path(name: str, value: str | Path | None) -> Path | None:
     return Path(value)
 
 
-def _wrong_type(name: str, value: object, wanted: str) -> InputError:
+def wrong_type(name: str, value: object, wanted: str) -> InputError:
+    """The error that an argument is of another type than what is wanted."""
     return InputError(f"`{name}` is of type {type(value).__name__}, not {wanted}")

@@ -6,12 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attn_cli.api.arguments import as_path, check_text
+from attn_cli.api.arguments import as_path, check_text, check_texts, wrong_type
 from attn_cli.api.run import Run
 from attn_cli.config.load import Override
 from attn_cli.runs.metrics import StepMetrics
@@ -44,17 +45,17 @@ def train(
 
     Args:
         text: Files, folders, `hf:PATH:COLUMN` of a data set, or the name of a built-in text; the
-            configuration's own by default. A text of yours alone gets a model that suits it and
-            a minute.
+            configuration's own by default. For your own text with no other setting, attn chooses
+            the size and trains for a minute.
         config: A YAML file, or the name of a built-in configuration.
         settings: Values by dotted key, `{"model.n_layer": 2}`.
         out: The run's folder; a new one in `runs/` by default.
         minutes: How long to train.
-        steps: How many optimizer steps to train, instead.
+        steps: How many optimizer steps to train; excludes `minutes`.
         device: auto, cpu, cuda or mps.
         seed: Another seed gives another model.
         resume: The run to resume, by its folder or name, instead of a new one.
-        init_from: A run to begin with the weights and the vocabulary of.
+        init_from: A run whose weights and vocabulary to start from.
         loggers: Where to log, too: csv, tensorboard, trackio, wandb.
         callbacks: Are told of every measurement.
         quiet: Whether to print nothing; otherwise a line at each evaluation, on standard error.
@@ -63,6 +64,9 @@ def train(
         AttnError: Something of it cannot be used, or training failed; the message names what.
     """
     names = text if isinstance(text, list | tuple) else [text]
+    if not isinstance(settings, Mapping | None):
+        raise wrong_type("settings", settings, "a dict of values by dotted key")
+    check_texts("loggers", loggers)
     request = make_request(
         [_name("text", each) or "" for each in names],
         config=_name("config", config),
@@ -87,14 +91,14 @@ def _train(request: RunRequest, callbacks: Sequence[Callback], *, quiet: bool) -
     in_main_thread = threading.current_thread() is threading.main_thread()
     numbers = [signal.SIGINT] if in_main_thread else []
     with (
-        torch.random.fork_rng(),  # the caller's random numbers stay as they would have been
+        torch.random.fork_rng(devices=[]),  # the caller's random numbers stay as they were
         prepare_run(request, time.monotonic()) as prepared,
         StopSignal(numbers) as stop_signal,
     ):
         for note in () if quiet else prepared.notes:
-            print(note, file=sys.stderr)
+            _print(note)
         result = prepared.trainer.fit(callbacks, stop_signal.requested)
-    if result.interrupted:
+    if result.interrupted or stop_signal.requested():
         raise KeyboardInterrupt(f"stopped after step {result.steps:,}; resume={prepared.run.path}")
     return Run(prepared.run.path)
 
@@ -104,20 +108,27 @@ class _Lines(Callback):
 
     def on_train_start(self, trainer: Trainer) -> None:
         size = f"{trainer.learner.model.parameter_count():,} parameters"
-        print(f"{trainer.run.path}: {size}", file=sys.stderr)
+        _print(f"{trainer.run.path}: {size}")
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+        if metrics.val_loss is None:
+            return
         train = "-" if metrics.train_loss is None else f"{metrics.train_loss:.3f}"
-        print(
+        _print(
             f"step {metrics.step:,} · {metrics.seconds:.0f} s · train {train} · "
-            f"val {metrics.val_loss:.3f}",
-            file=sys.stderr,
+            f"val {metrics.val_loss:.3f}"
         )
 
     def on_message(self, message: str) -> None:
-        print(message, file=sys.stderr)
+        _print(message)
 
     on_warning = on_message
+
+
+def _print(line: str) -> None:
+    """A line on standard error; dropped if that is closed, which is no reason to end a run."""
+    with suppress(OSError):
+        print(line, file=sys.stderr)
 
 
 def _name(argument: str, value: str | Path | None) -> str | None:
@@ -126,4 +137,4 @@ def _name(argument: str, value: str | Path | None) -> str | None:
         return None
     if not isinstance(value, os.PathLike):
         check_text(argument, value)
-    return os.fspath(value)
+    return os.path.expanduser(value)  # noqa: PTH111 - a name may be none of a path

@@ -16,6 +16,7 @@ from attn_cli.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from attn_cli.runs.metrics import StepMetrics
+    from attn_cli.training.interrupt import StopSignal
     from attn_cli.training.trainer import Trainer
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
@@ -23,6 +24,17 @@ INDENT, MORE = "  │ ", " …"
 EXCERPT_LINES = 2
 MAX_COLUMNS = 92
 MAX_CHARS_PER_CELL = 8  # enough for a letter with its marks
+
+
+class IgnoreFurtherSignals(Callback):
+    """After a stop was asked for, lets nothing interrupt the loggers' end and the report."""
+
+    def __init__(self, stop_signal: StopSignal) -> None:
+        self._stop_signal = stop_signal
+
+    def on_train_end(self) -> None:
+        if self._stop_signal.requested():
+            self._stop_signal.ignore()
 
 
 class ProgressBar(Callback):
@@ -67,7 +79,7 @@ class ProgressBar(Callback):
         self._bar.set_postfix_str(f"{_train_loss(metrics)}{val}, {speed}", refresh=False)
         self._bar.update(metrics.step - self._bar.n)
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         if self.quiet:
             return
         self._say(

@@ -30,6 +30,8 @@ def check_text_is_no_run(name: str, meant: str) -> None:
     from attn_cli.runs.run_lookup import is_checkpoint, named_run
     from attn_cli.text.builtin import BUILTIN_NAMES
 
+    if len(name) > _MAX_PATH_CHARS:
+        return
     path = Path(name)
     is_text = not name or name in BUILTIN_NAMES or path.is_file()
     if not is_text and (is_checkpoint(path) or (not _is_text_folder(path) and named_run(path))):

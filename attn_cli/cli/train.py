@@ -96,13 +96,14 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
 
 def _fit(prepared: PreparedRun, stop_signal: StopSignal, *, quiet: bool) -> TrainResult:
     """Trains with a progress bar; a second signal ends the program at once."""
-    from attn_cli.cli.progress import ProgressBar
+    from attn_cli.cli.progress import IgnoreFurtherSignals, ProgressBar
     from attn_cli.cli.train_report import resume_command
     from attn_cli.training.distributed.world import PeerLostError
 
     trainer = prepared.trainer
     try:
-        outcome = trainer.fit([ProgressBar(quiet=quiet)], stop_signal.requested)
+        callbacks = [ProgressBar(quiet=quiet), IgnoreFurtherSignals(stop_signal)]
+        outcome = trainer.fit(callbacks, stop_signal.requested)
     except KeyboardInterrupt:
         if trainer.world.is_main:
             notice(f"stopped at once; to resume: {resume_command(prepared.run)}")

@@ -15,16 +15,13 @@ if TYPE_CHECKING:
 
 
 def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
-    """Prints the size of the text and its vocabulary, the unknown characters, and notes."""
+    """Prints the size of the text and its vocabulary, and notes."""
     tokenizer = corpus.tokenizer
     size = f"{corpus.chars:,} characters"
     if tokenizer.unit == "byte":
         size += f" in {tokenizer.count(len(corpus.ids))}"
     notice(f"{corpus.name}: {size}, {tokenizer.vocab_size} symbols ({tokenizer.kind})")
-    if corpus.n_unknown:
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
-        notice(f"  {corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}")
-    for note in (*corpus.source.notes(), *notes):
+    for note in notes:
         notice(f"  {with_flags(note)}")
 
 

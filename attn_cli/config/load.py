@@ -204,13 +204,14 @@ def _config_error(
     first = problems[0]
     key = _dotted_key(first)
     # The origin of an override already names the key.
-    message = _typed_origin(key, typed)
-    if message is None:
-        where = lines.get(key) or lines.get(key.partition(".")[0], file)
-        message = f"{where}: {key}" if key else where
     # A union (`"auto"` or a number) has one problem per member.
     members = [_problem(problem) for problem in problems if _dotted_key(problem) == key]
-    message += f": {' or '.join(dict.fromkeys(members))}"
+    problem = " or ".join(dict.fromkeys(members))
+    where = _typed_origin(key, typed, problem)
+    if where is None:
+        where = lines.get(key) or lines.get(key.partition(".")[0], file)
+        where = f"{where}: {key}" if key else where
+    message = f"{where}: {problem}"
     hint = _nearest(key) if first["type"] == "extra_forbidden" else None
     keys = {_dotted_key(problem) for problem in problems}
     if len(keys) > 1:
@@ -219,12 +220,13 @@ def _config_error(
     return ConfigError(message, hint)
 
 
-def _typed_origin(key: str, typed: dict[str, str]) -> str | None:
-    """The override that set a key, or the last one in a section that is invalid as a whole."""
+def _typed_origin(key: str, typed: dict[str, str], problem: str) -> str | None:
+    """The override that set a key; of a section that is invalid as a whole, the likeliest one."""
     section = key.partition(".")[0]
-    inside = [origin for name, origin in typed.items() if name.startswith(f"{section}.")]
+    inside = {name: origin for name, origin in typed.items() if name.startswith(f"{section}.")}
     if key == section and inside:
-        return inside[-1]
+        named = [origin for name, origin in inside.items() if name.partition(".")[2] in problem]
+        return [*inside.values(), *named][-1]
     return typed.get(key, typed.get(section))
 
 

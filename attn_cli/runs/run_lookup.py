@@ -104,7 +104,7 @@ def find_run(path: Path | None) -> RunFolder:
 
 def named_run(path: Path) -> RunFolder | None:
     """The run of this folder or name; None where there is none."""
-    for candidate in (path.expanduser(), runs_root() / path):
+    for candidate in (path, path.expanduser(), runs_root() / path):
         if is_run(candidate):
             return RunFolder(candidate)
     return None

@@ -89,7 +89,7 @@ class SizeChoice:
     """What was chosen, and why."""
 
     config: Config  # the configuration to train with
-    reasons: tuple[str, ...]  # three lines for the user
+    reasons: tuple[str, ...]  # a few lines for the user
 
 
 def choose_size(

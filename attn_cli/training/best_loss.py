@@ -13,7 +13,7 @@ class BestLoss:
     evaluations_since: int = 0  # evaluations in a row without a better one
 
     def record(self, loss: float, step: int) -> None:
-        """Compares with it the loss of an evaluation after `step` steps."""
+        """Records the loss of the evaluation after `step` steps."""
         self.evaluations_since += 1
         if loss < self.loss:
             self.loss, self.step, self.evaluations_since = loss, step, 0

@@ -1,11 +1,12 @@
 """Callbacks of the trainer: what is told of a run while it trains, and the files that it leaves.
 
-A trainer always has those of `run_files`, so that a run leaves the same whoever starts it.
+A trainer always has those of `with_run_files`, so that a run leaves the same whoever starts it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from attn_cli.runs.loggers.collection import LoggerCollection
@@ -26,10 +27,10 @@ class Callback:
         """Training is about to begin, or to be resumed."""
 
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
-        """A step was logged; `total_steps` is how many there will be."""
+        """A step was logged, with `val_loss` where it was evaluated; of `total_steps` to come."""
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
-        """The validation loss was measured, and the model wrote a sample."""
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
+        """The model wrote a sample after an evaluation; not after each where time is short."""
 
     def on_message(self, message: str) -> None:
         """Something the user may want to know, in one line."""
@@ -38,7 +39,7 @@ class Callback:
         """Something the user should know, in one line."""
 
     def on_train_end(self) -> None:
-        """Training has ended, by an error or not."""
+        """Training has ended, by an error or not; called where `on_train_start` has returned."""
 
 
 class CallbackList(Callback):
@@ -46,18 +47,35 @@ class CallbackList(Callback):
 
     def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
         self._callbacks = tuple(callbacks)
+        self._started: list[Callback] = []
+
+    @contextmanager
+    def around(self, trainer: Trainer) -> Iterator[None]:
+        """Context manager: starts the callbacks, and ends those that were started.
+
+        What ends training is what is raised, whatever callbacks raise at their end.
+        """
+        try:
+            self.on_train_start(trainer)
+            yield
+        except BaseException:
+            with suppress(Exception):
+                self.on_train_end()
+            raise
+        self.on_train_end()
 
     def on_train_start(self, trainer: Trainer) -> None:
         for callback in self._callbacks:
             callback.on_train_start(trainer)
+            self._started.append(callback)
 
     def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
         for callback in self._callbacks:
             callback.on_log(metrics, total_steps)
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         for callback in self._callbacks:
-            callback.on_evaluate(metrics, sample)
+            callback.on_sample(metrics, sample)
 
     def on_message(self, message: str) -> None:
         for callback in self._callbacks:
@@ -68,8 +86,9 @@ class CallbackList(Callback):
             callback.on_warning(message)
 
     def on_train_end(self) -> None:
-        for callback in self._callbacks:
-            callback.on_train_end()
+        with ExitStack() as ending:  # calls all of them, though one raises
+            while self._started:
+                ending.callback(self._started.pop().on_train_end)
 
 
 class MetricsFile(Callback):
@@ -88,7 +107,7 @@ class SamplesFile(Callback):
     def on_train_start(self, trainer: Trainer) -> None:
         self._run = trainer.run
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         assert metrics.val_loss is not None
         self._run.append_sample(metrics.step, metrics.val_loss, sample)
 
@@ -103,7 +122,7 @@ class LossPlot(Callback):
         self._trainer = trainer
         self._told = ""  # why it was not drawn
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         run = self._trainer.run
         try:
             plot_losses(run.loss_plot, list(read_metrics(run.metrics)), run.path.name)
@@ -131,7 +150,7 @@ class Loggers(Callback):
         if self._loggers is not None:
             self._loggers.log_metrics(metrics)
 
-    def on_evaluate(self, metrics: StepMetrics, sample: str) -> None:
+    def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         if self._loggers is not None:
             self._loggers.log_text(metrics.step, sample)
 
@@ -140,6 +159,10 @@ class Loggers(Callback):
             self._loggers.close()
 
 
-def run_files() -> list[Callback]:
-    """The callbacks that write what every run leaves."""
-    return [MetricsFile(), SamplesFile(), LossPlot(), Loggers()]
+def with_run_files(callbacks: Sequence[Callback]) -> CallbackList:
+    """These callbacks, with those that write what every run leaves.
+
+    Files are written before anyone hears of it. The loggers start last, since they have
+    something to say then.
+    """
+    return CallbackList([MetricsFile(), SamplesFile(), LossPlot(), *callbacks, Loggers()])

@@ -37,7 +37,7 @@ class CompilePolicy:
     """Whether a run's blocks are compiled: decided once, by how many steps remain.
 
     Args:
-        wanted: Of the configuration; `auto` where it is still to be decided.
+        mode: Of the configuration; `auto` where it is still to be decided.
         fastest_step: Seconds of the fastest step so far; None before the first.
     """
 

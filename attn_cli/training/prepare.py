@@ -48,12 +48,12 @@ def prepare_run(
 ) -> Iterator[PreparedRun]:
     """Context manager: a run ready to train, whose folder is locked within it.
 
-    The folder of a new run is made last, when all that can be refused was not. A run that was
+    A new run's folder is made only after every check has passed. A run that was
     stopped before its first checkpoint starts over at step 0, in its own folder.
 
     Args:
         request: What to train.
-        started: A reading of `time.monotonic()` when this process began.
+        started: A reading of `time.monotonic()` from which the run's time counts.
         world: The processes that train it together; of a resumed run, of whatever number it was
             trained by before. The first one makes the folder.
 
@@ -66,6 +66,7 @@ def prepare_run(
         device = choose_device(start.config.train.device, world)
         chosen = start.resume_from.metadata.threads if start.resume_from else None
         threads = choose_threads(start.config.train.threads, device, world, chosen=chosen)
+        held.callback(threads.release)
         start = _settle(start, device, threads, world)
         start = replace(start, notes=(*start.notes, *notes_on_overrides(request, start.config)))
         corpus = start.corpus
@@ -90,7 +91,7 @@ def prepare_run(
             if request.resume is not None:
                 rewind(run, start.resume_from)
             run.write_config_and_tokenizer(start.config, corpus.tokenizer)
-        notes = list(start.notes)
+        notes = [*_notes_of_text(corpus), *start.notes]
         if start.resume_from:
             notes += notes_of_resuming(start.resume_from, start.changes, trainer)
         yield PreparedRun(run, corpus, trainer, tuple(notes))
@@ -108,7 +109,7 @@ def _open(request: RunRequest, held: ExitStack, world: World) -> tuple[RunFolder
 
 
 def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world: World) -> RunStart:
-    """The same with its size and every `auto` setting chosen for this machine."""
+    """The same with its size, its precision and its vocabulary chosen."""
     config, notes = start.config, list(start.notes)
     if start.resize and config.train.minutes:
         seconds = 60 * config.train.minutes
@@ -118,6 +119,14 @@ def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world:
     check_length(start.corpus, config.model.block_size)
     config = resolve_auto_settings(config, start.corpus, device, world)
     return replace(start, config=config, notes=tuple(notes))
+
+
+def _notes_of_text(corpus: Corpus) -> Iterator[str]:
+    """What was changed in the text, and what of it was left out."""
+    if corpus.n_unknown:
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
+        yield f"{corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}"
+    yield from corpus.source.notes()
 
 
 @contextmanager
@@ -162,7 +171,7 @@ def _new_folder(out: Path | None, name: str, config: Config, world: World) -> It
 def resolve_auto_settings(
     config: Config, corpus: Corpus, device: torch.device, world: World = SINGLE_PROCESS
 ) -> Config:
-    """The configuration with every `auto` precision resolved, to train the same again.
+    """The configuration with precision and vocabulary resolved, to train the same again.
 
     The micro-batch stays `auto`: it follows from the batch size, which the user may change.
 

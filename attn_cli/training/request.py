@@ -97,7 +97,7 @@ def make_request(
         overrides.append(
             Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers) or repr('')}")
         )
-    return RunRequest(config, tuple(overrides), out, resume, init_from)
+    return RunRequest(config, tuple(overrides), out and out.expanduser(), resume, init_from)
 
 
 def notes_on_overrides(request: RunRequest, config: Config) -> Iterator[str]:

@@ -27,7 +27,7 @@ from attn_cli.runs.metrics import StepMetrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.best_loss import BestLoss
 from attn_cli.training.budget import make_budget
-from attn_cli.training.callbacks import Callback, CallbackList, run_files
+from attn_cli.training.callbacks import Callback, CallbackList, with_run_files
 from attn_cli.training.compile_policy import CompilePolicy
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.error_reporting import TrainingDivergedError
@@ -50,7 +50,7 @@ class Trainer:
         objective: What the model is trained for, and on.
         run: The folder that all that comes of the run goes into.
         device: Where to compute.
-        started: A reading of `time.monotonic()` when this process began.
+        started: A reading of `time.monotonic()` from which the run's time counts.
         threads: How many torch computes with; by default as the config says.
         init_from: A checkpoint whose weights a new run begins with.
         resume_from: The checkpoint that a run is resumed from.
@@ -78,7 +78,7 @@ class Trainer:
         self.objective = objective
         self.run = run
         self.world = world
-        self.callbacks: Callback = CallbackList()
+        self.callbacks = CallbackList()
         before = resume_from.metadata if resume_from else TrainerState()
         # As if the process had begun earlier by what the run had already taken.
         self.started = started - before.seconds
@@ -97,9 +97,9 @@ class Trainer:
         self._threads = threads or choose_threads(
             config.train.threads, device, world, chosen=before.threads
         )
-        self._restore(
-            before, changed=bool(resume_from and resume_from.config.train != config.train)
-        )
+        changed = resume_from is not None and resume_from.config.train != config.train
+        # The device may be another one in one process alone.
+        self._restore(before, changed=world.any(changed))
 
     def _restore(self, before: TrainerState, *, changed: bool) -> None:
         """Takes up the loop's own state, of which `_state` is the counterpart.
@@ -145,13 +145,12 @@ class Trainer:
             OSError: Something could not be written.
         """
         if self.world.is_main:
-            self.callbacks = CallbackList([*run_files(), *callbacks])
+            self.callbacks = with_run_files(callbacks)
         try:
-            self.callbacks.on_train_start(self)
-            return self._fit(stop_wanted)
+            with self.callbacks.around(self):
+                return self._fit(stop_wanted)
         finally:
             self._threads.release()
-            self.callbacks.on_train_end()
 
     def _fit(self, stop_wanted: Callable[[], bool]) -> TrainResult:
         if not self.finished:
@@ -260,7 +259,7 @@ class Trainer:
         if shows and self.world.is_main:
             # The seed is the run's and the step's, so that a sample can be had again.
             sample = self.learner.sample(self.config.train.seed + self.step)
-            self.callbacks.on_evaluate(metrics, sample)
+            self.callbacks.on_sample(metrics, sample)
         showing = time.monotonic() - evaluated if shows else None
         self.budget.record_evaluation(evaluated - begin, showing)
 

@@ -88,6 +88,100 @@ def test_a_run_that_was_interrupted_is_saved_and_resumed(
     assert (resumed.path / weights).read_bytes() == (whole.path / weights).read_bytes()
 
 
+class Failing(attn_api.Callback):
+    """Raises when it is started, told of a line, or ended."""
+
+    def __init__(self, when: str) -> None:
+        self.when = when
+        self.calls: list[str] = []
+
+    def on_train_start(self, trainer: object) -> None:
+        self.calls.append("start")
+        if self.when == "start":
+            raise ValueError("at its start")
+
+    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+        if self.when == "log":
+            raise ValueError("at a line")
+
+    def on_train_end(self) -> None:
+        self.calls.append("end")
+        if self.when == "end":
+            raise ValueError("at its end")
+
+
+def test_callbacks_that_were_started_are_ended(verse_file: Path, tmp_path: Path) -> None:
+    callbacks = [Failing("never"), Failing("start"), Failing("never")]
+    with pytest.raises(ValueError, match="at its start"):
+        attn_api.train(
+            verse_file, settings=SETTINGS, out=tmp_path / "run", steps=2, callbacks=callbacks
+        )
+    assert [callback.calls for callback in callbacks] == [["start", "end"], ["start"], []]
+
+
+def test_what_ends_a_run_is_told_whatever_a_callback_raises_at_its_end(
+    verse_file: Path, tmp_path: Path
+) -> None:
+    last = Failing("log")
+    with pytest.raises(ValueError, match="at a line"):
+        attn_api.train(
+            verse_file,
+            settings=SETTINGS,
+            out=tmp_path / "run",
+            steps=20,
+            callbacks=[Failing("end"), last],
+        )
+    assert last.calls == ["start", "end"]
+    with pytest.raises(ValueError, match="at its end"):
+        attn_api.train(
+            verse_file, settings=SETTINGS, out=tmp_path / "b", steps=2, callbacks=[Failing("end")]
+        )
+
+
+def test_ctrl_c_at_the_last_step_is_not_lost(verse_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        attn_api.train(
+            verse_file,
+            settings=SETTINGS,
+            out=tmp_path / "run",
+            steps=20,
+            callbacks=[Interrupt(20)],
+            quiet=True,
+        )
+
+
+def test_a_refused_run_leaves_torchs_threads(verse_file: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        settings = {"train.threads": 1, "model.block_size": 100_000}
+        with pytest.raises(attn_api.AttnError, match="too short"):
+            attn_api.train(verse_file, settings=settings, out=tmp_path / "run")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_paths_of_the_home_folder(
+    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "verse.txt").write_bytes(verse_file.read_bytes())
+    run = attn_api.train("~/verse.txt", settings=SETTINGS, out="~/run", steps=2, quiet=True)
+    assert run.path == tmp_path / "run"
+    assert attn_api.Run("~/run").metrics == run.metrics
+
+
+def test_what_was_changed_in_the_text_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("A line of Ω and Ω.\n" + "A line like others.\n" * 300, encoding="utf-8")
+    attn_api.train(text, settings=SETTINGS, out=tmp_path / "run", steps=2)
+    assert "characters outside the vocabulary were changed: 'Ω' as 'O'" in capsys.readouterr().err
+
+
 def test_it_trains_outside_the_main_thread(verse_file: Path, tmp_path: Path) -> None:
     def train() -> None:
         attn_api.train(verse_file, settings=SETTINGS, out=tmp_path / "run", steps=2, quiet=True)
@@ -106,8 +200,14 @@ def test_it_trains_outside_the_main_thread(verse_file: Path, tmp_path: Path) -> 
         ({"steps": 0}, "`steps` 0: should be greater than or equal to 1"),
         ({"minutes": "long"}, "`minutes` long: should be a valid number"),
         ({"settings": {"train.step": 3}}, "`settings` train.step=3: unknown key"),
+        ({"loggers": "csv"}, "`loggers` is of type str, not a list of str"),
+        ({"settings": ["train.steps=3"]}, "`settings` is of type list, not a dict"),
+        (
+            {"settings": {"train.min_learning_rate": 9}, "steps": 2},
+            "`settings` train.min_learning_rate=9: min_learning_rate (9) is above",
+        ),
         ({"loggers": ["mlflow"]}, "`loggers` mlflow: should be 'csv'"),
-        ({"text": 5}, "text"),
+        ({"text": 5}, "`text` is of type int, not a str"),
         ({"config": 5}, "`config` is of type int"),
         ({"text": "nowhere.txt"}, "nowhere.txt"),
         ({"init_from": "nowhere"}, "no run nowhere"),
