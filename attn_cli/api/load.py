@@ -11,10 +11,10 @@ Device = Literal["cpu", "cuda", "mps", "auto"]
 
 
 def load(run: str | Path | None = None, *, device: Device = "cpu") -> Model:
-    """The best checkpoint of a run.
+    """A checkpoint, or the best one of a run.
 
     Args:
-        run: The run's folder or name; None for the newest run.
+        run: The run's folder or name, or a checkpoint's folder; None for the newest run.
         device: Where to generate. On the CPU that needs no torch; a GPU pays off for large models.
 
     Raises:
