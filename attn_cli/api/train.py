@@ -64,16 +64,11 @@ def train(
         AttnError: Something of it cannot be used, or training failed; the message names what.
     """
     names = text if isinstance(text, list | tuple) else [text]
-    if not isinstance(settings, Mapping | None):
-        raise wrong_type("settings", settings, "a dict of values by dotted key")
     check_texts("loggers", loggers)
     request = make_request(
         [_name("text", each) or "" for each in names],
         config=_name("config", config),
-        settings=[
-            Override(key, value, f"`settings` {key}={value}")
-            for key, value in (settings or {}).items()
-        ],
+        settings=_overrides(settings or {}),
         out=as_path("out", out),
         minutes=minutes,
         steps=steps,
@@ -84,6 +79,12 @@ def train(
         loggers=loggers,
     )
     return _train(request, [*callbacks, *([] if quiet else [_Lines()])], quiet=quiet)
+
+
+def _overrides(settings: object) -> list[Override]:
+    if not isinstance(settings, Mapping):
+        raise wrong_type("settings", settings, "a dict of values by dotted key")
+    return [Override(key, value, f"`settings` {key}={value}") for key, value in settings.items()]
 
 
 def _train(request: RunRequest, callbacks: Sequence[Callback], *, quiet: bool) -> Run:

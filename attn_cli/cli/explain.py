@@ -63,14 +63,8 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head.
     """
-    from attn_cli.errors import InputError
-    from attn_cli.inspection.handmade_model import handmade_model
-    from attn_cli.runs.loaded_model import find_model
-
-    if tiny and (run is not None or config is not None):
-        raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
     note_prompt_is_a_path(text or "", "attn explain")
-    loaded = handmade_model() if tiny else find_model(run, config)
+    loaded = _model(run, config, tiny=tiny)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
     ids = _tiny_ids(loaded, text) if tiny else loaded.encode_prompt(text)
     steps = _lesson(loaded, ids, layer, head, tiny=tiny)
@@ -91,6 +85,16 @@ def explain(
     else:
         notice(loaded.describe(ids))
         _show(steps, at_once=show_all)
+
+
+def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
+    from attn_cli.errors import InputError
+    from attn_cli.inspection.handmade_model import handmade_model
+    from attn_cli.runs.loaded_model import find_model
+
+    if tiny and (run is not None or config is not None):
+        raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
+    return handmade_model() if tiny else find_model(run, config)
 
 
 def _lesson(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,9 @@ from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters, printable_symbol
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from attn_cli.inspection.history import CheckpointSummary
 
 SAMPLE_LINES = 3  # shown of each sample
@@ -61,35 +64,47 @@ def inspect_training(
     kept = list(snapshots(loaded.folder, ids, notice))
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
-    characters, unit = loaded.symbols(ids), loaded.tokenizer.unit
+    characters = loaded.symbols(ids)
     if as_json:
         result_json(
             {
                 "run": str(loaded.folder.path),
-                "unit": unit,
+                "unit": loaded.tokenizer.unit,
                 "characters": characters,
                 "layers": list(layers),
                 "heads": list(heads),
-                "checkpoints": [
-                    {**asdict(summary), "weights": weights.astype(float).round(7).tolist()}
-                    for summary, weights in zip(summaries, maps, strict=True)
-                ],
+                "checkpoints": list(map(_record, summaries, maps)),
             }
         )
         return
-
-    from attn_cli.inspection.terminal.attention_map import attention_view
-
     notice(loaded.describe(ids))
-    out = console()
     for summary, weights in zip(summaries, maps, strict=True):
-        out.print(_heading(summary, unit), style="bold")
-        out.print(attention_view(weights, layers, heads, characters, unit))
-        for line in _sample_lines(summary.sample):
-            out.print(escape_control_characters(line), no_wrap=True, overflow="ellipsis")
-        result()
+        _print_snapshot(summary, weights, layers, heads, characters, loaded.tokenizer.unit)
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
+
+
+def _record(summary: CheckpointSummary, weights: NDArray[np.float32]) -> dict[str, Any]:
+    return {**asdict(summary), "weights": weights.astype(float).round(7).tolist()}
+
+
+def _print_snapshot(
+    summary: CheckpointSummary,
+    weights: NDArray[np.float32],
+    layers: range,
+    heads: range,
+    characters: list[str],
+    unit: str,
+) -> None:
+    """A checkpoint's figures, its attention maps and the beginning of its sample."""
+    from attn_cli.inspection.terminal.attention_map import attention_view
+
+    out = console()
+    out.print(_heading(summary, unit), style="bold")
+    out.print(attention_view(weights, layers, heads, characters, unit))
+    for line in _sample_lines(summary.sample):
+        out.print(escape_control_characters(line), no_wrap=True, overflow="ellipsis")
+    result()
 
 
 def _heading(summary: CheckpointSummary, unit: str) -> str:
