@@ -127,12 +127,12 @@ def lower_learning_rates(settings: TrainConfig) -> list[str]:
 def out_of_memory(config: Config, asked: str, more: str = "") -> OperationError:
     """The error that says what was asked for, and what to lower."""
     model, train = config.model, config.train
-    micro_batch = train.micro_batch_size
+    micro_batch = str(train.micro_batch_size)
     if micro_batch == "auto":
-        micro_batch = train.batch_size
+        micro_batch = f"auto, at most {train.batch_size}"
     return OperationError(
         f"out of memory: {asked} asked for{more}",
-        f"lower train.micro_batch_size (at most {micro_batch} now), train.batch_size "
+        f"lower train.micro_batch_size (now {micro_batch}), train.batch_size "
         f"({train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
         f"({model.n_embd}) or model.n_layer ({model.n_layer})",
     )

@@ -123,6 +123,13 @@ def test_a_run_of_one_is_resumed_in_several(
     assert lines(RunFolder(folder / f"{name}-elsewhere-{count}"))[-1]["step"] == 24
 
 
+def test_a_device_that_one_process_alone_names_is_no_reason_to_wait(
+    results: dict[int, Any],
+) -> None:
+    for count in COUNTS:
+        assert any(note.startswith("finished at step") for note in results[count]["device of one"])
+
+
 def test_each_process_draws_its_own_random_numbers(results: dict[int, Any]) -> None:
     for count in COUNTS:
         drawn = {tuple(numbers) for numbers in results[count]["drawn"]}

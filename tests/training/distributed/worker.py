@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import distributed as dist
 
+from attn_cli.config.load import parse_override
 from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
 from attn_cli.objectives.next_char import NextChar
@@ -116,12 +117,24 @@ def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) 
         return trainer.fit(stop_wanted=lambda: trainer.step == stop_at)
 
 
-def resume(folder: Path, out: str, world: World) -> list[str]:
+def resume(folder: Path, out: str, world: World, *settings: str) -> list[str]:
     """Resumes it to its end; what the user is told."""
-    request = make_request(resume=str(folder / out))
+    overrides = [parse_override(setting) for setting in settings]
+    request = make_request(resume=str(folder / out), settings=overrides)
     with prepare_run(request, time.monotonic(), world) as prepared:
         prepared.trainer.fit()
         return list(prepared.notes)
+
+
+def device_of_one(folder: Path, world: World) -> list[str]:
+    """A run that time has ended, resumed where one process alone names the device."""
+    text = json.dumps(str(folder / "verse.txt"))
+    out = f"timed-{world.world_size}"
+    request = tiny_request(folder / out, f"data.text={text}", "train.minutes=0.01")
+    with prepare_run(request, time.monotonic(), world) as prepared:
+        prepared.trainer.fit()
+    settings = [] if world.is_main else ["train.device=cpu"]
+    return resume(folder, out, world, *settings)
 
 
 def main() -> None:
@@ -154,6 +167,7 @@ def main() -> None:
         for name in RUNS
         if (folder / f"{name}-elsewhere-{world.world_size}").exists()
     }
+    result["device of one"] = device_of_one(folder, world)
     torch.manual_seed(1)
     learner(folder, world)
     drawn = world.all_gather(torch.rand(4))
