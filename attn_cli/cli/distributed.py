@@ -54,7 +54,7 @@ def distributed(env: TorchrunEnv | None) -> Iterator[World]:
         if not world.is_main and not isinstance(error, PeerLostError):
             error.message = f"process {env.rank} on {socket.gethostname()}: {error.message}"
         raise
-    except Exception:
+    except Exception:  # a defect: reported by whoever has it, not by those that it leaves alone
         world.claim_error_report()
         raise
     world.shutdown()

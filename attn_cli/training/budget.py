@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 
 from attn_cli.config.schema import TrainConfig
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -14,25 +15,28 @@ EVALUATION_SHARE = 0.05
 SHOWING_SECONDS = 2.0
 
 
-class Budget:
+class Budget(ABC):
     """How long a run trains: in steps, or in time."""
 
+    @abstractmethod
     def total_steps(self, step: int) -> float:
         """How many steps the run will do, estimated after `step` of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exhausted(self, step: int) -> bool:
         """Whether the run ends here."""
-        raise NotImplementedError
 
     def record_step(self, seconds: float) -> None:
         """Learns what a step takes."""
+        return
 
     def expect_evaluation(self, seconds: float) -> None:
         """Learns what an evaluation will take, before there was one."""
+        return
 
     def record_evaluation(self, evaluating: float, showing: float | None) -> None:
         """Learns what an evaluation took, and its sample and plot; None where there were none."""
+        return
 
     def allows_evaluation(self, *, showing: bool) -> bool:
         """Whether there is time for another evaluation before the last, and for its sample."""

@@ -49,17 +49,23 @@ def test_a_failure_leaves_the_old_content_and_names_the_file(
     assert [found.name for found in tmp_path.iterdir()] == ["a"]
 
 
-def test_content_is_synced_before_it_gets_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    named_at_sync = []
+@pytest.fixture
+def named_at_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether there was an `a` at each sync so far."""
+    named: list[bool] = []
     sync = os.fsync
 
     def record(descriptor: int) -> None:
-        named_at_sync.append((tmp_path / "a").exists())
+        named.append((tmp_path / "a").exists())
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", record)
+    return named
+
+
+def test_content_is_synced_before_it_gets_its_name(
+    tmp_path: Path, named_at_sync: list[bool]
+) -> None:
     atomic_write(tmp_path / "a", "text")
     assert named_at_sync[0] is False
     if os.name == "posix":
@@ -68,16 +74,8 @@ def test_content_is_synced_before_it_gets_its_name(
 
 @pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
 def test_a_folder_gets_its_name_full_and_then_its_name_is_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, named_at_sync: list[bool]
 ) -> None:
-    named_at_sync = []
-    sync = os.fsync
-
-    def record(descriptor: int) -> None:
-        named_at_sync.append((tmp_path / "a").exists())
-        sync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", record)
     atomic_write_folder(tmp_path / "a", {"one": b"1", "two": b"2"})
     assert named_at_sync[-1] is True, "the folder that it is in comes last"
     assert not any(named_at_sync[:-1])
