@@ -93,7 +93,7 @@ def quarantine_from(run: RunFolder, step: int) -> None:
         else:
             _quarantine(folder)
     for which in ("latest", "best"):
-        if (run.checkpoints / which).exists() and run.checkpoint(which) not in valid:
+        if run.pointed(which) not in (None, *valid):
             (run.checkpoints / which).unlink()
     if valid:
         run.set_pointer("latest", valid[0])

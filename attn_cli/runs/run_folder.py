@@ -147,17 +147,15 @@ class RunFolder:
         """The folder of the best checkpoint; of the latest before the first evaluation.
 
         Raises:
-            CheckpointError: There is none yet.
+            CheckpointError: There is none yet, or a pointer names something else.
         """
         for which in ("best", "latest"):
-            if (self.checkpoints / which).exists():
-                return self.checkpoint(which)
+            if (found := self.pointed(which)) is not None:
+                return found
         # Killed just before the first pointer was written.
         for folder in self.step_folders():
             return folder
-        raise CheckpointError(
-            f"run {self.path} has no checkpoint", "train it for longer, or use another run"
-        )
+        raise self._no_checkpoint()
 
     def checkpoint(self, which: str) -> Path:
         """The checkpoint folder that `latest` or `best` names.
@@ -165,13 +163,18 @@ class RunFolder:
         Raises:
             CheckpointError: There is none yet, or the file names something else.
         """
+        found = self.pointed(which)
+        if found is None:
+            raise self._no_checkpoint()
+        return found
+
+    def pointed(self, which: str) -> Path | None:
+        """What `latest` or `best` names; None where there is no such file, or no longer."""
         pointer = self.checkpoints / which
         try:
             name = read_at_most(pointer, _MAX_POINTER_BYTES).decode("utf-8").strip()
         except FileNotFoundError:
-            raise CheckpointError(
-                f"run {self.path} has no checkpoint", "train it for longer, or use another run"
-            ) from None
+            return None
         except (OSError, UnicodeDecodeError):
             raise CheckpointError(f"{pointer} cannot be read") from None
         if not _STEP_FOLDER.fullmatch(name):
@@ -180,6 +183,11 @@ class RunFolder:
                 f"write into it the name of one of the folders in {self.checkpoints}",
             )
         return self.checkpoints / name
+
+    def _no_checkpoint(self) -> CheckpointError:
+        return CheckpointError(
+            f"run {self.path} has no checkpoint", "train it for longer, or use another run"
+        )
 
     def set_pointer(self, which: str, checkpoint: Path) -> None:
         """Makes `latest` or `best` name a checkpoint."""
@@ -194,11 +202,7 @@ class RunFolder:
 
     def prune(self, keep: int) -> None:
         """Deletes all but the newest `keep` checkpoints and those that a pointer names."""
-        pointed = {
-            self.checkpoint(which)
-            for which in ("latest", "best")
-            if (self.checkpoints / which).exists()
-        }
+        pointed = {self.pointed("latest"), self.pointed("best")}
         for folder in self.step_folders()[keep:]:
             if folder not in pointed:
                 # Renamed first: a half deleted checkpoint must not look like a damaged one.

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import CheckpointError, InputError
+from attn_cli.runs import run_folder
+from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.run_folder import RunFolder
 
 
@@ -80,6 +82,22 @@ def test_a_half_deleted_checkpoint_does_not_look_like_a_damaged_one(
     monkeypatch.setattr(shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         run.prune(1)
+    assert run.step_folders() == [latest]
+
+
+def test_pruning_a_folder_that_somebody_removes_is_no_wrong_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path)
+    _, latest = folders(run, 1, 2)
+    run.set_pointer("latest", latest)
+
+    def removed(path: Path, most: int) -> bytes:
+        path.unlink(missing_ok=True)
+        return read_at_most(path, most)
+
+    monkeypatch.setattr(run_folder, "read_at_most", removed)
+    run.prune(1)
     assert run.step_folders() == [latest]
 
 
