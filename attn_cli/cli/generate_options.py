@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
 
 DeviceName = Literal["cpu", "cuda", "mps", "auto"]
+
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\f": "\f", r"\r": "\r", r"\\": "\\"}
 
 INTERACTIVE = Exclusion(
     "interactive",
@@ -78,18 +81,26 @@ class GenerateOptions:
     num_beams: Annotated[int, typer.Option(help="Beam search with this many beams.")] = 1
     stop_strings: Annotated[
         list[str] | None,
-        typer.Option("--stop", help="End before this string; may be given several times."),
+        typer.Option(
+            "--stop",
+            help=r"End before this string, in which \n, \t, \f, \r and \\ stand for characters; "
+            "may be given several times.",
+        ),
     ] = None
     stop_at_eos: Annotated[
         bool, typer.Option("--until-end", help="End where the model ends the document.")
     ] = False
     allowed_chars: Annotated[
         str | None,
-        typer.Option("--allow", metavar="CHARS", help="Generate only these characters."),
+        typer.Option(
+            "--allow", metavar="CHARS", help="Generate only these characters; escapes as in --stop."
+        ),
     ] = None
     forbidden_chars: Annotated[
         str | None,
-        typer.Option("--forbid", metavar="CHARS", help="Generate none of these characters."),
+        typer.Option(
+            "--forbid", metavar="CHARS", help="Generate none of these characters; likewise."
+        ),
     ] = None
     regex: Annotated[
         str | None,
@@ -137,7 +148,7 @@ class GenerateOptions:
         """The configuration for the generator: the run's own where an option was left out.
 
         Raises:
-            InputError: A value is out of its range.
+            InputError: A value is out of its range, or has an unknown escape.
         """
         from attn_cli.generation.config import GenerationConfig
 
@@ -146,5 +157,28 @@ class GenerateOptions:
             for field in dataclasses.fields(GenerationConfig)
             if (value := getattr(self, field.name)) is not None
         }
-        given["stop_strings"] = tuple(self.stop_strings or ())
+        given["stop_strings"] = tuple(
+            unescape(each, "stop_strings") for each in self.stop_strings or ()
+        )
+        for name in ("allowed_chars", "forbidden_chars"):
+            if name in given:
+                given[name] = unescape(given[name], name)
         return GenerationConfig(**{**defaults.model_dump(), **given})
+
+
+def unescape(text: str, name: str) -> str:
+    r"""A text with the characters that its escapes stand for, as of `\n`.
+
+    Raises:
+        InputError: It has another escape; the message has the option's `name`.
+    """
+
+    def character(match: re.Match[str]) -> str:
+        if match[0] not in ESCAPES:
+            raise InputError(
+                f"`{name}` {text}: {match[0]} stands for no character",
+                f"there are {' '.join(ESCAPES)}, the last for a backslash",
+            )
+        return ESCAPES[match[0]]
+
+    return re.sub(r"\\.?", character, text, flags=re.DOTALL)

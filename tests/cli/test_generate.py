@@ -164,6 +164,14 @@ def test_a_stop_ends_the_text_and_is_no_part_of_it(write: Any) -> None:
     assert len(stopped["log_probs"]) == len(stopped["text"])
 
 
+def test_escapes_in_options_stand_for_characters(write: Any) -> None:
+    verse = ("The fox met the owl. The owl met the fox. They sat", "--temperature", "0")
+    (line,) = write(*verse, "--stop", r"\n", "--max-new-chars", "60")
+    assert line["text"] == " and talked until the moon was up."
+    (sample,) = write("The", "--allow", r"\\\n\t", "--temperature", "9")
+    assert set(sample["text"]) == set("\\\n\t")
+
+
 def test_alternatives_keep_a_character_on_its_line(attn: Attn, documents: Trained) -> None:
     at = ("--run", documents.run.path, "--temperature", "0", "--max-new-chars", "3")
     outcome = attn("generate", "The fox met the owl.", *at, "--alternatives", "5")
@@ -257,6 +265,8 @@ def test_where_a_match_may_end_the_model_decides(attn: Attn, documents: Trained)
         (("--allow", ""), "leave no character"),
         (("--stop", ""), "--stop '' would"),
         (("--stop", "é"), "--stop 'é'"),
+        (("--stop", r"\d"), r"--stop \d: \d stands for no character"),
+        (("--allow", "a\\"), "--allow a\\: \\ stands for no character"),
         (("--num-beams", "0"), "--num-beams 0 is below 1"),
         (
             ("--num-beams", "2", "--temperature", "1"),
