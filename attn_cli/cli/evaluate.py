@@ -38,7 +38,7 @@ def evaluate(
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
-    from attn_cli.text.builtin import entropy_floor, validation_floor
+    from attn_cli.text.builtin import entropy_floor
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
@@ -49,7 +49,7 @@ def evaluate(
         with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
             corpus = loaded.corpus()
         ids = corpus.validation
-        floor = validation_floor(corpus.sources, corpus.validation_fraction)
+        floor = corpus.validation_floor
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 

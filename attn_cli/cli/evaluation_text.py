@@ -22,13 +22,9 @@ def read_text(file: str, loaded: LoadedModel) -> TokenIds:
     Raises:
         DatasetError: It is missing, or cannot be used.
     """
-    from attn_cli.text.corpus import load_text
+    from attn_cli.text.corpus import load_evaluation_text
 
-    text = load_text([file], loaded.tokenizer, loaded.config.data.unknown)
-    if len(text.ids) < 2:
-        raise DatasetError(
-            f"{file}: one {loaded.tokenizer.unit} is too short", "a text needs at least 2"
-        )
+    text = load_evaluation_text([file], loaded.tokenizer, loaded.config.data.unknown)
     for note in text.source.notes():
         notice(note)
     if text.n_unknown:

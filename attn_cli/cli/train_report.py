@@ -47,7 +47,6 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
 def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
     """Prints a sample, the losses, and the next command to type."""
     from attn_cli.runs.metrics import nats_to_bits
-    from attn_cli.text.builtin import validation_floor
     from attn_cli.training.verdict import verdict
 
     sample = run.sample(outcome.best_step)
@@ -63,7 +62,7 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
         )
     for line in verdict(corpus, outcome):
         result(line)
-    floor = validation_floor(corpus.sources, corpus.validation_fraction)
+    floor = corpus.validation_floor
     if floor is not None:
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(

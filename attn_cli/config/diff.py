@@ -39,13 +39,14 @@ def diff_configs(old: Config, new: Config) -> Iterator[ConfigChange]:
     """The keys whose values differ, in the order of the schema.
 
     Where `new` says "auto", what the run has resolved it to is no difference. Neither are
-    the names of the text: what counts is its contents.
+    the names of a text: what counts is its contents.
     """
     before, after = old.model_dump(), new.model_dump()
     for section, values in before.items():
         for name, value in values.items():
             key, other = f"{section}.{name}", after[section][name]
-            if value != other and other != _AUTO and key != "data.text":
+            renamed = key in ("data.text", "data.validation") and value and other
+            if value != other and other != _AUTO and not renamed:
                 yield ConfigChange(key, value, other)
 
 

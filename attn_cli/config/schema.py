@@ -40,7 +40,9 @@ class DataConfig(_Section):
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
     """Characters outside the vocabulary: transliterate (to ASCII), error, drop, replace (by ?)."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """Fraction of the text, at its end, held out for validation."""
+    """Fraction of the text, at its end, held out for validation; ignored if validation is given."""
+    validation: Annotated[SourceNames, Field(min_length=1)] | None = None
+    """A text to validate on, named as in text, instead of a part of the training text."""
 
 
 class ModelConfig(_Section):

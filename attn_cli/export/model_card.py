@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from attn_cli import __version__
 from attn_cli.export.hf_tokenizer import replacement_symbol
+from attn_cli.runs.checkpoint_metadata import TextInfo
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
 from attn_cli.text.display import escape_control_characters
@@ -72,10 +73,14 @@ def _data(model: TrainedModel) -> Iterator[str]:
     if not data.chars:
         yield "Unknown: the model was imported."
         return
-    yield (
-        f"{plain(data.name)}, {data.chars:,} characters, SHA-256 `{data.sha256}`. The last "
-        f"{config.validation_fraction:.0%} was held out for validation."
-    )
+    held_out = f"The last {config.validation_fraction:.0%} was held out for validation."
+    if data.validation is not None:
+        held_out = f"Validated on {_text(data.validation)}."
+    yield f"{_text(data)}. {held_out}"
+
+
+def _text(text: TextInfo) -> str:
+    return f"{plain(text.name)}, {text.chars:,} characters, SHA-256 `{text.sha256}`"
 
 
 def _metrics(model: TrainedModel) -> StepMetrics | None:

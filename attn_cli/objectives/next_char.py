@@ -15,9 +15,9 @@ from attn_cli.generation.next_token_model import as_next_token_model
 from attn_cli.generation.text_generator import TextGenerator
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, Evaluation, evaluate
-from attn_cli.runs.checkpoint_metadata import DatasetInfo
+from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches
-from attn_cli.text.corpus import Corpus
+from attn_cli.text.corpus import Corpus, EncodedText
 
 # Of the validation split, what is read at an evaluation during training: enough that its
 # standard error, about 0.003 nats, is below what two seeds differ by. `attn evaluate` reads all.
@@ -36,9 +36,7 @@ class NextChar:
         self.config = config
         self.corpus = corpus
         self.tokenizer = corpus.tokenizer
-        self.dataset = DatasetInfo(
-            name=corpus.name, chars=corpus.chars, sha256=corpus.sha256, bos_id=corpus.bos_id
-        )
+        self.dataset = dataset_info(corpus)
         self._validation = corpus.validation[: STEERING_CHARS + 1]
         self._sampling = GenerationConfig(**config.sample.model_dump())
 
@@ -91,3 +89,17 @@ class NextChar:
         corpus = self.corpus
         generator = TextGenerator(as_next_token_model(model), corpus.tokenizer, corpus.bos_id)
         return generator.sample_document(seed, self._sampling)
+
+
+def dataset_info(corpus: Corpus) -> DatasetInfo:
+    """What identifies a corpus in a checkpoint."""
+
+    def info(text: EncodedText) -> TextInfo:
+        return TextInfo(name=text.name, chars=text.chars, sha256=text.sha256)
+
+    held_out = corpus.validation_text
+    return DatasetInfo(
+        **info(corpus).model_dump(),
+        bos_id=corpus.bos_id,
+        validation=None if held_out is None else info(held_out),
+    )

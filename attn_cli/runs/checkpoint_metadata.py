@@ -26,8 +26,8 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
-class DatasetInfo(_Frozen):
-    """The text that a model was trained on."""
+class TextInfo(_Frozen):
+    """What identifies a text."""
 
     name: str
     """Its short name."""
@@ -35,8 +35,15 @@ class DatasetInfo(_Frozen):
     """Its length in characters; 0 where the text is not known."""
     sha256: str
     """SHA-256 of the whole text."""
+
+
+class DatasetInfo(TextInfo):
+    """The text that a model was trained on."""
+
     bos_id: _Count
     """The id that a new document begins after."""
+    validation: TextInfo | None = None
+    """The text that it was validated on; none where that is a part of the training text."""
 
 
 class PendingMetrics(_Frozen):

@@ -19,7 +19,7 @@ from attn_cli.errors import DatasetError, InputError
 from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint, list_runs
-from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.display import quoted
 from attn_cli.text.opening import HELLO, beginning, writes_hello
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
@@ -144,8 +144,7 @@ class LoadedModel:
         Raises:
             DatasetError: The text is missing, has changed, or was never known.
         """
-        data = self.config.data
-        return load_corpus(data.text, self.tokenizer, data.unknown, data.validation_fraction)
+        return load_configured_corpus(self.config.data, self.tokenizer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,14 +239,14 @@ def fresh_model(name: str | None = None) -> LoadedModel:
 
 
 def load_run_corpus(
-    run: RunFolder, checkpoint: Checkpoint, names: Sequence[str] | None = None
+    run: RunFolder, checkpoint: Checkpoint, moved: DataConfig | None = None
 ) -> Corpus:
     """The corpus of a run, read and split as the run did.
 
     Args:
         run: Its folder; a text that was saved in it is read from there.
         checkpoint: A checkpoint of the run, which identifies the text.
-        names: Where the text is now; None for where it was.
+        moved: Names the texts where they are now; None for where they were.
 
     Raises:
         DatasetError: It is missing, has changed, or was never known.
@@ -258,22 +257,28 @@ def load_run_corpus(
             f"the training text of {run.path} is not known: the model was imported",
             f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
         )
-    if names is None:
-        names = [str(run.text)] if run.text.is_file() else data.text
+    if run.text.is_file() and (moved is None or moved.text == data.text):
+        saved = {"text": [str(run.text)]}
+    else:
+        saved = {}
+    data = (moved or data).model_copy(update=saved)
+    validation = known.validation
     try:
-        return load_corpus(
-            names,
+        return load_configured_corpus(
+            data,
             checkpoint.tokenizer,
-            data.unknown,
-            data.validation_fraction,
             expected=(known.sha256, known.chars),
+            expected_validation=(validation.sha256, validation.chars) if validation else None,
         )
     except DatasetError as error:
+        names = [*data.text, *(data.validation or ())]
         missing = [name for name in names if Path(name).is_absolute() and not Path(name).exists()]
         if missing:
+            is_text = missing[0] in data.text
+            new_path = "NEW_PATH" if is_text else "--set data.validation=NEW_PATH"
             raise DatasetError(
                 f"{run.path} was trained on {missing[0]}, which is not there any more",
-                f"if it was moved: attn train NEW_PATH --resume {shlex.quote(str(run.path))}",
+                f"if it was moved: attn train {new_path} --resume {shlex.quote(str(run.path))}",
             ) from None
         raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
 
@@ -284,4 +289,4 @@ def _tokenizer(data: DataConfig) -> Tokenizer:
         return printable_tokenizer()
     if data.tokenizer == "bytes":
         return bytes_tokenizer()
-    return load_corpus(data.text, data.tokenizer, data.unknown).tokenizer
+    return load_configured_corpus(data).tokenizer

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from attn_cli.config.schema import DataConfig
 from attn_cli.errors import DatasetError, PromptError
+from attn_cli.text.builtin import validation_floor
 from attn_cli.text.scan import TextStats, scan
 from attn_cli.text.sources import Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
@@ -58,19 +60,31 @@ class EncodedText:
 
 @dataclass(frozen=True, eq=False)
 class Corpus(EncodedText):
-    """A text to train on, whose end is held out for validation."""
+    """A text to train on, and what is held out for validation: its end, or a text of its own."""
 
     validation_fraction: float  # fraction of the ids, at the end, that is held out
+    validation_text: EncodedText | None  # a text to validate on instead
 
     @property
     def train(self) -> TokenIds:
-        """The first `int(n * (1 - validation_fraction))` of the n ids."""
+        """The first `int(n * (1 - validation_fraction))` of the n ids, or all of them."""
+        if self.validation_text is not None:
+            return self.ids
         return self.ids[: _train_length(len(self.ids), self.validation_fraction)]
 
     @property
     def validation(self) -> TokenIds:
-        """The ids after those of `train`."""
+        """The ids after those of `train`, or those of the text to validate on."""
+        if self.validation_text is not None:
+            return self.validation_text.ids
         return self.ids[_train_length(len(self.ids), self.validation_fraction) :]
+
+    @property
+    def validation_floor(self) -> float | None:
+        """The entropy of the validation split in bits per character; None where unknown."""
+        if self.validation_text is not None:
+            return None
+        return validation_floor(self.sources, self.validation_fraction)
 
     @cached_property
     def bos_id(self) -> int:
@@ -94,10 +108,50 @@ def load_corpus(
     validation_fraction: float = 0.1,
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
+    validation: Sequence[str] | None = None,
+    expected_validation: tuple[str, int] | None = None,
 ) -> Corpus:
-    """The corpus of a text, read and encoded; see `load_text`."""
+    """The corpus of a text, read and encoded; see `load_text`.
+
+    The text to validate on, if one is named, is encoded in the same vocabulary.
+    """
     encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
-    return Corpus(**vars(encoded), validation_fraction=validation_fraction)
+    validation_text = None
+    if validation is not None:
+        validation_text = _load_validation_text(
+            validation, encoded.tokenizer, unknown, in_memory_limit, expected_validation
+        )
+    return Corpus(
+        **vars(encoded), validation_fraction=validation_fraction, validation_text=validation_text
+    )
+
+
+def load_configured_corpus(
+    data: DataConfig,
+    tokenizer: Tokenizer | None = None,
+    expected: tuple[str, int] | None = None,
+    expected_validation: tuple[str, int] | None = None,
+) -> Corpus:
+    """The corpus that a configuration names.
+
+    Args:
+        data: The texts, and how they are read.
+        tokenizer: The vocabulary of a model; None for the one that the configuration chooses.
+        expected: As in `load_text`.
+        expected_validation: The same, of the text to validate on.
+
+    Raises:
+        AttnError: As in `load_text`.
+    """
+    return load_corpus(
+        data.text,
+        data.tokenizer if tokenizer is None else tokenizer,
+        data.unknown,
+        data.validation_fraction,
+        expected=expected,
+        validation=data.validation,
+        expected_validation=expected_validation,
+    )
 
 
 def load_text(
@@ -138,7 +192,7 @@ def load_text(
     notes: tuple[str, ...] = ()
     if isinstance(tokenizer, Tokenizer):
         made = tokenizer
-        hint = "use a run that was trained on such a text: a model's vocabulary is fixed"
+        hint = "give a text in the characters of the training text: a model's vocabulary is fixed"
     else:
         if tokenizer == "auto":
             tokenizer, notes = stats.fitting_kind, (stats.reason,)
@@ -158,6 +212,45 @@ def load_text(
     )
 
 
+def load_evaluation_text(
+    text: Sequence[str],
+    tokenizer: Tokenizer,
+    unknown: UnknownPolicy,
+    in_memory_limit: int = IN_MEMORY_LIMIT,
+    expected: tuple[str, int] | None = None,
+) -> EncodedText:
+    """A text to measure a model on; see `load_text`.
+
+    Raises:
+        DatasetError: It has no two tokens: nothing would be predicted.
+    """
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
+    if len(encoded.ids) < 2:
+        raise DatasetError(
+            f"{', '.join(text)} is too short: {tokenizer.count(len(encoded.ids))}",
+            hint="a text to measure on needs at least 2",
+        )
+    return encoded
+
+
+def _load_validation_text(
+    names: Sequence[str],
+    tokenizer: Tokenizer,
+    unknown: UnknownPolicy,
+    in_memory_limit: int,
+    expected: tuple[str, int] | None,
+) -> EncodedText:
+    try:
+        encoded = load_evaluation_text(names, tokenizer, unknown, in_memory_limit, expected)
+    except DatasetError as error:
+        raise DatasetError(f"data.validation: {error.message}", error.hint) from None
+    if "-" in encoded.sources:  # which could be read only once, and not when the run is resumed
+        raise DatasetError(
+            f"data.validation: {names[0]} can be read only once", hint="save the text to a file"
+        )
+    return encoded
+
+
 def check_length(corpus: Corpus, block_size: int) -> None:
     """Checks that there is a sequence to train on and a token to validate on.
 
@@ -173,7 +266,8 @@ def check_length(corpus: Corpus, block_size: int) -> None:
         )
     if train > block_size and validation >= 2:
         return
-    needed = _shortest(block_size, fraction)
+    own_validation = corpus.validation_text is not None
+    needed = block_size + 1 if own_validation else _shortest(block_size, fraction)
     size = corpus.tokenizer.count(n)
     if train <= block_size:
         what = f"the text is too short: {size}, and block_size {block_size} needs {needed:,}"

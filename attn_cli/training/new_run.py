@@ -16,7 +16,7 @@ from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
-from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
 
@@ -100,7 +100,7 @@ def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
         init_from = init_checkpoint(config.train.init_from)
     data = config.data
     if init_from is None:
-        corpus = load_corpus(data.text, data.tokenizer, data.unknown, data.validation_fraction)
+        corpus = load_configured_corpus(data)
         return RunStart(config, corpus, notes=corpus.notes)
     _require_same_shapes(config, init_from)
     tokenizer = init_from.tokenizer
@@ -109,7 +109,7 @@ def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
             f"data.tokenizer is {data.tokenizer}, and {init_from.folder} has {tokenizer.kind}",
             "leave data.tokenizer as it is there: a model keeps its vocabulary",
         )
-    corpus = load_corpus(data.text, tokenizer, data.unknown, data.validation_fraction)
+    corpus = load_configured_corpus(data, tokenizer)
     note = f"begins with the weights of {init_from.folder}"
     return RunStart(config, corpus, init_from, notes=(note,))
 
@@ -131,9 +131,18 @@ def init_checkpoint(name: str) -> Checkpoint:
     return checkpoint
 
 
-def with_sources(config: Config, names: list[str]) -> Config:
-    """The configuration with its text named so that it is found from any folder."""
-    return config.model_copy(update={"data": config.data.model_copy(update={"text": names})})
+def with_text(config: Config, path: Path) -> Config:
+    """The configuration with this file as its text."""
+    data = config.data.model_copy(update={"text": [str(path.resolve())]})
+    return config.model_copy(update={"data": data})
+
+
+def with_sources(config: Config, corpus: Corpus) -> Config:
+    """The configuration with its texts named so that they are found from any folder."""
+    names = {"text": list(corpus.sources)}
+    if corpus.validation_text is not None:
+        names["validation"] = list(corpus.validation_text.sources)
+    return config.model_copy(update={"data": config.data.model_copy(update=names)})
 
 
 def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from attn_cli.runs.lock import lock_run
 from attn_cli.runs.recovery import rewind
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import check_output, create_run
-from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.text.corpus import Corpus, EncodedText, check_length
+from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.training.auto_size import choose_size
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import (
@@ -24,7 +25,7 @@ from attn_cli.training.distributed.consistency import (
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.error_reporting import check_memory, translate_errors
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
-from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, with_sources
+from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, with_sources, with_text
 from attn_cli.training.precision import choose_muon_precision, choose_precision
 from attn_cli.training.request import RunRequest, notes_on_overrides
 from attn_cli.training.resume import find_stopped_run, notes_of_resuming, stopped_run
@@ -74,7 +75,7 @@ def prepare_run(
             run = held.enter_context(_new_folder(request.out, corpus.name, start.config, world))
             if world.is_main and STDIN_NAME in corpus.sources:
                 saved = run.save_text(corpus.source.chunks())
-                start = replace(start, config=with_sources(start.config, [str(saved.resolve())]))
+                start = replace(start, config=with_text(start.config, saved))
         held.enter_context(translate_errors(run, start.config, world))
         trainer = Trainer(
             start.config,
@@ -122,11 +123,21 @@ def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world:
 
 
 def _notes_of_text(corpus: Corpus) -> Iterator[str]:
-    """What was changed in the text, and what of it was left out."""
-    if corpus.n_unknown:
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in corpus.examples)
-        yield f"{corpus.n_unknown:,} characters outside the vocabulary were changed: {shown}"
+    """What was changed in the texts, what of them was left out, and what they share."""
+    yield from _changed(corpus)
     yield from corpus.source.notes()
+    if corpus.validation_text is None:
+        return
+    yield f"validated on {', '.join(corpus.validation_text.sources)}"
+    for note in (*_changed(corpus.validation_text), *corpus.validation_text.source.notes()):
+        yield f"validation text: {note}"
+    yield from notes_on_overlap(corpus)
+
+
+def _changed(text: EncodedText) -> Iterator[str]:
+    if text.n_unknown:
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in text.examples)
+        yield f"{text.n_unknown:,} characters outside the vocabulary were changed: {shown}"
 
 
 @contextmanager
@@ -192,4 +203,4 @@ def resolve_auto_settings(
     train = config.train.model_copy(update=settled)
     data = config.data.model_copy(update={"tokenizer": corpus.tokenizer.kind})
     resolved = config.model_copy(update={"train": train, "data": data})
-    return with_sources(resolved, list(corpus.sources))
+    return with_sources(resolved, corpus)

@@ -22,7 +22,7 @@ from attn_cli.runs.recovery import RecoveryResult, check_no_links_outside, lates
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_run, newest_run
 from attn_cli.training.distributed.world import World
-from attn_cli.training.new_run import RunStart, start_over, with_sources
+from attn_cli.training.new_run import RunStart, start_over, with_sources, with_text
 from attn_cli.training.request import RunRequest
 from attn_cli.training.rng import process_count
 from attn_cli.training.schedule import learning_rate
@@ -71,9 +71,9 @@ def stopped_run(
     config = apply_changes(own, changes)
     _require_more_to_do(checkpoint, config)
     _require_same_vocabulary(run, checkpoint)
-    moved = wanted is not None and wanted.data.text != own.data.text
+    moved = wanted is not None and _names(wanted) != _names(own)
     try:
-        corpus = load_run_corpus(run, checkpoint, wanted.data.text if wanted and moved else None)
+        corpus = load_run_corpus(run, checkpoint, wanted.data if wanted and moved else None)
     except DatasetError as error:
         if wanted is None or not moved or request.config is None or "data.text" in overridden:
             raise
@@ -83,7 +83,7 @@ def stopped_run(
             "leave `config` out: a run is resumed with its own settings",
         ) from error
     return RunStart(
-        with_sources(config, list(corpus.sources)),
+        with_sources(config, corpus),
         corpus,
         resume_from=checkpoint,
         changes=tuple(changes),
@@ -114,11 +114,16 @@ def _latest_checkpoint(run: RunFolder, world: World) -> RecoveryResult:
     return RecoveryResult(read_checkpoint(run.checkpoints / name) if name else None, ())
 
 
+def _names(config: Config) -> tuple[list[str], list[str] | None]:
+    """The names of its texts."""
+    return config.data.text, config.data.validation
+
+
 def _from_the_beginning(run: RunFolder, config: Config | None) -> RunStart:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
     if run.text.is_file():
-        config = with_sources(config, [str(run.text.resolve())])
+        config = with_text(config, run.text)
     note = f"{run.path} was stopped before its first checkpoint: restarting from step 0"
     return replace(start_over(config), notes=(note,))
 

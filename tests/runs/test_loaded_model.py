@@ -123,10 +123,11 @@ def test_a_run_s_text_is_the_one_that_it_was_trained_on(copied: RunFolder, tmp_p
     copied.text.write_text(text, encoding="utf-8")
     assert list(load_run_corpus(copied, checkpoint).sources) == [str(copied.text)]
     (tmp_path / "moved.txt").write_text(text, encoding="utf-8")
-    load_run_corpus(copied, checkpoint, [str(tmp_path / "moved.txt")])
+    moved = checkpoint.config.data.model_copy(update={"text": [str(tmp_path / "moved.txt")]})
+    load_run_corpus(copied, checkpoint, moved)
     (tmp_path / "moved.txt").write_text(f"{text}!", encoding="utf-8")
     with pytest.raises(DatasetError, match=f"the text of {copied.path}: .* has changed since"):
-        load_run_corpus(copied, checkpoint, [str(tmp_path / "moved.txt")])
+        load_run_corpus(copied, checkpoint, moved)
 
 
 def test_the_text_of_an_imported_model_is_not_known(copied: RunFolder) -> None:

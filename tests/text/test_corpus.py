@@ -6,6 +6,7 @@ import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,6 +90,44 @@ class TestSplit:
         corpus = load_corpus([write(tmp_path / "a.txt", "abcdefgh")], validation_fraction=0.25)
         assert corpus.tokenizer.decode(corpus.train) == "abcdef"
         assert corpus.tokenizer.decode(corpus.validation) == "gh"
+
+
+class TestValidationText:
+    def corpus(self, tmp_path: Path, text: str, validation: str, *rest: Any) -> Corpus:
+        names = [[write(tmp_path / "a.txt", text)], [write(tmp_path / "b.txt", validation)]]
+        return load_corpus(names[0], *rest, validation=names[1])
+
+    def test_it_is_validated_on_and_all_of_the_text_is_trained_on(self, tmp_path: Path) -> None:
+        corpus = self.corpus(tmp_path, "abc" * 100, "cab", "corpus")
+        assert corpus.tokenizer.symbols == ("a", "b", "c")
+        assert corpus.tokenizer.decode(corpus.train) == "abc" * 100
+        assert corpus.tokenizer.decode(corpus.validation) == "cab"
+        check_length(corpus, 299)
+        with pytest.raises(DatasetError, match="300 characters, and block_size 300 needs 301"):
+            check_length(corpus, 300)
+
+    def test_its_characters_outside_the_vocabulary_follow_the_policy(self, tmp_path: Path) -> None:
+        corpus = self.corpus(tmp_path, "abc" * 100, "cab" * 20 + "x", "corpus", "drop")
+        assert corpus.n_unknown == 0
+        assert corpus.validation_text is not None
+        assert corpus.validation_text.n_unknown == 1
+        with pytest.raises(DatasetError, match=r"data\.validation: b has .*: 'x' at position 61"):
+            self.corpus(tmp_path, "abc" * 100, "cab" * 20 + "x", "corpus", "error")
+        with pytest.raises(DatasetError, match=r"data\.validation: over 5% of the") as caught:
+            self.corpus(tmp_path, "abc" * 100, "xyz", "corpus")
+        assert "in the characters of the training text" in (caught.value.hint or "")
+
+    def test_one_that_cannot_be_used(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        name = write(tmp_path / "a.txt", "abc" * 100)
+        with pytest.raises(DatasetError, match=r"data\.validation: .* is too short: 1 character\n"):
+            self.corpus(tmp_path, "abc", "a")
+        for wrong, what in (("", "is empty"), ("missing.txt", "there is no file or folder")):
+            path = write(tmp_path / "b.txt", "") if not wrong else str(tmp_path / wrong)
+            with pytest.raises(DatasetError, match=f"data.validation: .*{what}"):
+                load_corpus([name], validation=[path])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"piped text")))
+        with pytest.raises(DatasetError, match=r"data\.validation: - can be read only once"):
+            load_corpus([name], validation=["-"])
 
 
 class TestOnDisk:
@@ -229,7 +268,7 @@ class TestOutsideTheVocabulary:
         with pytest.raises(DatasetError) as caught:
             load_text([write(tmp_path / "a.txt", "Привет")], printable_tokenizer())
         assert "over 5% of the characters" in caught.value.message
-        assert "use a run that was trained on such a text" in (caught.value.hint or "")
+        assert "in the characters of the training text" in (caught.value.hint or "")
 
     def test_error_names_where_in_the_whole_text(self, tmp_path: Path) -> None:
         name = write(tmp_path / "a.txt", "x" * 2**21 + "é")

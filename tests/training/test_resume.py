@@ -10,11 +10,13 @@ import torch
 from safetensors.torch import load_file
 
 from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError, OperationError
+from attn_cli.inspection.token_losses import mean_loss
 from attn_cli.runs.checkpoint import read_checkpoint
+from attn_cli.runs.loaded_model import load_model
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.step import StepResult
-from tests.conftest import Trained, resume_in, train_in
+from tests.conftest import VERSE, Trained, resume_in, train_in
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
 # An epoch of the verse is 18 steps: these runs cross three ends of one.
@@ -457,3 +459,43 @@ def test_a_run_decides_to_compile_where_one_that_never_stopped_does(
         ).config.train.compile
         is False
     )
+
+
+@pytest.fixture
+def with_validation(stopped: Trained, tmp_path: Path) -> Trained:
+    """A stopped run that is validated on a text of its own."""
+    (tmp_path / "held-out.txt").write_text(VERSE * 3, encoding="utf-8")
+    validation = f"data.validation={tmp_path / 'held-out.txt'}"
+    text = tmp_path / "verse.txt"
+    return train_in(tmp_path / "other", text, *STEPS, validation, stop_at=33)
+
+
+def test_a_text_to_validate_on(with_validation: Trained, tmp_path: Path) -> None:
+    held_out = tmp_path / "held-out.txt"
+    assert with_validation.config.data.validation == [str(held_out)]
+    assert f"validated on {held_out}" in with_validation.notes
+    assert any("10 of 10 passages of the validation text" in x for x in with_validation.notes)
+    rest = resume_in(with_validation.run.path)
+    assert rest.result.val_chars == 3 * len(VERSE) - 1
+    loaded = load_model(rest.run.path)
+    measured = mean_loss(loaded, loaded.corpus().validation)
+    assert measured.loss == pytest.approx(rest.result.val_loss, abs=1e-6)
+
+
+def test_a_text_to_validate_on_that_changed_or_moved(
+    with_validation: Trained, tmp_path: Path
+) -> None:
+    path = with_validation.run.path
+    held_out, moved = tmp_path / "held-out.txt", tmp_path / "moved.txt"
+    held_out.rename(moved)
+    with pytest.raises(DatasetError, match=r"held-out\.txt, which is not there any more") as caught:
+        resume_in(path)
+    assert "attn train --set data.validation=NEW_PATH --resume" in (caught.value.hint or "")
+    assert resume_in(path, f"data.validation={moved}", stop_at=40).config.data.validation == [
+        str(moved)
+    ]
+    with pytest.raises(ConfigError, match=r"data\.validation .*moved.txt -> none"):
+        resume_in(path, "data.validation=null")
+    moved.write_text(VERSE * 4, encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"data\.validation: .*moved.txt has changed since"):
+        resume_in(path)

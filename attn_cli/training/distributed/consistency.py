@@ -15,7 +15,7 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.training.distributed.world import World
 
 # What may differ: the name of a text on its host, and train.device, whose outcome is compared.
-_MAY_DIFFER = (("data", "text"), ("train", "device"))
+_MAY_DIFFER = (("data", "text"), ("data", "validation"), ("train", "device"))
 # A network file system may show a file to other hosts with a delay.
 VISIBLE_WITHIN = 15.0  # seconds
 
@@ -29,10 +29,12 @@ def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
     """
     dump = config.model_dump(mode="json")
     vocabulary = json.dumps(corpus.tokenizer.to_json())
+    held_out = corpus.validation_text
     own = {
         "version": __version__,
         "config": dump,
         "text": corpus.sha256,
+        "validation": held_out and held_out.sha256,
         "chars": corpus.chars,
         "vocabulary": hashlib.sha256(vocabulary.encode("ascii")).hexdigest(),
     }
@@ -61,6 +63,11 @@ def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
         raise DatasetError(
             f"{where} has a different text from process 0: {', '.join(corpus.sources)} has "
             f"{corpus.chars:,} characters there, instead of {main['chars']:,}",
+            "copy the same text to every host",
+        )
+    if main["validation"] != own["validation"]:
+        raise DatasetError(
+            f"{where} has a different validation text from process 0",
             "copy the same text to every host",
         )
 
