@@ -121,7 +121,7 @@ class TestValidationText:
         name = write(tmp_path / "a.txt", "abc" * 100)
         with pytest.raises(DatasetError, match=r"data\.validation: .* is too short: 1 character\n"):
             self.corpus(tmp_path, "abc", "a")
-        for wrong, what in (("", "is empty"), ("missing.txt", "there is no file or folder")):
+        for wrong, what in (("", "is empty"), ("missing.txt", "there is no file")):
             path = write(tmp_path / "b.txt", "") if not wrong else str(tmp_path / wrong)
             with pytest.raises(DatasetError, match=f"data.validation: .*{what}"):
                 load_corpus([name], validation=[path])

@@ -158,6 +158,7 @@ def test_each_process_takes_its_share_of_the_cores(results: dict[int, Any]) -> N
 @pytest.mark.parametrize(
     ("what", "words"),
     [
+        ("validation", ("process 1 has a different validation text from process 0",)),
         ("text", ("process 1 has a different text from process 0", "copy the same text")),
         ("config", ("process 1 has a different configuration", "train.steps 100 -> 101")),
         ("folder", ("on this host is not the folder", "all hosts share")),

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.corpus import Corpus, load_corpus
+from attn_cli.text.corpus import Corpus, load_corpus, load_text
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.learner import Learner
@@ -199,6 +200,11 @@ def refused(folder: Path, world: Any) -> dict[str, list[str]]:
     tried = {
         "text": lambda: consistency.check_same_inputs(
             world, config, load_corpus([str(other_text)])
+        ),
+        "validation": lambda: consistency.check_same_inputs(
+            world,
+            config,
+            replace(corpus, validation_text=load_text([str(other_text)], "printable")),
         ),
         "config": lambda: consistency.check_same_inputs(world, other_steps, corpus),
         "batch": lambda: resolve_auto_settings(uneven, corpus, CPU, world),
