@@ -11,31 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import pyppmd
-
+from attn_cli.text.baselines import text_baselines
 from attn_cli.text.corpus import load_corpus
-from attn_cli.training.verdict import unigram_loss
 
 ATTN = (sys.executable, "-m", "attn_cli")
 FOREIGN = 0.05  # share of characters outside ASCII from which the text brings its own vocabulary
-
-
-def ppmd_bits(text: str) -> float:
-    """Bits a character of the last tenth, by the difference of two compressed lengths."""
-
-    def size(part: str) -> int:
-        encoder = pyppmd.Ppmd7Encoder(6, 64 << 20)
-        return len(encoder.encode(part.encode()) + encoder.flush())
-
-    split = int(0.9 * len(text))
-    return 8 * (size(text) - size(text[:split])) / (len(text) - split)
 
 
 def attn(folder: Path, *command: str) -> dict[str, object]:
@@ -70,12 +56,13 @@ def main() -> None:
         foreign = sum(ord(character) > 127 for character in text) > FOREIGN * len(text)
         kind = "corpus" if foreign else "printable"
         corpus = load_corpus([str(path)], kind)
-        single = unigram_loss(corpus) / math.log(2)
+        beside = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
         seeds = range(1337, 1337 + arguments.seeds)
         runs = [measure(path, arguments.minutes, seed, kind) for seed in seeds]
         bits, copies = zip(*runs, strict=True)
         print(
-            f"{path.stem:16} {len(text):8,}  {single:6.2f}  {ppmd_bits(text):6.2f}  "
+            f"{path.stem:16} {len(text):8,}  {beside.single_characters:6.2f}  "
+            f"{beside.ppmd:6.2f}  "
             f"{statistics.mean(bits):6.2f}  {min(bits):.2f}..{max(bits):.2f}  {max(copies):4}",
             flush=True,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,10 +13,13 @@ from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_
 from attn_cli.cli.options import FileArgument, JsonOption, RunOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.errors import DatasetError
 
 if TYPE_CHECKING:
     from attn_cli.objectives.evaluation import Evaluation
     from attn_cli.runs.loaded_model import TrainedModel
+    from attn_cli.text.baselines import Baselines
+    from attn_cli.text.corpus import Corpus
 
 
 def evaluate(
@@ -38,18 +42,22 @@ def evaluate(
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
+    from attn_cli.text.baselines import text_baselines
     from attn_cli.text.builtin import entropy_floor
+    from attn_cli.training.verdict import beside_baselines, beside_training, training_loss
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
     if file is not None:
+        corpus = _training_corpus(loaded)
         ids, floor = read_text(file, loaded), entropy_floor(file)
     else:
         with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
             corpus = loaded.corpus()
         ids = corpus.validation
         floor = corpus.validation_floor
+    baselines = corpus and text_baselines(corpus.tokenizer, corpus.train, ids)
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 
@@ -68,15 +76,35 @@ def evaluate(
     else:
         evaluation = mean_loss(loaded, ids)
     if as_json:
-        record = _record(loaded, file or VALIDATION, evaluation, floor)
+        record = _record(loaded, file or VALIDATION, evaluation, floor, baselines)
         result_json(record if lists is None else {**record, "per_char": lists})
-    else:
-        for line in _summary(loaded, file or VALIDATION, evaluation, floor):
+        return
+    for line in _summary(loaded, file or VALIDATION, evaluation, floor):
+        show(line)
+    if corpus is not None and baselines is not None:
+        bits = evaluation.bits_per_char
+        for line in beside_baselines(bits, baselines, corpus):
             show(line)
+        training = training_loss(loaded.folder, loaded.step)
+        if file is None and training is not None and bits < baselines.single_characters:
+            show(beside_training(bits, training, corpus))
+
+
+def _training_corpus(loaded: TrainedModel) -> Corpus | None:
+    """The text that a model was trained on; None, and a notice, where it is gone."""
+    try:
+        return loaded.corpus()
+    except DatasetError as error:
+        notice(f"without baselines, which need the training text: {error.message}")
+        return None
 
 
 def _record(
-    loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
+    loaded: TrainedModel,
+    text: str,
+    evaluation: Evaluation,
+    floor: float | None,
+    baselines: Baselines | None,
 ) -> dict[str, Any]:
     finite = math.isfinite(evaluation.perplexity)
     return {
@@ -89,6 +117,7 @@ def _record(
         "perplexity": evaluation.perplexity if finite else None,
         "chars": evaluation.chars,
         **({} if floor is None else {"floor_bits_per_char": floor}),
+        "baselines": None if baselines is None else dataclasses.asdict(baselines),
     }
 
 

@@ -65,6 +65,7 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
         The exit code.
     """
     from attn_cli.cli.train_report import report, resume_command, summary, tell_of
+    from attn_cli.text.baselines import text_baselines
     from attn_cli.training.allocator import disable_malloc_trim
     from attn_cli.training.interrupt import StopSignal, ending_signals
     from attn_cli.training.prepare import prepare_run
@@ -78,17 +79,20 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
         prepare_run(request, options.context.obj, world) as prepared,
         StopSignal(ending_signals(), announce) as stop_signal,
     ):
+        corpus, baselines = prepared.corpus, None
         if world.is_main and not options.quiet:
-            tell_of(prepared.corpus, prepared.notes)
+            tell_of(corpus, prepared.notes)
+        if world.is_main and not options.as_json:
+            # Before training, so that their second is within the time of `--minutes`.
+            baselines = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
         outcome = _fit(prepared, stop_signal, quiet=options.quiet)
-    if world.is_main:
-        if options.as_json:
-            result_json(summary(prepared.run, prepared.corpus, outcome))
-        else:
-            report(prepared.run, prepared.corpus, outcome)
-        if outcome.interrupted:
-            command = resume_command(prepared.run)
-            notice(f"stopped after step {outcome.steps:,}; to resume: {command}")
+    if baselines is not None:
+        report(prepared.run, corpus, outcome, baselines)
+    elif world.is_main:
+        result_json(summary(prepared.run, corpus, outcome))
+    if world.is_main and outcome.interrupted:
+        command = resume_command(prepared.run)
+        notice(f"stopped after step {outcome.steps:,}; to resume: {command}")
     # A launcher that sees one process leave may end the others.
     world.barrier()
     return (stop_signal.exit_code or 130) if outcome.interrupted else 0

@@ -10,6 +10,7 @@ from attn_cli.cli.terminal import notice, result
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
+    from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
     from attn_cli.training.result import TrainResult
 
@@ -44,10 +45,10 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
     }
 
 
-def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
-    """Prints a sample, the losses, and the next command to type."""
+def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, baselines: Baselines) -> None:
+    """Prints a sample, the losses and what they mean, and the next command to type."""
     from attn_cli.runs.metrics import nats_to_bits
-    from attn_cli.training.verdict import verdict
+    from attn_cli.training.verdict import training_loss, verdict
 
     sample = run.sample(outcome.best_step)
     if sample:
@@ -60,7 +61,7 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> None:
             f"val loss {outcome.val_loss:.4f} nats per {unit}, "
             f"{nats_to_bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
         )
-    for line in verdict(corpus, outcome):
+    for line in verdict(corpus, outcome, baselines, training_loss(run, outcome.best_step)):
         result(line)
     floor = corpus.validation_floor
     if floor is not None:

@@ -1,9 +1,11 @@
-"""What the losses of a run mean, in lines for the user."""
+"""What the losses of a model mean, in lines for the user."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-import numpy as np
-
+from attn_cli.runs.metrics import nats_to_bits, read_metrics
+from attn_cli.runs.run_folder import RunFolder
+from attn_cli.text.baselines import NGRAM_ORDER, Baselines
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.result import TrainResult
 
@@ -12,11 +14,53 @@ FEW_CHARS = 10_000
 # Nats above the best validation loss that are no accident of one evaluation.
 TURNED = 0.05
 Z_95 = 1.96
-CHUNK = 2**22
+# How far validation and training loss are apart, as a fraction of the validation loss: up to
+# which they are close, and from which much of the text is known by heart.
+CLOSE, FAR = 0.05, 0.2
+# The fraction of a run's steps whose training losses are averaged.
+LATELY = 0.05
 
 
-def verdict(corpus: Corpus, result: TrainResult) -> Iterator[str]:
-    """Lines about a run's validation loss: how sure it is, and what it says of the model."""
+@dataclass(frozen=True)
+class TrainingLoss:
+    """What a model's loss was while it was trained.
+
+    Attributes:
+        bits: Mean training loss over the last steps, bits per character.
+        chars: Characters trained on so far.
+    """
+
+    bits: float
+    chars: int
+
+
+def training_loss(run: RunFolder, step: int) -> TrainingLoss | None:
+    """The training loss of a run around a step; None where it has no metrics."""
+    lines = [line for line in read_metrics(run.metrics) if line.step <= step]
+    losses = [
+        line.train_loss
+        for line in lines
+        if line.train_loss is not None and line.step > (1 - LATELY) * step
+    ]
+    if not losses:
+        return None
+    return TrainingLoss(nats_to_bits(sum(losses) / len(losses)), lines[-1].chars)
+
+
+def verdict(
+    corpus: Corpus,
+    result: TrainResult,
+    baselines: Baselines,
+    training: TrainingLoss | None = None,
+) -> Iterator[str]:
+    """Lines about a run's validation loss: how sure it is, and what it says of the model.
+
+    Args:
+        corpus: The text.
+        result: What the run came to.
+        baselines: Of the same text.
+        training: The training loss at the best step; None where it is not known.
+    """
     evaluation, best = result.evaluation, result.val_loss
     if best is None:
         return
@@ -31,34 +75,78 @@ def verdict(corpus: Corpus, result: TrainResult) -> Iterator[str]:
             f"the validation split has only {result.val_chars:,} {unit}s: "
             f"± {Z_95 * evaluation.standard_error:.2f} nats (95 % interval)"
         )
-    unigram = unigram_loss(corpus)
-    if best >= unigram:
-        yield (
-            "it has learned nothing that carries over: the frequencies of single "
-            f"{unit}s alone give {unigram:.4f} nats"
-        )
-    elif evaluation is not None and evaluation.loss > best + TURNED:
+    bits = nats_to_bits(best)
+    yield from beside_baselines(bits, baselines, corpus)
+    if evaluation is not None and evaluation.loss > best + TURNED:
         yield (
             f"after step {result.best_step:,} it learned the text by heart: the validation loss "
             f"rose to {evaluation.loss:.4f} nats; the best checkpoint is kept. "
             "What helps: more text, fewer steps, model.dropout=0.2"
         )
+    elif training is not None and bits < baselines.single_characters:
+        yield beside_training(bits, training, corpus)
 
 
-def unigram_loss(corpus: Corpus) -> float:
-    """Cross-entropy of the validation text under the training text's character frequencies.
+def beside_baselines(bits: float, baselines: Baselines, corpus: Corpus) -> Iterator[str]:
+    """Two lines: what simple methods need for the same text, and how a model compares.
 
-    In nats per character; every symbol of the vocabulary is counted once more than it occurs.
+    Args:
+        bits: The model's loss, bits per character.
+        baselines: Of the text that it was measured on, given the training text.
+        corpus: The training text.
     """
-    size = corpus.tokenizer.vocab_size
-    counts = _counts(corpus.train, size) + 1.0  # (V,)
-    seen = _counts(corpus.validation[1:], size)  # (V,)
-    return float(-(seen @ np.log(counts / counts.sum())) / seen.sum())
+    unit = corpus.tokenizer.unit
+    known = baselines.by_name
+    where = ""
+    if baselines.train_chars < len(corpus.train):
+        where = (
+            f", on the first {baselines.chars:,} {unit}s after the last "
+            f"{baselines.train_chars:,} of training"
+        )
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in known.items())
+    yield f"beside it: {listed} bits per {unit}{where} (xz and PPMd go on learning as they read)"
+    beaten = [_with_article(name) for name, value in known.items() if bits < value]
+    ahead = {name: value for name, value in known.items() if value <= bits}
+    if bits >= baselines.single_characters:
+        yield (
+            f"worse than the frequencies of single {unit}s: it has learned nothing yet that "
+            "carries over"
+        )
+    elif not ahead:
+        best = min(known, key=lambda name: known[name])
+        ahead_of = f"{known[best] - bits:.2f} bits ahead of {_with_article(best)}"
+        yield f"better than all of these, {ahead_of}"
+    else:
+        nearest = max(ahead, key=lambda name: ahead[name])
+        uses = "it uses" if bits < baselines.five_gram else "it does not yet use"
+        yield (
+            f"better than {_listed(beaten)}, {bits - ahead[nearest]:.2f} bits behind "
+            f"{_with_article(nearest)}: {uses} more than the last {NGRAM_ORDER - 1} {unit}s"
+        )
 
 
-def _counts(ids: np.ndarray, size: int) -> np.ndarray:
-    """How often each id occurs, (V,), of a text that may be mapped from disk."""
-    total = np.zeros(size)
-    for first in range(0, len(ids), CHUNK):
-        total += np.bincount(ids[first : first + CHUNK], minlength=size)
-    return total
+def beside_training(bits: float, training: TrainingLoss, corpus: Corpus) -> str:
+    """A line: how far training and validation loss are apart, and what that means."""
+    both = f"train {training.bits:.2f} and validation {bits:.2f} bits"
+    gap = (bits - training.bits) / bits
+    if gap < -CLOSE:
+        return f"{both}: the validation split is easier than the training text"
+    if gap <= CLOSE:
+        return f"{both} are close: it has learned nothing by heart; longer training may help"
+    if training.chars < len(corpus.train):
+        return (
+            f"{both}, after less than one epoch: the validation split is harder than the rest "
+            "(attn check says more)"
+        )
+    much = "much of the text" if gap > FAR else "to learn the text"
+    has = "it has learned" if gap > FAR else "it has begun"
+    return f"{both}: {has} {much} by heart; more text helps more than more steps"
+
+
+def _with_article(name: str) -> str:
+    return "the 5-gram" if name == "5-gram" else name
+
+
+def _listed(names: list[str]) -> str:
+    """Names in words: `xz`, `xz and PPMd`, `single characters, xz and PPMd`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -19,7 +19,7 @@ from attn_cli.cli.surprisal import write_coloured, write_table
 from attn_cli.objectives.evaluation import PerTokenLosses
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
-from tests.conftest import VERSE, Outcome, Trained
+from tests.conftest import VERSE, Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 
@@ -74,6 +74,37 @@ def test_the_validation_split_and_standard_input(attn: Attn, trained: Trained) -
     assert len(rows(attn("evaluate", *at).out)) == len(text) - 1
     piped = attn("evaluate", "-", *at, "--json", stdin=text.encode()).json
     assert piped["per_char"] == validation["per_char"]
+
+
+def test_a_loss_is_told_beside_baselines(attn: Attn, trained: Trained, tmp_path: Path) -> None:
+    at = ("--run", trained.run.path)
+    lines = attn("evaluate", *at).out.splitlines()
+    assert lines[-3].startswith("beside it: single characters 3.")
+    assert lines[-2].startswith("better than ")
+    assert lines[-1].startswith("train ")
+    baselines = attn("evaluate", *at, "--json").json["baselines"]
+    assert list(baselines) == [
+        "single_characters", "five_gram", "xz", "ppmd", "chars", "train_chars",
+    ]  # fmt: skip
+    assert 0 < baselines["xz"] < baselines["five_gram"] < baselines["single_characters"] < 5
+    # Of another text, given the training text; its own training loss says nothing of it.
+    (tmp_path / "other.txt").write_text("zyx" * 50)
+    lines = attn("evaluate", "other.txt", *at).out.splitlines()
+    assert lines[-1].startswith("worse than the frequencies of single characters")
+
+
+def test_without_the_training_text_there_are_no_baselines(
+    attn: Attn, tmp_path: Path, verse_file: Path
+) -> None:
+    (tmp_path / "mine.txt").write_text(VERSE * 30)
+    run = train_in(tmp_path / "run", tmp_path / "mine.txt", "train.steps=2").run
+    (tmp_path / "mine.txt").unlink()
+    outcome = attn("evaluate", verse_file, "--run", run.path)
+    assert outcome.code == 0
+    assert "bits per character" in outcome.out
+    assert "beside it" not in outcome.out
+    assert "without baselines, which need the training text: " in outcome.err
+    assert attn("evaluate", verse_file, "--run", run.path, "--json").json["baselines"] is None
 
 
 def test_a_bytes_model_is_surprised_by_bytes(attn: Attn, tmp_path: Path) -> None:
