@@ -57,7 +57,9 @@ def evaluate(
             corpus = loaded.corpus()
         ids = corpus.validation
         floor = corpus.validation_floor
-    baselines = corpus and text_baselines(corpus.tokenizer, corpus.train, ids)
+    baselines = None
+    if corpus is not None:
+        baselines = text_baselines(corpus.tokenizer, corpus.train, ids)
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 

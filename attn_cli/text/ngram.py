@@ -9,7 +9,6 @@ Shapes: N characters of a text, G distinct n-grams of it, V vocabulary.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,15 +32,16 @@ def ngram_bits(train: TokenIds, text: TokenIds, vocab_size: int, order: int) -> 
     """
     orders = list(_orders(np.concatenate([train, text]), vocab_size, min(order, len(train))))
     probs = np.full(len(text), 1 / vocab_size)  # (N,)
-    for n, ((contexts, grams), longer) in enumerate(pairwise([*orders, None]), start=1):
+    for n, (contexts, grams) in enumerate(orders, start=1):
         in_train = len(train) - n + 1
-        if longer is None:
+        if n == len(orders):
             counted = grams[:in_train]
         else:
             # A shorter n-gram counts once for each distinct character before it.
-            suffixes = np.empty(len(longer[0]), dtype=np.int64)
-            suffixes[longer[1]] = grams[1:]
-            counted = suffixes[np.unique(longer[1][: in_train - 1])]
+            longer_contexts, longer = orders[n]
+            suffixes = np.empty(len(longer_contexts), dtype=np.int64)
+            suffixes[longer] = grams[1:]
+            counted = suffixes[np.unique(longer[: in_train - 1])]
         counts = np.bincount(counted, minlength=len(contexts))  # (G,)
         discount = _discount(counts)
         totals = np.bincount(contexts, weights=counts)
