@@ -60,6 +60,9 @@ TINY = (
 VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the moon was up.\n"
 
 
+ENDS = ("n", "la", "ret", "stin", "delia")  # of names
+
+
 @dataclass
 class RecordingCallback(Callback):
     """A Callback that remembers what it was told."""
@@ -124,6 +127,15 @@ def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A short text that a tiny model learns in seconds."""
     path = tmp_path_factory.mktemp("texts") / "verse.txt"
     path.write_text(VERSE * 30, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def names_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A list of 120 names of different lengths, a line each."""
+    path = tmp_path_factory.mktemp("texts") / "names.txt"
+    names = [f"{a}{b}{c}" for a in "BDFGKL" for b in ("a", "ei", "oru", "umene") for c in ENDS]
+    path.write_text("\n".join(sorted(names)) + "\n", encoding="utf-8")
     return path
 
 

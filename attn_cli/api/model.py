@@ -26,13 +26,14 @@ from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.sampling import check_seed
 from attn_cli.generation.text_generator import TextGenerator, load_text_generator
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.text.tokenizer import TokenIds, Tokenizer
+from attn_cli.text.tokenizer import Tokenizer
 
 # torch takes a second to import, and generation on a CPU does without it.
 if TYPE_CHECKING:
     from attn_cli.api.trace import Trace
     from attn_cli.model.transformer import Transformer
     from attn_cli.objectives.evaluation import Evaluation
+    from attn_cli.text.examples import Split
 
 Prompts = list[str] | tuple[str, ...]
 
@@ -154,7 +155,8 @@ class Model:
     def loss(self, text: str | None = None) -> Evaluation:
         """How well the model predicts a text, measured as `attn evaluate` does.
 
-        The text is cut into windows of `block_size`; its first character is not predicted.
+        The text is cut into windows of `block_size`; its first character is not predicted. A
+        model of lines predicts each line by itself, with its end.
 
         Args:
             text: At least two characters; None for the run's own validation split.
@@ -168,20 +170,21 @@ class Model:
         """
         from attn_cli.objectives.evaluation import evaluate
 
-        ids = self._loaded.corpus().validation if text is None else self._encode(text)
-        return evaluate(self._evaluated, ids)
+        split = self._loaded.corpus().validation if text is None else self._as_split(text)
+        return evaluate(self._evaluated, split)
 
     def token_losses(self, text: str) -> NDArray[np.float32]:
         """The loss of each token of a text but the first, (T - 1,), in nats.
 
-        A token is a character, or a byte with a vocabulary of bytes. The mean is `loss(text)`.
+        A token is a character, or a byte with a vocabulary of bytes. The mean is `loss(text)`. A
+        model of lines predicts all tokens, and a newline after each line.
 
         Raises:
             InputError: The text has unknown characters.
         """
         from attn_cli.objectives.evaluation import PerTokenLosses
 
-        losses = PerTokenLosses(self._evaluated, self._encode(text))
+        losses = PerTokenLosses(self._evaluated, self._as_split(text))
         return np.concatenate([np.zeros(0, np.float32), *losses])
 
     def trace(self, text: str) -> Trace:
@@ -237,9 +240,9 @@ class Model:
 
         return evaluation_model(self._loaded)
 
-    def _encode(self, text: str) -> TokenIds:
+    def _as_split(self, text: str) -> Split:
         check_text("text", text)
-        return self.tokenizer.encode(text, unknown="error")
+        return self._loaded.as_split(self.tokenizer.encode(text, unknown="error"))
 
 
 def _seed(seed: int | None) -> int:

@@ -33,6 +33,7 @@ def train(
     steps: int | None = None,
     device: str | None = None,
     seed: int | None = None,
+    lines: bool = False,
     resume: str | Path | None = None,
     init_from: str | Path | None = None,
     loggers: Sequence[str] = (),
@@ -54,6 +55,7 @@ def train(
         steps: How many optimizer steps to train; excludes `minutes`.
         device: auto, cpu, cuda or mps.
         seed: Another seed gives another model.
+        lines: Whether to learn each line of the text by itself, as in a list of names.
         resume: The run to resume, by its folder or name, instead of a new one.
         init_from: A run whose weights and vocabulary to start from.
         loggers: Where to log, too: csv, tensorboard, trackio, wandb.
@@ -74,6 +76,7 @@ def train(
         steps=steps,
         device=device,
         seed=seed,
+        lines=lines,
         resume=_name("resume", resume),
         init_from=_name("init_from", init_from),
         loggers=loggers,

@@ -38,12 +38,14 @@ def evaluate(
     """Measure how well a model predicts a text, exactly.
 
     The text is the run's own validation split, unless a file is named. It is cut into windows
-    of block_size characters: the first of a window are predicted with little before them.
+    of block_size characters: the first of a window are predicted with little before them. A model
+    of lines predicts each line by itself, with its end.
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
     from attn_cli.text.baselines import text_baselines
     from attn_cli.text.builtin import entropy_floor
+    from attn_cli.text.examples import joined
     from attn_cli.training.verdict import beside_baselines, beside_training, training_loss
 
     if file is not None:
@@ -51,22 +53,22 @@ def evaluate(
     loaded = load_model(run)
     if file is not None:
         corpus = _training_corpus(loaded)
-        ids, floor = read_text(file, loaded), entropy_floor(file)
+        text, floor = read_text(file, loaded), entropy_floor(file)
     else:
         with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
             corpus = loaded.corpus()
-        ids = corpus.validation
+        text = corpus.validation
         floor = corpus.validation_floor
     baselines = None
     if corpus is not None:
-        baselines = text_baselines(corpus.tokenizer, corpus.train, ids)
+        baselines = text_baselines(corpus.tokenizer, corpus.train, text)
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 
     lists = None
     show: Callable[[str], None] = result
     if per_char:
-        losses = token_losses(loaded, ids)
+        losses, ids = token_losses(loaded, text), joined(text)
         if as_json:
             lists = as_lists(loaded.tokenizer, ids, losses)
         elif can_colour():
@@ -76,7 +78,7 @@ def evaluate(
             show = notice  # a program reads the table, and nothing after it
         evaluation = losses.evaluation()
     else:
-        evaluation = mean_loss(loaded, ids)
+        evaluation = mean_loss(loaded, text)
     if as_json:
         record = _record(loaded, file or VALIDATION, evaluation, floor, baselines)
         result_json(record if lists is None else {**record, "per_char": lists})

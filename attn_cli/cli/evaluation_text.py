@@ -11,13 +11,13 @@ from attn_cli.errors import DatasetError
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
-    from attn_cli.text.tokenizer import TokenIds
+    from attn_cli.text.examples import Split
 
 VALIDATION = "validation split"  # its name, where no file is given
 
 
-def read_text(file: str, loaded: LoadedModel) -> TokenIds:
-    """The ids of a whole text, two at least.
+def read_text(file: str, loaded: LoadedModel) -> Split:
+    """A whole text to measure a model on: two ids at least; its lines, for a model of lines.
 
     Raises:
         DatasetError: It is missing, or cannot be used.
@@ -29,7 +29,7 @@ def read_text(file: str, loaded: LoadedModel) -> TokenIds:
         notice(note)
     if text.n_unknown:
         notice(f"{text.n_unknown:,} characters outside the vocabulary were changed")
-    return text.ids
+    return loaded.as_split(text.ids, text.cache_key)
 
 
 @contextmanager

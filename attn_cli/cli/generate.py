@@ -138,7 +138,7 @@ def _print_json(
 def _training_text(loaded: TrainedModel) -> str:
     """What the model was trained on."""
     with hint_on_missing_text("--check-copy needs it where it was and as it was"):
-        return loaded.tokenizer.decode(loaded.corpus().train)
+        return loaded.tokenizer.decode(loaded.corpus().train_ids)
 
 
 def _read_prompt() -> str:

@@ -41,6 +41,7 @@ def inspect_heads(
 
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.loaded_model import find_model
+    from attn_cli.text.examples import joined, subset
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
@@ -50,8 +51,9 @@ def inspect_heads(
     else:
         with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
             full = loaded.corpus().validation
-    ids = full[:chars]
-    baseline, measured = measure_heads(loaded, ids)
+    text = subset(full, chars - 1)
+    size, full_size = (len(joined(each)) for each in (text, full))
+    baseline, measured = measure_heads(loaded, text)
     count = loaded.config.model.n_layer * loaded.config.model.n_head
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
@@ -61,7 +63,7 @@ def inspect_heads(
                 "model": loaded.description,
                 "text": what,
                 "unit": unit,
-                "chars": len(ids),
+                "chars": size,
                 "heads": [_record(head) for head in heads],
                 "uniform_baseline": asdict(baseline),
             }
@@ -70,7 +72,7 @@ def inspect_heads(
 
     from attn_cli.inspection.terminal.heads import heads_view
 
-    of = f"the first {len(ids):,} of {len(full):,}" if len(ids) < len(full) else f"{len(ids):,}"
+    of = f"{size:,} of {full_size:,}" if size < full_size else f"{size:,}"
     notice(f"{loaded.description}, {what}: {of} {unit}s")
     console().print(heads_view(heads, baseline, unit))
 

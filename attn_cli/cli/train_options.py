@@ -51,6 +51,12 @@ class TrainOptions:
         str | None, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None
+    lines: Annotated[
+        bool,
+        typer.Option(
+            "--lines", help="Learn each line of the text by itself, as in a list of names."
+        ),
+    ] = False
     resume: Annotated[
         str | None,
         typer.Option(
@@ -94,6 +100,7 @@ class TrainOptions:
             steps=self.steps,
             device=self.device,
             seed=self.seed,
+            lines=self.lines,
             resume=self.resume,
             init_from=self.init_from,
             loggers=self.loggers or (),

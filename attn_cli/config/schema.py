@@ -39,8 +39,15 @@ class DataConfig(_Section):
     the 100, else corpus."""
     unknown: Literal["transliterate", "error", "drop", "replace"] = "transliterate"
     """Characters outside the vocabulary: transliterate (to ASCII), error, drop, replace (by ?)."""
+    records: Literal["stream", "lines"] = "stream"
+    """stream: one text, in windows of block_size; lines: each line by itself, as in a list."""
+    too_long: Literal["cut", "drop", "error"] = "cut"
+    """Lines that do not fit into block_size: cut (to what fits), drop, error."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
-    """Fraction of the text, at its end, held out for validation; ignored if validation is given."""
+    """Fraction held out for validation: the end of the text, or lines drawn at random; ignored if
+    validation is given."""
+    split_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Seed by which lines are drawn for validation; equal lines stay together."""
     validation: Annotated[SourceNames, Field(min_length=1)] | None = None
     """A text to validate on, named as in text, instead of a part of the training text."""
 

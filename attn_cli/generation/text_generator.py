@@ -115,11 +115,12 @@ class TextGenerator:
     model: NextTokenModel
     tokenizer: Tokenizer
     bos_id: int  # that a document begins after; an empty prompt is this one
+    lines: bool = False  # whether it was trained on lines, each after `bos_id` and before another
 
     @property
     def eos_id(self) -> int | None:
         """The id that ends a document; None where the training text was a single document."""
-        return self.tokenizer.eos_id(self.bos_id)
+        return self.bos_id if self.lines else self.tokenizer.eos_id(self.bos_id)
 
     def constraints(self, config: GenerationConfig) -> Constraints:
         """The constraints of a configuration, in ids.
@@ -152,7 +153,7 @@ class TextGenerator:
             raise InputError("`num_beams` needs beam search, and a stream is sampled")
         constraints = self.constraints(config)
         states = [
-            GenerationState(self._encode(prompt) or [self.bos_id], seed)
+            GenerationState(self._begin(prompt), seed)
             for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         steps = generate(self.model, states, config, constraints, log_probs=log_probs)
@@ -211,7 +212,7 @@ class TextGenerator:
             raise InputError(
                 f"`num_beams` {config.num_beams:,} are too many", f"{most:,} fit into memory"
             )
-        constraints, ids = self.constraints(config), self._encode(prompt) or [self.bos_id]
+        constraints, ids = self.constraints(config), self._begin(prompt)
         found = beam_search(self.model, ids, config, constraints)
         return [
             dataclasses.replace(
@@ -225,6 +226,18 @@ class TextGenerator:
         config = dataclasses.replace(config, stop_at_eos=self.eos_id is not None)
         return self.stream([""], [seed], config)[0].result().text
 
+    def sample_lines(self, seed: int, count: int, config: GenerationConfig) -> str:
+        """Some lines, each from its beginning, as a training run of lines samples them."""
+        longest = min(config.max_new_chars, self.model.config.block_size)
+        config = dataclasses.replace(config, stop_at_eos=True, max_new_chars=longest)
+        streams = self.stream([""] * count, range(seed, seed + count), config)
+        return "\n".join(stream.result().text for stream in streams)
+
+    def _begin(self, prompt: str) -> list[int]:
+        """The ids that a text with this prompt begins with."""
+        ids = self._encode(prompt)
+        return [self.bos_id, *ids] if self.lines or not ids else ids
+
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, unknown="error").tolist()
         return ids
@@ -233,4 +246,4 @@ class TextGenerator:
 def load_text_generator(loaded: LoadedModel, device: str = "cpu") -> TextGenerator:
     """The generator of a loaded model, on a device that torch knows by this name."""
     model = load_next_token_model(loaded, device)
-    return TextGenerator(model, loaded.tokenizer, loaded.bos_id)
+    return TextGenerator(model, loaded.tokenizer, loaded.bos_id, lines=loaded.lines)

@@ -19,7 +19,7 @@ from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsuppor
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import PerTokenLosses
-from attn_cli.text.tokenizer import TokenIds
+from attn_cli.text.examples import Examples, Split
 
 
 @contextmanager
@@ -76,28 +76,35 @@ class AblationEffect:
     """What a model loses when a head is ablated."""
 
     loss_increase: float  # of the mean loss, in nats per character; negative where it falls
-    standard_error: float | None  # over full windows; None where there are fewer than 2
+    standard_error: float | None  # over full windows or lines; None where there are fewer than 2
 
 
-def ablation_effects(model: Transformer, ids: TokenIds) -> Iterator[AblationEffect]:
-    """The effect of each head on a text (N,), layer by layer, by zero ablation.
+def ablation_effects(model: Transformer, text: Split) -> Iterator[AblationEffect]:
+    """The effect of each head on a text, layer by layer, by zero ablation.
 
     The losses are those of `attn evaluate`.
     """
-    full = _losses(model, ids)
-    T = model.config.block_size
-    n_windows = len(full) // T
+    full, T = _losses(model, text), model.config.block_size
+    full_windows = np.full(len(full) // T, T)
+    counts = text.target_counts if isinstance(text, Examples) else full_windows
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
             with zero_ablate_head(model, layer, head):
-                increases = _losses(model, ids) - full  # (N - 1,)
-            standard_error = None
-            if n_windows > 1:
-                means = increases[: n_windows * T].reshape(n_windows, T).mean(axis=1)
-                standard_error = float(means.std(ddof=1)) / math.sqrt(n_windows)
-            yield AblationEffect(float(increases.mean()), standard_error)
+                increases = _losses(model, text) - full  # (N - 1,)
+            yield AblationEffect(float(increases.mean()), _standard_error(increases, counts))
 
 
-def _losses(model: Transformer, ids: TokenIds) -> NDArray[np.float64]:
+def _standard_error(losses: NDArray[np.float64], counts: NDArray[np.int64]) -> float | None:
+    """Of the mean loss, from windows of so many characters each (Cochran 1977, section 6.4)."""
+    n = len(counts)
+    if n < 2:
+        return None
+    starts = np.cumsum(counts) - counts
+    sums = np.add.reduceat(losses[: counts.sum()], starts)  # (n,)
+    deviations = sums - sums.sum() / counts.sum() * counts
+    return math.sqrt(n / (n - 1) * float(deviations @ deviations)) / int(counts.sum())
+
+
+def _losses(model: Transformer, text: Split) -> NDArray[np.float64]:
     """The loss of each character but the first, (N - 1,)."""
-    return np.concatenate(list(PerTokenLosses(model, ids))).astype(np.float64)
+    return np.concatenate(list(PerTokenLosses(model, text))).astype(np.float64)

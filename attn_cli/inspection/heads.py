@@ -17,7 +17,8 @@ from attn_cli.model.trace import TraceRecorder
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows
-from attn_cli.text.tokenizer import TokenIds
+from attn_cli.text.example_batches import equal_length_batches
+from attn_cli.text.examples import Examples, Split
 
 MAX_ATTENTION_NUMEL = 2**24  # attention weights in memory at once
 NAMING_THRESHOLD = 1 / 3  # share of its attention above which a head is named after a pattern
@@ -79,9 +80,9 @@ class MeasuredHead:
     effect: AblationEffect  # what the model loses without it
 
 
-def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Iterator[MeasuredHead]]:
-    """The scores of uniform attention over N ids, and each head, measured when it is asked for."""
-    scores, baseline = head_scores(loaded.model, ids, loaded.tokenizer.symbols)
+def measure_heads(loaded: LoadedModel, text: Split) -> tuple[HeadScores, Iterator[MeasuredHead]]:
+    """The scores of uniform attention over a text, and each head, measured when it is asked for."""
+    scores, baseline = head_scores(loaded.model, text, loaded.tokenizer.symbols)
     numbered = [
         (layer, head, score)
         for layer, of_layer in enumerate(scores, 1)
@@ -91,18 +92,19 @@ def measure_heads(loaded: LoadedModel, ids: TokenIds) -> tuple[HeadScores, Itera
     return baseline, (
         MeasuredHead(layer, head, score.name(baseline).replace("character", unit), score, effect)
         for (layer, head, score), effect in zip(
-            numbered, ablation_effects(loaded.model, ids), strict=True
+            numbered, ablation_effects(loaded.model, text), strict=True
         )
     )
 
 
 @torch.no_grad()
 def head_scores(
-    model: Transformer, ids: TokenIds, symbols: Sequence[str]
+    model: Transformer, text: Split, symbols: Sequence[str]
 ) -> tuple[list[list[HeadScores]], HeadScores]:
-    """The scores of each head, [layer][head], over N ids, and those of uniform attention.
+    """The scores of each head, [layer][head], over a text, and those of uniform attention.
 
-    The text is cut into windows of `block_size`; the symbol of each id tells what a word is.
+    It is cut into windows of `block_size`, or consists of lines; the symbol of each id tells what
+    a word is.
 
     Raises:
         InputError: The model's blocks record no attention weights.
@@ -112,7 +114,11 @@ def head_scores(
     batch_size = max(1, MAX_ATTENTION_NUMEL // (L * H * T * T))
     in_word = [symbol.isalnum() or symbol == "'" for symbol in symbols]
     total, uniform_baseline = _Sums(L * H), _Sums(1)
-    for batch in eval_windows(ids, T, batch_size):
+    if isinstance(text, Examples):
+        batches = equal_length_batches(text, batch_size)
+    else:
+        batches = eval_windows(text, T, batch_size)
+    for batch in batches:
         x = batch.inputs
         trace = TraceRecorder()
         with evaluation_mode(model):

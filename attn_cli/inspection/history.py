@@ -104,10 +104,10 @@ def attention_shift(before: Snapshot, after: Snapshot) -> torch.Tensor:
 
 
 def default_text(loaded: TrainedModel) -> tuple[int, ...]:
-    """The first ids of a run's validation split.
+    """The first ids of a run's validation split; of a run of lines, those of its first line.
 
     Raises:
         DatasetError: The text is missing or has changed.
     """
     length = min(DEFAULT_LENGTH, loaded.config.model.block_size)
-    return tuple(loaded.corpus().validation[:length].tolist())
+    return tuple(loaded.corpus().opening(length).tolist())

@@ -3,23 +3,23 @@
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.text.tokenizer import TokenIds
+from attn_cli.text.examples import Split
 from attn_cli.training.device import choose_device
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 
-def token_losses(loaded: TrainedModel, ids: TokenIds) -> PerTokenLosses:
+def token_losses(loaded: TrainedModel, text: Split) -> PerTokenLosses:
     """The loss of each of N ids but the first, in nats, computed while it is iterated."""
-    return PerTokenLosses(evaluation_model(loaded), ids)
+    return PerTokenLosses(evaluation_model(loaded), text)
 
 
-def mean_loss(loaded: TrainedModel, ids: TokenIds) -> Evaluation:
-    """The mean loss of N ids.
+def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
+    """The mean loss of N ids, or of some lines.
 
     Raises:
-        DatasetError: There are fewer than two.
+        DatasetError: There are fewer than two ids, or no lines.
     """
-    return evaluate(evaluation_model(loaded), ids)
+    return evaluate(evaluation_model(loaded), text)
 
 
 def evaluation_model(loaded: TrainedModel) -> Transformer:

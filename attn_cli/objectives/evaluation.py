@@ -15,7 +15,9 @@ from torch.nn import functional as F
 from attn_cli.errors import DatasetError
 from attn_cli.model.transformer import Transformer
 from attn_cli.runs.metrics import nats_to_bits
-from attn_cli.text.batches import eval_windows
+from attn_cli.text.batches import IGNORE_INDEX, Batch, eval_windows
+from attn_cli.text.example_batches import eval_examples
+from attn_cli.text.examples import Examples, Split
 from attn_cli.text.tokenizer import TokenIds
 
 # Enough to keep the processor busy, small enough to stay in its caches.
@@ -31,9 +33,10 @@ class Evaluation:
 
     Attributes:
         loss: Mean cross-entropy, nats per character.
-        chars: Characters predicted: all but the first of the text.
+        chars: Characters predicted: all but the first of a text, or all of some lines, with the
+            end of each.
         standard_error: Of the loss as an estimate for more such text, nats per character, from
-            how the windows' losses differ; None where there are fewer than two.
+            how the losses of windows or lines differ; None where there are fewer than two.
     """
 
     loss: float
@@ -51,39 +54,44 @@ class Evaluation:
 
 
 class PerTokenLosses:
-    """The loss of each character of `ids` (N,) but the first, and what they come to together.
+    """The loss of each character of a text (N,) but the first, and what they come to together.
 
     The text is cut into consecutive windows of `block_size`; what is left at the end is
     a shorter window of its own. A window's characters are predicted from those before
-    them in that window alone, so that the first ones have little to go by.
+    them in that window alone, so that the first ones have little to go by. Of lines, each is a
+    window, whose end is predicted, too.
 
     Iterating computes the losses, in nats, in the order of the text, many at a time:
     arrays that together have the shape (N - 1,). The model's mode and the random state
     are as before afterwards.
     """
 
-    def __init__(self, model: Transformer, ids: TokenIds) -> None:
+    def __init__(self, model: Transformer, text: Split) -> None:
         self._model = model
-        self._ids = ids
+        self._text = text
         self._windows = _WindowSums()
 
     @torch.no_grad()
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        model, block_size = self._model, self._model.config.block_size
+        model = self._model
         device = model.token_embedding.weight.device
         was_training = model.training
         model.eval()
         self._windows = _WindowSums()
         try:
-            for batch in eval_windows(
-                self._ids, block_size, max(1, TOKENS_PER_BATCH // block_size)
-            ):
+            for batch in _eval_batches(self._text, model.config.block_size):
                 logits = model(batch.inputs.to(device))  # (B, T, V)
                 targets = batch.targets.to(device).flatten()  # (B * T,)
-                losses = F.cross_entropy(logits.float().flatten(0, 1), targets, reduction="none")
+                losses = F.cross_entropy(
+                    logits.float().flatten(0, 1),
+                    targets,
+                    reduction="none",
+                    ignore_index=IGNORE_INDEX,
+                )
                 array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
-                self._windows.add(array.reshape(batch.targets.shape))
-                yield array
+                predicted = (batch.targets != IGNORE_INDEX).numpy()  # (B, T)
+                self._windows.add(array.reshape(predicted.shape), predicted.sum(axis=1))
+                yield array[predicted.flatten()]
         finally:
             model.train(was_training)
 
@@ -107,7 +115,7 @@ class PerTokenLosses:
 
 @dataclass
 class _WindowSums:
-    """Sums over windows: of losses and characters, and of their squares and products."""
+    """Sums over windows, or lines: of losses and characters, their squares and products."""
 
     loss: float = 0.0
     chars: float = 0.0
@@ -120,16 +128,20 @@ class _WindowSums:
         """All of them, in the order of the fields."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def add(self, losses: NDArray[np.float32]) -> None:
-        """Counts windows whose characters have these losses, (B, T)."""
-        B, T = losses.shape
+    def add(self, losses: NDArray[np.float32], chars: NDArray[np.int64]) -> None:
+        """Counts windows whose characters have these losses, (B, T), 0 where there is none.
+
+        Args:
+            losses: In nats.
+            chars: How many characters each window has, (B,).
+        """
         sums = losses.sum(axis=1, dtype=np.float64)  # (B,)
         self.loss += float(sums.sum())
-        self.chars += B * T
-        self.windows += B
+        self.chars += int(chars.sum())
+        self.windows += len(chars)
         self.loss_squared += float(sums @ sums)
-        self.loss_chars += T * float(sums.sum())
-        self.chars_squared += B * T * T
+        self.loss_chars += float(sums @ chars)
+        self.chars_squared += int(chars @ chars)
 
     def evaluation(self) -> Evaluation:
         """The mean, with the standard error of a ratio of sums (Cochran 1977, section 6.4)."""
@@ -143,31 +155,40 @@ class _WindowSums:
 
 def evaluate(
     model: Transformer,
-    ids: TokenIds,
+    text: Split,
     part: int = 0,
     parts: int = 1,
     all_reduce_sum: AllReduce | None = None,
 ) -> Evaluation:
-    """Predicts each character of `ids` (N,) but the first, as `PerTokenLosses` does.
+    """Predicts each character of a text (N,) but the first, as `PerTokenLosses` does.
 
-    Where several processes share the work, each takes the same number of windows, or one less;
-    every character is predicted once, from the same characters as by one process.
+    Where several processes share the work, each takes the same number of windows or lines, or
+    one less; every character is predicted once, from the same characters as by one process.
 
     Args:
         model: In any mode, which it is left in.
-        ids: The text.
+        text: As ids, or as lines.
         part: Which part of the windows to take, from 0.
         parts: The number of processes that share them.
         all_reduce_sum: The sum of a tensor over these processes.
     """
-    losses = PerTokenLosses(model, _part(ids, model.config.block_size, part, parts))
+    losses = PerTokenLosses(model, _part(text, model.config.block_size, part, parts))
     for _ in losses:
         pass
     return losses.evaluation(all_reduce_sum)
 
 
-def _part(ids: TokenIds, block_size: int, part: int, parts: int) -> TokenIds:
-    """A part of a text, cut between two windows."""
+def _eval_batches(text: Split, block_size: int) -> Iterator[Batch]:
+    if isinstance(text, Examples):
+        return eval_examples(text.fit(block_size, "cut"), TOKENS_PER_BATCH)
+    return eval_windows(text, block_size, max(1, TOKENS_PER_BATCH // block_size))
+
+
+def _part(text: Split, block_size: int, part: int, parts: int) -> Split:
+    """A part of a text, cut between two windows; of lines, short and long ones alike."""
+    if isinstance(text, Examples):
+        return text.by_length()[part::parts]
+    ids: TokenIds = text
     windows = -(-(len(ids) - 1) // block_size)
     first = windows * part // parts
     end = windows * (part + 1) // parts

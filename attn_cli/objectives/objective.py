@@ -8,8 +8,21 @@ from torch import Tensor
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import AllReduce, Evaluation
 from attn_cli.runs.checkpoint_metadata import DatasetInfo
-from attn_cli.text.batches import Batch, Batches
+from attn_cli.text.batches import Batch
 from attn_cli.text.tokenizer import Tokenizer
+
+
+class TrainingBatches(Protocol):
+    """The training batches of a run, each a pure function of the seed and the step."""
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps after which all of the training split was visited once."""
+        ...
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        ...
 
 
 class Objective(Protocol):
@@ -26,16 +39,11 @@ class Objective(Protocol):
         ...
 
     @property
-    def train_chars(self) -> int:
-        """Characters of the training split."""
-        ...
-
-    @property
     def val_chars(self) -> int:
         """How many characters an evaluation predicts."""
         ...
 
-    def batches(self, part: int = 0, parts: int = 1) -> Batches:
+    def batches(self, part: int = 0, parts: int = 1) -> TrainingBatches:
         """The training batches, of which one process takes a part.
 
         Args:

@@ -53,6 +53,8 @@ class PendingMetrics(_Frozen):
     """Steps that were applied."""
     skipped: _Count = 0
     """Steps that were skipped, because their loss or gradient was not finite."""
+    chars: _Count = 0
+    """Characters that they predicted."""
     loss_sum: _Number = 0.0
     """Sum of the losses of the applied steps, nats per character."""
     grad_norm: _Number | None = None

@@ -21,8 +21,10 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint, list_runs
 from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.display import quoted
+from attn_cli.text.examples import Split
+from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
-from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
+from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.transformer import Transformer
@@ -68,23 +70,31 @@ class LoadedModel:
         return self.model.state_arrays()
 
     @property
+    def lines(self) -> bool:
+        """Whether it was trained on lines, each of which begins and ends with a newline."""
+        return self.config.data.records == "lines"
+
+    @property
     def eos_id(self) -> int | None:
         """The id that ends a document; None where the training text was a single document."""
-        return self.tokenizer.eos_id(self.bos_id)
+        return self.bos_id if self.lines else self.tokenizer.eos_id(self.bos_id)
 
     def encode_prompt(self, text: str | None) -> tuple[int, ...]:
-        """The ids of a text that fits into the context, at least one.
+        """The ids of a text that fits into the context, at least one; of a line, after a newline.
 
         Args:
-            text: None for "Hello", or where the vocabulary is of another script, for the
-                beginning of a text of the model's own; as much of it as the context holds.
+            text: None for "Hello", or where the vocabulary is of another script or the model of
+                lines, for the beginning of a text of its own; as much as the context holds.
 
         Raises:
             InputError: The text is longer than the context, or has an unknown character.
         """
-        context, unit = self.config.model.block_size, self.tokenizer.unit
+        unit = self.tokenizer.unit
+        begin = [self.bos_id] if self.lines else []
+        context = self.config.model.block_size - len(begin)
         if text is None:
-            opening = HELLO if writes_hello(self.tokenizer) else beginning(self.own_text())
+            hello = writes_hello(self.tokenizer) and not self.lines
+            opening = HELLO if hello else beginning(self.own_text())
             ids = self.tokenizer.encode(opening, unknown="drop").tolist()[:context]
         else:
             ids = self.tokenizer.encode(text, unknown="error").tolist()
@@ -93,7 +103,7 @@ class LoadedModel:
                 f"the text has {len(ids):,} {unit}s, and the model sees at most {context:,}",
                 f"give at most {context:,} {unit}s",
             )
-        return tuple(ids) or (self.bos_id,)
+        return (*begin, *ids) or (self.bos_id,)
 
     def symbols(self, ids: Sequence[int]) -> list[str]:
         """The symbol of each id."""
@@ -129,14 +139,30 @@ class LoadedModel:
     def own_text(self) -> str:
         """Some text in the model's script: the beginning of its validation split.
 
-        Where that cannot be read, the letters of its vocabulary.
+        Of a model of lines, it is one line. Where the split cannot be read, the letters of the
+        vocabulary.
         """
         try:
-            validation = self.corpus().validation
+            opening = self.corpus().opening(OWN_TEXT_LENGTH)
         except DatasetError:
             symbols = self.tokenizer.symbols
             return "".join(filter(str.isalpha, symbols)) or "".join(symbols)
-        return self.tokenizer.decode(validation[:OWN_TEXT_LENGTH])
+        return self.tokenizer.decode(opening)
+
+    def as_split(self, ids: TokenIds, cache_key: str | None = None) -> Split:
+        """Another text as the model is to predict it: its ids, or all of its lines.
+
+        Args:
+            ids: The text, in the model's vocabulary.
+            cache_key: What the ids are stored under where they are mapped from disk.
+
+        Raises:
+            DatasetError: All lines are blank, or one is too long and `data.too_long` is "error".
+        """
+        if not self.lines:
+            return ids
+        lines = find_lines(ids, self.tokenizer, cache_key)
+        return lines.fit(self.config.model.block_size, self.config.data.too_long)
 
     def corpus(self) -> Corpus:
         """Its text, both splits.
@@ -144,7 +170,9 @@ class LoadedModel:
         Raises:
             DatasetError: The text is missing, has changed, or was never known.
         """
-        return load_configured_corpus(self.config.data, self.tokenizer)
+        data = self.config.data
+        corpus = load_configured_corpus(data, self.tokenizer)
+        return corpus.fit(self.config.model.block_size, data.too_long)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +198,8 @@ class TrainedModel(LoadedModel):
 
     def own_text(self) -> str:
         """The sample that the run wrote at this checkpoint; else as of any model."""
-        return self.folder.sample(self.step).strip() or super().own_text()
+        sample = self.folder.sample(self.step).strip()
+        return (sample.partition("\n")[0] if self.lines else sample) or super().own_text()
 
     def corpus(self) -> Corpus:
         return load_run_corpus(self.folder, self.checkpoint)
@@ -264,12 +293,13 @@ def load_run_corpus(
     data = (moved or data).model_copy(update=saved)
     validation = known.validation
     try:
-        return load_configured_corpus(
+        corpus = load_configured_corpus(
             data,
             checkpoint.tokenizer,
             expected=(known.sha256, known.chars),
             expected_validation=(validation.sha256, validation.chars) if validation else None,
         )
+        return corpus.fit(checkpoint.config.model.block_size, data.too_long)
     except DatasetError as error:
         names = [*data.text, *(data.validation or ())]
         missing = [name for name in names if Path(name).is_absolute() and not Path(name).exists()]

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from attn_cli.text.examples import Examples, Split, joined
 from attn_cli.text.ngram import ngram_bits
 from attn_cli.text.paths import cache_folder
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
@@ -59,17 +60,20 @@ class Baselines:
         }
 
 
-def text_baselines(tokenizer: Tokenizer, train: TokenIds, validation: TokenIds) -> Baselines:
+def text_baselines(tokenizer: Tokenizer, train: Split, validation: Split) -> Baselines:
     """The baselines of a text; measured once, then read from the cache folder.
 
     About a second for each million characters, at most two.
 
     Args:
         tokenizer: The vocabulary of the ids.
-        train: Ids of the training split, one at least.
-        validation: Ids of the validation split, one at least.
+        train: The training split, of one id at least; lines are read one after the other.
+        validation: The validation split, likewise.
     """
-    train, validation = _part_to_read(tokenizer, train, validation)
+    before, after = joined(train), joined(validation)
+    if isinstance(validation, Examples):
+        after = after[1:]  # the newline before the first line is the last one of `train`
+    train, validation = _part_to_read(tokenizer, before, after)
     digest = hashlib.sha256(json.dumps([_VERSION, tokenizer.to_json(), len(train)]).encode())
     digest.update(np.ascontiguousarray(train).data)
     digest.update(np.ascontiguousarray(validation).data)

@@ -109,9 +109,9 @@ class Batches:
         self._cached: tuple[int, NDArray[Any], int] | None = None
 
     @property
-    def chars_per_step(self) -> int:
-        """Tokens that a whole batch predicts, of all processes: B * T."""
-        return self.batch_size * self.block_size
+    def steps_per_epoch(self) -> float:
+        """Steps after which as many tokens were predicted as the text has."""
+        return len(self._ids) / (self.batch_size * self.block_size)
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0: inputs and targets of shape (B / parts, T).

@@ -1,18 +1,22 @@
 """A corpus: a whole text as ids, split into training and validation."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from attn_cli.config.schema import DataConfig
 from attn_cli.errors import DatasetError, PromptError
 from attn_cli.text.builtin import validation_floor
+from attn_cli.text.examples import Examples, Split, TooLong, joined
+from attn_cli.text.lines import check_lines, find_lines, split_lines
 from attn_cli.text.scan import TextStats, scan
 from attn_cli.text.sources import Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
@@ -31,6 +35,7 @@ from attn_cli.text.tokenizer import (
 IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
 _MIN_SEPARATORS = 10  # from which a model can learn what follows a separator
 _SEARCHED = 2**26  # ids of a text in which separators are counted
+Records = Literal["stream", "lines"]
 MAX_UNKNOWN = 0.05  # fraction of a text's characters that may be outside the vocabulary
 
 
@@ -46,6 +51,7 @@ class EncodedText:
     examples: tuple[tuple[str, str], ...]  # up to five of them, each with its replacement
     source: Source  # where the text came from; its `chunks()` can be read again
     notes: tuple[str, ...]  # what the user should know: which vocabulary was chosen, and why
+    cache_key: str | None  # what the ids are stored under where they are mapped from disk
 
     @property
     def name(self) -> str:
@@ -60,39 +66,77 @@ class EncodedText:
 
 @dataclass(frozen=True, eq=False)
 class Corpus(EncodedText):
-    """A text to train on, and what is held out for validation: its end, or a text of its own."""
+    """A text to train on, and what is held out for validation: a part of it, or another text."""
 
-    validation_fraction: float  # fraction of the ids, at the end, that is held out
+    train: Split  # what is trained on
+    validation: Split  # what the model is measured on
+    validation_fraction: float  # fraction of the text that is held out
     validation_text: EncodedText | None  # a text to validate on instead
 
     @property
-    def train(self) -> TokenIds:
-        """The first `int(n * (1 - validation_fraction))` of the n ids, or all of them."""
-        if self.validation_text is not None:
-            return self.ids
-        return self.ids[: _train_length(len(self.ids), self.validation_fraction)]
+    def train_ids(self) -> TokenIds:
+        """The ids of the training split, those of lines joined by newlines."""
+        return joined(self.train)
 
     @property
-    def validation(self) -> TokenIds:
-        """The ids after those of `train`, or those of the text to validate on."""
-        if self.validation_text is not None:
-            return self.validation_text.ids
-        return self.ids[_train_length(len(self.ids), self.validation_fraction) :]
+    def validation_ids(self) -> TokenIds:
+        """The ids of the validation split, those of lines joined by newlines."""
+        return joined(self.validation)
 
     @property
     def validation_floor(self) -> float | None:
         """The entropy of the validation split in bits per character; None where unknown."""
-        if self.validation_text is not None:
+        if self.validation_text is not None or isinstance(self.validation, Examples):
             return None
         return validation_floor(self.sources, self.validation_fraction)
+
+    def opening(self, length: int) -> TokenIds:
+        """What a view of the model opens with: up to so many ids of the validation split.
+
+        Of lines, it is the first one, with the newline before it.
+        """
+        if isinstance(self.validation, Examples):
+            return self.validation[:1].joined()[:-1][:length]
+        return self.validation[:length]
+
+    def fit(self, block_size: int, too_long: TooLong) -> Corpus:
+        """The corpus for a model of this context: lines that do not fit are cut or left out.
+
+        Raises:
+            DatasetError: A line does not fit, and `too_long` is "error".
+        """
+        if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
+            return self
+        train = self.train.fit(block_size, too_long)
+        return replace(self, train=train, validation=self.validation.fit(block_size, too_long))
+
+    def line_notes(self) -> Iterator[str]:
+        """Lines for the user: how many lines there are, and how many of them are too long."""
+        if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
+            return
+        splits = self.train, self.validation
+        yield f"{len(self.train):,} lines to train on, {len(self.validation):,} to validate on"
+        n_cut, n_dropped = (
+            sum(each.n_cut for each in splits),
+            sum(each.n_dropped for each in splits),
+        )
+        for count, what in ((n_cut, "cut"), (n_dropped, "left out")):
+            if count:
+                block_size, unit = self.train.max_targets, self.tokenizer.unit
+                yield (
+                    f"{count:,} lines have more than {block_size - 1} {unit}s, which is what "
+                    f"fits into block_size {block_size}: they were {what} (data.too_long)"
+                )
 
     @cached_property
     def bos_id(self) -> int:
         """The id that a new document begins after.
 
-        The document separator, if the text has enough of them to learn from; else the
-        newline, likewise; else the first id.
+        Of lines, the newline. Of one text, the document separator, if it has enough of them to
+        learn from; else the newline, likewise; else the first id.
         """
+        if isinstance(self.train, Examples):
+            return self.train.newline_id
         separator = self.tokenizer.document_separator_id
         newlines = [i for i, symbol in enumerate(self.tokenizer.symbols) if symbol == "\n"]
         for candidate in (separator, *newlines):
@@ -110,20 +154,46 @@ def load_corpus(
     expected: tuple[str, int] | None = None,
     validation: Sequence[str] | None = None,
     expected_validation: tuple[str, int] | None = None,
+    records: Records = "stream",
+    split_seed: int = 0,
 ) -> Corpus:
     """The corpus of a text, read and encoded; see `load_text`.
 
     The text to validate on, if one is named, is encoded in the same vocabulary.
     """
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
+    ends = "\n" if records == "lines" else ""
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, symbols=ends)
     validation_text = None
     if validation is not None:
         validation_text = _load_validation_text(
             validation, encoded.tokenizer, unknown, in_memory_limit, expected_validation
         )
+    if validation_text is not None:
+        train, held_out = (as_split(each, records) for each in (encoded, validation_text))
+    elif records == "lines":
+        lines = find_lines(encoded.ids, encoded.tokenizer, encoded.cache_key)
+        train, held_out = split_lines(lines, validation_fraction, split_seed)
+    else:
+        length = _train_length(len(encoded.ids), validation_fraction)
+        train, held_out = encoded.ids[:length], encoded.ids[length:]
     return Corpus(
-        **vars(encoded), validation_fraction=validation_fraction, validation_text=validation_text
+        **vars(encoded),
+        train=train,
+        validation=held_out,
+        validation_fraction=validation_fraction,
+        validation_text=validation_text,
     )
+
+
+def as_split(text: EncodedText, records: Records) -> Split:
+    """A whole text as it is to be predicted: its ids, or all of its lines.
+
+    Raises:
+        DatasetError: All lines are blank.
+    """
+    if records == "stream":
+        return text.ids
+    return find_lines(text.ids, text.tokenizer, text.cache_key)
 
 
 def load_configured_corpus(
@@ -151,6 +221,8 @@ def load_configured_corpus(
         expected=expected,
         validation=data.validation,
         expected_validation=expected_validation,
+        records=data.records,
+        split_seed=data.split_seed,
     )
 
 
@@ -160,6 +232,7 @@ def load_text(
     unknown: UnknownPolicy = "transliterate",
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
+    symbols: str = "",
 ) -> EncodedText:
     """A whole text, read and encoded.
 
@@ -169,6 +242,7 @@ def load_text(
         unknown: What to do with characters outside the vocabulary.
         in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
         expected: The SHA-256 and the length in characters that the text must have.
+        symbols: What a vocabulary made for this text has in any case.
 
     Raises:
         DatasetError: The text cannot be read, is empty, is not the expected one, or does
@@ -196,9 +270,10 @@ def load_text(
     else:
         if tokenizer == "auto":
             tokenizer, notes = stats.fitting_kind, (stats.reason,)
-        made = _make_tokenizer(tokenizer, stats.alphabet)
+        made = _make_tokenizer(tokenizer, stats.alphabet | set(symbols))
         hint = "set data.tokenizer=corpus"
     encoder = _Encoder(source, made, unknown, stats, hint)
+    key = None
     if stats.utf8_bytes <= in_memory_limit:
         ids = np.concatenate(list(encoder.chunks()))
         report = encoder.report()
@@ -208,7 +283,7 @@ def load_text(
         ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
     examples = tuple((char, replacement) for char, replacement in report["examples"])
     return EncodedText(
-        ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source, notes
+        ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source, notes, key
     )
 
 
@@ -252,11 +327,14 @@ def _load_validation_text(
 
 
 def check_length(corpus: Corpus, block_size: int) -> None:
-    """Checks that there is a sequence to train on and a token to validate on.
+    """Checks that there is a sequence to train on and a token to validate on, or lines.
 
     Raises:
         DatasetError: `corpus` is too short for `block_size`, or its validation split is.
     """
+    if isinstance(corpus.train, Examples) and isinstance(corpus.validation, Examples):
+        check_lines(corpus.train, corpus.validation, block_size)
+        return
     n, fraction = len(corpus.ids), corpus.validation_fraction
     train, validation = len(corpus.train), len(corpus.validation)
     if fraction <= 0:

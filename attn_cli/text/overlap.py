@@ -17,7 +17,7 @@ def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
     if corpus.validation_text is None:
         return
     passages = _passages(corpus.validation_text.ids)
-    shared = sum(occurs(corpus.train, passage) for passage in passages)
+    shared = sum(occurs(corpus.train_ids, passage) for passage in passages)
     if shared:
         yield (
             f"{shared} of {len(passages)} passages of the validation text stand word for word in "

@@ -12,76 +12,34 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.text.example_batches import next_token_batch
+from attn_cli.text.examples import Examples
 from attn_cli.training.compile_policy import WORTHWHILE_SECONDS
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
+from attn_cli.training.size_recipes import STREAM_RECIPE, ModelSize, SizeRecipe, recipe_for
 from attn_cli.training.step import train_step
 from attn_cli.training.threads import ThreadPolicy
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
 OVERHEAD_SECONDS = 6.0
 STEPS_FRACTION = 0.95
-# Epochs after which a model only memorises a text: fewer where the text is small.
-MOST_EPOCHS, MOST_EPOCHS_OF_SMALL = 6.0, 4.0
-SMALL_CHARS = 200_000
-# Below this many characters dropout pays even so.
-DROPOUT_CHARS, DROPOUT = 20_000, 0.1
+# Lines of so many characters show how long lines are.
+MEASURED_CHARS = 1_000_000
 # With fewer steps than that, smaller batches are better; with a handful nothing is learned.
 ENOUGH_STEPS, FEWEST_STEPS, SMALLEST_BATCH = 200, 20, 2
 EVALUATIONS = 20
 # The first is slower than the rest.
 SPEED_STEPS = 3
-
-
-@dataclass(frozen=True)
-class ModelSize:
-    """A model and its recipe."""
-
-    n_layer: int
-    n_embd: int
-    n_head: int
-    block_size: int  # characters a sequence
-    batch_size: int  # sequences a step
-    learning_rate: float  # AdamW's peak learning rate
-    min_train_chars: int  # characters of training from which it beats the size before it
-
-    def settings(self) -> dict[str, Any]:
-        """As keys of a configuration."""
-        return {
-            "model.block": "qwen3",
-            "model.position": "rope",
-            "model.n_layer": self.n_layer,
-            "model.n_embd": self.n_embd,
-            "model.n_head": self.n_head,
-            "model.block_size": self.block_size,
-            "model.tie_embeddings": False,
-            "train.optimizer": "muon",
-            "train.batch_size": self.batch_size,
-            "train.learning_rate": self.learning_rate,
-            "train.min_learning_rate": 0.0,
-            "train.lr_schedule": "linear",
-            "train.warmup_steps": 10,
-            "train.weight_decay": 0.1,
-            "train.beta2": 0.95,
-        }
-
-
-# The second and third are between two measured lengths of training, one on either side of
-# where they win or come level; the last is an estimate, in proportion to its parameters.
-SIZES = (
-    ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
-    ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
-    ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=2_000_000),
-    ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
-)
 
 
 @dataclass(frozen=True)
@@ -115,15 +73,18 @@ def choose_size(
         DatasetError: The text is too short for the smallest size.
         ConfigError: No batch of these sizes can be shared among the processes.
     """
-    check_length(corpus, SIZES[0].block_size)
-    fitting = [size for size in SIZES if size.block_size < len(corpus.train)]
+    check_length(corpus, STREAM_RECIPE.sizes[0].block_size)
+    recipe, train = recipe_for(corpus), corpus.train
+    lines = isinstance(train, Examples)
+    train_chars = train.n_targets if isinstance(train, Examples) else len(train)
     for_steps = STEPS_FRACTION * max(seconds - OVERHEAD_SECONDS, seconds / 2)
     plan = None
-    for size in fitting:
+    for size in recipe.sizes:
         settings = configure(size.settings())
         check_batch_divides(settings, world)
         speed = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
-        larger = Plan(size, len(corpus.train), speed * for_steps, speed)
+        chars = train_chars / len(train) if lines else size.block_size
+        larger = Plan(recipe, size, train_chars, chars, speed * for_steps, speed)
         if plan is not None and larger.chars < size.min_train_chars:
             break
         plan = larger
@@ -136,15 +97,22 @@ def choose_size(
 class Plan:
     """A size for a text and a time."""
 
-    size: ModelSize  # the model and its recipe
+    recipe: SizeRecipe  # for texts of this kind
+    size: ModelSize  # the model and its settings
     train_chars: int  # characters of the training text
+    chars_per_sequence: float  # characters of a sequence, or of a line on average
     chars_in_time: float  # how many characters the time is enough for
     speed: float  # characters a second
 
     @property
     def most_epochs(self) -> float:
         """After how many epochs the text would only be memorised."""
-        return MOST_EPOCHS_OF_SMALL if self.train_chars < SMALL_CHARS else MOST_EPOCHS
+        return self.recipe.most_epochs_of_small if self.is_small else self.recipe.most_epochs
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the text is a small one."""
+        return self.train_chars < self.recipe.small_chars
 
     @property
     def chars(self) -> float:
@@ -153,18 +121,18 @@ class Plan:
 
     def settings(self, processes: int) -> dict[str, Any]:
         """As keys of a configuration, for a batch that so many processes can share."""
-        batch = self.size.batch_size
-        while self.chars / (batch * self.size.block_size) < ENOUGH_STEPS:
+        batch, recipe = self.size.batch_size, self.recipe
+        while self.chars / (batch * self.chars_per_sequence) < ENOUGH_STEPS:
             if batch <= SMALLEST_BATCH or (batch // 2) % processes:
                 break
             batch //= 2
-        steps = self.chars / (batch * self.size.block_size)
-        small = self.train_chars < SMALL_CHARS
+        steps = self.chars / (batch * self.chars_per_sequence)
+        highest = recipe.small_learning_rate if self.is_small else math.inf
         return {
             **self.size.settings(),
-            "model.dropout": DROPOUT if self.train_chars < DROPOUT_CHARS else 0.0,
+            "model.dropout": recipe.dropout if self.train_chars < recipe.dropout_chars else 0.0,
             "train.batch_size": batch,
-            "train.learning_rate": min(self.size.learning_rate, 1e-2 if small else math.inf),
+            "train.learning_rate": min(self.size.learning_rate, highest),
             "train.max_epochs": self.most_epochs,
             "train.eval_every": max(1, round(steps / EVALUATIONS)),
             "train.patience": EVALUATIONS // 2,
@@ -189,7 +157,7 @@ class Plan:
             f"batch {train.batch_size}, learning rate {train.learning_rate:g}, "
             f"dropout {model.dropout:g}"
         )
-        if self.chars / (train.batch_size * model.block_size) < FEWEST_STEPS:
+        if self.chars / (train.batch_size * self.chars_per_sequence) < FEWEST_STEPS:
             yield "only a handful of steps fit into this time on this machine: give it more"
         yield "to choose the size yourself, give `config`, or `settings` model.…"
 
@@ -208,8 +176,7 @@ def _chars_per_second(
     vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
         model = build_model(config.model, vocab_size).to(device)
-        shape = (config.train.batch_size // world.world_size, config.model.block_size)
-        ids = torch.randint(vocab_size, shape, device=device)
+        batch = _typical_batch(config, corpus, world).to(device)
     mp_model = MixedPrecisionModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
     took: list[float] = []
@@ -220,7 +187,7 @@ def _chars_per_second(
             train_step(
                 mp_model,
                 optimizers,
-                Batch(ids, ids),
+                batch,
                 step=len(took),
                 micro_batch=choose_micro_batch(config, device, world.world_size),
                 lr_scale=0.0,
@@ -229,4 +196,17 @@ def _chars_per_second(
         took.append(time.perf_counter() - begin)
         if not search.done:
             search.record(took[-1])
-    return world.world_size * ids.numel() / min(took)
+    return world.world_size * batch.target_count / min(took)
+
+
+def _typical_batch(config: Config, corpus: Corpus, world: World) -> Batch:
+    """A process's part of a batch: random ids, or lines of about the mean length."""
+    batch_size, train = config.train.batch_size // world.world_size, corpus.train
+    if not isinstance(train, Examples):
+        ids = torch.randint(corpus.tokenizer.vocab_size, (batch_size, config.model.block_size))
+        return Batch(ids, ids)
+    some = train.fit(config.model.block_size, "cut").spread(MEASURED_CHARS).by_length()
+    counts = some.target_counts
+    middle = int(np.searchsorted(counts, counts.mean()))
+    rows = np.arange(middle - batch_size // 2, middle - batch_size // 2 + batch_size)
+    return next_token_batch(some[rows.clip(0, len(some) - 1)])

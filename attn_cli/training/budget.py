@@ -129,8 +129,7 @@ class TimeBudget(Budget):
 def make_budget(
     settings: TrainConfig,
     *,
-    chars_per_step: int,
-    train_chars: int,
+    steps_per_epoch: float,
     started: float,
     trained: float,
     world: World,
@@ -139,15 +138,14 @@ def make_budget(
 
     Args:
         settings: The `train` section.
-        chars_per_step: Characters of a batch.
-        train_chars: Characters of the training text.
+        steps_per_epoch: Steps after which all of the training split was visited once.
         started: A reading of `time.monotonic()`; of a resumed run, as if it had never stopped.
         trained: Seconds that a resumed run had taken before.
         world: The processes that begin and end steps together.
     """
     most_steps = math.inf
     if settings.max_epochs is not None:
-        most_steps = max(1, round(settings.max_epochs * train_chars / chars_per_step))
+        most_steps = max(1, round(settings.max_epochs * steps_per_epoch))
     if settings.minutes is None:
         return StepBudget(int(min(settings.steps, most_steps)))
     return TimeBudget(60 * settings.minutes, started, trained, most_steps, world)

@@ -17,6 +17,7 @@ class IntervalMetrics:
         learning_rate: Of the last step.
         seconds: Time spent in steps.
         steps: How many, applied or skipped.
+        chars: How many characters they predicted.
         skipped: How many were skipped: loss or gradient was not finite.
     """
 
@@ -25,6 +26,7 @@ class IntervalMetrics:
     learning_rate: float
     seconds: float
     steps: int
+    chars: int
     skipped: int
 
 
@@ -44,6 +46,7 @@ class MetricsAccumulator:
         self.pending = PendingMetrics(
             steps=since.steps + applied,
             skipped=since.skipped + (not applied),
+            chars=since.chars + result.chars,
             loss_sum=since.loss_sum + (result.loss if applied else 0.0),
             grad_norm=result.grad_norm if applied else since.grad_norm,
             learning_rate=learning_rate,
@@ -59,6 +62,7 @@ class MetricsAccumulator:
             learning_rate=since.learning_rate,
             seconds=since.seconds,
             steps=since.steps + since.skipped,
+            chars=since.chars,
             skipped=since.skipped,
         )
         self.pending = PendingMetrics()

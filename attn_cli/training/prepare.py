@@ -117,15 +117,17 @@ def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world:
         sizing = choose_size(start.resize, start.corpus, seconds, device, threads, world)
         config = sizing.config
         notes.extend(sizing.reasons)
-    check_length(start.corpus, config.model.block_size)
-    config = resolve_auto_settings(config, start.corpus, device, world)
-    return replace(start, config=config, notes=tuple(notes))
+    corpus = start.corpus.fit(config.model.block_size, config.data.too_long)
+    check_length(corpus, config.model.block_size)
+    config = resolve_auto_settings(config, corpus, device, world)
+    return replace(start, config=config, corpus=corpus, notes=tuple(notes))
 
 
 def _notes_of_text(corpus: Corpus) -> Iterator[str]:
     """What was changed in the texts, what of them was left out, and what they share."""
     yield from _changed(corpus)
     yield from corpus.source.notes()
+    yield from corpus.line_notes()
     if corpus.validation_text is None:
         return
     yield f"validated on {', '.join(corpus.validation_text.sources)}"

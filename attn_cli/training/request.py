@@ -65,6 +65,7 @@ def make_request(
     steps: int | None = None,
     device: str | None = None,
     seed: int | None = None,
+    lines: bool = False,
     resume: str | None = None,
     init_from: str | None = None,
     loggers: Sequence[str] = (),
@@ -91,6 +92,8 @@ def make_request(
     ]
     if steps is not None:
         overrides.append(Override("train.minutes", None, "`steps`"))
+    if lines:
+        overrides.append(Override("data.records", "lines", "`lines`"))
     if text:
         overrides.append(Override("data.text", list(text), "text"))
     if loggers:

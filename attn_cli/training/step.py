@@ -25,6 +25,7 @@ class StepResult:
 
     loss: float  # mean loss of the batch, nats per character
     grad_norm: float  # global gradient norm, before clipping
+    chars: int  # targets of the batch, of all processes
     applied: bool  # whether the weights were updated: not where one of the two is not finite
 
 
@@ -82,4 +83,4 @@ def train_step(
         parameter.grad = None
     if applied:
         mp_model.copy_master_to_compute()
-    return StepResult(mean, norm, applied)
+    return StepResult(mean, norm, int(count), applied)

@@ -85,11 +85,9 @@ class Trainer:
         self.learner = Learner(
             config, objective, device, init_from=init_from, resume_from=resume_from, world=world
         )
-        self.chars_per_step = self.learner.batches.chars_per_step
         self.budget = make_budget(
             config.train,
-            chars_per_step=self.chars_per_step,
-            train_chars=objective.train_chars,
+            steps_per_epoch=self.learner.batches.steps_per_epoch,
             started=self.started,
             trained=before.seconds,
             world=world,
@@ -110,6 +108,7 @@ class Trainer:
         """
         settings = self.config.train
         self.step = before.step
+        self.chars = before.chars
         self.finished = before.finished
         # Whether what is due after the last step was done.
         self._post_step_done = before.post_step_done
@@ -179,6 +178,7 @@ class Trainer:
         rate = learning_rate(self.step, total_steps, self.config.train)
         result = self.learner.train_step(self.step, rate)
         self.step += 1
+        self.chars += result.chars
         self._post_step_done = False
         seconds = time.perf_counter() - begin
         self.budget.record_step(seconds)
@@ -268,12 +268,12 @@ class Trainer:
         interval = self._metrics.take()
         metrics = StepMetrics(
             step=self.step,
-            chars=self.step * self.chars_per_step,
+            chars=self.chars,
             seconds=time.monotonic() - self.started,
             train_loss=interval.loss,
             lr=interval.learning_rate,
             grad_norm=interval.grad_norm,
-            chars_per_second=interval.steps * self.chars_per_step / max(interval.seconds, 1e-9),
+            chars_per_second=interval.chars / max(interval.seconds, 1e-9),
             skipped_steps=interval.skipped,
             threads=self._threads.threads,
             val_loss=val_loss,
@@ -323,7 +323,7 @@ class Trainer:
         samples = self.run.samples
         return TrainerState(
             step=self.step,
-            chars=self.step * self.chars_per_step,
+            chars=self.chars,
             seconds=time.monotonic() - self.started,
             post_step_done=self._post_step_done,
             finished=self.finished,
@@ -342,7 +342,7 @@ class Trainer:
     def _result(self, *, interrupted: bool) -> TrainResult:
         return TrainResult(
             steps=self.step,
-            chars=self.step * self.chars_per_step,
+            chars=self.chars,
             seconds=time.monotonic() - self.started,
             parameters=self.learner.model.parameter_count(),
             val_loss=self.best.known,

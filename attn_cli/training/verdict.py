@@ -7,6 +7,7 @@ from attn_cli.runs.metrics import nats_to_bits, read_metrics
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.baselines import NGRAM_ORDER, Baselines
 from attn_cli.text.corpus import Corpus
+from attn_cli.text.examples import target_count
 from attn_cli.training.result import TrainResult
 
 # Of a validation split with fewer characters, the loss is told with its interval.
@@ -65,10 +66,11 @@ def verdict(
     if best is None:
         return
     unit = corpus.tokenizer.unit
-    if result.val_chars < len(corpus.validation) - 1:
+    val_chars = target_count(corpus.validation)
+    if result.val_chars < val_chars:
         yield (
-            f"measured on the first {result.val_chars:,} of {len(corpus.validation) - 1:,} "
-            f"{unit}s of the validation split; attn evaluate reads all"
+            f"measured on {result.val_chars:,} of the {val_chars:,} {unit}s of the validation "
+            "split; attn evaluate reads all"
         )
     if evaluation is not None and evaluation.standard_error and result.val_chars < FEW_CHARS:
         yield (
@@ -98,7 +100,7 @@ def beside_baselines(bits: float, baselines: Baselines, corpus: Corpus) -> Itera
     unit = corpus.tokenizer.unit
     known = baselines.by_name
     where = ""
-    if baselines.train_chars < len(corpus.train):
+    if baselines.train_chars < target_count(corpus.train):
         where = (
             f", on the first {baselines.chars:,} {unit}s after the last "
             f"{baselines.train_chars:,} of training"
@@ -133,7 +135,7 @@ def beside_training(bits: float, training: TrainingLoss, corpus: Corpus) -> str:
         return f"{both}: the validation split is easier than the training text"
     if gap <= CLOSE:
         return f"{both} are close: it has learned nothing by heart; longer training may help"
-    if training.chars < len(corpus.train):
+    if training.chars < target_count(corpus.train):
         return (
             f"{both}, after less than one epoch: the validation split is harder than the rest "
             "(attn check says more)"

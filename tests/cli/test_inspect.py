@@ -129,7 +129,7 @@ def test_heads(attn: Any, at: tuple[str, str], verse_file: Path) -> None:
     assert re.findall(r"^(\d\.\d) ", people.out, re.MULTILINE) == [
         "1.1", "1.2", "1.3", "2.1", "2.2", "2.3"
     ]  # fmt: skip
-    assert "the first 50 of" in people.err
+    assert "50 of 2,550" in people.err
 
 
 def test_logits(attn: Any, at: tuple[str, str]) -> None:

@@ -108,8 +108,8 @@ def test_a_text_of_one_window() -> None:
     assert batch.targets.tolist() == [[1, 2, 3, 4, 5]] * 4
 
 
-def test_chars_per_step() -> None:
-    assert Batches(counting(100), 16, 3, seed=0).chars_per_step == 48
+def test_steps_per_epoch() -> None:
+    assert Batches(counting(96), 16, 3, seed=0).steps_per_epoch == 2
 
 
 @given(st.integers(0, 60), st.integers(1, 9), st.integers(1, 5))

@@ -11,7 +11,8 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.training.auto_size import SIZES, choose_size
+from attn_cli.training.auto_size import choose_size
+from attn_cli.training.size_recipes import STREAM_RECIPE
 from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
@@ -37,17 +38,17 @@ def chosen(corpus: Corpus, seconds: float) -> Config:
 
 def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
     config = chosen(corpus_of(tmp_path, 2000), 0.001)
-    assert config.model.n_layer == SIZES[0].n_layer
-    assert config.model.n_embd == SIZES[0].n_embd
+    assert config.model.n_layer == STREAM_RECIPE.sizes[0].n_layer
+    assert config.model.n_embd == STREAM_RECIPE.sizes[0].n_embd
     assert config.train.batch_size == 2  # the user's
 
 
 def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
     config = chosen(corpus_of(tmp_path, 4_000_000), 1e7)
-    assert config.model.n_embd == SIZES[-1].n_embd
+    assert config.model.n_embd == STREAM_RECIPE.sizes[-1].n_embd
     assert config.model.dropout == 0.0
     config = chosen(corpus_of(tmp_path, 250), 1e7)
-    assert config.model.n_embd == SIZES[0].n_embd
+    assert config.model.n_embd == STREAM_RECIPE.sizes[0].n_embd
     assert config.model.dropout == 0.1
 
 
@@ -75,12 +76,12 @@ def test_the_random_state_is_kept(tmp_path: Path) -> None:
 
 
 def test_every_size_is_a_valid_configuration() -> None:
-    for size in SIZES:
+    for size in STREAM_RECIPE.sizes:
         overrides = [parse_override(f"{k}={json.dumps(v)}") for k, v in size.settings().items()]
         assert load_config(None, overrides).model.n_embd == size.n_embd
 
 
 def test_sizes_grow() -> None:
-    least = [size.min_train_chars for size in SIZES]
+    least = [size.min_train_chars for size in STREAM_RECIPE.sizes]
     assert least[0] == 0
     assert least == sorted(set(least))

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,10 @@ from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.runs.loaded_model import load_model
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.step import StepResult
 from tests.conftest import VERSE, Trained, resume_in, train_in
 from tests.runs.test_checkpoint import rewrite_state, rewrite_tensors
 
-# An epoch of the verse is 18 steps: these runs cross three ends of one.
+# An epoch of the verse is 18 steps, of the names 13.5: these runs cross three ends of one.
 STEPS = ("train.steps=60", "train.eval_every=20", "train.checkpoint_every=10", "train.log_every=4")
 
 KINDS = {
@@ -31,6 +31,9 @@ KINDS = {
     "qwen3, adamw, bf16, accumulation, dropout": (
         "model.block=qwen3", "train.precision=bf16", "train.micro_batch_size=4",
         "model.dropout=0.1", "train.patience=3",
+    ),
+    "lines, accumulation, dropout": (
+        "data.records=lines", "train.micro_batch_size=4", "model.dropout=0.1",
     ),
 }  # fmt: skip
 
@@ -58,10 +61,18 @@ def assert_same_end(one: RunFolder, other: RunFolder) -> None:
 
 @pytest.fixture(scope="module", params=KINDS)
 def never_stopped(
-    request: pytest.FixtureRequest, verse_file: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    verse_file: Path,
+    names_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Trained:
     folder = tmp_path_factory.mktemp("never") / "run"
-    return train_in(folder, verse_file, *STEPS, *KINDS[request.param])
+    text = names_file if "data.records=lines" in KINDS[request.param] else verse_file
+    return train_in(folder, text, *STEPS, *KINDS[request.param])
+
+
+def text_of(trained: Trained) -> Path:
+    return Path(trained.config.data.text[0])
 
 
 def again(trained: Trained) -> tuple[str, ...]:
@@ -70,6 +81,7 @@ def again(trained: Trained) -> tuple[str, ...]:
     keys = ("block", "position", "dropout", "bias")
     return (
         *STEPS,
+        f"data.records={trained.config.data.records}",
         *(f"model.{key}={json.dumps(config['model'][key])}" for key in keys),
         *(
             f"train.{key}={json.dumps(config['train'][key])}"
@@ -79,11 +91,11 @@ def again(trained: Trained) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("stop", [1, 13, 18, 20, 24, 59, 60])
-def test_stopped_at_any_step(
-    never_stopped: Trained, verse_file: Path, tmp_path: Path, stop: int
-) -> None:
+def test_stopped_at_any_step(never_stopped: Trained, tmp_path: Path, stop: int) -> None:
     """Right away, between two lines, at an epoch's end, where an evaluation is due, at the end."""
-    stopped = train_in(tmp_path / "run", verse_file, *again(never_stopped), stop_at=stop)
+    stopped = train_in(
+        tmp_path / "run", text_of(never_stopped), *again(never_stopped), stop_at=stop
+    )
     assert stopped.result.interrupted
     assert stopped.result.steps == stop
     rest = resume_in(tmp_path / "run")
@@ -92,8 +104,8 @@ def test_stopped_at_any_step(
     assert_same_end(rest.run, never_stopped.run)
 
 
-def test_stopped_again_and_again(never_stopped: Trained, verse_file: Path, tmp_path: Path) -> None:
-    train_in(tmp_path / "run", verse_file, *again(never_stopped), stop_at=7)
+def test_stopped_again_and_again(never_stopped: Trained, tmp_path: Path) -> None:
+    train_in(tmp_path / "run", text_of(never_stopped), *again(never_stopped), stop_at=7)
     for stop in (8, 21, 40):
         assert resume_in(tmp_path / "run", stop_at=stop).result.steps == stop
     assert_same_end(resume_in(tmp_path / "run").run, never_stopped.run)
@@ -229,7 +241,7 @@ def test_a_stop_while_steps_are_skipped_keeps_the_last_good_checkpoint(
 
     def broken(mp_model, *arguments, step, **options):  # type: ignore[no-untyped-def]
         outcome = whole_step(mp_model, *arguments, step=step, **options)
-        return outcome if step < 14 else StepResult(float("nan"), outcome.grad_norm, applied=False)
+        return outcome if step < 14 else replace(outcome, loss=float("nan"), applied=False)
 
     monkeypatch.setattr(learner, "train_step", broken)
     recipe = (*STEPS, "train.keep_checkpoints=1", "train.eval_every=50")

@@ -65,7 +65,7 @@ def test_of_few_characters_the_interval_is_told(corpus: Corpus) -> None:
 
 
 def test_a_loss_of_a_part_says_of_which(corpus: Corpus) -> None:
-    assert "first 1,000 of" in lines(corpus, replace(RESULT, val_chars=1000))[0]
+    assert "on 1,000 of" in lines(corpus, replace(RESULT, val_chars=1000))[0]
 
 
 def test_without_an_evaluation_there_is_nothing_to_say(corpus: Corpus) -> None:
@@ -149,8 +149,9 @@ def test_the_standard_error_is_that_of_means_over_windows() -> None:
     random = np.random.default_rng(0)
     losses = random.normal(2.0, 0.5, (400, 7)).astype(np.float32)
     sums = _WindowSums()
-    sums.add(losses[:300])
-    sums.add(losses[300:])
+    chars = np.full(400, 7)
+    sums.add(losses[:300], chars[:300])
+    sums.add(losses[300:], chars[300:])
     evaluation = sums.evaluation()
     expected = losses.mean(axis=1).std(ddof=1) / math.sqrt(400)
     assert evaluation.standard_error == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,158 @@
+"""Examples: the lines of a text, each learned and predicted by itself.
+
+Shapes: N examples, T time (tokens), M lines of the text.
+
+The newline is the beginning and the end of a line. A line of n tokens has n + 1 inputs, the
+newline and then its tokens, and n + 1 targets, its tokens and then the newline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.errors import DatasetError
+from attn_cli.text.token_cache import check_not_truncated
+from attn_cli.text.tokenizer import TokenIds
+
+TooLong = Literal["cut", "drop", "error"]
+_CHUNK = 2**20  # examples whose lengths are in memory at once
+_PADDED = 2**12  # examples that are padded together
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Some of the lines of a text.
+
+    Attributes:
+        ids: The whole text, which may be mapped from disk.
+        lines: Where each line of the text begins and ends, and its hash, (M, 3); may be mapped
+            from disk.
+        rows: Which of these lines the examples are, (N,).
+        newline_id: The id that begins and ends each.
+        max_targets: The most targets that an example has; what a line has beyond is cut off.
+        n_dropped: How many lines were left out because they have more.
+    """
+
+    ids: TokenIds
+    lines: NDArray[np.int64]
+    rows: NDArray[Any]
+    newline_id: int
+    max_targets: int = 2**62
+    n_dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | NDArray[Any]) -> Examples:
+        """Some of the examples, in this order."""
+        return replace(self, rows=self.rows[which])
+
+    @property
+    def target_counts(self) -> NDArray[np.int64]:
+        """How many targets each example has, (N,)."""
+        return np.minimum(self._full_counts, self.max_targets)
+
+    @property
+    def _full_counts(self) -> NDArray[np.int64]:
+        check_not_truncated(self.lines)
+        lines = self.lines[self.rows]  # (N, 3)
+        counts: NDArray[np.int64] = lines[:, 1] - lines[:, 0] + 1
+        return counts
+
+    @cached_property
+    def n_targets(self) -> int:
+        """How many targets all of them have: their characters, with the end of each."""
+        return sum(int(chunk.target_counts.sum()) for chunk in self._chunks())
+
+    @cached_property
+    def longest(self) -> int:
+        """The number of targets of the longest, cut or not; 0 where there are no examples."""
+        return max((int(chunk._full_counts.max()) for chunk in self._chunks()), default=0)
+
+    def fit(self, max_targets: int, too_long: TooLong) -> Examples:
+        """The examples with at most so many targets each; the longer ones cut, or left out.
+
+        Raises:
+            DatasetError: There are longer ones, and `too_long` is "error".
+        """
+        if self.longest <= max_targets or too_long == "cut":
+            return replace(self, max_targets=max_targets)
+        fits = [chunk._full_counts <= max_targets for chunk in self._chunks()]
+        if too_long == "drop":
+            kept = self[np.concatenate(fits)]
+            n_dropped = self.n_dropped + len(self) - len(kept)
+            return replace(kept, max_targets=max_targets, n_dropped=n_dropped)
+        first = int(self.rows[np.concatenate(fits).argmin()])
+        begin, end, _ = self.lines[first].tolist()
+        raise DatasetError(
+            f"line {self._line_number(begin):,} is too long: {end - begin:,}, and block_size "
+            f"{max_targets} has room for {max_targets - 1} and its end",
+            hint="raise model.block_size, or set data.too_long to cut or drop",
+        )
+
+    @property
+    def n_cut(self) -> int:
+        """How many examples are cut."""
+        return sum(int((chunk._full_counts > self.max_targets).sum()) for chunk in self._chunks())
+
+    def by_length(self) -> Examples:
+        """The same examples, the shortest first."""
+        return self[np.argsort(self.target_counts, kind="stable")]
+
+    def spread(self, max_targets: int) -> Examples:
+        """As many examples as have about `max_targets` targets, evenly spaced among all."""
+        step = max(1, -(-self.n_targets // max_targets))
+        return self[::step]
+
+    def padded(self, width: int) -> NDArray[np.int64]:
+        """Each example between two newlines, padded to (N, width + 1) with the newline."""
+        check_not_truncated(self.ids)
+        begins, ends, _ = self.lines[self.rows].T[:, :, None]  # (N, 1)
+        places = begins + np.arange(-1, width)  # (N, width + 1)
+        inside = (places >= begins) & (places < ends)
+        tokens = self.ids[np.where(inside, places, 0)]
+        return np.where(inside, tokens, self.newline_id).astype(np.int64)
+
+    def joined(self) -> TokenIds:
+        """All examples one after the other, a newline before, between and after them.
+
+        So all of it but the first newline are their targets, in order.
+        """
+        parts = [np.array([self.newline_id], self.ids.dtype)]
+        for some in self._chunks(_PADDED):
+            counts = some.target_counts[:, None]
+            rows = some.padded(int(counts.max(initial=1)))[:, 1:]
+            parts.append(rows[np.arange(rows.shape[1]) < counts].astype(self.ids.dtype))
+        return np.concatenate(parts)
+
+    def _chunks(self, size: int = _CHUNK) -> Iterator[Examples]:
+        return (self[first : first + size] for first in range(0, len(self), size))
+
+    def _line_number(self, position: int) -> int:
+        """The number of the line, from 1, that has this place in the text."""
+        return 1 + int(np.count_nonzero(self.ids[:position] == self.newline_id))
+
+
+# A text as one stream of ids, or as lines of which each is learned and predicted by itself.
+Split = TokenIds | Examples
+
+
+def target_count(split: Split) -> int:
+    """How many targets a split has: all of its ids but the first, or those of its lines."""
+    return split.n_targets if isinstance(split, Examples) else max(0, len(split) - 1)
+
+
+def subset(split: Split, max_targets: int) -> Split:
+    """About so many targets of a split: its beginning, or lines evenly spaced in it."""
+    return split.spread(max_targets) if isinstance(split, Examples) else split[: max_targets + 1]
+
+
+def joined(split: Split) -> TokenIds:
+    """The ids of a split, those of lines joined by newlines: all but the first are targets."""
+    return split.joined() if isinstance(split, Examples) else split

@@ -1,0 +1,165 @@
+"""Finds the lines of a text, and draws those that are held out for validation.
+
+Shapes: n tokens, M lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attn_cli.errors import DatasetError
+from attn_cli.text.examples import Examples
+from attn_cli.text.token_cache import cached_token_ids
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
+
+_CHUNK = 2**20  # tokens in which lines are looked for at once
+_BREAKS = "\n\f"  # what ends a line; a form feed ends a document, too
+
+
+def find_lines(ids: TokenIds, tokenizer: Tokenizer, cache_key: str | None = None) -> Examples:
+    """All lines of a text (n,) but the blank ones.
+
+    Args:
+        ids: The text; may be mapped from disk.
+        tokenizer: Its vocabulary.
+        cache_key: What the ids depend on: then where the lines are is mapped from disk, too.
+
+    Raises:
+        DatasetError: All lines are blank, or the vocabulary has no newline.
+        OperationError: Where the lines are cannot be stored on disk.
+    """
+    if "\n" not in tokenizer.symbols:
+        raise DatasetError(
+            "the vocabulary has no newline, which would end a line",
+            hint="leave data.records as stream, or train a new model without `init_from`",
+        )
+    finder = _LineFinder(tokenizer)
+    if cache_key is None:
+        table = np.concatenate(list(finder.tables(ids)))
+    else:
+        number = 3 * finder.count_breaks(ids)
+        dtype = np.dtype(np.int64)
+        table, _ = cached_token_ids(f"{cache_key}-lines", dtype, finder.tables(ids), dict, number)
+    lines = table.reshape(-1, 3)
+    rows = np.arange(len(lines), dtype=np.min_scalar_type(len(lines)))
+    return Examples(ids, lines, rows, tokenizer.symbols.index("\n"))
+
+
+def split_lines(
+    lines: Examples, validation_fraction: float, seed: int
+) -> tuple[Examples, Examples]:
+    """The lines to train on, and those held out for validation.
+
+    A line is held out if its hash, mixed with the seed, is below a threshold. So equal lines are
+    on the same side, and the split depends on nothing but the lines and the seed. The fraction
+    is as near as equal lines allow; both sides have lines, unless all lines are equal: then none
+    is held out.
+    """
+    hashes = lines.lines[:, 2].view(np.uint64)
+    keys = _mix(hashes ^ _mix(np.array([seed], np.uint64)))  # (M,)
+    wanted = max(1, round(validation_fraction * len(keys)))
+    threshold = np.partition(keys, wanted - 1)[wanted - 1]
+    held_out = keys <= threshold
+    below = int(np.count_nonzero(keys < threshold))
+    up_to = int(np.count_nonzero(held_out))
+    if up_to == len(keys) or (below and wanted - below < up_to - wanted):
+        held_out = keys < threshold
+    return lines[~held_out], lines[held_out]
+
+
+def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
+    """Checks that there are lines to learn from, and one to validate on.
+
+    Raises:
+        DatasetError: There are too few, or all are equal.
+    """
+    if len(train) >= 2 and len(validation) >= 1:
+        return
+    lines = train.lines
+    count = f"{len(lines):,} line{'s' * (len(lines) != 1)}"
+    if len(train) + len(validation) < len(lines):
+        raise DatasetError(
+            f"of {count} only {len(train) + len(validation)} fit into block_size {block_size}",
+            hint="raise model.block_size, or set data.too_long=cut",
+        )
+    if len(lines) > 2 and not len(validation):
+        raise DatasetError(
+            f"all {count} are equal: there is none to validate on", hint="give different lines"
+        )
+    raise DatasetError(
+        f"the text is too short: {count} with text, and it needs 3, one of them to validate on",
+        hint="give more lines; to learn it as one text, leave data.records as stream",
+    )
+
+
+class _LineFinder:
+    """Finds the lines of a text in chunks that end with a line."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        symbols = tokenizer.symbols
+        self._is_break = np.array([symbol in _BREAKS for symbol in symbols])
+        self._is_blank = np.array([symbol.isspace() for symbol in symbols])
+        # By character, so that the same lines are held out whatever the ids of a vocabulary are.
+        codes = [ord(symbol) if len(symbol) == 1 else i for i, symbol in enumerate(symbols)]
+        self._token_hashes = np.where(self._is_break, np.uint64(0), _mix(np.array(codes, "u8")))
+
+    def tables(self, ids: TokenIds) -> Iterator[NDArray[np.int64]]:
+        """Parts of the table of a text, flattened."""
+        found = False
+        for first, chunk in self._chunks(ids):
+            table = self._table(chunk)
+            if table.size:
+                found = True
+                table[:, :2] += first
+                yield table.reshape(-1)
+        if not found:
+            raise DatasetError("the text has no lines: all of it is blank", "give a text")
+
+    def count_breaks(self, ids: TokenIds) -> int:
+        """How many line breaks a text has."""
+        starts = range(0, len(ids), _CHUNK)
+        return sum(int(self._is_break[ids[first : first + _CHUNK]].sum()) for first in starts)
+
+    def _chunks(self, ids: TokenIds) -> Iterator[tuple[int, TokenIds]]:
+        """Whole lines, about a million tokens of them at a time, and where each chunk begins."""
+        first = 0
+        while first < len(ids):
+            size, end = _CHUNK, 0
+            while not end:
+                chunk = np.asarray(ids[first : first + size])
+                if first + size >= len(ids):
+                    end = len(chunk)
+                elif (breaks := np.flatnonzero(self._is_break[chunk])).size:
+                    end = int(breaks[-1]) + 1
+                size *= 2
+            yield first, chunk[:end]
+            first += end
+
+    def _table(self, ids: TokenIds) -> NDArray[np.int64]:
+        """The table of some whole lines."""
+        breaks = np.flatnonzero(self._is_break[ids])
+        starts = np.concatenate(([0], breaks + 1))
+        ends = np.concatenate((breaks, [len(ids)]))
+        full = ends > starts
+        starts, ends = starts[full], ends[full]
+        if not starts.size:
+            return np.zeros((0, 3), np.int64)
+        # From one start to the next there is a line, and breaks, which are blank and count as 0.
+        has_text = np.logical_or.reduceat(~self._is_blank[ids], starts)
+        ids, offsets = ids[starts[0] :], starts - starts[0]
+        lengths = np.diff(offsets, append=len(ids))
+        places = np.arange(len(ids)) - np.repeat(offsets, lengths)  # of each token in its line
+        weights = _mix(np.arange(1, int(lengths.max()) + 1, dtype=np.uint64))
+        hashes = np.add.reduceat(self._token_hashes[ids] * weights[places], offsets)
+        return np.stack((starts, ends, _mix(hashes).view(np.int64)), axis=1)[has_text]
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele et al. 2014): each bit depends on all bits."""
+    mixed = values + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,103 @@
+"""The sizes that `auto_size` chooses among, and how long each learns: measured constants.
+
+Those of a text were measured in benchmarks/sizes.py; see benchmarks/LOG.md.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from attn_cli.text.corpus import Corpus
+from attn_cli.text.example_batches import padded_length
+from attn_cli.text.examples import Examples
+
+# The longest context of a model of lines; longer lines are cut.
+MAX_LINE_BLOCK_SIZE = 256
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """A model and its recipe."""
+
+    n_layer: int
+    n_embd: int
+    n_head: int
+    block_size: int  # characters a sequence; of lines, as long as the longest, up to this
+    batch_size: int  # sequences a step, or lines
+    learning_rate: float  # AdamW's peak learning rate
+    min_train_chars: int  # characters of training from which it beats the size before it
+
+    def settings(self) -> dict[str, Any]:
+        """As keys of a configuration."""
+        return {
+            "model.block": "qwen3",
+            "model.position": "rope",
+            "model.n_layer": self.n_layer,
+            "model.n_embd": self.n_embd,
+            "model.n_head": self.n_head,
+            "model.block_size": self.block_size,
+            "model.tie_embeddings": False,
+            "train.optimizer": "muon",
+            "train.batch_size": self.batch_size,
+            "train.learning_rate": self.learning_rate,
+            "train.min_learning_rate": 0.0,
+            "train.lr_schedule": "linear",
+            "train.warmup_steps": 10,
+            "train.weight_decay": 0.1,
+            "train.beta2": 0.95,
+        }
+
+
+@dataclass(frozen=True)
+class SizeRecipe:
+    """What to choose for a text of a kind."""
+
+    sizes: tuple[ModelSize, ...]  # from the smallest to the largest
+    most_epochs: float  # after which a model only memorises a text
+    most_epochs_of_small: float  # the same of a small text
+    small_chars: int  # fewer characters make a small text
+    small_learning_rate: float  # the highest for a small text
+    dropout_chars: int  # with fewer, dropout pays even so
+    dropout: float
+
+
+# The second and third size are between two measured lengths of training, one on either side of
+# where they win or come level; the last is an estimate, in proportion to its parameters.
+STREAM_RECIPE = SizeRecipe(
+    sizes=(
+        ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
+        ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
+        ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=2_000_000),
+        ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
+    ),
+    most_epochs=6.0,
+    most_epochs_of_small=4.0,
+    small_chars=200_000,
+    small_learning_rate=1e-2,
+    dropout_chars=20_000,
+    dropout=0.1,
+)
+# A batch is of lines, whose characters are fewer than block_size.
+LINES_RECIPE = SizeRecipe(
+    sizes=(
+        ModelSize(2, 64, 2, MAX_LINE_BLOCK_SIZE, 32, 1e-2, min_train_chars=0),
+        ModelSize(4, 128, 4, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=350_000),
+        ModelSize(6, 192, 3, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=5_000_000),
+    ),
+    most_epochs=20.0,
+    most_epochs_of_small=20.0,
+    small_chars=200_000,
+    small_learning_rate=1e-2,
+    dropout_chars=200_000,
+    dropout=0.1,
+)
+
+
+def recipe_for(corpus: Corpus) -> SizeRecipe:
+    """The recipe for a text, or for its lines: with the sizes that fit it."""
+    train = corpus.train
+    if not isinstance(train, Examples):
+        fitting = (size for size in STREAM_RECIPE.sizes if size.block_size < len(train))
+        return replace(STREAM_RECIPE, sizes=tuple(fitting))
+    longest = padded_length(train.longest)
+    sizes = (replace(size, block_size=min(size.block_size, longest)) for size in LINES_RECIPE.sizes)
+    return replace(LINES_RECIPE, sizes=tuple(sizes))
