@@ -37,6 +37,8 @@ class GenerationOptions(TypedDict, total=False):
     forbidden_chars: str | None
     regex: str | None
     alternatives: int
+    new: bool
+    unique: bool
 
 
 CONFIG = TypeAdapter(GenerationConfig)  # checks the types of its fields

@@ -22,8 +22,10 @@ from attn_cli.api.arguments import (
 )
 from attn_cli.api.text import Text
 from attn_cli.config.schema import Config
+from attn_cli.errors import InputError
 from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.sampling import check_seed
+from attn_cli.generation.selection import check_found, make_selection
 from attn_cli.generation.text_generator import TextGenerator, load_text_generator
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import Tokenizer
@@ -117,6 +119,7 @@ class Model:
 
         Raises:
             InputError: The prompt has unknown characters, or an option cannot be used.
+            OperationError: Fewer texts than `num_samples` are `new` or `unique`.
         """
         prompts = (prompt,) if isinstance(prompt, str) else prompt
         check_texts("prompt", prompts)
@@ -128,8 +131,12 @@ class Model:
             found = [self._generator.beam_search(each, config)[:count] for each in prompts]
             generated = [text for of_prompt in found for text in of_prompt]
         else:
-            batches = self._generator.sample(prompts, _seed(seed), count, config, log_probs=True)
-            generated = [stream.result() for batch in batches for stream in batch]
+            selection = make_selection(self._loaded, config, prompts)
+            streams = self._generator.sample(
+                prompts, _seed(seed), count, config, selection, log_probs=True
+            )
+            generated = [stream.result() for stream in streams]
+            check_found(len(generated), count * len(prompts))
         texts = [Text(each, self.tokenizer) for each in generated]
         return texts[0] if isinstance(prompt, str) and num_samples is None else texts
 
@@ -141,7 +148,7 @@ class Model:
         Args:
             prompt: What to continue; it is not repeated.
             seed: Same seed, same text; None for a new one.
-            options: See `GenerationOptions`; not `num_beams`.
+            options: See `GenerationOptions`; not `num_beams`, `new` or `unique`.
 
         Raises:
             InputError: The prompt has unknown characters, or an option cannot be used.
@@ -149,6 +156,8 @@ class Model:
         check_text("prompt", prompt)
         check_integers(seed=seed)
         config = generation_config(self.config.sample, options, seed)
+        if config.new or config.unique:
+            raise InputError("`new` and `unique` choose among whole texts: use `generate`")
         (stream,) = self._generator.stream([prompt], [_seed(seed)], config)
         return filter(None, stream)
 

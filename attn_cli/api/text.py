@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from attn_cli.api.html import text_html
 from attn_cli.generation.constraints import FinishReason
-from attn_cli.generation.text_generator import Alternative, GeneratedText
+from attn_cli.generation.text_stream import Alternative, GeneratedText
 from attn_cli.text.tokenizer import Tokenizer
 
 

@@ -21,7 +21,9 @@ from attn_cli.errors import PromptError
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
     from attn_cli.generation.memorization import LongestMatch
-    from attn_cli.generation.text_generator import GeneratedText, TextGenerator
+    from attn_cli.generation.selection import Selection
+    from attn_cli.generation.text_generator import TextGenerator
+    from attn_cli.generation.text_stream import GeneratedText
     from attn_cli.runs.loaded_model import TrainedModel
 
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
@@ -30,6 +32,7 @@ MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
 @options_from_dataclass
 def generate(options: GenerateOptions) -> None:
     """Generate text with the newest run's best checkpoint."""
+    from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
     from attn_cli.runs.loaded_model import load_model
 
@@ -52,6 +55,8 @@ def generate(options: GenerateOptions) -> None:
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
     training_text = _training_text(loaded) if options.check_copy else None
+    with hint_on_missing_text("--new needs it where it was and as it was"):
+        selection = make_selection(loaded, config, prompts)
     if options.run is None and not (options.as_json or sys.stderr.isatty()):
         notice(f"newest run: {loaded.description}")  # which a terminal is told at the end
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
@@ -59,7 +64,7 @@ def generate(options: GenerateOptions) -> None:
     if config.num_beams > 1:
         samples = _beam_search(generator, prompts, config, options)
     else:
-        samples = _sample(generator, prompts, seed, config, options)
+        samples = _sample(generator, prompts, seed, config, options, selection)
     chars_per_second = sum(len(each.text) for each in samples) / (time.perf_counter() - begin)
     matches: list[LongestMatch] = []
     if training_text is not None:
@@ -67,13 +72,18 @@ def generate(options: GenerateOptions) -> None:
 
         matches = longest_matches([sample.text for sample in samples], training_text)
     if options.as_json:
-        _print_json(loaded, samples, matches, chars_per_second)
-        return
-    sys.stdout.flush()
-    print_matches(matches)
-    if sys.stderr.isatty():
-        seeded = "" if config.num_beams > 1 else f", seed {seed}"
-        notice(f"({loaded.folder.path}{seeded}, {chars_per_second:,.0f} characters a second)")
+        left_out = selection.left_out if selection and (config.new or config.unique) else None
+        _print_json(loaded, samples, matches, left_out, chars_per_second)
+    else:
+        sys.stdout.flush()
+        print_matches(matches)
+        if selection and any(selection.left_out.values()):
+            notice(f"left out: {selection.summary}")
+        if sys.stderr.isatty():
+            seeded = "" if config.num_beams > 1 else f", seed {seed}"
+            notice(f"({loaded.folder.path}{seeded}, {chars_per_second:,.0f} characters a second)")
+    if selection:
+        check_found(len(samples), options.num_samples * len(prompts))
 
 
 def _check_device(name: DeviceName) -> str:
@@ -91,16 +101,19 @@ def _sample(
     first_seed: int,
     config: GenerationConfig,
     options: GenerateOptions,
+    selection: Selection | None,
 ) -> list[GeneratedText]:
     """A sample of each prompt with each seed, printed while it is generated."""
-    count = options.num_samples
-    printer = SamplePrinter(len(prompts) * count, silent=options.as_json)
+    count, silent = options.num_samples, options.as_json
+    lines = generator.lines and not config.alternatives
+    printer = SamplePrinter(len(prompts) * count, silent=silent, lines=lines)
     samples = []
-    for streams in generator.sample(prompts, first_seed, count, config, log_probs=options.as_json):
-        # The first is printed as it is generated; the others are finished by their turn.
-        for stream in streams:
-            printer.stream(stream, alternatives=config.alternatives > 0)
-        samples += [stream.result() for stream in streams]
+    for stream in generator.sample(
+        prompts, first_seed, count, config, selection, log_probs=options.as_json
+    ):
+        # The first of a batch is printed as it is generated; the others are finished by their turn.
+        printer.stream(stream, alternatives=config.alternatives > 0)
+        samples.append(stream.result())
     return samples
 
 
@@ -113,7 +126,8 @@ def _beam_search(
     """The best texts of each prompt; a regex may match fewer than were asked for."""
     found = [generator.beam_search(each, config)[: options.num_samples] for each in prompts]
     samples = list(itertools.chain.from_iterable(found))
-    SamplePrinter(len(samples), silent=options.as_json).print(samples)
+    printer = SamplePrinter(len(samples), silent=options.as_json, lines=generator.lines)
+    printer.print(samples)
     return samples
 
 
@@ -121,6 +135,7 @@ def _print_json(
     loaded: TrainedModel,
     samples: Sequence[GeneratedText],
     matches: Sequence[LongestMatch],
+    left_out: dict[str, int] | None,
     chars_per_second: float,
 ) -> None:
     records = itertools.starmap(sample_record, itertools.zip_longest(samples, matches))
@@ -130,6 +145,7 @@ def _print_json(
             "step": loaded.step,
             "unit": loaded.tokenizer.unit,
             "samples": list(records),
+            **({} if left_out is None else {"left_out": left_out}),
             "chars_per_second": round(chars_per_second, 1),
         }
     )

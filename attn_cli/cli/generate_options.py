@@ -25,7 +25,7 @@ ESCAPES = {r"\n": "\n", r"\t": "\t", r"\f": "\f", r"\r": "\r", r"\\": "\\"}
 
 INTERACTIVE = Exclusion(
     "interactive",
-    ("as_json", "alternatives", "check_copy", "num_samples", "num_beams"),
+    ("as_json", "alternatives", "check_copy", "num_samples", "num_beams", "new", "unique"),
     "an interactive session samples one text at a time, for people: leave them out",
 )
 
@@ -45,7 +45,17 @@ class GenerateOptions:
     max_new_chars: Annotated[int | None, typer.Option(help="The most characters to generate.")] = (
         None
     )
-    num_samples: Annotated[int, typer.Option(help="How many texts to generate per prompt.")] = 1
+    num_samples: Annotated[
+        int,
+        typer.Option(help="How many texts per prompt; of a run with --lines, one a line."),
+    ] = 1
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="Only lines that the training text does not have; of a run with --lines."
+        ),
+    ] = False
+    unique: Annotated[bool, typer.Option("--unique", help="No text twice.")] = False
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same text; sample k has seed + k - 1.")
     ] = None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HELP = """\
 a line         a new text: the model continues it
-Enter alone    continues the text
+Enter alone    continues the text; of a run with --lines, another line that begins so
 /add TEXT      appends TEXT, and continues
 /regenerate    the last continuation again, with another seed
 /back          undoes the last continuation
@@ -96,7 +96,10 @@ class InteractiveSession:
         # A line that is not UTF-8 is refused as a prompt is, and does not end the session.
         sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
         self._generator.constraints(self._config)  # an impossible one is refused at the beginning
-        notice(f"{self._run}. Type the beginning of a text; /help lists the commands, /quit ends.")
+        what = "line" if self._generator.lines else "text"
+        notice(
+            f"{self._run}. Type the beginning of a {what}; /help lists the commands, /quit ends."
+        )
         if prompt:
             self._attempt(lambda: self._continue(prompt))
         with _History():
@@ -106,6 +109,13 @@ class InteractiveSession:
     @property
     def _text(self) -> str:
         return self._turns[-1].text if self._turns else ""
+
+    @property
+    def _begun(self) -> str:
+        """What Enter alone continues: the text so far; of a line, which has ended, its prompt."""
+        if self._generator.lines and self._turns:
+            return self._turns[-1].before
+        return self._text
 
     def _line(self) -> str | None:
         """What the user typed; None at the end of input."""
@@ -136,7 +146,7 @@ class InteractiveSession:
 
     def _answer(self, line: str) -> None:
         if not line.startswith("/"):
-            self._continue(line or self._text)
+            self._continue(line or self._begun)
             return
         command, _, value = line[1:].partition(" ")
         if command not in self._commands:

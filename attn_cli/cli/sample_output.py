@@ -12,16 +12,20 @@ from attn_cli.text.display import printable_symbol, quoted
 
 if TYPE_CHECKING:
     from attn_cli.generation.memorization import LongestMatch
-    from attn_cli.generation.text_generator import GeneratedText, TextStream
+    from attn_cli.generation.text_stream import GeneratedText, TextStream
 
 MAX_SHOWN_MATCH = 200  # characters
 
 
 class SamplePrinter:
-    """Prints `count` samples to standard output, or nothing where `silent`."""
+    """Prints `count` samples to standard output, or nothing where `silent`.
 
-    def __init__(self, count: int, *, silent: bool) -> None:
+    Where they are `lines`, nothing stands between them.
+    """
+
+    def __init__(self, count: int, *, silent: bool, lines: bool) -> None:
         self._silent = silent
+        self._separated = count > 1 and not lines
         self._count = count
         self._number = 0
         # Nobody watches a pipe, and each flush is a system call.
@@ -54,7 +58,7 @@ class SamplePrinter:
         Where texts contain form feeds of their own, a program needs `--json`.
         """
         self._number += 1
-        if self._count > 1:
+        if self._separated:
             if self._number > 1 and not sys.stdout.isatty():
                 sys.stdout.write("\f")
             sys.stdout.flush()  # both streams may go to one place

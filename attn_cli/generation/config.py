@@ -33,6 +33,8 @@ class GenerationConfig:
         forbidden_chars: Characters not to generate.
         regex: What the whole continuation has to match.
         alternatives: How many of the most probable characters to return at each position.
+        new: Whether to keep only lines that do not stand in the training text.
+        unique: Whether to keep each text only once.
 
     Raises:
         InputError: A value is out of its range, or two exclude each other.
@@ -53,6 +55,8 @@ class GenerationConfig:
     forbidden_chars: str | None = None
     regex: str | None = None
     alternatives: int = 0
+    new: bool = False
+    unique: bool = False
 
     def __post_init__(self) -> None:
         self._check_ranges()

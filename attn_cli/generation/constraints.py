@@ -17,6 +17,7 @@ from attn_cli.generation.regex_constraint import (
     compile_regex,
     unconstrained,
 )
+from attn_cli.text.display import quoted
 from attn_cli.text.tokenizer import Tokenizer
 
 # Why a text is finished: it is as long as asked for, its document ended, a stop string came, or
@@ -92,11 +93,12 @@ def build_constraints(
             "`stop_at_eos`: the text that this model was trained on has no documents",
             "their separator is the form feed; `stop_strings` ends a text at any string",
         )
-    if "\f" in (config.forbidden_chars or ""):
+    if eos_id is not None and tokenizer.symbols[eos_id] in (config.forbidden_chars or ""):
         if config.stop_at_eos:
             raise InputError(
-                "`forbidden_chars` contains the form feed, which `stop_at_eos` waits for",
-                "leave one of them out",
+                f"`forbidden_chars` contains {quoted(tokenizer.symbols[eos_id])}, "
+                "which has to end each text",
+                "leave this character out",
             )
         eos_id = None
     # Where a regex may end, the model decides whether it does, by the end of a document.

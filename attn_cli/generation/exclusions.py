@@ -31,6 +31,6 @@ class Exclusion:
 
 BEAM_SEARCH = Exclusion(
     "num_beams",
-    ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed"),
+    ("temperature", "top_k", "top_p", "min_p", "typical_p", "seed", "new", "unique"),
     "beam search does not sample: leave them out",
 )

@@ -8,104 +8,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attn_cli.errors import InputError
+from attn_cli.errors import InputError, PromptError
 from attn_cli.generation.beam_search import beam_search
 from attn_cli.generation.config import GenerationConfig
-from attn_cli.generation.constraints import Constraints, FinishReason, build_constraints
+from attn_cli.generation.constraints import Constraints, build_constraints
 from attn_cli.generation.generate import GenerationState, generate, window_start
 from attn_cli.generation.next_token_model import NextTokenModel, load_next_token_model
 from attn_cli.generation.sampling import SeededStreams
+from attn_cli.generation.selection import MAX_LEFT_OUT, Selection
+from attn_cli.generation.text_stream import GeneratedText, TextStream
 from attn_cli.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
 
 MAX_BATCH_BYTES = 2**29  # more texts become several batches
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """A character that could have come, and its probability after the sampling filters."""
-
-    char: str
-    prob: float
-
-
-@dataclass(frozen=True)
-class GeneratedText:
-    """A text that a model generated."""
-
-    prompt: str  # what it continues
-    text: str  # what was generated after that
-    ids: tuple[int, ...]  # the same in ids
-    seed: int | None  # of its random numbers; None of beam search
-    finish_reason: FinishReason  # why it ended
-    log_probs: tuple[float, ...] = ()  # the model's own, natural, of each token, where asked for
-    probs: tuple[float, ...] = ()  # that each was sampled with, where alternatives were asked for
-    alternatives: tuple[tuple[Alternative, ...], ...] = ()  # to each, the most probable first
-
-
-@dataclass(eq=False)
-class TextStream:
-    """A text while it is generated; iterating over it yields the new characters.
-
-    The texts of a batch are generated together: iterating over one advances them all.
-    """
-
-    prompt: str
-    _state: GenerationState
-    _constraints: Constraints
-    _tokenizer: Tokenizer
-    _steps: Iterator[None]
-    _yielded: int = 0
-
-    def __post_init__(self) -> None:
-        self._decode = self._tokenizer.stream_decoder()
-
-    @property
-    def seed(self) -> int:
-        """The seed of its random numbers."""
-        return self._state.seed
-
-    def __iter__(self) -> Iterator[str]:
-        while self._state.finish_reason is None:
-            next(self._steps)
-            yield self._new_text()
-        yield self._new_text()  # everything, if it finished while another text was read
-
-    def token_details(self) -> Iterator[tuple[str, float, tuple[Alternative, ...]]]:
-        """Each token: its symbol, the probability it was sampled with, the alternatives."""
-        symbols = self._tokenizer.symbols
-        for id_, token in zip(self._state.ids, self._state.tokens, strict=True):
-            others = (Alternative(symbols[other], prob) for other, prob in token.alternatives)
-            yield symbols[id_], token.prob, tuple(others)
-
-    def result(self) -> GeneratedText:
-        """The finished text; generates what is missing."""
-        while self._state.finish_reason is None:
-            next(self._steps)
-        tokens = self._state.tokens
-        detailed = any(token.alternatives for token in tokens)
-        return GeneratedText(
-            self.prompt,
-            self._tokenizer.decode(self._state.ids),
-            tuple(self._state.ids),
-            self.seed,
-            self._state.finish_reason,
-            tuple(token.log_prob for token in tokens),
-            tuple(token.prob for token in tokens) if detailed else (),
-            tuple(others for _, _, others in self.token_details()) if detailed else (),
-        )
-
-    def _new_text(self) -> str:
-        """The characters since the last call that no stop string can take back."""
-        ids, begin = self._state.ids, self._yielded
-        finished = self._state.finish_reason is not None
-        self._yielded = len(ids)
-        if not finished:
-            self._yielded -= self._constraints.pending_stop_length(ids)
-        text = "".join(map(self._decode, ids[begin : self._yielded]))
-        return text + self._decode.flush() if finished else text
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +40,13 @@ class TextGenerator:
         return self.bos_id if self.lines else self.tokenizer.eos_id(self.bos_id)
 
     def constraints(self, config: GenerationConfig) -> Constraints:
-        """The constraints of a configuration, in ids.
+        """The constraints of a configuration, in ids; a line always ends at its end.
 
         Raises:
             InputError: This vocabulary cannot satisfy them.
         """
+        if self.lines:
+            config = dataclasses.replace(config, stop_at_eos=True)
         return build_constraints(config, self.tokenizer, self.eos_id)
 
     def prompt_lengths(self, prompt: str) -> tuple[int, int]:
@@ -168,9 +87,10 @@ class TextGenerator:
         first_seed: int,
         num_samples: int,
         config: GenerationConfig,
+        selection: Selection | None = None,
         *,
         log_probs: bool = False,
-    ) -> Iterator[list[TextStream]]:
+    ) -> Iterator[TextStream]:
         """The streams of each prompt with each seed, in batches that fit into memory.
 
         Args:
@@ -178,16 +98,52 @@ class TextGenerator:
             first_seed: The seed of the first sample of each prompt; the next has the next.
             num_samples: How many texts of each prompt.
             config: How to generate.
+            selection: Which texts to keep; their streams are finished. More are sampled in place
+                of the others, until a long row of them leaves none to be hoped for. None for all.
             log_probs: Whether to record each token's log-probability.
 
         Raises:
             InputError: As `stream` does.
         """
+        if selection is not None:
+            for prompt in prompts:
+                yield from self._select(
+                    prompt, first_seed, num_samples, config, selection, log_probs
+                )
+            return
         size = self.max_batch_size(prompts, config)
         requests = itertools.product(prompts, range(first_seed, first_seed + num_samples))
         while batch := list(itertools.islice(requests, size)):
             its_prompts, its_seeds = zip(*batch, strict=True)
-            yield self.stream(its_prompts, its_seeds, config, log_probs=log_probs)
+            yield from self.stream(its_prompts, its_seeds, config, log_probs=log_probs)
+
+    def _select(
+        self,
+        prompt: str,
+        seed: int,
+        num_samples: int,
+        config: GenerationConfig,
+        selection: Selection,
+        log_probs: bool,
+    ) -> Iterator[TextStream]:
+        """The finished streams of a prompt that a selection keeps."""
+        most = self.max_batch_size([prompt], config)
+        tried = found = left_out = 0  # the last in a row
+        while left_out < MAX_LEFT_OUT:
+            # What is missing, and as many more as were left out of those so far.
+            size = (num_samples - found) * (tried + 1) // (found + 1)
+            size = min(size, most, MAX_LEFT_OUT - left_out)
+            for stream in self.stream(
+                [prompt] * size, range(seed, seed + size), config, log_probs=log_probs
+            ):
+                if not selection.keep(prompt + stream.result().text):
+                    left_out += 1
+                    continue
+                yield stream
+                found, left_out = found + 1, 0
+                if found == num_samples:
+                    return
+            tried, seed = tried + size, seed + size
 
     def max_batch_size(self, prompts: Sequence[str], config: GenerationConfig) -> int:
         """How many texts of these prompts fit into memory at once, at least one."""
@@ -235,6 +191,11 @@ class TextGenerator:
 
     def _begin(self, prompt: str) -> list[int]:
         """The ids that a text with this prompt begins with."""
+        if self.lines and "\n" in prompt:
+            raise PromptError(
+                "the prompt has a newline, and this model writes single lines",
+                "give the beginning of one line",
+            )
         ids = self._encode(prompt)
         return [self.bos_id, *ids] if self.lines or not ids else ids
 

@@ -95,6 +95,28 @@ def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
     )
 
 
+class LineSet:
+    """The lines of a text, for `line in lines`; 8 bytes for each, its hash.
+
+    Args:
+        lines: Some of the text's; the set has all of them.
+        tokenizer: The text's vocabulary.
+    """
+
+    def __init__(self, lines: Examples, tokenizer: Tokenizer) -> None:
+        self._hashes = np.unique(lines.lines[:, 2])  # sorted
+        self._tokenizer = tokenizer
+        self._finder = _LineFinder(tokenizer)
+
+    def __contains__(self, line: object) -> bool:
+        ids = self._tokenizer.encode(str(line), unknown="drop")
+        hashes = self._finder.table(ids)[:, 2]  # one, unless it is blank or has breaks
+        if len(hashes) != 1:
+            return False
+        place = int(self._hashes.searchsorted(hashes[0]))
+        return bool(hashes[0] in self._hashes[place : place + 1])
+
+
 class _LineFinder:
     """Finds the lines of a text in chunks that end with a line."""
 
@@ -110,7 +132,7 @@ class _LineFinder:
         """Parts of the table of a text, flattened."""
         found = False
         for first, chunk in self._chunks(ids):
-            table = self._table(chunk)
+            table = self.table(chunk)
             if table.size:
                 found = True
                 table[:, :2] += first
@@ -138,7 +160,7 @@ class _LineFinder:
             yield first, chunk[:end]
             first += end
 
-    def _table(self, ids: TokenIds) -> NDArray[np.int64]:
+    def table(self, ids: TokenIds) -> NDArray[np.int64]:
         """The table of some whole lines."""
         breaks = np.flatnonzero(self._is_break[ids])
         starts = np.concatenate(([0], breaks + 1))

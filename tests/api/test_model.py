@@ -16,7 +16,7 @@ import pytest
 
 import attn_cli as attn_api
 from attn_cli.api.arguments import GenerationOptions
-from attn_cli.errors import CheckpointError, DatasetError, InputError, PromptError
+from attn_cli.errors import CheckpointError, DatasetError, InputError, OperationError, PromptError
 from attn_cli.generation.config import GenerationConfig
 from tests.conftest import VERSE, Outcome, Trained, train_in
 
@@ -40,6 +40,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "forbidden": (("--forbid", "eo"), {"forbidden_chars": "eo"}),
     "regex": (("--regex", "[a-z]{3,9}!"), {"regex": "[a-z]{3,9}!"}),
     "alternatives": (("--alternatives", "3"), {"alternatives": 3}),
+    "unique": (("--unique",), {"unique": True}),
 }
 
 
@@ -112,6 +113,8 @@ def test_a_stream_is_the_continuation_in_pieces(model: attn_api.Model) -> None:
 def test_a_stream_refuses_at_once(model: attn_api.Model) -> None:
     with pytest.raises(InputError, match="`num_beams`"):
         model.stream("The", num_beams=2)
+    with pytest.raises(InputError, match="`unique` choose among whole texts"):
+        model.stream("The", unique=True)
 
 
 def test_a_text_is_a_string_that_can_be_kept(model: attn_api.Model) -> None:
@@ -217,6 +220,13 @@ def test_numpy_numbers_are_numbers(model: attn_api.Model) -> None:
         (lambda m: m.generate(num_beams=2, num_samples=3), InputError, "`num_beams` 2 finds 2"),
         (lambda m: m.generate(num_beams=2, seed=1), InputError, "`num_beams` .* with `seed`"),
         (lambda m: m.generate(num_beams=2, top_k=1), InputError, "`num_beams` .* with `top_k`"),
+        (lambda m: m.generate(num_beams=2, unique=True), InputError, "does not work with `unique`"),
+        (lambda m: m.generate(new=True), InputError, "`new` looks for whole lines"),
+        (
+            lambda m: m.generate(unique=True, regex="a", num_samples=2),
+            OperationError,
+            "found 1 of 2: .* none was kept",
+        ),
         (lambda m: m.stream(["a"]), InputError, "`prompt` is of type list"),
         (lambda m: m.loss(5), InputError, "`text` is of type int"),
         (lambda m: m.loss("a"), DatasetError, "at least 2"),

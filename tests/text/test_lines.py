@@ -11,7 +11,7 @@ from attn_cli.errors import DatasetError
 from attn_cli.text import lines as lines_module
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.text.examples import Examples
-from attn_cli.text.lines import find_lines, split_lines
+from attn_cli.text.lines import LineSet, find_lines, split_lines
 from attn_cli.text.tokenizer import (
     Tokenizer,
     bytes_tokenizer,
@@ -34,6 +34,16 @@ def expected_lines(text: str) -> list[str]:
 def load_lines(path: Path, text: str, **options: object) -> Corpus:
     path.write_text(text, encoding="utf-8")
     return load_corpus([str(path)], records="lines", **options)  # type: ignore[arg-type]
+
+
+@settings(max_examples=100)
+@given(text=TEXTS.filter(str.strip), line=st.text(alphabet="ab \t", max_size=3))
+def test_a_set_of_lines_has_those_of_the_text(text: str, line: str) -> None:
+    for tokenizer in (printable_tokenizer(), corpus_tokenizer("ab \n\f\t"), bytes_tokenizer()):
+        known = LineSet(find_lines(tokenizer.encode(text), tokenizer), tokenizer)
+        lines = text.replace("\f", "\n").split("\n")
+        assert all(each in known for each in lines if each.strip())
+        assert (line in known) == (line in lines and bool(line.strip()))
 
 
 @settings(max_examples=100)
