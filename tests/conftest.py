@@ -145,10 +145,13 @@ def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = No
     return _fitted(request, stop_at)
 
 
-def resume_in(folder: Path, *overrides: str, stop_at: int | None = None) -> Trained:
-    """Resumes the run in `folder`; `stop_at` asks for a stop after that step."""
+def resume_in(folder: Path, *overrides: str, stop_at: int | None = None, **more: float) -> Trained:
+    """Resumes the run in `folder`; `stop_at` asks for a stop after that step.
+
+    `more_steps` or `more_minutes` trains it longer.
+    """
     settings = [parse_override(override) for override in overrides]
-    return _fitted(make_request(resume=str(folder), settings=settings), stop_at)
+    return _fitted(make_request(resume=str(folder), settings=settings, **more), stop_at)  # type: ignore[arg-type]
 
 
 def _fitted(request: RunRequest, stop_at: int | None) -> Trained:

@@ -29,12 +29,15 @@ def train(
     config: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
+    name: str | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     device: str | None = None,
     seed: int | None = None,
     lines: bool = False,
     resume: str | Path | None = None,
+    more_minutes: float | None = None,
+    more_steps: int | None = None,
     init_from: str | Path | None = None,
     loggers: Sequence[str] = (),
     callbacks: Sequence[Callback] = (),
@@ -51,12 +54,15 @@ def train(
         config: A YAML file, or the name of a built-in configuration.
         settings: Values by dotted key, `{"model.n_layer": 2}`.
         out: The run's folder; a new one in `runs/` by default.
+        name: The name of a new run in `runs/`; one that is taken gets a number.
         minutes: How long to train.
         steps: How many optimizer steps to train; excludes `minutes`.
         device: auto, cpu, cuda or mps.
         seed: Another seed gives another model.
         lines: Whether to learn each line of the text by itself, as in a list of names.
         resume: The run to resume, by its folder or name, instead of a new one.
+        more_minutes: How much longer to train the run to resume, whether it had ended or not.
+        more_steps: How many more steps to train it; excludes `more_minutes`.
         init_from: A run whose weights and vocabulary to start from.
         loggers: Where to log, too: csv, tensorboard, trackio, wandb.
         callbacks: Are told of every measurement.
@@ -72,12 +78,15 @@ def train(
         config=_name("config", config),
         settings=_overrides(settings or {}),
         out=as_path("out", out),
+        name=_name("name", name),
         minutes=minutes,
         steps=steps,
         device=device,
         seed=seed,
         lines=lines,
         resume=_name("resume", resume),
+        more_minutes=more_minutes,
+        more_steps=more_steps,
         init_from=_name("init_from", init_from),
         loggers=loggers,
     )

@@ -78,7 +78,14 @@ def run_to_resume(env: TorchrunEnv | None, world: World, request: RunRequest) ->
     Raises:
         InputError: Processes started again would not know which run was theirs.
     """
-    if env is None or not env.max_restarts or request.resume is not None:
+    if env is None or not env.max_restarts:
+        return request
+    if request.more is not None:
+        raise InputError(
+            f"torchrun --max-restarts starts this command again, with {request.more.origin} again",
+            "say how long the whole run is to be, by `steps` or `minutes`",
+        )
+    if request.resume is not None:
         return request
     if request.out is None:
         raise InputError(

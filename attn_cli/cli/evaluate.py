@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +52,8 @@ def evaluate(
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
+    if run is None and not (as_json or sys.stdout.isatty()):
+        notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
     if file is not None:
         corpus = _training_corpus(loaded)
         text, floor = read_text(file, loaded), entropy_floor(file)

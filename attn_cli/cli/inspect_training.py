@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
-from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, path_option
+from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, run_option
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters, printable_symbol
@@ -29,14 +29,14 @@ def inspect_training(
         Path | None,
         typer.Argument(
             metavar="[RUN]",
-            parser=path_option,
-            help="A run's folder or name; the newest when left out.",
+            parser=run_option,
+            help="A run's folder or the beginning of its name; the newest when left out.",
         ),
     ] = None,
     run_option: Annotated[
         Path | None,
         typer.Option(
-            "--run", metavar="RUN", parser=path_option, help="The same, as in the other commands."
+            "--run", metavar="RUN", parser=run_option, help="The same, as in the other commands."
         ),
     ] = None,
     text: Annotated[

@@ -5,12 +5,24 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.terminal import notice
+
 
 def path_option(value: str) -> Path:
     """The path that a user gave; an empty one, as of an unset variable, would be `.`."""
     if not value:
         raise typer.BadParameter("a path is empty")
     return Path(value)
+
+
+def run_option(value: str) -> Path:
+    """The path of the run that a user named; says which it is where that was a choice."""
+    from attn_cli.runs.run_lookup import resolve_name
+
+    path, note = resolve_name(path_option(value))
+    if note:
+        notice(note)
+    return path
 
 
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The text to run the model on.")]
@@ -41,8 +53,9 @@ RunOption = Annotated[
     typer.Option(
         "--run",
         metavar="RUN",
-        parser=path_option,
-        help="A run's folder or name, or a checkpoint's folder; the newest run when left out.",
+        parser=run_option,
+        help="A run's folder or the beginning of its name, or a checkpoint's folder; "
+        "the newest run when left out.",
     ),
 ]
 ConfigOption = Annotated[

@@ -64,7 +64,7 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
     Returns:
         The exit code.
     """
-    from attn_cli.cli.train_report import report, resume_command, summary, tell_of
+    from attn_cli.cli.train_report import report, resume_command, summary, tell_of, tell_of_end
     from attn_cli.text.baselines import text_baselines
     from attn_cli.training.allocator import disable_malloc_trim
     from attn_cli.training.interrupt import StopSignal, ending_signals
@@ -80,15 +80,18 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
         StopSignal(ending_signals(), announce) as stop_signal,
     ):
         corpus, baselines = prepared.corpus, None
-        if world.is_main and not options.quiet:
+        had_ended = prepared.trainer.finished  # there is nothing to train
+        if world.is_main and had_ended and not (options.quiet and options.as_json):
+            tell_of_end(prepared.notes)
+        elif world.is_main and not options.quiet:
             tell_of(corpus, prepared.notes)
-        if world.is_main and not options.as_json:
+        if world.is_main and not (options.as_json or had_ended):
             # Before training, so that their second is within the time of `--minutes`.
             baselines = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
-        outcome = _fit(prepared, stop_signal, quiet=options.quiet)
+        outcome = _fit(prepared, stop_signal, quiet=options.quiet or had_ended)
     if baselines is not None:
         report(prepared.run, corpus, outcome, baselines)
-    elif world.is_main:
+    elif world.is_main and options.as_json:
         result_json(summary(prepared.run, corpus, outcome))
     if world.is_main and outcome.interrupted:
         command = resume_command(prepared.run)

@@ -41,6 +41,10 @@ class TrainOptions:
             help="The run's folder; a new one under runs/ if left out.",
         ),
     ] = None
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name the run: its folder is runs/NAME."),
+    ] = None
     minutes: Annotated[
         float | None, typer.Option("--minutes", help="Train for this long, and end on time.")
     ] = None
@@ -61,9 +65,19 @@ class TrainOptions:
         str | None,
         typer.Option(
             "--resume",
-            metavar="[DIR]",
+            metavar="[RUN]",
             help="Resume a run that was stopped; by default the newest one.",
         ),
+    ] = None
+    more_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--more-minutes", help="With --resume: train for this much longer, ended or not."
+        ),
+    ] = None
+    more_steps: Annotated[
+        int | None,
+        typer.Option("--more-steps", help="With --resume: train for so many steps more."),
     ] = None
     init_from: Annotated[
         str | None,
@@ -96,12 +110,15 @@ class TrainOptions:
                 parse_override(each, f"--set {each or repr(each)}") for each in self.settings or ()
             ],
             out=self.out,
+            name=self.name,
             minutes=self.minutes,
             steps=self.steps,
             device=self.device,
             seed=self.seed,
             lines=self.lines,
             resume=self.resume,
+            more_minutes=self.more_minutes,
+            more_steps=self.more_steps,
             init_from=self.init_from,
             loggers=self.loggers or (),
         )

@@ -26,6 +26,12 @@ def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
         notice(f"  {with_flags(note)}")
 
 
+def tell_of_end(notes: tuple[str, ...]) -> None:
+    """Prints what there is to say of a run that had ended already."""
+    for note in notes:
+        notice(with_flags(note))
+
+
 def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, Any]:
     """The object that `--json` prints."""
     from attn_cli.runs.metrics import nats_to_bits

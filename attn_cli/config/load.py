@@ -72,18 +72,32 @@ def load_config(path: Path | None, overrides: Iterable[Override] = ()) -> Config
         ConfigError: The file cannot be read or is not a mapping, or a key or a value is
             wrong; the message names file, line and key.
     """
-    values: dict[str, Any] = {}
-    lines: dict[str, str] = {}
+    if path is None:
+        return _checked({}, overrides, {}, "defaults")
+    values, lines = _read(path)
+    return _checked(values, overrides, lines, str(path))
+
+
+def override_config(config: Config, overrides: Iterable[Override]) -> Config:
+    """The configuration with some of its values replaced.
+
+    Raises:
+        ConfigError: A key or a value is wrong; the message names the override.
+    """
+    return _checked(config.model_dump(), overrides, {}, "configuration")
+
+
+def _checked(
+    values: dict[str, Any], overrides: Iterable[Override], lines: dict[str, str], file: str
+) -> Config:
     typed: dict[str, str] = {}
-    if path is not None:
-        values, lines = _read(path)
     for override in overrides:
         _apply(values, override)
         typed[override.key] = override.origin
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        raise _config_error(error, lines, typed, str(path) if path else "defaults") from None
+        raise _config_error(error, lines, typed, file) from None
 
 
 def dump_config(config: Config) -> str:

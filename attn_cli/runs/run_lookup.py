@@ -1,7 +1,9 @@
 """Where runs are: the one that a user names, the newest one, all of them, and a new one."""
 
+import difflib
 import itertools
 import os
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -11,6 +13,11 @@ from attn_cli.errors import CheckpointError, InputError, OperationError
 from attn_cli.runs.checkpoint_metadata import METADATA_FILE
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder, is_run, step_of
+
+# What follows a text's name in that of a run, and a user's own name where it was taken.
+_NUMBER = r"(-[0-9]{1,4})?"
+_DATE_AND_NUMBER = re.compile(r"(-[0-9]{8}-[0-9]{6})?" + _NUMBER + "$")
+_SHOWN_OTHERS = 3
 
 
 def runs_root() -> Path:
@@ -56,12 +63,13 @@ def check_output(out: Path | None) -> None:
     run.check_unused()
 
 
-def create_run(out: Path | None, name: str) -> RunFolder:
+def create_run(out: Path | None, name: str, *, dated: bool = True) -> RunFolder:
     """Makes and returns the folder of a new run, still empty.
 
     Args:
-        out: The folder; None for a new one under `runs_root()`, named after text and time.
-        name: Short name of the text.
+        out: The folder; None for a new one under `runs_root()`.
+        name: What that one is named after: the text, or a name of the user's.
+        dated: Whether the time is a part of its name, too. A name that is taken gets a number.
 
     Raises:
         InputError: `out` exists and is not empty; nothing is ever overwritten.
@@ -70,7 +78,7 @@ def create_run(out: Path | None, name: str) -> RunFolder:
     if out is None:
         check_runs_root()
     try:
-        run = RunFolder(_new_folder(name) if out is None else out)
+        run = RunFolder(_new_folder(name, dated=dated) if out is None else out)
         run.path.mkdir(parents=True, exist_ok=True)
         run.check_unused()
     except (FileExistsError, NotADirectoryError):
@@ -84,26 +92,56 @@ def create_run(out: Path | None, name: str) -> RunFolder:
     return run
 
 
-def find_run(path: Path | None) -> RunFolder:
-    """The run of this folder or name; without one, the newest run that has a checkpoint.
+def find_run(path: Path | None, *, trained: bool = True) -> RunFolder:
+    """The run of this folder, or the newest one of this name; without either, the newest run.
+
+    Args:
+        path: A folder, or what `resolve_name` takes for a name.
+        trained: Whether the newest run has to have a checkpoint.
 
     Raises:
         CheckpointError: There is none; the hint says what to type to make one.
     """
     if path is not None:
-        run = named_run(path)
+        run = named_run(resolve_name(path, trained=trained)[0])
         if run is None:
             raise _not_a_run(path)
         return run
     check_runs_root()
     for run in list_runs():
-        if run.step_folders():
+        if run.step_folders() or not trained:
             return run
     raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
 
 
+def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
+    """The folder of the newest run of a name, and a line for the user where that was a choice.
+
+    `diary` names the runs `diary`, `diary-2` and so on; where there is none, those whose names
+    begin with it. What is itself the path of a run stays as it is, and so does what fits none.
+
+    Args:
+        path: The path or the name of a run.
+        trained: Whether a run without a checkpoint comes after all that have one.
+    """
+    if len(path.parts) != 1 or is_run(path) or is_run(path.expanduser()) or is_checkpoint(path):
+        return path, ""
+    name, runs = path.name, list(list_runs())
+    same = [run for run in runs if re.fullmatch(re.escape(name) + _NUMBER, run.path.name)]
+    fitting = same or [run for run in runs if run.path.name.startswith(name)]
+    if trained:
+        fitting.sort(key=lambda run: not run.step_folders())
+    if not fitting:
+        return path, ""
+    found, *others = (str(run.path) for run in fitting)
+    if not others:
+        return Path(found), "" if same else f"{name} is {found}"
+    shown = ", ".join(others[:_SHOWN_OTHERS]) + ", ..." * (len(others) > _SHOWN_OTHERS)
+    return Path(found), f"{name} is {found}, the newest of {len(fitting)} (the others: {shown})"
+
+
 def named_run(path: Path) -> RunFolder | None:
-    """The run of this folder or name; None where there is none."""
+    """The run of this folder or exact name; None where there is none."""
     for candidate in (path, path.expanduser(), runs_root() / path):
         if is_run(candidate):
             return RunFolder(candidate)
@@ -152,7 +190,12 @@ def _not_a_run(path: Path) -> CheckpointError:
             f"{path} is a Hugging Face folder, not a run", f"make one of it: attn import {quoted}"
         )
     if not path.exists():
-        return CheckpointError(f"no run {path}", "`attn runs` lists the runs that there are")
+        names = {_DATE_AND_NUMBER.sub("", run.path.name) for run in list_runs()}
+        near = difflib.get_close_matches(_DATE_AND_NUMBER.sub("", path.name), names)
+        did_you_mean = f"did you mean {' or '.join(near)}? " if near else ""
+        return CheckpointError(
+            f"no run {path}", f"{did_you_mean}`attn runs` lists the runs that there are"
+        )
     inside = next((found.parent for found in path.glob("*/config.yaml")), None)
     return CheckpointError(
         f"{path} is not a run",
@@ -160,18 +203,6 @@ def _not_a_run(path: Path) -> CheckpointError:
         if inside is None
         else f"there are runs in it: name one, such as {inside}",
     )
-
-
-def newest_run() -> RunFolder:
-    """The run that was started or resumed last, whether it has a checkpoint or not.
-
-    Raises:
-        CheckpointError: There is none.
-    """
-    check_runs_root()
-    for run in list_runs():
-        return run
-    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
 
 
 def list_runs() -> Iterator[RunFolder]:
@@ -182,15 +213,15 @@ def list_runs() -> Iterator[RunFolder]:
         yield RunFolder(config.parent)
 
 
-def _new_folder(name: str) -> Path:
+def _new_folder(name: str, *, dated: bool) -> Path:
     """Makes a folder under a name that was free; no other process has it."""
-    first = runs_root() / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for number in itertools.count(2):
-        path = first if number == 2 else first.with_name(f"{first.name}-{number - 1}")
+    first = runs_root() / (f"{name}-{time.strftime('%Y%m%d-%H%M%S')}" if dated else name)
+    for number in itertools.count(1):
+        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            if not path.is_dir():
+            if not runs_root().is_dir():
                 raise
         else:
             return path

@@ -27,7 +27,7 @@ from attn_cli.training.error_reporting import check_memory, translate_errors
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, with_sources, with_text
 from attn_cli.training.precision import choose_muon_precision, choose_precision
-from attn_cli.training.request import RunRequest, notes_on_overrides
+from attn_cli.training.request import RunRequest, notes_on_names, notes_on_overrides
 from attn_cli.training.resume import find_stopped_run, notes_of_resuming, stopped_run
 from attn_cli.training.threads import ThreadPolicy, choose_threads
 from attn_cli.training.trainer import Trainer
@@ -69,10 +69,11 @@ def prepare_run(
         threads = choose_threads(start.config.train.threads, device, world, chosen=chosen)
         held.callback(threads.release)
         start = _settle(start, device, threads, world)
-        start = replace(start, notes=(*start.notes, *notes_on_overrides(request, start.config)))
+        told = (*notes_on_names(request), *start.notes, *notes_on_overrides(request, start.config))
+        start = replace(start, notes=told)
         corpus = start.corpus
         if run is None:
-            run = held.enter_context(_new_folder(request.out, corpus.name, start.config, world))
+            run = held.enter_context(_new_folder(request, start, world))
             if world.is_main and STDIN_NAME in corpus.sources:
                 saved = run.save_text(corpus.source.chunks())
                 start = replace(start, config=with_text(start.config, saved))
@@ -92,7 +93,7 @@ def prepare_run(
             if request.resume is not None:
                 rewind(run, start.resume_from)
             run.write_config_and_tokenizer(start.config, corpus.tokenizer)
-        notes = [*_notes_of_text(corpus), *start.notes]
+        notes = [*([] if trainer.finished else _notes_of_text(corpus)), *start.notes]
         if start.resume_from:
             notes += notes_of_resuming(start.resume_from, start.changes, trainer)
         yield PreparedRun(run, corpus, trainer, tuple(notes))
@@ -163,21 +164,22 @@ def hold_run(run: RunFolder, config: Config, world: World) -> Iterator[None]:
 
 
 @contextmanager
-def _new_folder(out: Path | None, name: str, config: Config, world: World) -> Iterator[RunFolder]:
+def _new_folder(request: RunRequest, start: RunStart, world: World) -> Iterator[RunFolder]:
     """Context manager: the empty folder of a new run; it goes again where the run cannot start."""
     if world.is_main:
-        run = create_run(out, name)
+        name = request.name or start.corpus.name
+        run = create_run(request.out, name, dated=request.name is None)
         world.broadcast_text(str(run.path))
     else:
         run = RunFolder(Path(world.broadcast_text("")))
-    with hold_run(run, config, world):
+    with hold_run(run, start.config, world):
         if world.is_main:
             run.check_unused()
         try:
             yield run
         except BaseException:
             if world.is_main:
-                run.remove_if_empty(folder_too=out is None)
+                run.remove_if_empty(folder_too=request.out is None)
             raise
 
 

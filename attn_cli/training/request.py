@@ -1,5 +1,6 @@
 """What a user asks to be trained, the same from the command line and from Python."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,15 @@ from attn_cli.config.load import Override
 from attn_cli.config.presets import DEFAULT
 from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
+from attn_cli.runs.run_lookup import resolve_name
 
-_EXCLUSIONS = (("minutes", "steps"), ("resume", "out"), ("resume", "init_from"))
+_EXCLUSIONS = (
+    ("minutes", "steps"), ("resume", "out"), ("resume", "init_from"), ("resume", "name"),
+    ("name", "out"), ("more_minutes", "more_steps"),
+)  # fmt: skip
 # Any of them says when a run ends.
 _ENDS = {"train.minutes", "train.steps", "train.max_epochs"}
+_NAME = re.compile(r"\w([\w.-]{0,98}\w)?")
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,9 @@ class RunRequest:
         resume: The run to resume, by its folder or name; empty for the newest one; None for a
             new run.
         init_from: The run or checkpoint whose weights and vocabulary a new run begins with.
+        name: The name of a new run's folder under `runs_root()`; None for one of text and time.
+        more: How many more minutes or steps to train the run to resume: the value is added to what
+            it has done.
     """
 
     config: str | None
@@ -34,6 +43,8 @@ class RunRequest:
     out: Path | None
     resume: str | None
     init_from: str | None
+    name: str | None = None
+    more: Override | None = None
 
     @property
     def has_own_text(self) -> bool:
@@ -61,22 +72,26 @@ def make_request(
     config: str | None = None,
     settings: Iterable[Override] = (),
     out: Path | None = None,
+    name: str | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     device: str | None = None,
     seed: int | None = None,
     lines: bool = False,
     resume: str | None = None,
+    more_minutes: float | None = None,
+    more_steps: int | None = None,
     init_from: str | None = None,
     loggers: Sequence[str] = (),
 ) -> RunRequest:
     """The request that these arguments make; those that stand for a key win over `settings`.
 
     Raises:
-        InputError: Two of them exclude each other.
+        InputError: Two of them exclude each other, or one is not what it has to be.
     """
     given = {
-        "minutes": minutes, "steps": steps, "resume": resume, "out": out, "init_from": init_from
+        "minutes": minutes, "steps": steps, "resume": resume, "out": out, "init_from": init_from,
+        "name": name, "more_minutes": more_minutes, "more_steps": more_steps,
     }  # fmt: skip
     for one, other in _EXCLUSIONS:
         if given[one] is not None and given[other] is not None:
@@ -100,7 +115,60 @@ def make_request(
         overrides.append(
             Override("train.loggers", list(loggers), f"`loggers` {' '.join(loggers) or repr('')}")
         )
-    return RunRequest(config, tuple(overrides), out and out.expanduser(), resume, init_from)
+    if name is not None:
+        _check_name(name)
+    more = None
+    if more_minutes is not None:
+        more = Override("train.minutes", more_minutes, f"`more_minutes` {more_minutes}")
+    if more_steps is not None:
+        more = Override("train.steps", more_steps, f"`more_steps` {more_steps}")
+    if more is not None:
+        _check_more(more, resume, overrides)
+    return RunRequest(
+        config, tuple(overrides), out and out.expanduser(), resume, init_from, name, more
+    )
+
+
+def _check_name(name: str) -> None:
+    """Refuses a name that is none of a folder on every system.
+
+    Raises:
+        InputError: It has other characters than it may.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"`name` {name!r}: a run's name has letters, digits and, between them, - _ and .",
+            "for a folder elsewhere, give `out` instead",
+        )
+
+
+def _check_more(more: Override, resume: str | None, overrides: Iterable[Override]) -> None:
+    """Refuses more to do where there is no run to resume, and beside another end.
+
+    Raises:
+        InputError: It does not go with the rest of the request, or is no amount.
+    """
+    if not isinstance(more.value, int | float) or not more.value > 0:
+        raise InputError(f"{more.origin}: should be a number greater than 0")
+    if resume is None:
+        raise InputError(
+            f"{more.origin} is for a run to resume",
+            "name it with `resume`; a new run takes `minutes` or `steps`",
+        )
+    for override in overrides:
+        if override.key in ("train.minutes", "train.steps"):
+            raise InputError(
+                f"{more.origin} and {override.origin} exclude each other",
+                "one adds to what the run has done, the other is the whole of it",
+            )
+
+
+def notes_on_names(request: RunRequest) -> Iterator[str]:
+    """Lines for the user: which runs were taken where others have the same name."""
+    for name, trained in ((request.resume, False), (request.init_from, True)):
+        note = resolve_name(Path(name), trained=trained)[1] if name else ""
+        if note:
+            yield note
 
 
 def notes_on_overrides(request: RunRequest, config: Config) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """What a run that was stopped starts from: its latest valid checkpoint, or its beginning."""
 
 import json
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,17 +14,17 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
-from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES
+from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, TrainerState
 from attn_cli.runs.loaded_model import load_run_corpus
 from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.recovery import RecoveryResult, check_no_links_outside, latest_valid_checkpoint
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import find_run, newest_run
+from attn_cli.runs.run_lookup import find_run
 from attn_cli.training.distributed.world import World
+from attn_cli.training.extension import extend, notes_on_end, notes_on_schedule
 from attn_cli.training.new_run import RunStart, start_over, with_sources, with_text
 from attn_cli.training.request import RunRequest
 from attn_cli.training.rng import process_count
-from attn_cli.training.schedule import learning_rate
 from attn_cli.training.trainer import Trainer
 
 
@@ -35,7 +34,7 @@ def find_stopped_run(request: RunRequest) -> tuple[RunFolder, Config | None]:
     Raises:
         AttnError: There is no such run, or its configuration cannot be used.
     """
-    run = find_run(Path(request.resume)) if request.resume else newest_run()
+    run = find_run(Path(request.resume) if request.resume else None, trained=False)
     source = run.config if request.config is None else find_config(request.config)
     # A checkpoint has the configuration, too: a run can be resumed without its config.yaml.
     wanted = load_config(source, request.overrides) if source.is_file() else None
@@ -63,11 +62,12 @@ def stopped_run(
     """
     found = _latest_checkpoint(run, world)
     if found.checkpoint is None:
-        return _from_the_beginning(run, wanted)
+        return _from_the_beginning(run, wanted, request)
     checkpoint = found.checkpoint
     own = checkpoint.config
     overridden = {override.key for override in request.overrides}
-    changes = _changes(run, own, wanted or own, overridden)
+    extended = extend(wanted or own, request, checkpoint.metadata)
+    changes = _changes(run, own, extended, overridden)
     config = apply_changes(own, changes)
     _require_more_to_do(checkpoint, config)
     _require_same_vocabulary(run, checkpoint)
@@ -96,12 +96,12 @@ def notes_of_resuming(
 ) -> Iterator[str]:
     """Lines for the user: from where the run is resumed, and what is other than it was."""
     if trainer.finished:
-        yield _end(trainer.run, checkpoint)
-    else:
-        yield f"resumed from step {trainer.step:,} ({checkpoint.folder})"
+        yield from notes_on_end(trainer.run, checkpoint)
+        return
+    yield f"resumed from step {trainer.step:,} ({checkpoint.folder})"
     for change in changes:
         yield f"  {change}"
-    yield from _schedule(checkpoint, trainer.config, changes)
+    yield from notes_on_schedule(checkpoint, trainer.config, changes)
     yield from _elsewhere(checkpoint, trainer.learner.device, trainer.world)
 
 
@@ -119,9 +119,10 @@ def _names(config: Config) -> tuple[list[str], list[str] | None]:
     return config.data.text, config.data.validation
 
 
-def _from_the_beginning(run: RunFolder, config: Config | None) -> RunStart:
+def _from_the_beginning(run: RunFolder, config: Config | None, request: RunRequest) -> RunStart:
     if config is None:
         raise CheckpointError(f"{run.path} has neither a configuration nor a checkpoint")
+    config = extend(config, request, TrainerState())
     if run.text.is_file():
         config = with_text(config, run.text)
     note = f"{run.path} was stopped before its first checkpoint: restarting from step 0"
@@ -193,42 +194,6 @@ def _first_difference(written: object, known: list[str]) -> str:
     pairs = enumerate(zip(written, known, strict=True))
     place, (there, here) = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
     return f"symbol {place} is {there!r:.40} there and {here!r} in the checkpoint"
-
-
-def _end(run: RunFolder, checkpoint: Checkpoint) -> str:
-    state, train = checkpoint.metadata, checkpoint.config.train
-    if train.patience is not None and state.evaluations_since_best >= train.patience:
-        more = f"train.patience={2 * train.patience}"
-    elif train.minutes is not None:
-        more = f"train.minutes={2 * train.minutes:g}"
-    else:
-        more = f"train.steps={2 * train.steps}"
-    command = f"attn train --resume {shlex.quote(str(run.path))} --set {more}"
-    return f"finished at step {state.step:,}; to train it for longer: {command}"
-
-
-def _schedule(
-    checkpoint: Checkpoint, config: Config, changes: Sequence[ConfigChange]
-) -> Iterator[str]:
-    """What a changed budget does to the learning rate."""
-    keys = {change.key for change in changes}
-    if not keys & {"train.steps", "train.minutes", "train.lr_schedule", "train.warmup_steps"}:
-        return
-    before, after, step = checkpoint.config.train, config.train, checkpoint.metadata.step
-    if after.minutes is not None:
-        yield (
-            f"  the learning-rate schedule now spans {after.minutes:g} minutes, "
-            f"{checkpoint.metadata.seconds / 60:.2g} of them past"
-        )
-    elif before.minutes is None:
-        yield (
-            f"  the learning-rate schedule now spans {after.steps:,} steps: at step {step:,} it is "
-            f"{learning_rate(step, after.steps, after):.2g} instead of "
-            f"{learning_rate(step, before.steps, before):.2g}, so the result will differ from "
-            f"a run of {before.steps:,} steps"
-        )
-    else:
-        yield f"  the learning-rate schedule now spans {after.steps:,} steps"
 
 
 def _elsewhere(checkpoint: Checkpoint, device: torch.device, world: World) -> Iterator[str]:

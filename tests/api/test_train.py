@@ -86,6 +86,8 @@ def test_a_run_that_was_interrupted_is_saved_and_resumed(
     resumed = attn_api.train(resume="stopped", quiet=True)
     weights = "checkpoints/step-00000040/model.safetensors"
     assert (resumed.path / weights).read_bytes() == (whole.path / weights).read_bytes()
+    longer = attn_api.train(resume=resumed.path, more_steps=20, quiet=True)
+    assert (longer.metrics[-1].step, longer.config.train.steps) == (60, 60)
 
 
 class Failing(attn_api.Callback):
@@ -211,6 +213,11 @@ def test_it_trains_outside_the_main_thread(verse_file: Path, tmp_path: Path) -> 
         ({"config": 5}, "`config` is of type int"),
         ({"text": "nowhere.txt"}, "nowhere.txt"),
         ({"init_from": "nowhere"}, "no run nowhere"),
+        ({"more_steps": 5}, "`more_steps` 5 is for a run to resume"),
+        ({"more_minutes": "long", "resume": "a"}, "`more_minutes` long: should be a number"),
+        ({"more_steps": 5, "resume": "a", "steps": 9}, "`more_steps` 5 and `steps` 9 exclude"),
+        ({"name": "a", "out": "b"}, "`name` and `out` exclude each other"),
+        ({"name": 5}, "`name` is of type int, not a str"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

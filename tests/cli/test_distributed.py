@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import typer
 
-from attn_cli.cli.distributed import distributed
+from attn_cli.cli.distributed import distributed, run_to_resume
 from attn_cli.errors import InputError
 from attn_cli.training.distributed.torchrun_env import read_torchrun_env
+from attn_cli.training.distributed.world import SINGLE_PROCESS
+from attn_cli.training.request import RunRequest, make_request
 
 ENVIRONMENT = {
     "WORLD_SIZE": "4", "RANK": "2", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "0",
@@ -34,3 +36,15 @@ def test_an_environment_that_contradicts_itself_is_refused(name: str) -> None:
         read_torchrun_env({**ENVIRONMENT, name: "4"})
     with pytest.raises(InputError, match="not a number"):
         read_torchrun_env({**ENVIRONMENT, name: "two"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (make_request(name="diary"), "would begin another run"),
+        (make_request(resume="a", more_steps=5), "starts this command again, with `more_steps` 5"),
+    ],
+)
+def test_what_a_restart_would_do_twice_is_refused(request_: RunRequest, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run_to_resume(read_torchrun_env(ENVIRONMENT), SINGLE_PROCESS, request_)

@@ -88,9 +88,14 @@ def test_resume_may_stand_alone(words: list[str], read: list[str]) -> None:
 def test_a_run_that_has_ended_says_so(attn: Attn, killed: Path) -> None:
     outcome = attn("train", "--resume", "runs/whole")
     assert outcome.code == 0
-    assert "finished at step 40" in outcome.err
-    assert "--set train.steps=80" in outcome.err
-    assert "val loss" in outcome.out
+    ended, longer = outcome.err.splitlines()
+    assert ended.startswith("runs/whole ended after 40 steps and ")
+    assert longer.endswith("attn train --resume runs/whole --more-steps 40")
+    assert outcome.out == ""  # its sample is not a new one
+    assert attn("train", "--resume", "runs/whole", "--quiet").err == outcome.err
+    silent = attn("train", "--resume", "runs/whole", "--quiet", "--json")
+    assert (silent.json["steps"], silent.err) == (40, "")
+    assert attn("train", *longer.split(" attn train ")[1].split(), "--json").json["steps"] == 80
 
 
 def test_the_same_command_with_resume_resumes(attn: Attn, killed: Path, verse_file: Path) -> None:
@@ -191,6 +196,20 @@ def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) ->
         (("--init-from", "nowhere"), ("no run nowhere",)),
         (("--init-from", "runs/whole", "--set", "model.n_embd=32"), ("model.n_embd 16 -> 32",)),
         (("--init-from", "runs/whole", "--set", "data.tokenizer=bytes"), ("keeps its vocabulary",)),
+        (("--resume", "--more-steps", "5", "--steps", "9"), ("--more-steps 5 and --steps 9 ex",)),
+        (("--resume", "--more-steps", "5", "--more-minutes", "1"), ("exclude each other",)),
+        (
+            ("--resume", "--more-minutes", "1", "--set", "train.minutes=3"),
+            ("--more-minutes 1.0 and --set train.minutes=3 exclude each other",),
+        ),
+        (("--resume", "--more-steps", "0"), ("--more-steps 0: should be a number greater than 0",)),
+        (("--resume", "--more-minutes", "nan"), ("should be a number greater than 0",)),
+        (("--resume", "--more-minutes", "1e9"), ("--more-minutes 1000000000.0: should be less",)),
+        (
+            ("--resume", "--more-steps", "5"),
+            ("the run has 15 steps left to do already", "--resume"),
+        ),
+        (("--more-steps", "5"), ("--more-steps 5 is for a run to resume", "--resume")),
         (("--out", "runs/killed"), ("is not empty", "attn train --resume runs/killed")),
     ],
     ids=lambda value: "",

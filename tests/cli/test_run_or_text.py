@@ -91,7 +91,7 @@ def test_what_is_no_run_is_named(
     refused(attn(*command, "x"), *words)
 
 
-@pytest.mark.parametrize(
+ON_A_RUN = pytest.mark.parametrize(
     "command",
     [
         ("generate", "The"),
@@ -106,6 +106,9 @@ def test_what_is_no_run_is_named(
     ],
     ids=lambda command: command[0],
 )
+
+
+@ON_A_RUN
 def test_a_checkpoint_stands_for_its_run(
     attn: Attn, trained: Trained, runs: Path, command: tuple[str, ...]
 ) -> None:
@@ -139,9 +142,58 @@ def test_inspect_training_takes_the_run_as_an_option_too(attn: Attn, runs: Path)
     refused(attn("inspect-training", "a", "--run", "b"), "RUN and --run are the same")
 
 
-def test_the_newest_run_is_told_where_it_was_taken(attn: Attn, runs: Path) -> None:
-    assert "newest run: runs/b, step" in attn("generate", "The").err
-    assert "newest" not in attn("generate", "The", "--run", "b").err
+@ON_A_RUN
+def test_the_newest_run_is_told_where_it_was_taken(
+    attn: Attn, runs: Path, command: tuple[str, ...]
+) -> None:
+    assert "runs/b, step" in attn(*command).err
+
+
+@ON_A_RUN
+def test_a_run_is_found_by_the_beginning_of_its_name(
+    attn: Attn, runs: Path, command: tuple[str, ...]
+) -> None:
+    (runs / "a").rename(runs / "diary")
+    outcome = attn(*command, "--run", "dia")
+    assert outcome.code == 0, outcome.err
+    assert "dia is runs/diary\n" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--resume", "--init-from"])
+def test_of_two_runs_of_a_name_the_newest_is_taken_and_told(
+    attn: Attn, runs: Path, option: str
+) -> None:
+    (runs / "a").rename(runs / "diary")
+    (runs / "b").rename(runs / "diary-2")
+    outcome = attn("train", option, "diary", "--set", "train.steps=241")
+    assert outcome.code == 0, outcome.err
+    assert "diary is runs/diary-2, the newest of 2 (the others: runs/diary)" in outcome.err
+    refused(attn("train", option, "dairy"), "no run dairy", "did you mean diary?")
+
+
+def test_a_name_for_a_run(attn: Attn, runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("The owl sat. " * 90)
+    recipe = ("--config", "lesson", "--steps", "2", "--name", "my_diary.1", "--json")
+    for name in ("my_diary.1", "my_diary.1-2"):
+        assert attn("train", "text.txt", *recipe).json["run"] == f"runs/{name}"
+        assert (runs / name / "config.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--name", "x/y"), "--name 'x/y': a run's name has letters"),
+        (("--name", ""), "--name ''"),
+        (("--name", ".x"), "--name '.x'"),
+        (("--name", "x", "--out", "y"), "--name and --out exclude each other"),
+        (("--name", "x", "--resume"), "--resume and --name exclude each other"),
+    ],
+)
+def test_names_that_cannot_be(
+    attn: Attn, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    refused(attn("train", *words), message)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_prompt_in_another_normal_form_is_told(attn: Attn, tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from attn_cli.errors import CheckpointError, InputError
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import create_run, find_run, list_runs
+from attn_cli.runs.run_lookup import create_run, find_run, list_runs, resolve_name
 
 
 def test_the_newest_run_with_a_checkpoint_is_found(
@@ -53,3 +54,63 @@ def test_runs_of_the_same_second_have_their_own_folders(
 ) -> None:
     monkeypatch.setenv("ATTN_RUNS", str(tmp_path))
     assert len({create_run(None, "same").path for _ in range(4)}) == 4
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Runs that are newer the later they stand here; the last one has no checkpoint."""
+    monkeypatch.setenv("ATTN_RUNS", str(tmp_path))
+    names = ("diary", "tales-20261121-190327", "diary-2", "diary-long", "tales-20261122-080000")
+    for age, name in enumerate(reversed(names)):
+        (tmp_path / name / "checkpoints" / "step-00000001").mkdir(parents=True)
+        (tmp_path / name / "config.yaml").write_text("")
+        os.utime(tmp_path / name / "config.yaml", (2e9 - age, 2e9 - age))
+    (tmp_path / "tales-20261122-080000" / "checkpoints" / "step-00000001").rmdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "told"),
+    [
+        ("diary", "diary-2", "the newest of 2 (the others: "),  # not what has a longer name
+        ("diary-2", "diary-2", ""),
+        ("diary-l", "diary-long", "diary-l is "),
+        ("di", "diary-long", "the newest of 3"),
+        ("tales", "tales-20261121-190327", "the newest of 2"),  # of those with a checkpoint
+        ("tales-20261122", "tales-20261122-080000", "tales-20261122 is "),
+        ("tales-20261122-080000", "tales-20261122-080000", ""),
+    ],
+)
+def test_the_newest_run_of_a_name_is_found(runs: Path, name: str, found: str, told: str) -> None:
+    path, note = resolve_name(Path(name))
+    assert path == find_run(Path(name)).path == runs / found
+    assert told in note
+    assert bool(told) == bool(note)
+
+
+def test_to_be_resumed_a_run_needs_no_checkpoint(runs: Path) -> None:
+    newest = runs / "tales-20261122-080000"
+    assert find_run(Path("tales"), trained=False).path == newest
+    assert find_run(None, trained=False).path == newest
+    assert find_run(None).path == runs / "diary-long"
+
+
+def test_a_path_wins_over_a_name(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    assert resolve_name(Path("diary")) == (Path("diary"), "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("dairy", "diary"), ("tale-20261121-190327", "tales"), ("elsewhere/diray", "diary")],
+)
+def test_a_misspelt_name_is_answered_by_near_ones(runs: Path, typed: str, meant: str) -> None:
+    with pytest.raises(CheckpointError, match=f"no run {typed}") as caught:
+        find_run(Path(typed))
+    assert f"did you mean {meant}?" in (caught.value.hint or "")
+
+
+def test_a_name_that_is_taken_gets_a_number(runs: Path) -> None:
+    (runs / "notes").write_text("a file")
+    names = [create_run(None, name, dated=False).path.name for name in ("new", "new", "notes")]
+    assert names == ["new", "new-2", "notes-2"]

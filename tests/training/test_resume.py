@@ -192,7 +192,9 @@ def test_a_run_that_has_ended_says_so_and_stays_as_it_is(whole: Trained, tmp_pat
     run = RunFolder(tmp_path / "run")
     before = run.metrics.read_bytes()
     rest = resume_in(run.path)
-    assert "finished at step 60" in rest.notes[0]
+    assert f"{run.path} ended after 60 steps" in rest.notes[0]
+    assert str(run.samples) in rest.notes[0]
+    assert rest.notes[1].endswith(f"attn train --resume {run.path} --more-steps 60")
     assert rest.result.steps == 60
     assert rest.result.val_loss == whole.result.val_loss
     assert not rest.result.interrupted
@@ -221,13 +223,12 @@ def test_less_than_was_done_is_refused(stopped: Trained, setting: str) -> None:
         resume_in(stopped.run.path, setting, *(["train.steps=60"] if "min" in setting else []))
 
 
-def test_a_run_that_ran_out_of_patience_says_how_to_train_longer(tmp_path: Path) -> None:
+def test_more_patience_trains_longer(tmp_path: Path) -> None:
     letters = torch.randint(97, 123, (800,), generator=torch.Generator().manual_seed(0))
     (tmp_path / "random.txt").write_bytes(bytes(letters.tolist()))
     recipe = ("train.steps=900", "train.eval_every=20", "train.patience=2")
     ended = train_in(tmp_path / "run", tmp_path / "random.txt", *recipe)
     assert ended.result.steps < 900
-    assert "--set train.patience=4" in resume_in(tmp_path / "run").notes[0]
     longer = resume_in(tmp_path / "run", "train.patience=4")
     assert longer.result.steps > ended.result.steps
 
@@ -286,7 +287,7 @@ def test_more_steps_extend_a_run_and_say_what_that_does(whole: Trained, tmp_path
     assert "train.steps 60 -> 90" in told
     assert "schedule now spans 90 steps" in told
     # Stopped right after, it is the longer run that is resumed.
-    assert "finished at step 90" in resume_in(tmp_path / "run").notes[0]
+    assert "ended after 90 steps" in resume_in(tmp_path / "run").notes[0]
 
 
 def test_a_lower_learning_rate_is_taken_over_and_told(stopped: Trained) -> None:
