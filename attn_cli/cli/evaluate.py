@@ -52,8 +52,6 @@ def evaluate(
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
-    if run is None and not (as_json or sys.stdout.isatty()):
-        notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
     if file is not None:
         corpus = _training_corpus(loaded)
         text, floor = read_text(file, loaded), entropy_floor(file)
@@ -65,6 +63,8 @@ def evaluate(
     baselines = None
     if corpus is not None:
         baselines = text_baselines(corpus.tokenizer, corpus.train, text)
+    if run is None and not (as_json or sys.stdout.isatty()):
+        notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
 
     from attn_cli.inspection.token_losses import mean_loss, token_losses
 
