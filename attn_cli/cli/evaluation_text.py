@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attn_cli.cli.terminal import notice
@@ -23,8 +25,18 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
         DatasetError: It is missing, or cannot be used.
     """
     from attn_cli.text.corpus import load_evaluation_text
+    from attn_cli.text.sources import read_options
+    from attn_cli.text.tables import table_ending
 
-    text = load_evaluation_text([file], loaded.tokenizer, loaded.config.data.unknown)
+    data = loaded.config.data
+    options = read_options(data)
+    if not table_ending(Path(file)):
+        options = replace(options, column=None)
+    elif data.column is not None:
+        notice(f"{file}: its column {data.column}, as of the training text")
+    if data.encoding != "utf-8":
+        notice(f"{file} is read as {data.encoding}, as the training text was")
+    text = load_evaluation_text([file], loaded.tokenizer, data.unknown, options=options)
     for note in text.source.notes():
         notice(note)
     if text.n_unknown:

@@ -3,15 +3,36 @@
 The docstring under each field is what `attn configs --explain` prints.
 """
 
+import difflib
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from attn_cli.config.block_kinds import BlockName, block_kind
 
 SourceNames = Annotated[
     list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
+
+
+def _as_text(value: object) -> object:
+    """The number of a column as text, so that it is named like any other."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        "a\n".encode(name)
+    except (LookupError, UnicodeError):
+        from encodings.aliases import aliases
+
+        known = {alias.replace("_", "-") for alias in (*aliases, *aliases.values())}
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), known, 1)
+        hint = f"did you mean {near[0]}?" if near else "as utf-8, latin-1, cp1252 or utf-16"
+        raise ValueError(f"there is no encoding {name!r}: {hint}") from None
+    return name
+
+
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -33,6 +54,11 @@ class DataConfig(_Section):
 
     text: SourceNames = Field(default=["tales"], min_length=1)
     """File, folder, hf:PATH:COLUMN, built-in text, or "-" for standard input; one or a list."""
+    column: Annotated[str, BeforeValidator(_as_text)] | None = None
+    """Of tables (CSV, TSV, JSON lines, Parquet), the column to learn, by its name or its number
+    from 1; default: files are read as they are."""
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    """Encoding of files and standard input: utf-8, latin-1, cp1252, utf-16, ..."""
     tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
     """printable: Python's 100 printable characters; corpus: those of the text; bytes: UTF-8;
     auto (for a text of your own): printable if at most 1 of its characters in 1,000 is not among

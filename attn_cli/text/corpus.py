@@ -18,7 +18,7 @@ from attn_cli.text.builtin import validation_floor
 from attn_cli.text.examples import Examples, Split, TooLong, joined
 from attn_cli.text.lines import check_lines, find_lines, split_lines
 from attn_cli.text.scan import TextStats, scan
-from attn_cli.text.sources import Source, open_source
+from attn_cli.text.sources import PLAIN, ReadOptions, Source, open_source, read_options
 from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import (
     EXAMPLES,
@@ -156,17 +156,18 @@ def load_corpus(
     expected_validation: tuple[str, int] | None = None,
     records: Records = "stream",
     split_seed: int = 0,
+    options: ReadOptions = PLAIN,
 ) -> Corpus:
     """The corpus of a text, read and encoded; see `load_text`.
 
     The text to validate on, if one is named, is encoded in the same vocabulary.
     """
     ends = "\n" if records == "lines" else ""
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, symbols=ends)
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, ends, options)
     validation_text = None
     if validation is not None:
         validation_text = _load_validation_text(
-            validation, encoded.tokenizer, unknown, in_memory_limit, expected_validation
+            validation, encoded.tokenizer, unknown, in_memory_limit, expected_validation, options
         )
     if validation_text is not None:
         train, held_out = (as_split(each, records) for each in (encoded, validation_text))
@@ -220,6 +221,7 @@ def load_configured_corpus(
         data.validation_fraction,
         expected=expected,
         validation=data.validation,
+        options=read_options(data),
         expected_validation=expected_validation,
         records=data.records,
         split_seed=data.split_seed,
@@ -233,6 +235,7 @@ def load_text(
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
     symbols: str = "",
+    options: ReadOptions = PLAIN,
 ) -> EncodedText:
     """A whole text, read and encoded.
 
@@ -243,13 +246,14 @@ def load_text(
         in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
         expected: The SHA-256 and the length in characters that the text must have.
         symbols: What a vocabulary made for this text has in any case.
+        options: How the files that are named are read.
 
     Raises:
         DatasetError: The text cannot be read, is empty, is not the expected one, or does
             not fit the vocabulary.
         OperationError: The ids of a large text cannot be stored on disk.
     """
-    source = text if isinstance(text, Source) else open_source(text)
+    source = text if isinstance(text, Source) else open_source(text, options=options)
     stats = scan(source, counted=tokenizer in ("auto", "corpus"))
     if stats.chars == 0:
         raise DatasetError(
@@ -293,13 +297,16 @@ def load_evaluation_text(
     unknown: UnknownPolicy,
     in_memory_limit: int = IN_MEMORY_LIMIT,
     expected: tuple[str, int] | None = None,
+    options: ReadOptions = PLAIN,
 ) -> EncodedText:
     """A text to measure a model on; see `load_text`.
 
     Raises:
         DatasetError: It has no two tokens: nothing would be predicted.
     """
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected)
+    encoded = load_text(
+        text, tokenizer, unknown, in_memory_limit, expected, options=options
+    )
     if len(encoded.ids) < 2:
         raise DatasetError(
             f"{', '.join(text)} is too short: {tokenizer.count(len(encoded.ids))}",
@@ -314,9 +321,12 @@ def _load_validation_text(
     unknown: UnknownPolicy,
     in_memory_limit: int,
     expected: tuple[str, int] | None,
+    options: ReadOptions,
 ) -> EncodedText:
     try:
-        encoded = load_evaluation_text(names, tokenizer, unknown, in_memory_limit, expected)
+        encoded = load_evaluation_text(
+            names, tokenizer, unknown, in_memory_limit, expected, options
+        )
     except DatasetError as error:
         raise DatasetError(f"data.validation: {error.message}", error.hint) from None
     if "-" in encoded.sources:  # which could be read only once, and not when the run is resumed

@@ -1,17 +1,25 @@
-"""Decodes UTF-8, without a byte-order mark and with newlines as LF."""
+"""Decodes a text, in UTF-8 or another encoding, without its mark and with newlines as LF."""
 
 import codecs
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from attn_cli.errors import DatasetError
-from attn_cli.text.compressed import Readable
-from attn_cli.text.file_kinds import check_plain_text, how_to_convert
+from attn_cli.text.compressed import Readable, open_compressed
+from attn_cli.text.file_kinds import check_plain_text, how_to_convert, is_wide
 
 BLOCK = 1 << 20  # bytes read at a time
 
 
-def decode_stream(stream: Readable, name: str) -> Iterator[str]:
+def read_file(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+    """The text of a file, which may be compressed; see `decode_stream`."""
+    with translate_read_errors(path), path.open("rb") as stream:
+        yield from decode_stream(open_compressed(stream, str(path)), str(path), encoding)
+
+
+def decode_stream(stream: Readable, name: str, encoding: str = "utf-8") -> Iterator[str]:
     """The text of `stream` in chunks of about a million characters.
 
     A byte-order mark is dropped; CRLF and CR become LF.
@@ -19,46 +27,75 @@ def decode_stream(stream: Readable, name: str) -> Iterator[str]:
     Args:
         stream: The bytes, from their beginning.
         name: What to call it in an error.
+        encoding: By a name that Python knows.
 
     Raises:
-        DatasetError: A byte is NUL or is not valid UTF-8, or the file is of another kind.
+        DatasetError: A character is NUL, a byte is invalid, or the file is of another kind.
     """
-    utf8 = codecs.getincrementaldecoder("utf-8")()
+    decoder = codecs.getincrementaldecoder(encoding)()
     newlines = io.IncrementalNewlineDecoder(None, translate=True)
-    position = 0  # of the block's first byte in the stream
-    while block := stream.read(BLOCK):
+    position, lines = 0, 0  # bytes decoded, and lines ended, before the block
+    begun = False
+    while True:
+        block = stream.read(BLOCK)
         if position == 0:
-            check_plain_text(block, name)
-        if (nul := block.find(b"\0")) >= 0:
-            raise DatasetError(
-                f"{name} looks binary: it has a NUL byte at position {position + nul}",
-                hint="give a text file in UTF-8",
-            )
-        fresh = block
-        if position == 0 and block.startswith(codecs.BOM_UTF8):
-            fresh = block[len(codecs.BOM_UTF8) :]
-        held = len(utf8.getstate()[0])  # of a character cut by the end of the last block
+            check_plain_text(block, name, encoding)
+        if not is_wide(encoding) and (nul := block.find(b"\0")) >= 0:
+            raise _binary(name, f"a NUL byte at position {position + nul}")
+        pending, state = decoder.getstate()
         try:
-            text = utf8.decode(fresh)
+            text = decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
-            start = position + len(block) - len(fresh) - held
-            raise _invalid(name, start, error) from None
-        position += len(block)
-        if text := newlines.decode(text):
+            decoder.setstate((b"", state))
+            before = newlines.decode(decoder.decode(error.object[: error.start]), final=True)
+            place = position - len(pending) + error.start, lines + before.count("\n") + 1
+            raise _invalid(name, encoding, error.object[error.start], *place) from None
+        text = newlines.decode(text, final=not block)
+        if text and not begun:
+            begun, text = True, text.removeprefix("\ufeff")
+        if "\0" in text:
+            raise _binary(name, f"a NUL character in line {lines + text.count(chr(10)) + 1}")
+        if text:
             yield text
-    held = len(utf8.getstate()[0])
+        position += len(block)
+        lines += text.count("\n")
+        if not block:
+            return
+
+
+def split_lines(chunks: Iterator[str]) -> Iterator[str]:
+    """The lines of a text in chunks, each with the newline that ends it."""
+    rest = ""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split("\n")
+        for line in lines:
+            yield f"{line}\n"
+    if rest:
+        yield rest
+
+
+@contextmanager
+def translate_read_errors(path: Path) -> Iterator[None]:
+    """Context manager: turns an OSError into a DatasetError that names the file."""
     try:
-        utf8.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise _invalid(name, position - held, error) from None
-    if text := newlines.decode("", final=True):
-        yield text
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
+        ) from None
 
 
-def _invalid(name: str, start: int, error: UnicodeDecodeError) -> DatasetError:
-    """The error, given the position in the stream of the first byte that the decoder had."""
+def _binary(name: str, what: str) -> DatasetError:
+    return DatasetError(f"{name} looks binary: it has {what}", hint="give a text file in UTF-8")
+
+
+def _invalid(name: str, encoding: str, byte: int, position: int, line: int) -> DatasetError:
+    """The error about a byte at a position in the file, from 0, and in a line of it, from 1."""
+    is_utf8 = encoding == "utf-8"
     return DatasetError(
-        f"{name} is not UTF-8: byte 0x{error.object[error.start]:02x} "
-        f"at position {start + error.start}, counted from 0, is invalid",
-        hint=how_to_convert(name, "WINDOWS-1252"),
+        f"{name} is not {'UTF-8' if is_utf8 else encoding}: byte 0x{byte:02x} at position "
+        f"{position}, counted from 0, in line {line:,} is invalid",
+        hint=how_to_convert(name, "WINDOWS-1252")
+        if is_utf8
+        else "set data.encoding to the encoding that it is in",
     )

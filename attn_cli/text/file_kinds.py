@@ -1,4 +1,4 @@
-"""What a file is that is not plain text in UTF-8, and how to get a text out of it."""
+"""What a file is that is not plain text in its encoding, and how to get a text out of it."""
 
 import codecs
 import shlex
@@ -29,20 +29,27 @@ _HEAD = 8192  # bytes that tell
 _ZEROS = 0.9  # fraction of every second byte that is 0 in UTF-16 of a Latin alphabet
 
 
-def check_plain_text(block: bytes, name: str) -> None:
+def check_plain_text(block: bytes, name: str, encoding: str = "utf-8") -> None:
     """Refuses what begins like a file of another kind.
 
     Args:
         block: The beginning of the file.
         name: What to call it in an error.
+        encoding: What it is to be decoded from.
 
     Raises:
         DatasetError: It says what the file is, and what to type to get a text out of it.
     """
     head = block[:_HEAD]
-    encoding = _utf16(head)
-    if encoding is not None:
-        raise DatasetError(f"{name} is UTF-16, not UTF-8", hint=how_to_convert(name, encoding))
+    shown = "UTF-8" if encoding == "utf-8" else encoding
+    utf16 = None if is_wide(encoding) else _utf16(head)
+    if utf16 is not None:
+        raise DatasetError(f"{name} is UTF-16, not {shown}", hint=how_to_convert(name, utf16))
+    if encoding != "utf-8" and head.startswith(codecs.BOM_UTF8):
+        raise DatasetError(
+            f"{name} begins with the mark of UTF-8, and data.encoding is {encoding}",
+            hint="leave data.encoding out",
+        )
     kinds = _IN_ZIP if head.startswith(b"PK\3\4") else ()
     for sign, what, command in kinds:
         if sign in head:
@@ -52,7 +59,7 @@ def check_plain_text(block: bytes, name: str) -> None:
             raise _other_kind(name, what, command)
     if head.startswith(b"PAR1"):
         raise DatasetError(
-            f"{name} is a Parquet table, not a text", hint=f"name a column of it: hf:{name}:COLUMN"
+            f"{name} is a Parquet table, not a text", hint="name a column of it: data.column=NAME"
         )
     if head.startswith(b"BZh") and head[4:10] == b"1AY&SY":
         raise _other_kind(name, "compressed with bzip2", "bunzip2 -k F")
@@ -62,8 +69,15 @@ def check_plain_text(block: bytes, name: str) -> None:
 
 def how_to_convert(name: str, encoding: str) -> str:
     """The hint for a text in another encoding."""
-    quoted = shlex.quote(name)
-    return f"save it as UTF-8: iconv -f {encoding} -t UTF-8 {quoted} > utf8.txt, or in an editor"
+    return (
+        f"set data.encoding={encoding.lower()}, or the one that it is in; or save it as UTF-8: "
+        f"iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8.txt"
+    )
+
+
+def is_wide(encoding: str) -> bool:
+    """Whether an encoding has bytes of zero in every text."""
+    return codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
 
 
 def _utf16(head: bytes) -> str | None:

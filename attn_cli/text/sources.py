@@ -7,18 +7,27 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from attn_cli.config.schema import DataConfig
 from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
 from attn_cli.text.compressed import open_compressed
-from attn_cli.text.decoding import decode_stream
+from attn_cli.text.decoding import read_file, translate_read_errors
+from attn_cli.text.file_kinds import is_wide
 from attn_cli.text.spool import Spool
-from attn_cli.text.table_source import PREFIX, TableSource
+from attn_cli.text.table_source import (
+    PREFIX,
+    TableSource,
+    hint_on_table,
+    open_tables,
+    parse_hf_name,
+)
+from attn_cli.text.tables import text_table
 
 SEPARATOR = "\f"  # between documents
 
@@ -35,7 +44,20 @@ class Document:
 
     name: str  # what to call it in an error
     chunks: Callable[[], Iterator[str]]  # its text, in chunks of about a million characters
-    note: Callable[[], str] = str  # what was left out when it was last read; empty for nothing
+    # What the user should know of it, a line each; complete once it was read.
+    notes: Callable[[], list[str]] = list
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the texts that a user named are read."""
+
+    encoding: str = "utf-8"  # of files and standard input, by a name that Python knows
+    column: str | None = None  # what the text is in tables; None: they are read as they are
+    lines: bool = False  # whether each row of a table is a line; else it is a document
+
+
+PLAIN = ReadOptions()  # text in UTF-8
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,7 @@ class Source:
 
     def notes(self) -> list[str]:
         """What was left out, a line each; complete once the text has been read."""
-        notes = [document.note() for document in self.documents]
+        notes = [note for document in self.documents for note in document.notes()]
         if self.left_out:
             notes.insert(0, _counts(self.left_out))
         notes += [
@@ -75,10 +97,19 @@ class Source:
             for name in self.names
             if name in BUILTIN_NAMES and Path(name).exists()
         ]
-        return [note for note in notes if note]
+        return notes
 
 
-def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
+def read_options(data: DataConfig) -> ReadOptions:
+    """How a configuration says that its texts are read."""
+    return ReadOptions(data.encoding, data.column)
+
+
+def open_source(
+    names: Sequence[str],
+    stdin: BinaryIO | None = None,
+    options: ReadOptions = PLAIN,
+) -> Source:
     """The text that `names` name; of its files only the first bytes are read so far.
 
     A name is that of a built-in text, "-" for standard input, `hf:PATH:COLUMN` for a data
@@ -90,6 +121,7 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
     Args:
         names: At least one.
         stdin: What "-" reads; standard input if None.
+        options: How they are read.
 
     Raises:
         DatasetError: A name names nothing, or something without text.
@@ -100,46 +132,63 @@ def open_source(names: Sequence[str], stdin: BinaryIO | None = None) -> Source:
     documents: list[Document] = []
     left_out: Counter[str] = Counter()
     for name in names:
-        stored, found, more_left_out = _find(name, stdin)
+        stored, found, more_left_out = _find(name, stdin, options)
         all_names.append(stored)
         documents.extend(found)
         left_out += more_left_out
     return Source(tuple(all_names), _short_name(all_names), tuple(documents), left_out)
 
 
-def _find(name: str, stdin: BinaryIO | None) -> tuple[str, list[Document], Counter[str]]:
+def _find(
+    name: str, stdin: BinaryIO | None, options: ReadOptions
+) -> tuple[str, list[Document], Counter[str]]:
     """The name from any folder, the documents, and what was left out."""
     if name in BUILTIN_NAMES:
         return name, [_builtin_document(name)], Counter()
     if name == "-":
-        return "-", [_spooled_document(stdin or sys.stdin.buffer, "standard input")], Counter()
+        stream = stdin or sys.stdin.buffer
+        return "-", [_spooled_document(stream, "standard input", options)], Counter()
     if name.startswith(PREFIX):
-        rows = TableSource(name, SEPARATOR)
-        return rows.name, [Document(rows.name, rows.chunks, rows.note)], Counter()
+        path, column = parse_hf_name(name)
+        return f"{PREFIX}{path}:{column}", [_table_document(path, column, options)], Counter()
     path = Path(name)
     mode = _mode(name)
     if stat.S_ISFIFO(mode):
         # As from a shell's <(command): like standard input, it can be read only once.
-        with _translate_read_errors(path), path.open("rb") as stream:
-            return "-", [_spooled_document(stream, str(path))], Counter()
+        with translate_read_errors(path), path.open("rb") as stream:
+            return "-", [_spooled_document(stream, str(path), options)], Counter()
     # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
+    if stat.S_ISDIR(mode) and _is_run(path) and (path / "config.yaml").is_file():
+        raise DatasetError(f"{path} is a run, not a text", "give the text that it was made of")
+    if options.column is not None:
+        return stored, [_table_document(path, options.column, options)], Counter()
     if stat.S_ISDIR(mode):
-        if _is_run(path) and (path / "config.yaml").is_file():
-            raise DatasetError(f"{path} is a run, not a text", "give the text that it was made of")
-        return stored, *_folder_documents(path)
-    return stored, [_file_document(path)], Counter()
+        return stored, *_folder_documents(path, options.encoding)
+    return stored, [_file_document(path, options.encoding)], Counter()
+
+
+def _table_document(path: Path, column: str, options: ReadOptions) -> Document:
+    """A column of a table, or of a folder of tables."""
+    with translate_read_errors(path):
+        rows = open_tables(path, options.encoding, column, _separator(options))
+    return Document(rows.name, rows.chunks, rows.notes)
+
+
+def _separator(options: ReadOptions) -> str:
+    """What the rows of a table are joined by."""
+    return "\n" if options.lines else SEPARATOR
 
 
 def _builtin_document(name: str) -> Document:
     path = builtin_path(name)
     if path is None:
         return Document(name, lambda: iter((generated_text(name),)))
-    return Document(name, partial(_read_file, path))
+    return Document(name, partial(read_file, path))
 
 
 def _mode(name: str) -> int:
-    with _translate_read_errors(Path(name)):
+    with translate_read_errors(Path(name)):
         try:
             if name:  # an empty path would be the current folder
                 return Path(name).stat().st_mode
@@ -167,48 +216,48 @@ def _nothing_of_this_name(name: str) -> DatasetError:
     )
 
 
-def _read_file(path: Path) -> Iterator[str]:
-    with _translate_read_errors(path), path.open("rb") as stream:
-        yield from decode_stream(open_compressed(stream, str(path)), str(path))
-
-
-def _file_document(path: Path) -> Document:
-    with _translate_read_errors(path), path.open("rb") as stream:
+def _file_document(path: Path, encoding: str) -> Document:
+    with translate_read_errors(path), path.open("rb") as stream:
         if not stream.read(1):
             raise DatasetError(f"{path} is empty", hint="give a file with text")
-    return Document(str(path), partial(_read_file, path))
+    return Document(
+        str(path), partial(read_file, path, encoding), partial(hint_on_table, path, encoding)
+    )
 
 
-def _folder_documents(folder: Path) -> tuple[list[Document], Counter[str]]:
-    """The text files of a folder, and what else was left out, but for what is hidden."""
+def _folder_documents(folder: Path, encoding: str) -> tuple[list[Document], Counter[str]]:
+    """The text files of a folder, and what else was left out."""
     paths: list[Path] = []
     left_out: Counter[str] = Counter()
 
     def stop(error: OSError) -> None:
-        with _translate_read_errors(Path(error.filename)):
+        with translate_read_errors(Path(error.filename)):
             raise error
 
     for parent, folders, files in os.walk(folder, onerror=stop):
         inside = {name: _reason_to_leave_out(Path(parent, name)) for name in folders}
-        left_out.update(reason for reason in inside.values() if reason not in (None, _HIDDEN))
+        left_out.update(filter(None, inside.values()))
         folders[:] = [name for name, reason in inside.items() if reason is None]
-        paths.extend(Path(parent, name) for name in files if not name.startswith("."))
+        shown = [name for name in files if not name.startswith(".")]
+        if len(shown) < len(files):
+            left_out["hidden files"] += len(files) - len(shown)
+        paths.extend(Path(parent, name) for name in shown)
     # Sorted as text, so that the order is the same on every system.
     paths.sort(key=lambda path: path.relative_to(folder).as_posix())
     texts = []
     for path in paths:
         if not path.is_file():
             left_out["names that are no files"] += 1  # a broken link, a pipe
-        elif _looks_binary(path):
+        elif _looks_binary(path, encoding):
             left_out["files that look binary"] += 1
         else:
             texts.append(path)
     if not texts:
         raise DatasetError(
             f"the folder {folder} has no text files{f'; {_counts(left_out)}' if left_out else ''}",
-            hint="give a folder with text files in UTF-8; hidden files are left out",
+            hint="give a folder with text files",
         )
-    return [Document(str(path), partial(_read_file, path)) for path in texts], left_out
+    return [Document(str(path), partial(read_file, path, encoding)) for path in texts], left_out
 
 
 def _counts(left_out: Mapping[str, int]) -> str:
@@ -216,13 +265,10 @@ def _counts(left_out: Mapping[str, int]) -> str:
     return f"left out: {', '.join(f'{what} ({count})' for what, count in left_out.items())}"
 
 
-_HIDDEN = "hidden folders"
-
-
 def _reason_to_leave_out(folder: Path) -> str | None:
     """What a folder in a folder of texts is that is not looked into; None for one that is."""
     if folder.name.startswith("."):
-        return _HIDDEN
+        return "hidden folders"
     if folder.is_symlink():  # which may lead in a circle, or out of the folder
         return "linked folders"
     # A run's metrics and samples are not meant to be trained on.
@@ -233,14 +279,22 @@ def _is_run(folder: Path) -> bool:
     return (folder / "checkpoints").is_dir()
 
 
-def _looks_binary(path: Path) -> bool:
-    with _translate_read_errors(path), path.open("rb") as stream:
+def _looks_binary(path: Path, encoding: str) -> bool:
+    with translate_read_errors(path), path.open("rb") as stream:
         head = open_compressed(stream, str(path)).read(_SNIFFED)
+    if is_wide(encoding):
+        head = head.decode(encoding, "ignore").encode("utf-8", "ignore")
     return len(head.translate(None, _CONTROL)) < len(head)
 
 
-def _spooled_document(stream: BinaryIO, name: str) -> Document:
-    return Document(name, Spool(stream, name).chunks)
+def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Document:
+    spool = Spool(stream, name, options.encoding)
+    if options.column is None:
+        return Document(name, spool.chunks)
+    is_json = next(spool.chunks()).startswith("{")
+    table = partial(text_table, name, ".jsonl" if is_json else None, spool.chunks, [options.column])
+    rows = TableSource(name, [table], options.column, _separator(options))
+    return Document(name, rows.chunks, rows.notes)
 
 
 def _short_name(names: Sequence[str]) -> str:
@@ -260,14 +314,3 @@ def _short_name(names: Sequence[str]) -> str:
         short = anyascii(short)
     short = re.sub(r"[^A-Za-z0-9._-]+", "-", short).strip(".-")[:60] or "text"
     return short if len(names) == 1 else f"{short}-and-{len(names) - 1}-more"
-
-
-@contextmanager
-def _translate_read_errors(path: Path) -> Iterator[None]:
-    """Context manager: turns an OSError into a DatasetError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise DatasetError(
-            f"cannot read {path}: {error.strerror or error}", hint="give a file that can be read"
-        ) from None

@@ -17,14 +17,16 @@ class Spool:
     Args:
         stream: Read to its end at once.
         name: What to call it in an error.
+        encoding: What its text is in.
 
     Raises:
         DatasetError: The stream is empty.
         OperationError: It cannot be read, or there is no space for the copy.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, encoding: str = "utf-8") -> None:
         self._name = name
+        self._encoding = encoding
         try:
             # Closed by the finalizer: every reading of the text needs it open.
             self._file = tempfile.TemporaryFile()  # noqa: SIM115
@@ -42,4 +44,4 @@ class Spool:
     def chunks(self) -> Iterator[str]:
         """The text from its beginning, in chunks; see `decode_stream`."""
         self._file.seek(0)
-        return decode_stream(open_compressed(self._file, self._name), self._name)
+        return decode_stream(open_compressed(self._file, self._name), self._name, self._encoding)

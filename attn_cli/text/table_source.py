@@ -1,88 +1,89 @@
-"""`hf:PATH:COLUMN`: one column of a local data set, row by row.
+"""One column of a table, or of a folder of tables, as a text: row by row, in constant memory.
 
-PATH is a file, a folder of files, or a folder that `save_to_disk` wrote. Nothing is read
-from the network, and only a few rows are in memory at a time.
+Nothing is read from the network.
 """
 
-import difflib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from attn_cli.errors import DatasetError
-from attn_cli.packages import require_package
-from attn_cli.text.tables import COMPRESSED, KINDS, file_tables, saved_tables
+from attn_cli.text.arrow_tables import SavedTable
+from attn_cli.text.records import RecordColumns, RecordReader
+from attn_cli.text.tables import ENDINGS, Table, open_table, table_ending
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-PREFIX = "hf:"
 _CHUNK = 1 << 20  # characters yielded at a time
 _SPLIT = re.compile(
     r"(?:^|[-._ 0-9/])(?:(train|training)"
     r"|(?:validation|valid|dev|val|test|testing|eval|evaluation))(?=[-._ 0-9/]|$)"
 )
-# Reads a part of a data set: one column, or with None the beginning of all of them.
-Part: TypeAlias = "Callable[[str | None], Iterator[pa.Table]]"
+_BREAKS = re.compile(r"[\n\f]+")
+
+PREFIX = "hf:"
 _HINT = "give hf:PATH:COLUMN, as in hf:books.parquet:text"
+_MAX_SHOWN = 8  # columns of a table
+
+# Opens one table of a text.
+OpenTable: TypeAlias = Callable[[], Table]
 
 
 class TableSource:
-    """The texts of one column of a data set.
-
-    Attributes:
-        path: The file or folder.
-        name: The name by which a configuration finds it again from any folder.
+    """The texts in one column of some tables.
 
     Args:
-        name: `hf:PATH:COLUMN`; the column follows the last colon.
-        separator: What rows are joined by.
+        name: What to call them in a note.
+        tables: Open each of them, in their order.
+        column: By its name or its number from 1.
+        separator: What rows are joined by; a newline means that each row is a line.
+        left_out: What of them was left out before.
 
     Raises:
-        DatasetError: There is no such data set or column, or the column is not text.
-        MissingPackageError: `datasets` is not installed.
+        DatasetError: The first one cannot be read, or has no such column.
+        MissingPackageError: It needs a package that is not installed.
     """
 
-    def __init__(self, name: str, separator: str) -> None:
-        path, _, self._column = name.removeprefix(PREFIX).rpartition(":")
-        if name == PREFIX:
-            raise DatasetError("hf: does not name a data set", hint=_HINT)
-        whole = Path(name.removeprefix(PREFIX)).expanduser()
-        # Without a column, the colon of C:\ may be the last one.
-        if not path or (not Path(path).expanduser().exists() and whole.exists()):
-            path, self._column = str(whole), ""
-        # Path.resolve() would follow links, and lose the name that the user gave.
-        self.path = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
-        self.name = f"{PREFIX}{self.path}:{self._column}"
+    def __init__(
+        self,
+        name: str,
+        tables: Sequence[OpenTable],
+        column: str,
+        separator: str,
+        left_out: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self._tables = tables
+        self._columns = RecordColumns(target=column)
         self._separator = separator
-        self._missing = 0
-        require_package("hf:PATH:COLUMN", "datasets")
-        self._parts, self._others = _parts(self.path)
-        self._check(self._parts[0])  # an error comes before any work
+        self._left_out = left_out
+        self._empty_rows = self._unbroken = 0
+        self._first = RecordReader(tables[0](), self._columns)  # an error comes before any work
 
-    def note(self) -> str:
-        """What was left out of the rows read so far, in a line; empty for nothing."""
-        skipped = []
-        if self._missing:
-            skipped.append(f"{self._missing:,} rows without text")
-        if self._others:
-            skipped.append(f"{self._others} files of other splits than train")
-        return f"of {self.path}, {' and '.join(skipped)} were left out" if skipped else ""
+    def notes(self) -> list[str]:
+        """How the table was read, and what was left out or changed when it was last read."""
+        left_out = [*self._left_out]
+        if self._empty_rows:
+            left_out.insert(0, f"{self._empty_rows:,} rows without text")
+        notes = [*self._first.table.notes]
+        if left_out:
+            notes.append(f"of {self.name}, {' and '.join(left_out)} were left out")
+        if self._unbroken:
+            notes.append(f"line breaks in {self._unbroken:,} fields of {self.name} became spaces")
+        return notes
 
     def chunks(self) -> Iterator[str]:
         """The rows in order, joined by the separator; each call starts over.
 
         Raises:
-            DatasetError: A file cannot be read.
+            DatasetError: A table cannot be read, or a row of it is broken.
         """
-        self._missing = 0
         chunk: list[str] = []
         size, open_end = 0, False
-        for text in self._rows():
+        for text in self._texts():
             if open_end:
                 chunk.append(self._separator)
             chunk.append(text)
@@ -94,76 +95,77 @@ class TableSource:
         if chunk:
             yield "".join(chunk)
 
-    def _rows(self) -> Iterator[str]:
-        for part in self._parts:
-            self._check(part)
-            for table in part(self._column):
-                for value in table.column(self._column):
-                    text = value.as_py()
-                    if text is None:
-                        self._missing += 1
-                    elif text:
-                        # As in every other text, newlines are LF.
-                        yield text.replace("\r\n", "\n").replace("\r", "\n")
+    def _texts(self) -> Iterator[str]:
+        self._empty_rows = self._unbroken = 0
+        for number, open_one in enumerate(self._tables):
+            reader = RecordReader(open_one(), self._columns) if number else self._first
+            for record in reader:
+                assert record.target is not None
+                yield self._as_line(record.target) if self._separator == "\n" else record.target
+            self._empty_rows += reader.empty_rows
 
-    def _check(self, part: Part) -> None:
-        """Checks that a part has the column, and that it is text."""
-        table = next(part(None), None)
-        if table is None:
-            return  # without rows there are no columns
-        names = table.column_names
-        if self._column not in names:
-            near = difflib.get_close_matches(self._column, names, len(names), 0.0)
-            listed = ", ".join(dict.fromkeys([*near, *names]))
-            what = (
-                f"{self.path} has no column {self._column!r}"
-                if self._column
-                else f"{self.path}: no column is named"
-            )
-            raise DatasetError(f"{what}; it has {listed}", hint=_HINT)
-        kind = table.column(self._column).type
-        if not _is_text(kind):
-            texts = [name for name in names if _is_text(table.column(name).type)]
-            raise DatasetError(
-                f"the column {self._column!r} of {self.path} is not text but {kind}",
-                hint=f"columns of text: {', '.join(texts)}"
-                if texts
-                else "it has no column of text",
-            )
+    def _as_line(self, text: str) -> str:
+        line = _BREAKS.sub(" ", text.strip("\n\f"))
+        self._unbroken += line != text
+        return line
 
 
-def _is_text(kind: "pa.DataType") -> bool:
-    import pyarrow.types as types
+def parse_hf_name(name: str) -> tuple[Path, str]:
+    """The path and the column of `hf:PATH:COLUMN`; the column follows the last colon."""
+    whole = name.removeprefix(PREFIX)
+    path, _, column = whole.rpartition(":")
+    if not whole:
+        raise DatasetError("hf: does not name a data set", hint=_HINT)
+    # Without a column, the colon of C:\ may be the last one.
+    if not path or (not Path(path).expanduser().exists() and Path(whole).expanduser().exists()):
+        path, column = whole, ""
+    # Path.resolve() would follow links, and lose the name that the user gave.
+    found = Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100
+    if not found.exists():
+        raise DatasetError(f"there is no file or folder {found}", hint=_HINT)
+    return found, column
 
-    if types.is_dictionary(kind):
-        kind = kind.value_type
-    # A column of nulls has no type; another part of it may have text.
-    texts = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
-    return any(is_kind(kind) for is_kind in texts)
+
+def open_tables(path: Path, encoding: str, column: str, separator: str) -> TableSource:
+    """A column of a table, of a folder of tables, or of a data set that `save_to_disk` wrote.
+
+    Of several splits of a data set, `train` is taken.
+
+    Raises:
+        DatasetError: There is none, or the column is not in it.
+        MissingPackageError: It needs a package that is not installed.
+    """
+    tables, left_out = _find_tables(path, encoding, column)
+    return TableSource(str(path), tables, column, separator, left_out)
 
 
-def _parts(path: Path) -> tuple[list[Part], int]:
-    """The reader of each part of a data set, and how many files belong to other splits."""
-    if path.is_file():
-        if path.suffix in COMPRESSED and Path(path.stem).suffix in KINDS:
-            raise DatasetError(
-                f"{path} is a compressed table", hint=f"decompress it first, to {path.stem}"
-            )
-        if path.suffix not in KINDS:
-            raise DatasetError(
-                f"{path} is not a data set", hint=f"give a file ending in {', '.join(KINDS)}"
-            )
-        return [partial(file_tables, path)], 0
+def hint_on_table(path: Path, encoding: str) -> list[str]:
+    """A line where a file that is read as it is is a table."""
+    try:
+        columns = open_table(path, encoding, ()).columns if table_ending(path) else ()
+    except DatasetError:  # a table that is broken may be a text
+        columns = ()
+    if len(columns) < 2:
+        return []
+    shown = f"it has {', '.join(columns[:_MAX_SHOWN])}{', …' * (len(columns) > _MAX_SHOWN)}"
+    command = f"attn train {shlex.quote(str(path))} --set data.column={shlex.quote(columns[0])}"
+    return [f"{path} looks like a table; to learn one of its columns, {command}; {shown}"]
+
+
+def _find_tables(
+    path: Path, encoding: str, column: str
+) -> tuple[Sequence[OpenTable], Sequence[str]]:
+    """What opens each table, and what was left out."""
     if not path.is_dir():
-        raise DatasetError(f"there is no file or folder {path}", hint=_HINT)
+        return [partial(open_table, path, encoding, [column])], []
     if (path / "dataset_dict.json").is_file():
-        return [partial(saved_tables, _train_of(path))], 0
+        return [partial(SavedTable, _train_of(path))], []
     if (path / "state.json").is_file():
-        return [partial(saved_tables, path)], 0
+        return [partial(SavedTable, path)], []
     paths = [
         file
         for file in path.rglob("*")
-        if file.suffix in KINDS
+        if table_ending(file) not in (None, ".json")  # which describes a data set
         and file.is_file()
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
@@ -171,16 +173,18 @@ def _parts(path: Path) -> tuple[list[Part], int]:
     paths.sort(key=lambda file: file.relative_to(path).as_posix())
     if not paths:
         raise DatasetError(
-            f"the folder {path} contains no data set",
-            hint=f"give a folder of files ending in {', '.join(KINDS)}, or one that "
+            f"the folder {path} contains no table",
+            hint=f"give a folder of files ending in {', '.join(ENDINGS)}, or one that "
             "save_to_disk wrote",
         )
     splits = {file: _SPLIT.search(file.relative_to(path).as_posix()) for file in paths}
+    train = [file for file, split in splits.items() if not split or split[1]]
     if any(split and split[1] for split in splits.values()):
-        train = [file for file, split in splits.items() if not split or split[1]]
+        others = [f"{len(paths) - len(train)} files of other splits than train"]
     else:
-        train = paths
-    return [partial(file_tables, file) for file in train], len(paths) - len(train)
+        train, others = paths, []
+    opened = [partial(open_table, file, encoding, [column]) for file in train]
+    return opened, others if len(train) < len(paths) else []
 
 
 def _train_of(path: Path) -> Path:

@@ -1,161 +1,129 @@
-"""Readers of Parquet, JSON lines, CSV and saved data sets, a few rows at a time.
+"""Tables of every kind: which kind a file is, and the columns that a user names."""
 
-The text may be larger than memory. Where a reader of `datasets` loads too much, or guesses
-the type of a column, it is replaced here, with the reason.
-"""
-
-import json
-import os
-from collections.abc import Iterator
+import difflib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from attn_cli.errors import DatasetError
-from attn_cli.text.file_kinds import how_to_convert
-from attn_cli.text.paths import cache_folder
+from attn_cli.text.arrow_tables import ParquetTable
+from attn_cli.text.decoding import read_file
+from attn_cli.text.delimited import DelimitedTable
+from attn_cli.text.json_lines import JsonLinesTable
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-COMPRESSED = (".gz", ".xz", ".zst", ".bz2")
-KINDS = (".parquet", ".jsonl", ".csv")
-_CHUNK = 1 << 20  # bytes of a file, or of a few rows, read at a time
-_MAX_ROWS = 256  # read at a time
-
-
-def file_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """The rows of a file as small tables of one column; None: of all, as far as the first."""
-    if not path.stat().st_size:
-        raise DatasetError(f"{path} is empty", hint="give a data set with rows")
-    try:
-        readers = {".parquet": _parquet_tables, ".jsonl": _json_tables, ".csv": _csv_tables}
-        yield from readers[path.suffix](path, column)
-    except Exception as error:  # of whichever library reads it
-        raise _unreadable(path, error) from None
+_COMPRESSED = (".gz", ".xz", ".zst")
+# By the ending of a file, without that of its compression.
+_DELIMITERS = {".csv": None, ".tsv": "\t", ".tab": "\t"}
+_JSON = (".jsonl", ".ndjson", ".json")
+_PARQUET = ".parquet"
+ENDINGS = (*_DELIMITERS, *_JSON, _PARQUET)
 
 
-def saved_tables(folder: Path, column: str | None) -> Iterator["pa.Table"]:
-    """The rows of a data set that `save_to_disk` wrote, mapped from disk."""
-    try:
-        rows = _datasets().load_from_disk(str(folder), keep_in_memory=False)
-        if column is not None:
-            rows = rows.select_columns([column])
-        yield from rows.with_format("arrow").iter(_MAX_ROWS)
-    except Exception as error:  # of whichever library reads it
-        raise _unreadable(folder, error) from None
+class Table(Protocol):
+    """Rows of fields in columns."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in an error."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What the number of a row counts: lines of a file, or rows."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its columns, or their numbers from 1 where they have no names."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How it was read, where that is a guess."""
+        ...
+
+    def rows(self, positions: Sequence[int]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """The fields of some columns, None where there is none, with the number of each row.
+
+        Args:
+            positions: Of the columns, from 0.
+
+        Raises:
+            DatasetError: A row is broken.
+        """
+        ...
 
 
-def _parquet_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """The rows of a Parquet file, page by page.
+def table_ending(path: Path) -> str | None:
+    """The ending that makes a file a table, without that of its compression; None if none does."""
+    name = path.name.lower()
+    for ending in _COMPRESSED:
+        name = name.removesuffix(ending)
+    return next((ending for ending in ENDINGS if name.endswith(ending)), None)
 
-    `datasets` reads a whole row group into memory, and many files have a single one.
+
+def open_table(path: Path, encoding: str, wanted: Sequence[str]) -> Table:
+    """The table in a file; one without an ending of a table is taken as CSV or TSV.
+
+    Args:
+        path: May be compressed.
+        encoding: Of its text.
+        wanted: The columns that the user named.
+
+    Raises:
+        DatasetError: It cannot be read, or is empty.
+        MissingPackageError: Its kind needs a package that is not installed.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_CHUNK) as file:
-        if column is None:
-            yield file.schema_arrow.empty_table()
-            return
-        metadata = file.metadata
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        row_bytes = max(
-            (group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0
-        )
-        rows = min(max(_CHUNK // max(row_bytes, 1), 1), _MAX_ROWS)
-        for batch in file.iter_batches(rows, columns=[column], use_threads=False):
-            yield pa.Table.from_batches([batch])
+    ending = table_ending(path)
+    if ending != _PARQUET:
+        return text_table(str(path), ending, lambda: read_file(path, encoding), wanted)
+    if path.suffix.lower() != _PARQUET:
+        raise DatasetError(f"{path} is a compressed Parquet table", hint="decompress it first")
+    return ParquetTable(path)
 
 
-def _json_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """The rows of a file of JSON lines.
+def text_table(
+    name: str, ending: str | None, chunks: Callable[[], Iterator[str]], wanted: Sequence[str]
+) -> Table:
+    """The table in a text.
 
-    `datasets` guesses column types from the first rows, reads texts like "2026-01-01" as
-    dates, and fails if a later row has other columns.
+    Args:
+        name: What to call it in an error.
+        ending: The ending of its kind; None for the delimiter that is likeliest.
+        chunks: Reads its text from the beginning.
+        wanted: The columns that the user named.
+
+    Raises:
+        DatasetError: It has no rows.
     """
-    with path.open(encoding="utf-8-sig", newline="\n") as file:
-        rows: list[dict[str, Any]] = []
-        size = 0
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            row = json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError(f"line {number} is not a JSON object")
-            if column is not None:
-                row = {column: row.get(column)}
-                if not isinstance(row[column], str | None):
-                    raise ValueError(f"line {number}: its {column!r} is not text")
-            rows.append(row)
-            size += len(line)
-            if len(rows) == _MAX_ROWS or size >= _CHUNK:
-                yield _table(rows)
-                rows, size = [], 0
-                if column is None:
-                    return
-        if rows:
-            yield _table(rows)
+    if ending in _JSON:
+        return JsonLinesTable(name, chunks)
+    delimiter = _DELIMITERS.get(ending or "")
+    # In TSV a quote is a character as any other.
+    return DelimitedTable(name, chunks, wanted, delimiter, has_quotes=delimiter is None)
 
 
-def _table(rows: list[dict[str, Any]]) -> "pa.Table":
-    import pyarrow as pa
+def find_column(table: Table, wanted: str) -> int:
+    """The position of a column, from 0, by its name or by its number from 1.
 
-    columns = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row.get(name) for row in rows]
-        try:
-            columns[name] = pa.array(values)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):  # mixed types; a later error names the line
-            columns[name] = pa.nulls(len(rows))
-    return pa.table(columns)
-
-
-def _csv_tables(path: Path, column: str | None) -> Iterator["pa.Table"]:
-    """The rows of a CSV file, whose first line names the columns."""
-    datasets = _datasets()
-    # "NA" and "None" are text, and so is "007" in a column of text.
-    options: dict[str, Any] = {"keep_default_na": False, "na_values": [""], "chunksize": 1000}
-    options["sep"] = _separator(path)
-    if column is not None:
-        features = datasets.Features({column: datasets.Value("string")})
-        options |= {"usecols": [column], "features": features}
-    rows = datasets.load_dataset(
-        "csv",
-        data_files=[str(path)],
-        split="train",
-        streaming=True,
-        cache_dir=str(cache_folder() / "datasets"),
-        **options,
+    Raises:
+        DatasetError: It has no such column.
+    """
+    names = table.columns
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(names):
+        return int(wanted) - 1
+    listed = ", ".join(names)
+    if not wanted:
+        raise DatasetError(f"{table.name}: no column is named; it has {listed}", hint=_HINT)
+    near = difflib.get_close_matches(wanted, names, 1) or difflib.get_close_matches(
+        wanted.lower(), names, 1
     )
-    yield from rows.with_format("arrow").iter(_MAX_ROWS)
+    raise DatasetError(
+        f"{table.name} has no column {wanted!r}; it has {listed}",
+        hint=f"did you mean {near[0]}?" if near else f"{_HINT}, or its number from 1",
+    )
 
 
-def _separator(path: Path) -> str:
-    """What separates the columns of a CSV file: the likeliest sign of its first line."""
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline(_CHUNK)
-    return max(",;\t", key=first.count)  # the comma where there is none
-
-
-def _unreadable(path: Path, error: Exception) -> DatasetError:
-    if isinstance(error, UnicodeDecodeError):
-        return DatasetError(
-            f"{path} is not UTF-8: {error.reason} at byte {error.start}",
-            hint=how_to_convert(str(path), "WINDOWS-1252").replace(".txt", path.suffix),
-        )
-    what = str(error).strip().partition("\n")[0] or type(error).__name__
-    return DatasetError(f"cannot read {path}: {what}", hint="give an undamaged data set")
-
-
-def _datasets() -> Any:
-    """The library, offline and without output."""
-    os.environ |= {
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "HF_UPDATE_DOWNLOAD_COUNTS": "0",
-    }
-    import datasets
-
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    return datasets
+_HINT = "give the name of a column"

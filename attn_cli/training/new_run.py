@@ -71,6 +71,13 @@ def new_run(request: RunRequest, world: World) -> RunStart:
             f"standard input cannot be read by {world.world_size} processes",
             "save the text to a file and name that",
         )
+    as_it_is = config.data.column is None and config.data.encoding == "utf-8"
+    if config.data.validation and STDIN_NAME in config.data.text and not as_it_is:
+        # Its text is saved in the run, and is then read in another way than the other file.
+        raise InputError(
+            "data.validation cannot be combined with a table or another encoding in standard input",
+            "save the text to a file and name that",
+        )
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
         beneath = [Override(key, value, origin) for key, value in chosen.items()]
@@ -132,8 +139,9 @@ def init_checkpoint(name: str) -> Checkpoint:
 
 
 def with_text(config: Config, path: Path) -> Config:
-    """The configuration with this file as its text."""
-    data = config.data.model_copy(update={"text": [str(path.resolve())]})
+    """The configuration with a file as its text that was read by it before."""
+    as_saved = {"text": [str(path.resolve())], "column": None, "encoding": "utf-8"}
+    data = config.data.model_copy(update=as_saved)
     return config.model_copy(update={"data": data})
 
 

@@ -19,8 +19,8 @@ class Trickle(io.BytesIO):
         return super().read(self._size)
 
 
-def decode(data: bytes, size: int = BLOCK) -> str:
-    return "".join(decode_stream(Trickle(data, size), "text.txt"))
+def decode(data: bytes, size: int = BLOCK, encoding: str = "utf-8") -> str:
+    return "".join(decode_stream(Trickle(data, size), "text.txt", encoding))
 
 
 @given(st.text("a\r\né中\U0001f600\ufeff"), st.integers(1, 5))
@@ -63,3 +63,43 @@ def test_invalid_utf8_is_named_with_its_position(
 def test_a_nul_byte_is_binary(size: int) -> None:
     with pytest.raises(DatasetError, match=r"looks binary: it has a NUL byte at position 4"):
         decode(b"abcd\x00", size)
+
+
+ENCODINGS = ["utf-16", "utf-16-le", "utf-32", "latin-1", "gb18030", "shift_jis", "utf-7", "utf_8"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@given(st.text("a\r\né", max_size=30), st.integers(1, 9))
+def test_other_encodings(encoding: str, text: str, size: int) -> None:
+    text = text.replace("é", "ア") if encoding == "shift_jis" else text
+    expected = text.replace("\r\n", "\n").replace("\r", "\n")
+    assert decode(text.encode(encoding), max(size, 4), encoding) == expected
+
+
+@pytest.mark.parametrize("size", [4, 6, BLOCK])
+@pytest.mark.parametrize(
+    ("encoding", "data", "what"),
+    [
+        ("utf-8", b"a\r\nb\rc\n\nd\xff", "0xff at position 9, counted from 0, in line 5"),
+        ("ascii", b"a\nb\xe9", "0xe9 at position 3, counted from 0, in line 2"),
+        ("cp1252", b"a\n\x81\n", "0x81 at position 2, counted from 0, in line 2"),
+        ("gb18030", "中\n中".encode("gb18030") + b"\xff", "0xff at position 5, .* in line 2"),
+        ("utf-16", "a\r\nĊb\n".encode("utf-16") + b"\x00\xdc", "0x00 at position 14, .* line 3"),
+    ],
+)
+def test_an_invalid_byte_is_named_with_its_line(
+    encoding: str, data: bytes, what: str, size: int
+) -> None:
+    with pytest.raises(DatasetError, match=what) as caught:
+        decode(data, size, encoding)
+    assert "data.encoding" in (caught.value.hint or "")
+
+
+def test_a_mark_that_belongs_to_another_encoding() -> None:
+    with pytest.raises(DatasetError, match=r"the mark of UTF-8, and data\.encoding is latin-1"):
+        decode("\ufeffabc".encode(), encoding="latin-1")
+    with pytest.raises(DatasetError, match="is UTF-16, not latin-1") as caught:
+        decode("abc".encode("utf-16"), encoding="latin-1")
+    assert "set data.encoding=utf-16" in (caught.value.hint or "")
+    with pytest.raises(DatasetError, match="it has a NUL character in line 2"):
+        decode("a\nb\0".encode("utf-16"), encoding="utf-16")

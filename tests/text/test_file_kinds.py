@@ -42,7 +42,7 @@ TEXT = "The owl sat in the oak. " * 9
         (b"{\\rtf1\\ansi", "an RTF document", "pandoc"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", "an old Office document", "libreoffice"),
         (b"SQLite format 3\0", "an SQLite database", "sqlite3"),
-        (b"PAR1\x15\x04", "a Parquet table", "hf:my file:COLUMN"),
+        (b"PAR1\x15\x04", "a Parquet table", "data.column=NAME"),
         (b"\x89PNG\r\n", "an image", "tesseract"),
         (TEXT.encode("utf-16"), "is UTF-16, not UTF-8", "iconv -f UTF-16 -t UTF-8 'my file'"),
         (TEXT.encode("utf-16-le"), "is UTF-16, not UTF-8", "iconv -f UTF-16LE"),

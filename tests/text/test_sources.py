@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import sys
@@ -8,7 +9,7 @@ import pytest
 
 from attn_cli.errors import AttnError, DatasetError, OperationError
 from attn_cli.text.builtin import generated_text
-from attn_cli.text.sources import Source, open_source
+from attn_cli.text.sources import ReadOptions, Source, open_source
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
@@ -97,7 +98,9 @@ class TestFolders:
         write(tmp_path / "sub" / "color.txt", "\x1b[1mtext\x1b[0m")
         source = open_source([str(tmp_path)])
         assert text_of(source) == "\x1b[1mtext\x1b[0m"
-        assert source.left_out == {"files that look binary": 3}
+        assert source.left_out == {
+            "files that look binary": 3, "hidden files": 1, "hidden folders": 2
+        }  # fmt: skip
 
     def test_the_current_folder_lends_its_name(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -244,3 +247,51 @@ def test_links_in_a_folder_are_told(tmp_path: Path) -> None:
     source = open_source([str(tmp_path / "texts")])
     assert "".join(source.chunks()) == "a\fb"
     assert source.notes() == ["left out: linked folders (2), names that are no files (1)"]
+
+
+CSV = '\ufeffname;country\r\nBerlin;Germany\r\n"Paris; ""la belle""";France\r\n'
+
+
+@pytest.mark.parametrize("name", ["towns.csv", "towns.csv.gz", "towns.txt"])
+def test_a_column_of_a_table(tmp_path: Path, name: str) -> None:
+    data = CSV.encode()
+    path = write(tmp_path / name, gzip.compress(data) if name.endswith(".gz") else data)
+    for column in ("name", "1"):
+        source = open_source([str(path)], options=ReadOptions(column=column))
+        assert text_of(source) == 'Berlin\fParis; "la belle"'
+        assert source.names == (str(path),)
+        told = source.notes()
+        assert told[0] == f"columns of {path} are separated by ';'"
+        assert (len(told) == 2) == (column == "1"), "a header is a guess only without a name"
+
+
+def test_a_table_without_a_column_is_told_to_be_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "towns.csv", CSV)
+    source = open_source([str(path)])
+    assert text_of(source) == CSV[1:].replace("\r\n", "\n")
+    (note,) = source.notes()
+    assert f"attn train {path} --set data.column=name; it has name, country" in note
+    assert open_source([str(write(tmp_path / "list.csv", "one\ntwo\n"))]).notes() == []
+
+
+@pytest.mark.parametrize("text", [CSV, '{"name": "Berlin"}\n{"name": "Paris; \\"la belle\\""}'])
+def test_a_table_in_standard_input(text: str) -> None:
+    options = ReadOptions(column="name")
+    source = open_source(["-"], io.BytesIO(text.encode()), options)
+    assert text_of(source) == text_of(source) == 'Berlin\fParis; "la belle"'
+    with pytest.raises(DatasetError, match="standard input has no column 'town'; it has name"):
+        open_source(["-"], io.BytesIO(text.encode()), ReadOptions(column="town"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-be", "shift_jis"])
+def test_another_encoding(tmp_path: Path, encoding: str) -> None:
+    text = "一つ\n" if encoding == "shift_jis" else "café\n"
+    options = ReadOptions(encoding)
+    data = text.encode(encoding)
+    path = write(tmp_path / "texts" / "a.txt", data)
+    for name in (path, path.parent):
+        assert text_of(open_source([str(name)], options=options)) == text
+    assert text_of(open_source(["-"], io.BytesIO(data), options)) == text
+    table = write(tmp_path / "a.csv", f"id,text\n1,{text}".encode(encoding))
+    options = ReadOptions(encoding, column="text")
+    assert text_of(open_source([str(table)], options=options)) == text[:-1]

@@ -1,0 +1,95 @@
+"""Records: what a model learns from one row of a table."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attn_cli.errors import DatasetError
+from attn_cli.text.tables import Table, find_column
+
+_KINDS = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    bytes: "bytes",
+    dict: "an object",
+}
+
+
+@dataclass(frozen=True)
+class RecordColumns:
+    """The columns that records are read from, each by its name or its number from 1."""
+
+    source: tuple[str, ...] = ()
+    target: str | None = None
+    label: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, the sources first."""
+        return (*self.source, *(name for name in (self.target, self.label) if name is not None))
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: what a model reads, what it has to write, and what it has to tell of it."""
+
+    source: tuple[str, ...]  # a text for each source column
+    target: str | None  # None where no column was named
+    label: str | None  # likewise
+
+
+class RecordReader:
+    """The records of a table, which can be read any number of times.
+
+    Attributes:
+        empty_rows: How many rows of the last reading were left out, as all their fields were empty.
+
+    Raises:
+        DatasetError: The table has no such column.
+    """
+
+    def __init__(self, table: Table, columns: RecordColumns) -> None:
+        self.table = table
+        self.columns = columns
+        self._positions = [find_column(table, name) for name in columns.names]
+        self.empty_rows = 0
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records in the order of the rows, without those whose fields are all empty.
+
+        Raises:
+            DatasetError: A row is broken, or a field is empty or of another type; with the
+                file, the line and the column.
+        """
+        self.empty_rows = 0
+        n_source = len(self.columns.source)
+        has_target = self.columns.target is not None
+        for number, values in self.table.rows(self._positions):
+            if all(value is None or value == "" for value in values):
+                self.empty_rows += 1
+                continue
+            fields = self._fields(number, values)
+            target = fields[n_source] if has_target else None
+            label = fields[-1] if self.columns.label is not None else None
+            yield Record(tuple(fields[:n_source]), target, label)
+
+    def _fields(self, number: int, values: Sequence[Any]) -> list[str]:
+        fields = []
+        for column, value in zip(self.columns.names, values, strict=True):
+            # A class is often a number.
+            if column == self.columns.label and isinstance(value, int):
+                value = str(value)
+            if value is None or value == "":
+                raise self._error(number, column, "is empty", "fill it, or remove the row")
+            if not isinstance(value, str):
+                kind = _KINDS.get(type(value), f"a {type(value).__name__}")
+                texts = ", ".join(self.table.columns)
+                raise self._error(number, column, f"is {kind}, not text", f"its columns: {texts}")
+            # As in every other text, newlines are LF.
+            fields.append(value.replace("\r\n", "\n").replace("\r", "\n"))
+        return fields
+
+    def _error(self, number: int, column: str, what: str, hint: str) -> DatasetError:
+        table = self.table
+        return DatasetError(f"{table.name}: {table.unit} {number:,}: {column!r} {what}", hint=hint)
