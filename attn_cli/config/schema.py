@@ -26,7 +26,8 @@ def _known_encoding(name: str) -> str:
     except (LookupError, UnicodeError):
         from encodings.aliases import aliases
 
-        known = {alias.replace("_", "-") for alias in (*aliases, *aliases.values())}
+        texts = [pair for pair in aliases.items() if not pair[1].endswith(("_codec", "rot_13"))]
+        known = {name.replace("_", "-") for pair in texts for name in pair}
         near = difflib.get_close_matches(name.lower().replace("_", "-"), known, 1)
         hint = f"did you mean {near[0]}?" if near else "as utf-8, latin-1, cp1252 or utf-16"
         raise ValueError(f"there is no encoding {name!r}: {hint}") from None

@@ -147,9 +147,9 @@ def hint_on_table(path: Path, encoding: str) -> list[str]:
         columns = ()
     if len(columns) < 2:
         return []
-    shown = f"it has {', '.join(columns[:_MAX_SHOWN])}{', …' * (len(columns) > _MAX_SHOWN)}"
+    shown = ", ".join(columns[:_MAX_SHOWN]) + ", …" * (len(columns) > _MAX_SHOWN)
     command = f"attn train {shlex.quote(str(path))} --set data.column={shlex.quote(columns[0])}"
-    return [f"{path} looks like a table; to learn one of its columns, {command}; {shown}"]
+    return [f"{path} looks like a table ({shown}); to learn one of its columns: {command}"]
 
 
 def _find_tables(

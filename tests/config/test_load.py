@@ -63,6 +63,14 @@ def test_an_empty_section_or_file_is_the_defaults(tmp_path: Path) -> None:
         assert load_config(path) == Config()
 
 
+def test_a_column_may_be_a_number() -> None:
+    (column, year) = (
+        load_config(None, [parse_override(f"data.column={value}")]).data.column
+        for value in ("2", "name")
+    )
+    assert (column, year) == ("2", "name")
+
+
 def test_unknown_key_names_file_line_and_nearest(tmp_path: Path) -> None:
     error = error_in(tmp_path, "model:\n  n_layer: 2\n  n_hed: 4\n")
     assert error.message.endswith("mine.yaml:3: model.n_hed: unknown key")
@@ -107,6 +115,10 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
         ("train.micro_batch_size=x", "'auto'"),
         ("data.text=[]", "at least 1 item"),
         ("data.text=3", "valid list"),
+        ("data.encoding=latin11", "there is no encoding 'latin11': did you mean latin1?"),
+        ("data.encoding=base64", "there is no encoding 'base64'"),
+        ("data.encoding=8", "valid string, not 8"),
+        ("data.column=true", "valid string, not True"),
         ("data.validation_fraction=1", "less than 1"),
         ("model.n_head=3", "n_embd (128) is not divisible by n_head (3)"),
         ("train.micro_batch_size=5", "batch_size (12) is not divisible by micro_batch_size (5)"),
