@@ -304,9 +304,7 @@ def load_evaluation_text(
     Raises:
         DatasetError: It has no two tokens: nothing would be predicted.
     """
-    encoded = load_text(
-        text, tokenizer, unknown, in_memory_limit, expected, options=options
-    )
+    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, options=options)
     if len(encoded.ids) < 2:
         raise DatasetError(
             f"{', '.join(text)} is too short: {tokenizer.count(len(encoded.ids))}",

@@ -5,16 +5,26 @@ from collections.abc import Iterator
 import numpy as np
 
 from attn_cli.text.corpus import Corpus
+from attn_cli.text.examples import Examples
 from attn_cli.text.tokenizer import TokenIds
 
 PASSAGES = 10  # looked for, evenly spaced in the validation text
 LENGTH = 100  # tokens of each
 _CHUNK = 2**26  # ids of the training text searched at a time
+_LINES = 2**20  # lines of it compared at a time
 
 
 def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
-    """A line for the user where passages of the validation text were trained on."""
+    """A line for the user where lines or passages of the validation text were trained on."""
     if corpus.validation_text is None:
+        return
+    if isinstance(corpus.train, Examples) and isinstance(corpus.validation, Examples):
+        shared = count_shared_lines(corpus.train, corpus.validation)
+        if shared:
+            yield (
+                f"{shared:,} of {len(corpus.validation):,} validation lines are also training "
+                "lines: the validation loss will be lower than on new lines"
+            )
         return
     passages = _passages(corpus.validation_text.ids)
     shared = sum(occurs(corpus.train_ids, passage) for passage in passages)
@@ -23,6 +33,16 @@ def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
             f"{shared} of {len(passages)} passages of the validation text stand word for word in "
             "the training text: the validation loss will be lower than on a new text"
         )
+
+
+def count_shared_lines(training: Examples, validation: Examples) -> int:
+    """How many lines of a validation text are also lines of the training text."""
+    shared = np.zeros(len(validation), dtype=bool)
+    hashes = validation.lines[validation.rows, 2]
+    for first in range(0, len(training), _LINES):
+        rows = training.rows[first : first + _LINES]
+        shared |= np.isin(hashes, training.lines[rows, 2])
+    return int(shared.sum())
 
 
 def _passages(ids: TokenIds) -> list[TokenIds]:

@@ -102,7 +102,7 @@ class Source:
 
 def read_options(data: DataConfig) -> ReadOptions:
     """How a configuration says that its texts are read."""
-    return ReadOptions(data.encoding, data.column)
+    return ReadOptions(data.encoding, data.column, lines=data.records == "lines")
 
 
 def open_source(

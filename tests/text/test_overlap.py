@@ -38,6 +38,21 @@ def test_passages_that_were_trained_on_are_counted(
     assert one.startswith("1 of 1 passages of the validation text stand")
 
 
+def test_lines_that_were_trained_on_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlap, "_LINES", 2)
+    text, validation = tmp_path / "a.txt", tmp_path / "b.txt"
+    text.write_text("one\ntwo\nthree\nfour\nfive\n")
+    validation.write_text("six\n\nfour\none\nfour\n")
+    corpus = load_corpus([str(text)], validation=[str(validation)], records="lines")
+    (note,) = overlap.notes_on_overlap(corpus)
+    assert note.startswith("3 of 4 validation lines are also training lines")
+    validation.write_text("six\non\ne\n")
+    corpus = load_corpus([str(text)], validation=[str(validation)], records="lines")
+    assert list(overlap.notes_on_overlap(corpus)) == []
+
+
 def test_without_a_text_of_its_own_there_is_nothing_to_tell(tmp_path: Path) -> None:
     assert notes(tmp_path, "abc" * 100, None) == []
 
