@@ -77,7 +77,8 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, baselines: Base
         f"{corpus.tokenizer.count(outcome.chars)}, {outcome.seconds:.0f} s"
     )
     result(f"run {run.path}")
-    result(f"next: {_next_command(run, corpus)}")
+    if not outcome.interrupted:  # then the next step is to resume it, which is told at the end
+        result(f"next: {_next_command(run, corpus)}")
 
 
 def resume_command(run: RunFolder) -> str:
@@ -86,13 +87,16 @@ def resume_command(run: RunFolder) -> str:
 
 
 def _next_command(run: RunFolder, corpus: Corpus) -> str:
-    """The command that generates text with the run."""
+    """The command that generates text with the run: new lines where it has learned lines."""
     from attn_cli.runs.run_lookup import runs_root
-    from attn_cli.text.opening import HELLO, writes_hello
+    from attn_cli.text.examples import Examples
+    from attn_cli.text.opening import fitting_prompt
 
     command = "attn generate"
-    if writes_hello(corpus.tokenizer):
-        command += f' "{HELLO}"'
+    if isinstance(corpus.train, Examples):
+        command += " --num-samples 20 --new"
+    elif (prompt := fitting_prompt(corpus)) and prompt.isprintable() and prompt[0] != "-":
+        command += f' "{prompt}"' if prompt.isalpha() else f" {shlex.quote(prompt)}"
     if run.path.parent != runs_root():
         command += f" --run {shlex.quote(str(run.path))}"
     return command

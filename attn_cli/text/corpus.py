@@ -52,6 +52,7 @@ class EncodedText:
     source: Source  # where the text came from; its `chunks()` can be read again
     notes: tuple[str, ...]  # what the user should know: which vocabulary was chosen, and why
     cache_key: str | None  # what the ids are stored under where they are mapped from disk
+    list_lines: int  # how many lines it has where it looks like a list; else 0
 
     @property
     def name(self) -> str:
@@ -287,7 +288,16 @@ def load_text(
         ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
     examples = tuple((char, replacement) for char, replacement in report["examples"])
     return EncodedText(
-        ids, made, stats.chars, stats.sha256, report["n_unknown"], examples, source, notes, key
+        ids,
+        made,
+        stats.chars,
+        stats.sha256,
+        report["n_unknown"],
+        examples,
+        source,
+        notes,
+        key,
+        stats.list_lines,
     )
 
 

@@ -1,9 +1,19 @@
 """The text that a view of a model opens with where the user names none."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from attn_cli.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from attn_cli.text.corpus import Corpus
 
 HELLO = "Hello"
 MAX_LENGTH = 16  # characters of a text of the model's own
+_SEARCHED = 2**20  # ids of a text in which the letters of "Hello" are looked for
 
 
 def writes_hello(tokenizer: Tokenizer) -> bool:
@@ -23,3 +33,16 @@ def beginning(text: str) -> str:
     blank = max(map(head.rfind, " \n"))
     in_word = len(text) > MAX_LENGTH and not text[MAX_LENGTH].isspace()
     return (head[:blank] if in_word and blank > MAX_LENGTH // 2 else head).rstrip()
+
+
+def fitting_prompt(corpus: Corpus) -> str:
+    """A prompt of characters that the text has: "Hello", or a beginning of its validation split.
+
+    It is within one line, and empty where that line is.
+    """
+    tokenizer = corpus.tokenizer
+    if writes_hello(tokenizer):
+        hello = tokenizer.encode(HELLO)
+        if np.isin(hello, corpus.train_ids[:_SEARCHED]).all():
+            return HELLO
+    return beginning(tokenizer.decode(corpus.opening(4 * MAX_LENGTH))).partition("\n")[0]

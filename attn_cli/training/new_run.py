@@ -88,9 +88,15 @@ def new_run(request: RunRequest, world: World) -> RunStart:
         init_from = init_checkpoint(request.init_from)
         config = configure(_settings_of(init_from), f"`init_from` {request.init_from}")
     start = start_over(config, init_from)
+    if start.corpus.list_lines and "records" not in config.data.model_fields_set:
+        start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
     if request.leaves_size_open and config.train.minutes and start.init_from is None:
         start = replace(start, resize=partial(configure, origin="`minutes`"))
     return start
+
+
+def _list_hint(lines: int) -> str:
+    return f"it looks like a list of {lines:,} lines; to learn it line by line: `lines`"
 
 
 def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:

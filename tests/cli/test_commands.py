@@ -26,7 +26,7 @@ def test_train_leaves_everything_that_a_run_has(
     assert outcome.code == 0, outcome.err
     assert "val loss" in outcome.out
     assert "bits" in outcome.out
-    assert 'attn generate "Hello"' in outcome.out
+    assert "next: attn generate 'The fox met the' --run mine" in outcome.out
     assert "step 10 " in outcome.err
     assert "step 20 " in outcome.err
     names = {path.name for path in (tmp_path / "mine").iterdir()}
@@ -110,15 +110,15 @@ def test_a_model_of_another_alphabet(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("мороз и солнце день чудесный. " * 60, encoding="utf-8")
     outcome = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=corpus")
     # The line to type next has to work: this vocabulary has no "Hello".
-    assert outcome.out.endswith("next: attn generate\n")
-    assert attn("generate").code == 0
+    assert outcome.out.endswith("next: attn generate 'мороз и солнце'\n")
+    assert attn("generate", "мороз и солнце").code == 0
     assert attn("inspect-shapes").code == 0
 
 
 def test_the_next_command_names_a_run_that_is_elsewhere(attn: Attn, verse_file: Path) -> None:
     outcome = attn("train", verse_file, *QUICK, "--out", "else where/a$_$")
     assert outcome.code == 0, outcome.err
-    assert outcome.out.endswith("next: attn generate \"Hello\" --run 'else where/a$_$'\n")
+    assert outcome.out.endswith(" --run 'else where/a$_$'\n")
 
 
 def test_evaluate(attn: Attn, trained: Trained, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.text.corpus import load_corpus
-from attn_cli.text.scan import scan
+from attn_cli.text.scan import looks_like_a_list, scan
 from attn_cli.text.sources import open_source
 from tests.alphabets import SENTENCES
 
@@ -58,6 +58,70 @@ def test_a_line_says_what_auto_chose_and_why(tmp_path: Path) -> None:
         "vocabulary: corpus, the text's own characters, as 25 % of the text is not ASCII; "
         "for another, set data.tokenizer=bytes"
     )
+
+
+def random_towns() -> str:
+    """5,000 names of towns, some of two or three words."""
+    random_ = random.Random(0)
+    first = ("Nether", "Upper", "St. Mary", "Market", "Kirk", "Llan", "Great")
+    ends = ("by", "ham", "ton", "gogerychwyrn", "ford", "mouth", "-on-Sea")
+
+    def town() -> str:
+        middle = "".join(random_.choices("aeioulnrst", k=random_.randint(2, 9))).title()
+        before = f"{random_.choice(first)} " if random_.random() < 0.3 else ""
+        return before + middle + random_.choice(ends)
+
+    return "".join(f"{town()}\n" for _ in range(5000))
+
+
+LISTS = {
+    "towns": random_towns(),
+    "names": "emma\nolivia\nava\n" * 30,
+    "surnames in groups": "\f".join(["Müller\nSchmidt\nO'Neill\n\n" + "Khoury\n" * 40] * 3),
+    "names in Chinese": "王小明\n李雷\n韓梅梅\n" * 30,
+    "a table": "id;name;population\n" + "7;Sankt Peter-Ording;4,123\n" * 60,
+    "words that end with a stop here and there": ("etc.\n" + "word\n" * 40) * 5,
+}
+VERSE = """\
+My mistress' eyes are nothing like the sun;
+Coral is far more red, than her lips red:
+If snow be white, why then her breasts are dun;
+If hairs be wires, black wires grow on her head.
+"""
+NO_LISTS = {
+    "verse": VERSE * 30,
+    "verse without stops": VERSE.translate(str.maketrans("", "", ",.;:")) * 30,
+    "verse in Chinese": "床前明月光，\n疑是地上霜。\n" * 50,
+    "a play": "GREMIO:\nGood morrow, neighbour\nBaptista.\n\nBAPTISTA:\nGod save you!\n\n" * 30,
+    "a diary": "1 May\nRain. Wrote to Anna.\n\n2 May\nWent to the lake with Tom again.\n\n" * 30,
+    "prose in lines of 70": ("the fox met the owl and " * 3 + "\n") * 60,
+    "prose in long lines": ("The fox met the owl. " * 30 + "\n") * 60,
+    "source code": Path(__file__).read_text(encoding="utf-8"),
+    "one line": "ACGT" * 5000,
+    "a few lines": "emma\nolivia\n" * 20,
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("text", LISTS.values(), ids=LISTS)
+def test_lists_look_like_lists(tmp_path: Path, text: str) -> None:
+    stats = scan(open_source([str(source_of(tmp_path, text))]), counted=False)
+    assert stats.list_lines == text.count("\n")
+
+
+@pytest.mark.parametrize("text", NO_LISTS.values(), ids=NO_LISTS)
+def test_other_texts_do_not(text: str) -> None:
+    assert not looks_like_a_list(text)
+
+
+def test_the_last_line_of_a_list_counts_without_its_end(tmp_path: Path) -> None:
+    source = open_source([str(source_of(tmp_path, "emma\n" * 99 + "ava"))])
+    assert scan(source, counted=False).list_lines == 100
+
+
+def test_built_in_texts_do_not_look_like_lists() -> None:
+    for name in ("tales", "python-docs"):
+        assert scan(open_source([name]), counted=False).list_lines == 0
 
 
 def test_what_was_named_needs_no_explanation(tmp_path: Path) -> None:
