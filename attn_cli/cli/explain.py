@@ -17,7 +17,7 @@ from attn_cli.cli.options import (
     RunOption,
     path_option,
 )
-from attn_cli.cli.run_or_text import note_prompt_is_a_path
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
@@ -63,10 +63,9 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head.
     """
-    note_prompt_is_a_path(text or "", "attn explain")
     loaded = _model(run, config, tiny=tiny)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
-    ids = _tiny_ids(loaded, text) if tiny else loaded.encode_prompt(text)
+    ids = _tiny_ids(loaded, text) if tiny else encode_text(loaded, text, "attn explain")
     steps = _lesson(loaded, ids, layer, head, tiny=tiny)
     if html is not None:
         from attn_cli.cli.page_file import write_page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attn_cli.cli.options import JsonOption, RunOption, path_option
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError
 
@@ -52,7 +53,7 @@ def export(
     if format == "page":
         from attn_cli.cli.page_file import write_page
 
-        ids, title = model.encode_prompt(text), f"A model of {model.name}"
+        ids, title = encode_text(model, text, "attn export page"), f"A model of {model.name}"
         write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
         return
     if format == "gguf":

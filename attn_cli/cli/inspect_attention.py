@@ -13,7 +13,7 @@ from attn_cli.cli.options import (
     RunOption,
     TextArgument,
 )
-from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 from attn_cli.errors import InputError
 
@@ -44,9 +44,7 @@ def inspect_attention(
 
     loaded = find_model(run, config)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
-    note_prompt_is_a_path(text, "attn inspect-attention")
-    note_normal_form(text, loaded.tokenizer)
-    ids = loaded.encode_prompt(text)
+    ids = encode_text(loaded, text, "attn inspect-attention")
     if html is not None:
         from attn_cli.cli.page_file import write_page
 

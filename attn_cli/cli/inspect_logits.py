@@ -8,7 +8,7 @@ from attn_cli.cli.options import (
     RunOption,
     TextArgument,
 )
-from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 
 
@@ -27,9 +27,7 @@ def inspect_logits(
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
-    note_prompt_is_a_path(text, "attn inspect-logits")
-    note_normal_form(text, loaded.tokenizer)
-    ids = loaded.encode_prompt(text)
+    ids = encode_text(loaded, text, "attn inspect-logits")
     unit = loaded.tokenizer.unit
     lens = layer_predictions(forward_pass(loaded.model, ids), loaded.tokenizer.symbols)
     if as_json:

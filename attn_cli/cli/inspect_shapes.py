@@ -13,7 +13,7 @@ from attn_cli.cli.options import (
     OptionalTextArgument,
     RunOption,
 )
-from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
@@ -59,9 +59,7 @@ def inspect_shapes(
     from attn_cli.training.precision import choose_precision
 
     loaded = find_model(run, config)
-    note_prompt_is_a_path(text or "", "attn inspect-shapes")
-    note_normal_form(text or "", loaded.tokenizer)
-    ids = loaded.encode_prompt(text)
+    ids = encode_text(loaded, text, "attn inspect-shapes")
     shapes = trace_shapes(loaded.model, ids, batch=batch, precision=dtype or "fp32")
     if depth is not None:
         shapes = replace(shapes, rows=folded(shapes.rows, depth))

@@ -11,6 +11,7 @@ import typer
 
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, run_option
+from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters, printable_symbol
@@ -60,7 +61,10 @@ def inspect_training(
     loaded = load_model(run or run_option)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     with hint_on_missing_text("name a text: --text TEXT"):
-        ids = default_text(loaded) if text is None else loaded.encode_prompt(text)
+        if text is None:
+            ids = default_text(loaded)
+        else:
+            ids = encode_text(loaded, text, "attn inspect-training")
     kept = list(snapshots(loaded.folder, ids, notice))
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]

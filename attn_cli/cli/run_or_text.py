@@ -12,6 +12,7 @@ from attn_cli.errors import InputError
 from attn_cli.text.display import quoted
 
 if TYPE_CHECKING:
+    from attn_cli.runs.loaded_model import LoadedModel
     from attn_cli.text.tokenizer import Tokenizer
 
 _MAX_PATH_CHARS = 500  # a longer text is nobody's file name
@@ -66,6 +67,22 @@ def note_prompt_is_a_path(prompt: str, command: str) -> None:
     else:
         return
     notice(f"the text is {quoted(prompt)} itself; {meant}")
+
+
+def encode_text(loaded: LoadedModel, text: str | None, command: str) -> tuple[int, ...]:
+    """The ids of a text that a model is to be shown on, with notices on how the text is taken.
+
+    Args:
+        loaded: The model.
+        text: What the user gave; None for a text of the model's own.
+        command: The command, `attn explain`.
+
+    Raises:
+        InputError: The text is longer than the context, or has an unknown character.
+    """
+    note_prompt_is_a_path(text or "", command)
+    note_normal_form(text or "", loaded.tokenizer)
+    return loaded.encode_prompt(text)
 
 
 def note_normal_form(text: str, tokenizer: Tokenizer) -> None:

@@ -100,6 +100,13 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
     pieces = _in_order(_special_tokens(record, vocab) | vocab, vocab_size, name)
     if (byte := _of_bytes(pieces, before)) is not None:
         return byte
+    by_name = sum(_BYTE_TOKEN.fullmatch(piece) is not None for piece in pieces) == 256
+    if len(pieces) > 256 and (by_name or _byte_alphabet_in(pieces, before)):
+        raise InputError(
+            f"{name} has {len(pieces) - 256} ids beside those of the 256 bytes, and a vocabulary "
+            "of bytes has none here",
+            "train such a model without special tokens and padding: with a vocabulary of 256",
+        )
     # A BPE model without merges splits into characters by itself; a WordLevel model does not.
     if not (_splits_everywhere(before) or (before is None and kind == "BPE")):
         raise InputError(
@@ -162,6 +169,10 @@ def _of_bytes(pieces: list[str], before: object) -> Tokenizer | None:
     found = [_BYTE_TOKEN.fullmatch(piece) for piece in pieces]
     in_order = all(match and int(match[1], 16) == byte for byte, match in enumerate(found))
     return bytes_tokenizer() if len(pieces) == 256 and in_order and before is None else None
+
+
+def _byte_alphabet_in(pieces: list[str], before: object) -> bool:
+    return _type(before) == "ByteLevel" and set(_byte_alphabet()) <= set(pieces)
 
 
 def _splits_everywhere(before: object) -> bool:

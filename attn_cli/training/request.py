@@ -1,5 +1,6 @@
 """What a user asks to be trained, the same from the command line and from Python."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attn_cli.config.load import Override
-from attn_cli.config.presets import DEFAULT
+from attn_cli.config.presets import DEFAULT, presets
 from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
 from attn_cli.runs.run_lookup import resolve_name
@@ -172,7 +173,11 @@ def notes_on_names(request: RunRequest) -> Iterator[str]:
 
 
 def notes_on_overrides(request: RunRequest, config: Config) -> Iterator[str]:
-    """Lines for the user: what else belongs to a value that was set."""
+    """Lines for the user: what else belongs to a value that was set, or has its name."""
+    name = request.config
+    if name in {preset.name for preset in presets()}:
+        for path in filter(os.path.lexists, (name, f"{name}.yaml")):
+            yield f"config {name} is the built-in one; for the file here: .{os.sep}{path}"
     keys = {override.key for override in request.overrides}
     train = config.train
     both = ("train.learning_rate", "train.matrix_learning_rate")

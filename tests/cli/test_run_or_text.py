@@ -200,8 +200,13 @@ def test_a_prompt_in_another_normal_form_is_told(attn: Attn, tmp_path: Path) -> 
     (tmp_path / "text.txt").write_text("sch\u00f6n " * 200)
     recipe = ("--config", "lesson", "--steps", "2", "--set", "data.tokenizer=corpus", "--quiet")
     assert attn("train", "text.txt", *recipe).code == 0
-    for command in ("generate", "inspect-logits", "inspect-shapes", "inspect-attention"):
-        outcome = attn(command, "scho\u0308n")
+    commands = (
+        ("generate",), ("inspect-logits",), ("inspect-shapes",), ("inspect-attention",),
+        ("explain", "--all"), ("inspect-training", "--text"),
+        ("export", "page", "page.html", "--text"),
+    )  # fmt: skip
+    for command in commands:
+        outcome = attn(*command, "scho\u0308n")
         assert outcome.code == 0, outcome.err
         assert "accents of the text were composed" in outcome.err
-        assert "accents" not in attn(command, "sch\u00f6n").err
+        assert "accents" not in attn(*command, "sch\u00f6n").err

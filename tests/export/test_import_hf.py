@@ -14,6 +14,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from attn_cli.errors import InputError
+from attn_cli.export.hf_tokenizer import tokenizer_from_file
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.import_hf import import_folder, read_folder
 from attn_cli.export.output import write_folder
@@ -392,6 +393,22 @@ def test_bytes_by_their_names_are_read_too(make_run: MakeRun, tmp_path: Path) ->
     record["pre_tokenizer"] = None
     (folder / "tokenizer.json").write_text(json.dumps(record), "utf-8")
     assert read_folder(folder).tokenizer == bytes_tokenizer()
+
+
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_bytes_and_special_tokens_are_refused_by_name(
+    make_run: MakeRun, tmp_path: Path, first: int, *, by_name: bool
+) -> None:
+    folder = exported(make_run(tokenizer=bytes_tokenizer()), tmp_path / "bytes")
+    record = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    pieces = [f"<0x{byte:02X}>" for byte in range(256)] if by_name else record["model"]["vocab"]
+    pieces = [*("<pad>", "</s>")[:first], *pieces, *("<pad>", "</s>")[first:]]
+    record["model"]["vocab"] = {piece: id_ for id_, piece in enumerate(pieces)}
+    record["pre_tokenizer"] = None if by_name else record["pre_tokenizer"]
+    record["added_tokens"] = []
+    with pytest.raises(InputError, match="t has 2 ids beside those of the 256 bytes"):
+        tokenizer_from_file(record, 258, "t")
 
 
 @pytest.mark.parametrize("kind", ["BPE", "WordLevel"])

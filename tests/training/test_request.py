@@ -1,4 +1,6 @@
-"""What else belongs to a value that was set is told."""
+"""What else belongs to a value that was set, or has its name, is told."""
+
+from pathlib import Path
 
 import pytest
 
@@ -27,3 +29,17 @@ def test_one_of_two_learning_rates(settings: tuple[str, ...], optimizer: str, to
     if told:
         assert "train.learning_rate 0.002 is AdamW's" in notes[0]
         assert "train.matrix_learning_rate, which stays 0.02" in notes[0]
+
+
+def test_a_file_with_the_name_of_a_built_in_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert list(notes_on_overrides(make_request(config="lesson"), tiny_config())) == []
+    for name in ("lesson", "lesson.yaml"):
+        (tmp_path / name).touch()
+    assert list(notes_on_overrides(make_request(config="lesson"), tiny_config())) == [
+        "config lesson is the built-in one; for the file here: ./lesson",
+        "config lesson is the built-in one; for the file here: ./lesson.yaml",
+    ]
+    assert list(notes_on_overrides(make_request(config="./lesson.yaml"), tiny_config())) == []
