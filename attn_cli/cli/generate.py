@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 import secrets
@@ -14,19 +15,21 @@ from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
 from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
-from attn_cli.cli.sample_output import SamplePrinter, print_matches, sample_record
+from attn_cli.cli.sample_output import SamplePrinter, print_overlap, sample_record
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.errors import PromptError
 
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
-    from attn_cli.generation.memorization import LongestMatch
+    from attn_cli.generation.memorization import Overlap
     from attn_cli.generation.selection import Selection
     from attn_cli.generation.text_generator import TextGenerator
     from attn_cli.generation.text_stream import GeneratedText
     from attn_cli.runs.loaded_model import TrainedModel
+    from attn_cli.text.corpus import Corpus
 
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
+MAX_HELD_OUT = 100_000  # characters of held-out text that --check-copy reads, in about a second
 
 
 @options_from_dataclass
@@ -54,7 +57,7 @@ def generate(options: GenerateOptions) -> None:
         _warn_of_long_prompt(prompt, generator)
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
-    training_text = _training_text(loaded) if options.check_copy else None
+    corpus = _training_corpus(loaded) if options.check_copy else None
     with hint_on_missing_text("--new needs it where it was and as it was"):
         selection = make_selection(loaded, config, prompts)
     if options.run is None and not (options.as_json or sys.stderr.isatty()):
@@ -66,17 +69,14 @@ def generate(options: GenerateOptions) -> None:
     else:
         samples = _sample(generator, prompts, seed, config, options, selection)
     chars_per_second = sum(len(each.text) for each in samples) / (time.perf_counter() - begin)
-    matches: list[LongestMatch] = []
-    if training_text is not None:
-        from attn_cli.generation.memorization import longest_matches
-
-        matches = longest_matches([sample.text for sample in samples], training_text)
+    overlap = None if corpus is None else _overlap(samples, corpus)
     if options.as_json:
         left_out = selection.left_out if selection and (config.new or config.unique) else None
-        _print_json(loaded, samples, matches, left_out, chars_per_second)
+        _print_json(loaded, samples, overlap, left_out, chars_per_second)
     else:
         sys.stdout.flush()
-        print_matches(matches)
+        if overlap:
+            print_overlap(overlap)
         if selection and any(selection.left_out.values()):
             notice(f"left out: {selection.summary}")
         if sys.stderr.isatty():
@@ -134,11 +134,13 @@ def _beam_search(
 def _print_json(
     loaded: TrainedModel,
     samples: Sequence[GeneratedText],
-    matches: Sequence[LongestMatch],
+    overlap: Overlap | None,
     left_out: dict[str, int] | None,
     chars_per_second: float,
 ) -> None:
+    matches = overlap.matches if overlap else ()
     records = itertools.starmap(sample_record, itertools.zip_longest(samples, matches))
+    held_out = overlap and overlap.held_out
     result_json(
         {
             "run": str(loaded.folder.path),
@@ -146,15 +148,28 @@ def _print_json(
             "unit": loaded.tokenizer.unit,
             "samples": list(records),
             **({} if left_out is None else {"left_out": left_out}),
+            **({"held_out_copy": dataclasses.asdict(held_out)} if held_out else {}),
             "chars_per_second": round(chars_per_second, 1),
         }
     )
 
 
-def _training_text(loaded: TrainedModel) -> str:
+def _training_corpus(loaded: TrainedModel) -> Corpus:
     """What the model was trained on."""
     with hint_on_missing_text("--check-copy needs it where it was and as it was"):
-        return loaded.tokenizer.decode(loaded.corpus().train_ids)
+        return loaded.corpus()
+
+
+def _overlap(samples: Sequence[GeneratedText], corpus: Corpus) -> Overlap:
+    """What the samples have in common with the training text, and what the held-out text has."""
+    from attn_cli.generation.memorization import find_overlap
+    from attn_cli.text.examples import Examples, joined, subset
+
+    decode = corpus.tokenizer.decode
+    held_out = [decode(joined(subset(corpus.validation, MAX_HELD_OUT)))]
+    if isinstance(corpus.validation, Examples):
+        held_out = held_out[0].strip("\n").split("\n")
+    return find_overlap([sample.text for sample in samples], held_out, decode(corpus.train_ids))
 
 
 def _read_prompt() -> str:

@@ -11,7 +11,7 @@ from attn_cli.cli.terminal import notice, sanitize
 from attn_cli.text.display import printable_symbol, quoted
 
 if TYPE_CHECKING:
-    from attn_cli.generation.memorization import LongestMatch
+    from attn_cli.generation.memorization import LongestMatch, Overlap
     from attn_cli.generation.text_stream import GeneratedText, TextStream
 
 MAX_SHOWN_MATCH = 200  # characters
@@ -98,8 +98,12 @@ def sample_record(sample: GeneratedText, match: LongestMatch | None) -> dict[str
     return record
 
 
-def print_matches(matches: Sequence[LongestMatch]) -> None:
-    """A line for each sample: its longest substring that is in the training text."""
+def print_overlap(overlap: Overlap) -> None:
+    """A line for each sample: its longest substring that is in the training text.
+
+    And a line on what is to be expected by chance.
+    """
+    matches, held_out = overlap.matches, overlap.held_out
     for number, match in enumerate(matches, start=1):
         which = f"{number} of {len(matches)}: " if len(matches) > 1 else ""
         if not match.length:
@@ -111,4 +115,11 @@ def print_matches(matches: Sequence[LongestMatch]) -> None:
         notice(
             f"{which}longest copy: {match.length:,} characters, "
             f"in the training text at {match.source:,}: {quoted(shown)}"
+        )
+    if held_out:
+        each = "a line" if held_out.stretch is None else f"{held_out.stretch:,} characters"
+        notice(
+            f"for comparison: of {each} of held-out text, typically {held_out.typical:g} "
+            f"characters stand in the training text; of {held_out.chars:,}, at most "
+            f"{held_out.longest:,} in a row"
         )

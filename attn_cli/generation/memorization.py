@@ -6,6 +6,7 @@ of a text"). The training text is then read once, whatever the number of texts; 
 time is linear in both, and no text is a bad case.
 """
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,25 +21,86 @@ class LongestMatch:
     text: str
 
 
+@dataclass(frozen=True)
+class HeldOutMatches:
+    """What a text that was not trained on has in common with the training text: chance's share."""
+
+    longest: int  # characters of its longest match
+    typical: float  # the median of the longest matches of stretches, or of texts
+    stretch: int | None  # characters of a stretch; None where whole texts were taken
+    chars: int  # how many characters were read
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What several texts have in common with the training text."""
+
+    matches: list[LongestMatch]  # the longest of each text, the first of several
+    held_out: HeldOutMatches | None  # of held-out text, if there was any
+
+
 def longest_matches(texts: Sequence[str], training: str) -> list[LongestMatch]:
     """The longest match of each of `texts`, the first of several; `training` is read once.
 
     A few tenths of a second for each million characters of `training`.
     """
+    return find_overlap(texts, (), training).matches
+
+
+def find_overlap(texts: Sequence[str], held_out: Sequence[str], training: str) -> Overlap:
+    """The longest matches of `texts`, and what held-out texts have, to compare them with.
+
+    Args:
+        texts: What a model generated.
+        held_out: One text that it was not trained on, which is cut into stretches as long as
+            `texts` are; or several short ones. About a second for each 100,000 characters.
+        training: What it was trained on; read once.
+    """
+    lengths = _match_lengths([*texts, *held_out], training)
+    matches = []
+    for text, ending in zip(texts, lengths, strict=False):
+        length = max(ending, default=0)
+        start = ending.index(length) + 1 - length if length else 0
+        match = text[start : start + length]
+        matches.append(LongestMatch(length, start, training.find(match), match))
+    stretch = None
+    if len(held_out) == 1:
+        stretch = round(statistics.median(map(len, texts)))
+    return Overlap(matches, _held_out_matches(lengths[len(texts) :], stretch))
+
+
+def _held_out_matches(lengths: list[list[int]], stretch: int | None) -> HeldOutMatches | None:
+    """What held-out texts have in common with the training text; None where there are none.
+
+    Args:
+        lengths: Of each character of each text, the length of the longest match that ends there.
+        stretch: How many characters to take at a time; None for whole texts.
+    """
+    chars = sum(map(len, lengths))
+    if not chars:
+        return None
+    longest = max(map(max, filter(None, lengths)))
+    if stretch is not None:
+        stretch = min(max(1, stretch), chars)
+        starts = range(0, chars - stretch + 1, stretch)
+        lengths = [lengths[0][start : start + stretch] for start in starts]
+    # A match that ends in a stretch may begin before it.
+    longest_of_each = [
+        max((min(length, place) for place, length in enumerate(ending, start=1)), default=0)
+        for ending in lengths
+    ]
+    return HeldOutMatches(longest, statistics.median(longest_of_each), stretch, chars)
+
+
+def _match_lengths(texts: Sequence[str], training: str) -> list[list[int]]:
+    """Of each character of each text, the length of the longest match that ends with it."""
     automaton = _SuffixAutomaton()
     ends = []  # of each text: the state after each of its characters
     for number, text in enumerate(texts):
         ends.append([automaton.append(character) for character in text])
         automaton.append(number)  # is in no text, so that no match crosses into the next one
     matched = automaton.matched(training)
-    matches = []
-    for text, states in zip(texts, ends, strict=True):
-        lengths = [matched[state] for state in states]  # of the match that ends at each character
-        length = max(lengths, default=0)
-        start = lengths.index(length) + 1 - length if length else 0
-        match = text[start : start + length]
-        matches.append(LongestMatch(length, start, training.find(match), match))
-    return matches
+    return [[matched[state] for state in states] for states in ends]
 
 
 class _SuffixAutomaton:

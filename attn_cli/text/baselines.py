@@ -70,7 +70,9 @@ def text_baselines(tokenizer: Tokenizer, train: Split, validation: Split) -> Bas
         train: The training split, of one id at least; lines are read one after the other.
         validation: The validation split, likewise.
     """
-    before, after = joined(train), joined(validation)
+    before, after = (
+        joined(part) for part in (train[-MAX_TRAIN_BYTES:], validation[:MAX_VALIDATION_BYTES])
+    )
     if isinstance(validation, Examples):
         after = after[1:]  # the newline before the first line is the last one of `train`
     train, validation = _part_to_read(tokenizer, before, after)
@@ -103,7 +105,6 @@ def _part_to_read(
     tokenizer: Tokenizer, train: TokenIds, validation: TokenIds
 ) -> tuple[TokenIds, TokenIds]:
     """Of a long text, the parts on both sides of the split."""
-    validation = validation[:MAX_VALIDATION_BYTES]
     if tokenizer.kind == "bytes":
         width = 1.0
     else:

@@ -430,7 +430,19 @@ def test_check_copy_of_several_and_where_there_is_none(attn: Attn, trained: Trai
     outcome = attn("generate", "The fox", *at, "--temperature", "0", "--num-samples", "2")
     assert "2 of 2: longest copy: 5 characters" in outcome.err
     outcome = attn("generate", "The fox", *at, "--allow", "@#")
-    assert outcome.err == "no verbatim overlap with the training text\n"
+    assert outcome.err.startswith("no verbatim overlap with the training text\n")
+
+
+def test_check_copy_tells_what_held_out_text_shares_by_chance(attn: Attn, trained: Trained) -> None:
+    at = ("--run", trained.run.path, "--check-copy", "--max-new-chars", "5")
+    held_out = attn("generate", "The fox", *at, "--json").json["held_out_copy"]
+    chars = len(VERSE) * 30 - int(len(VERSE) * 30 * 0.9)
+    # The verse repeats itself.
+    assert held_out == {"longest": chars, "typical": 5, "stretch": 5, "chars": chars}
+    assert attn("generate", "The fox", *at).err.splitlines()[-1] == (
+        "for comparison: of 5 characters of held-out text, typically 5 characters stand in the "
+        f"training text; of {chars}, at most {chars} in a row"
+    )
 
 
 def test_check_copy_without_the_text(attn: Attn, tmp_path: Path) -> None:

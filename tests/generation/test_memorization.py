@@ -1,5 +1,6 @@
 """The longest copy from the training text, against trying every substring."""
 
+import statistics
 import subprocess
 import sys
 
@@ -7,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attn_cli.generation.memorization import LongestMatch, longest_matches
+from attn_cli.generation.memorization import (
+    HeldOutMatches,
+    LongestMatch,
+    find_overlap,
+    longest_matches,
+)
 
 # Few characters, so that long copies, and several of the same length, are common.
 short_text = st.text("ab\né", max_size=24)
@@ -43,6 +49,27 @@ def test_a_match_has_both_its_positions() -> None:
 def test_a_match_does_not_cross_from_one_text_into_the_next() -> None:
     lengths = [match.length for match in longest_matches(["the fo", "x met"], "the fox met")]
     assert lengths == [6, 5]
+
+
+@given(short_text, st.integers(1, 9), st.text("abc\né", max_size=60))
+def test_held_out_text_is_taken_in_stretches_as_long_as_a_sample(
+    held_out: str, size: int, training: str
+) -> None:
+    found = find_overlap(["x" * size], [held_out], training).held_out
+    if not held_out:
+        assert found is None
+        return
+    size = min(size, len(held_out))
+    starts = range(0, len(held_out) - size + 1, size)
+    stretches = [by_trying(held_out[start : start + size], training).length for start in starts]
+    whole = by_trying(held_out, training).length
+    assert found == HeldOutMatches(whole, statistics.median(stretches), size, len(held_out))
+
+
+def test_held_out_lines_are_taken_one_by_one() -> None:
+    overlap = find_overlap(["ann"], ["anna", "bob", "joe"], "annabel\nbobby\nxyz")
+    assert overlap.matches == longest_matches(["ann"], "annabel\nbobby\nxyz")
+    assert overlap.held_out == HeldOutMatches(longest=4, typical=3, stretch=None, chars=10)
 
 
 @pytest.mark.parametrize(("text", "training"), [("", ""), ("", "abc"), ("abc", ""), ("abc", "xyz")])
