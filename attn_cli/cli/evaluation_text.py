@@ -24,17 +24,18 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     Raises:
         DatasetError: It is missing, or cannot be used.
     """
+    from attn_cli.text.builtin import BUILTIN_NAMES
     from attn_cli.text.corpus import load_evaluation_text
     from attn_cli.text.sources import read_options
     from attn_cli.text.tables import table_ending
 
     data = loaded.config.data
     options = read_options(data)
-    if not table_ending(Path(file)):
+    if not (table_ending(Path(file)) or Path(file).is_dir()):
         options = replace(options, column=None)
     elif data.column is not None:
         notice(f"{file}: its column {data.column}, as of the training text")
-    if data.encoding != "utf-8":
+    if data.encoding != "utf-8" and file not in BUILTIN_NAMES:
         notice(f"{file} is read as {data.encoding}, as the training text was")
     text = load_evaluation_text([file], loaded.tokenizer, data.unknown, options=options)
     for note in text.source.notes():

@@ -76,7 +76,7 @@ class DelimitedTable:
         self._has_header = self._has_header or _is_header(first, rows[1:])
         numbers = [str(number) for number in range(1, len(first) + 1)]
         self.columns = tuple(first if self._has_header else numbers)
-        self.notes = tuple(self._notes(rows[0], guessed=not by_name, told=delimiter is not None))
+        self.notes = tuple(self._notes(rows, guessed=not by_name, told=delimiter is not None))
 
     def rows(self, positions: Sequence[int]) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The fields of some columns, with the number of the line in which each row begins.
@@ -140,11 +140,14 @@ class DelimitedTable:
             f"{self.name}: {what}", hint="write a quote that belongs to the text twice"
         )
 
-    def _notes(self, first: Row, *, guessed: bool, told: bool) -> Iterator[str]:
+    def _notes(self, rows: Sequence[Row], *, guessed: bool, told: bool) -> Iterator[str]:
         if not told and self._delimiter != ",":
             yield f"columns of {self.name} are separated by {self._delimiter!r}"
+        quoted = any(field[:1] == field[1:][-1:] == '"' for row in rows for field in row)
+        if quoted and self._quoting == csv.QUOTE_NONE:
+            yield f"quotes around fields of {self.name} are kept: in TSV they are characters"
         if guessed:
-            shown = ", ".join(first[:_MAX_SHOWN]) + ", …" * (len(first) > _MAX_SHOWN)
+            shown = ", ".join(rows[0][:_MAX_SHOWN]) + ", …" * (len(rows[0]) > _MAX_SHOWN)
             what = "the names of its columns" if self._has_header else "a row, not a header"
             yield f"line 1 of {self.name} is taken as {what}: {shown}"
 

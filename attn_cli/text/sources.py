@@ -144,6 +144,10 @@ def _find(
 ) -> tuple[str, list[Document], Counter[str]]:
     """The name from any folder, the documents, and what was left out."""
     if name in BUILTIN_NAMES:
+        if options.column is not None:
+            raise DatasetError(
+                f"the built-in text {name!r} is no table", hint="leave data.column out"
+            )
         return name, [_builtin_document(name)], Counter()
     if name == "-":
         stream = stdin or sys.stdin.buffer

@@ -162,13 +162,13 @@ def _find_tables(
         return [partial(SavedTable, _train_of(path))], []
     if (path / "state.json").is_file():
         return [partial(SavedTable, path)], []
-    paths = [
+    files = [
         file
         for file in path.rglob("*")
-        if table_ending(file) not in (None, ".json")  # which describes a data set
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
     ]
+    # JSON without lines describes a data set.
+    paths = [file for file in files if table_ending(file) not in (None, ".json")]
     # Sorted as text, so that the order is the same on every system.
     paths.sort(key=lambda file: file.relative_to(path).as_posix())
     if not paths:
@@ -179,12 +179,14 @@ def _find_tables(
         )
     splits = {file: _SPLIT.search(file.relative_to(path).as_posix()) for file in paths}
     train = [file for file, split in splits.items() if not split or split[1]]
-    if any(split and split[1] for split in splits.values()):
-        others = [f"{len(paths) - len(train)} files of other splits than train"]
-    else:
-        train, others = paths, []
-    opened = [partial(open_table, file, encoding, [column]) for file in train]
-    return opened, others if len(train) < len(paths) else []
+    if not any(split and split[1] for split in splits.values()):
+        train = paths
+    counts = {
+        "files of other splits than train": len(paths) - len(train),
+        "files that are no tables": len(files) - len(paths),
+    }
+    left_out = [f"{count} {what}" for what, count in counts.items() if count]
+    return [partial(open_table, file, encoding, [column]) for file in train], left_out
 
 
 def _train_of(path: Path) -> Path:

@@ -110,6 +110,12 @@ def find_column(table: Table, wanted: str) -> int:
         DatasetError: It has no such column.
     """
     names = table.columns
+    if names.count(wanted) > 1:
+        numbers = [str(number) for number, name in enumerate(names, start=1) if name == wanted]
+        raise DatasetError(
+            f"{table.name} has {len(numbers)} columns named {wanted!r}",
+            hint=f"give the number of one of them: {', '.join(numbers)}",
+        )
     if wanted in names:
         return names.index(wanted)
     if wanted.isdecimal() and 1 <= int(wanted) <= len(names):

@@ -101,6 +101,8 @@ def test_blanks_after_the_delimiter_belong_to_no_field() -> None:
 def test_without_quotes_a_quote_is_a_character() -> None:
     table = table_of('name\tsaid\nOwl\t"Who\nFox\t"I"\n', "name", has_quotes=False)
     assert rows_of(table) == [("Owl", '"Who'), ("Fox", '"I"')]
+    assert "quotes around fields of t.csv are kept" in table.notes[-1]
+    assert len(table_of('a\tb\n"x\t"\n', "a", has_quotes=False).notes) == 1
 
 
 def test_rows_are_numbered_by_the_line_that_they_begin_in() -> None:

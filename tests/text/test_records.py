@@ -77,6 +77,15 @@ def test_what_is_no_text_is_told(tmp_path: Path, value: object, kind: str) -> No
     assert caught.value.hint == "its columns: a, b"
 
 
+def test_two_columns_of_one_name(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("name,name,id\na,b,c\n")
+    with pytest.raises(DatasetError, match="has 2 columns named 'name'") as caught:
+        read(path, RecordColumns(target="name"))
+    assert caught.value.hint == "give the number of one of them: 1, 2"
+    assert read(path, RecordColumns(target="2"))[-1] == Record((), "b", None)
+
+
 @pytest.mark.parametrize(
     ("wanted", "hint"),
     [("nam", "did you mean name?"), ("NAME", "did you mean name?"), ("3", "its number from 1")],

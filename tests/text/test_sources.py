@@ -296,3 +296,8 @@ def test_another_encoding(tmp_path: Path, encoding: str) -> None:
     table = write(tmp_path / "a.csv", f"id,text\n1,{text}".encode(encoding))
     options = ReadOptions(encoding, column="text")
     assert text_of(open_source([str(table)], options=options)) == text[:-1]
+
+
+def test_a_built_in_text_is_no_table() -> None:
+    with pytest.raises(DatasetError, match="the built-in text 'tales' is no table"):
+        open_source(["tales"], options=ReadOptions(column="name"))

@@ -105,7 +105,12 @@ class TestFolders:
             write_rows(tmp_path / "data" / f"{name}.parquet", [name])
         source = open_source([f"hf:{tmp_path}:text"])
         assert text_of(source) == "train-00000-of-00002\ftrain-00001-of-00002"
-        assert "1 files of other splits than train" in source.notes()[0]
+        (tmp_path / "README.md").write_text("not of it")
+        source = open_source([f"hf:{tmp_path}:text"])
+        assert source.notes() == [
+            f"of {tmp_path}, 1 files of other splits than train and 1 files that are no tables "
+            "were left out"
+        ]
 
     def test_of_several_saved_splits_it_is_train(self, tmp_path: Path) -> None:
         import datasets
