@@ -60,7 +60,13 @@ TINY = (
 VERSE = "The fox met the owl. The owl met the fox. They sat and talked until the moon was up.\n"
 
 
-ENDS = ("n", "la", "ret", "stin", "delia")  # of names
+# A list for models of lines: of different lengths, sorted.
+NAMES = sorted(
+    begin + middle + end + "\n"
+    for begin in "BDFGKL"
+    for middle in ("a", "ei", "oru", "umene")
+    for end in ("n", "la", "ret", "stin", "delia")
+)
 
 
 @dataclass
@@ -134,8 +140,7 @@ def verse_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def names_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A list of 120 names of different lengths, a line each."""
     path = tmp_path_factory.mktemp("texts") / "names.txt"
-    names = [f"{a}{b}{c}" for a in "BDFGKL" for b in ("a", "ei", "oru", "umene") for c in ENDS]
-    path.write_text("\n".join(sorted(names)) + "\n", encoding="utf-8")
+    path.write_text("".join(NAMES), encoding="utf-8")
     return path
 
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NAMES
+
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 INSTALL = "python -m pip install . && attn train"
@@ -71,6 +73,7 @@ def test_every_command_as_a_new_user_runs_it(tmp_path: Path) -> None:
     (empty / "data").mkdir(parents=True)
     shutil.copy(clone / "data" / "make_tales.py", empty / "data")
     (empty / "my.txt").write_text("The rain in Spain stays mainly in the plain.\n" * 60)
+    (empty / "names.txt").write_text("".join(NAMES))
     (empty / "other.txt").write_text("In Hertford and Hampshire it hardly ever happens.\n" * 60)
     environment = {
         name: value

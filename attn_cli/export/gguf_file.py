@@ -184,7 +184,8 @@ def _add_vocabulary(
     writer: gguf.GGUFWriter, model: TrainedModel, pieces: list[str], types: list[gguf.TokenType]
 ) -> None:
     vocab_size, of_bytes = model.tokenizer.vocab_size, model.tokenizer.kind == "bytes"
-    eos_id = ord(END) if of_bytes else pieces.index(END)
+    end_id = ord(END) if of_bytes else pieces.index(END)
+    eos_id = model.bos_id if model.lines else end_id
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     writer.add_token_list(pieces)
@@ -197,8 +198,8 @@ def _add_vocabulary(
     writer.add_add_bos_token(False)
     writer.add_add_eos_token(False)
     writer.add_add_space_prefix(False)
-    if eos_id == vocab_size:
-        writer.add_array("tokenizer.ggml.suppress_tokens", [eos_id])
+    if end_id == vocab_size:
+        writer.add_array("tokenizer.ggml.suppress_tokens", [end_id])
 
 
 def _add_tensor(writer: gguf.GGUFWriter, name: str, array: Floats, number_type: NumberType) -> None:

@@ -73,10 +73,15 @@ def _data(model: TrainedModel) -> Iterator[str]:
     if not data.chars:
         yield "Unknown: the model was imported."
         return
-    held_out = f"The last {config.validation_fraction:.0%} was held out for validation."
+    part = f"{config.validation_fraction:.0%}"
+    held_out = f"The last {part} was held out for validation."
+    if model.lines:
+        held_out = f"Of its lines, {part} were held out for validation, drawn at random."
     if data.validation is not None:
         held_out = f"Validated on {_text(data.validation)}."
     yield f"{_text(data)}. {held_out}"
+    if model.lines:
+        yield "It learned each line by itself: a line begins after a newline and ends with one."
 
 
 def _text(text: TextInfo) -> str:

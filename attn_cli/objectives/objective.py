@@ -20,6 +20,16 @@ class TrainingBatches(Protocol):
         """Steps after which all of the training split was visited once."""
         ...
 
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether T is not the same for all batches."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """The largest T of a batch, in tokens."""
+        ...
+
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
         ...

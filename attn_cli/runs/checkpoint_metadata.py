@@ -139,7 +139,8 @@ def read_metadata(folder: Path) -> CheckpointMetadata:
         metadata = CheckpointMetadata.model_validate(record)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, wrong["loc"]))
+        # A key may be anything, and an error is one line.
+        where = " ".join(".".join(map(str, wrong["loc"])).split())
         if where == "format":
             raise CheckpointError(
                 f"{path} is not of checkpoint format {FORMAT}",

@@ -258,10 +258,11 @@ def fresh_model(name: str | None = None) -> LoadedModel:
         torch.manual_seed(config.train.seed)
         return build_model(config.model, tokenizer.vocab_size).eval()
 
+    lines = config.data.records == "lines"
     return LoadedModel(
         config,
         tokenizer,
-        tokenizer.document_separator_id,
+        tokenizer.symbols.index("\n") if lines else tokenizer.document_separator_id,
         f"config {name}, untrained weights",
         make_model,
     )

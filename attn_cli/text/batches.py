@@ -113,6 +113,16 @@ class Batches:
         """Steps after which as many tokens were predicted as the text has."""
         return len(self._ids) / (self.batch_size * self.block_size)
 
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether T is not the same for all batches."""
+        return False
+
+    @property
+    def max_length(self) -> int:
+        """T of every batch."""
+        return self.block_size
+
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0: inputs and targets of shape (B / parts, T).
 

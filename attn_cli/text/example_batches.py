@@ -53,6 +53,16 @@ class ExampleBatches:
         """Steps after which every example was visited once."""
         return len(self._examples) / self.batch_size
 
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether T is not the same for all batches."""
+        return True
+
+    @property
+    def max_length(self) -> int:
+        """The largest T of a batch."""
+        return min(padded_length(self._examples.longest), self._examples.max_targets)
+
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0: inputs and targets of shape (B / parts, T).
 
@@ -137,6 +147,6 @@ def next_token_batch(examples: Examples, width: int | None = None) -> Batch:
 
 
 def padded_length(length: int) -> int:
-    """A length rounded up to a multiple of 4, 8, 16, ..., so that batches have few shapes."""
-    unit = max(4, 1 << max(0, (length - 1).bit_length() - 2))
+    """A length rounded up by a quarter of it at most, so that batches have few shapes."""
+    unit = 1 << max(0, (length - 1).bit_length() - 3)
     return -(-length // unit) * unit

@@ -148,6 +148,11 @@ def target_count(split: Split) -> int:
     return split.n_targets if isinstance(split, Examples) else max(0, len(split) - 1)
 
 
+def max_length(split: Split, block_size: int) -> int:
+    """How long the sequences are that a model is trained on: the longest line, or block_size."""
+    return min(split.longest, block_size) if isinstance(split, Examples) else block_size
+
+
 def subset(split: Split, max_targets: int) -> Split:
     """About so many targets of a split: its beginning, or lines evenly spaced in it."""
     return split.spread(max_targets) if isinstance(split, Examples) else split[: max_targets + 1]

@@ -21,7 +21,10 @@ from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.example_batches import next_token_batch
 from attn_cli.text.examples import Examples
-from attn_cli.training.compile_policy import WORTHWHILE_SECONDS
+from attn_cli.training.compile_policy import (
+    WORTHWHILE_SECONDS,
+    WORTHWHILE_SECONDS_IF_LENGTHS_VARY,
+)
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
@@ -141,7 +144,9 @@ class Plan:
     def reasons(self, config: Config, seconds: float, unit: str) -> Iterator[str]:
         """Lines for the user: what the time allows, what was chosen, and how to choose."""
         model, train = config.model, config.train
-        before = ", before compiling" if seconds > WORTHWHILE_SECONDS else ""
+        lines = config.data.records == "lines"
+        enough = WORTHWHILE_SECONDS_IF_LENGTHS_VARY if lines else WORTHWHILE_SECONDS
+        before = ", before compiling" if seconds > enough else ""
         yield (
             f"{seconds / 60:g} min: about {self.chars_in_time:,.0f} {unit}s at {self.speed:,.0f} "
             f"a second here{before}, {self.chars_in_time / self.train_chars:.1f} epochs"
@@ -179,6 +184,7 @@ def _chars_per_second(
         batch = _typical_batch(config, corpus, world).to(device)
     mp_model = MixedPrecisionModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
+    micro_batch = choose_micro_batch(config, device, world.world_size, batch.inputs.shape[1])
     took: list[float] = []
     search = threads.new_search()
     while len(took) < SPEED_STEPS or not search.done:
@@ -189,7 +195,7 @@ def _chars_per_second(
                 optimizers,
                 batch,
                 step=len(took),
-                micro_batch=choose_micro_batch(config, device, world.world_size),
+                micro_batch=micro_batch,
                 lr_scale=0.0,
                 grad_clip=1.0,
             )

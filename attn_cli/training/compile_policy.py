@@ -23,6 +23,9 @@ from attn_cli.training.step import LossFunction
 # Of steps still to do, from which it pays: compiling takes about 20 s when nothing is cached
 # and 4 s when all is, and saves a fifth to a third of the steps of models up to 256 wide.
 WORTHWHILE_SECONDS = 120.0
+# The same for batches of many lengths: compiled once for all of them, it takes longer and saves
+# a sixth of the steps.
+WORTHWHILE_SECONDS_IF_LENGTHS_VARY = 600.0
 
 
 # The first steps are slower than the rest: caches are cold and kernels are being chosen.
@@ -78,13 +81,18 @@ class CompilePolicy:
         wanted, world = self.mode, learner.world
         if wanted == "auto":
             left = world.broadcast((self.fastest_step or 0.0) * steps_left)  # seconds
-            wanted = left > WORTHWHILE_SECONDS and learner.device.type != "mps"
+            vary = learner.batches.lengths_vary
+            enough = WORTHWHILE_SECONDS_IF_LENGTHS_VARY if vary else WORTHWHILE_SECONDS
+            wanted = left > enough and learner.device.type != "mps"
         if wanted:
             begin = time.monotonic()
             compiled_model, why = None, "another process could not"
             try:
                 compiled_model = compile_blocks(
-                    learner.mp_model.compute, learner.micro_batch_example(), learner.objective.loss
+                    learner.mp_model.compute,
+                    learner.micro_batch_example(),
+                    learner.objective.loss,
+                    lengths_vary=learner.batches.lengths_vary,
                 )
             except CompilationError as error:
                 why = str(error)
@@ -100,7 +108,9 @@ class CompilePolicy:
         self.mode, self.resolved = wanted, True
 
 
-def compile_blocks(model: Transformer, batch: Batch, loss_function: LossFunction) -> Transformer:
+def compile_blocks(
+    model: Transformer, batch: Batch, loss_function: LossFunction, *, lengths_vary: bool = False
+) -> Transformer:
     """A copy of the model with compiled blocks that shares all its weights.
 
     The model itself stays as it is, for evaluation and generation: their shapes vary, and each
@@ -110,6 +120,7 @@ def compile_blocks(model: Transformer, batch: Batch, loss_function: LossFunction
         model: In training mode.
         batch: Of the shape that training will have.
         loss_function: The objective's.
+        lengths_vary: Whether batches of other lengths come, too: compiled once for all of them.
 
     Raises:
         CompilationError: There is no compiler, or it failed.
@@ -121,7 +132,7 @@ def compile_blocks(model: Transformer, batch: Batch, loss_function: LossFunction
     compiled_model = copy.deepcopy(model, shared)
     for stack in compiled_model.stacks():
         for block in stack.layers():
-            block.compile(dynamic=False)
+            block.compile(dynamic=lengths_vary)
     device = batch.inputs.device
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -87,11 +87,17 @@ def _failed_access(error: OSError, run: RunFolder) -> str:
     return f"cannot access {error.filename}: {reason}"
 
 
-def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
+def check_memory(config: Config, vocab_size: int, micro_batch: int, length: int) -> None:
     """Checks that the model can be trained in this machine's memory.
 
     A lower bound: a system may promise memory that it does not have, and kill the process
     when it is used.
+
+    Args:
+        config: What to train.
+        vocab_size: V.
+        micro_batch: Sequences per forward and backward pass.
+        length: Tokens of the longest sequence.
 
     Raises:
         OperationError: It needs more than there is.
@@ -100,11 +106,10 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int) -> None:
     learned = 8 * parameter_count(parameter_shapes(config.model, vocab_size))
     learned += parameter_bytes(config.model, vocab_size)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
-    block_size = config.model.block_size
     kept = config.model.n_layer * config.model.n_embd + vocab_size
-    kept *= 2 * micro_batch * block_size
+    kept *= 2 * micro_batch * length
     # The characters of a step and those that follow them, as whole numbers of eight bytes.
-    kept += 16 * config.train.batch_size * block_size
+    kept += 16 * config.train.batch_size * length
     memory = total_memory()
     if memory is not None and learned + kept > memory:
         raise out_of_memory(

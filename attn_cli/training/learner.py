@@ -68,8 +68,10 @@ class Learner:
             for optimizer in self.optimizers:
                 optimizer.load_state(state)
             set_rng_states(resume_from.random_states(), device, world)
-        self.micro_batch = choose_micro_batch(config, device, world.world_size)
         self.batches = objective.batches(world.rank, world.world_size)
+        self.micro_batch = choose_micro_batch(
+            config, device, world.world_size, self.batches.max_length
+        )
 
     def train_step(self, step: int, learning_rate: float) -> StepResult:
         """One optimizer step.

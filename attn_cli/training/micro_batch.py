@@ -14,7 +14,9 @@ from attn_cli.training.distributed.world import World
 MAX_ACTIVATION_NUMEL = 2**21
 
 
-def choose_micro_batch(config: Config, device: torch.device, world_size: int = 1) -> int:
+def choose_micro_batch(
+    config: Config, device: torch.device, world_size: int = 1, length: int | None = None
+) -> int:
     """The micro-batch size that was asked for; for `auto`, on a CPU, what fits its caches.
 
     Args:
@@ -22,6 +24,7 @@ def choose_micro_batch(config: Config, device: torch.device, world_size: int = 1
         device: Where to compute.
         world_size: Among how many processes the batch is divided; each gets a whole
             number of micro-batches.
+        length: Tokens of the longest sequence; by default block_size.
     """
     local_batch_size = config.train.batch_size // world_size
     if config.train.micro_batch_size != "auto":
@@ -29,7 +32,8 @@ def choose_micro_batch(config: Config, device: torch.device, world_size: int = 1
     elif device.type != "cpu":
         wanted = local_batch_size
     else:
-        wanted = max(1, MAX_ACTIVATION_NUMEL // (config.model.block_size * config.model.n_embd))
+        length = length or config.model.block_size
+        wanted = max(1, MAX_ACTIVATION_NUMEL // (length * config.model.n_embd))
     return next(
         size for size in range(min(local_batch_size, wanted), 0, -1) if local_batch_size % size == 0
     )

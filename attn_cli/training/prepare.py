@@ -14,6 +14,7 @@ from attn_cli.runs.recovery import rewind
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import check_output, create_run
 from attn_cli.text.corpus import Corpus, EncodedText, check_length
+from attn_cli.text.examples import max_length
 from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.training.auto_size import choose_size
 from attn_cli.training.device import choose_device
@@ -196,8 +197,9 @@ def resolve_auto_settings(
     """
     check_batch_divides(config, world)
     check_same_device(world, device)
-    micro_batch = choose_micro_batch(config, device, world.world_size)
-    check_memory(config, corpus.tokenizer.vocab_size, micro_batch)
+    length = max_length(corpus.train, config.model.block_size)
+    micro_batch = choose_micro_batch(config, device, world.world_size, length)
+    check_memory(config, corpus.tokenizer.vocab_size, micro_batch, length)
     # The first process's, whatever another host is faster at.
     precision = world.broadcast_text(choose_precision(config.train.precision, device))
     settled = {"precision": precision}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from attn_cli.runs.atomic_files import TMP_SUFFIX
 from attn_cli.runs.run_folder import RunFolder
+from tests.conftest import NAMES
 from tests.faults.harness import (
     Trial,
     attn,
@@ -29,6 +30,7 @@ KINDS = (
     ("model.dropout=0.2", "train.micro_batch_size=2"),
     ("train.optimizer=muon", "model.block=qwen3", "model.position=rope", "model.dropout=0.1"),
     ("train.optimizer=muon", "train.precision=bf16", "model.bias=true"),
+    ("data.records=lines", "model.dropout=0.1", "train.micro_batch_size=4"),
 )
 STEPS = 300
 
@@ -36,7 +38,8 @@ STEPS = 300
 def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial]]:
     """`number` kills or a few more: the last run is brought to its end."""
     chance = random.Random(seed)
-    text = write_verse(folder)
+    verse, names = write_verse(folder), folder / "names.txt"
+    names.write_text("".join(NAMES), encoding="utf-8")
     whole: dict[tuple[str, ...], RunFolder] = {}
     killed = 0
     for round_ in range(number):
@@ -44,6 +47,7 @@ def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial
             return
         kind = KINDS[round_ % len(KINDS)]
         options = settings(*kind, f"train.steps={STEPS}")
+        text = names if "data.records=lines" in kind else verse
         if kind not in whole:
             run = RunFolder(folder / f"whole-{len(whole)}")
             ended = attn("train", text, *options, "--out", run.path, "--quiet", folder=folder)

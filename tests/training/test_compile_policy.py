@@ -49,6 +49,26 @@ def test_losses_and_gradients_are_the_same(
         torch.testing.assert_close(eager, fused, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
+def test_batches_of_all_lengths_are_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.manual_seed(0)
+    model = build_model(tiny_config().model, 19)
+    ids = torch.randint(19, (4, 17))
+
+    def batch(length: int) -> Batch:
+        return Batch(ids[:, :length], ids[:, 1 : length + 1])
+
+    twin = compile_blocks(model, batch(9), NextChar.loss, lengths_vary=True)
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for length in (5, 16, 7, 12):
+            loss, _ = NextChar.loss(twin, batch(length))
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.testing.assert_close(loss, NextChar.loss(model, batch(length))[0])
+
+
 @pytest.mark.slow  # a process of its own, with torch's compiler in it
 @pytest.mark.skipif(sys.platform == "win32", reason="compilers are not found by PATH there")
 def test_without_a_compiler_it_says_so_and_trains(verse_file: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ ROUGH = 2e-3
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What one process made, and two, and then four."""
     folder = tmp_path_factory.mktemp("together")
-    worker.write_text(folder)
+    worker.write_texts(folder)
     for name in worker.RUNS:
         worker.train(name, folder, f"{name}-elsewhere-2", SINGLE_PROCESS, 13)
     _launch(2, folder)
@@ -70,7 +70,10 @@ def test_the_exact_loss_of_texts_that_cannot_be_shared_evenly(
     folder: Path, results: dict[int, Any]
 ) -> None:
     alone = worker.evaluations(folder, SINGLE_PROCESS)
-    assert [chars for _, chars in alone] == [length - 1 for length in worker.LENGTHS]
+    text, lines = alone[: len(worker.LENGTHS)], alone[len(worker.LENGTHS) :]
+    assert [chars for _, chars in text] == [length - 1 for length in worker.LENGTHS]
+    train = worker.corpus_of(folder, "lines").train
+    assert [chars for _, chars in lines] == [train[:n].n_targets for n in worker.LINES]
     for count in COUNTS:
         for (loss, chars), (known, number) in zip(
             results[count]["evaluations"], alone, strict=True

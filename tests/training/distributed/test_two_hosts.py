@@ -14,7 +14,7 @@ from tests.conftest import Trained, train_in
 from tests.faults.processes import HARMED
 from tests.training.distributed.torchrun import LONGEST
 from tests.training.distributed.two_hosts import INTERFACE, Host, missing, two_hosts
-from tests.training.distributed.worker import write_text
+from tests.training.distributed.worker import write_texts
 
 pytestmark = pytest.mark.distributed
 
@@ -34,8 +34,8 @@ def _hosts() -> None:
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """What one process makes of it."""
     folder = tmp_path_factory.mktemp("alone")
-    write_text(folder)
-    return train_in(folder / "run", folder / "verse.txt", *STEPS)
+    write_texts(folder)
+    return train_in(folder / "run", folder / "stream.txt", *STEPS)
 
 
 def train_on(

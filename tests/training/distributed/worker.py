@@ -24,17 +24,18 @@ from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.corpus import Corpus, load_corpus, load_text
+from attn_cli.text.corpus import Corpus, Records, load_corpus, load_text
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.learner import Learner
 from attn_cli.training.prepare import prepare_run, resolve_auto_settings
 from attn_cli.training.request import make_request
 from attn_cli.training.schedule import learning_rate
-from tests.conftest import VERSE, tiny_config, tiny_request
+from tests.conftest import NAMES, VERSE, tiny_config, tiny_request
 from tests.training.test_step import expected_uneven_gradients, uneven_gradients
 
 CPU = torch.device("cpu")
+RECORDS: tuple[Records, Records] = ("stream", "lines")
 # Gentle steps: where a sum is taken in another order, the last digit of it differs, and
 # large steps of AdamW, which hang on the sign of a gradient near 0, make much of that.
 GENTLE = ("train.learning_rate=1e-3", "train.steps=20")
@@ -49,12 +50,14 @@ LOSSES = {
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
     "muon": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
+    "lines, accumulation": ("data.records=lines", "train.micro_batch_size=1"),
 }  # fmt: skip
 
 # Runs that are stopped after step 13 of 24, and resumed.
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
+    "lines": ("data.records=lines", "model.dropout=0.2", "train.micro_batch_size=2"),
 }
 STEPS = ("train.steps=24", "train.eval_every=12", "train.checkpoint_every=6", "train.log_every=4")
 
@@ -63,13 +66,17 @@ STEPS = ("train.steps=24", "train.eval_every=12", "train.checkpoint_every=6", "t
 LENGTHS = (2, 16, 17, 18, 49, 50, 163)
 
 
-def corpus_of(folder: Path) -> Corpus:
-    text = folder / "verse.txt"
-    return load_corpus([str(text)])
+# Numbers of lines to evaluate.
+LINES = (1, 2, 7, 100)
 
 
-def write_text(folder: Path) -> None:
-    (folder / "verse.txt").write_text(VERSE * 30, encoding="utf-8")
+def corpus_of(folder: Path, records: Records = "stream") -> Corpus:
+    return load_corpus([str(folder / f"{records}.txt")], records=records).fit(16, "cut")
+
+
+def write_texts(folder: Path) -> None:
+    (folder / "stream.txt").write_text(VERSE * 30, encoding="utf-8")
+    (folder / "lines.txt").write_text("".join(NAMES), encoding="utf-8")
 
 
 def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
@@ -83,16 +90,18 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
 def learner(folder: Path, world: World = SINGLE_PROCESS, *settings: str) -> Learner:
     """A tiny model about to be trained on the text in a folder."""
     config = tiny_config(*settings)
-    return Learner(config, NextChar(config, corpus_of(folder)), CPU, world=world)
+    corpus = corpus_of(folder, config.data.records)
+    return Learner(config, NextChar(config, corpus), CPU, world=world)
 
 
 def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:
     """The loss of texts of several lengths, and how many characters were predicted."""
     torch.manual_seed(5)
-    corpus = corpus_of(folder)
+    text, lines = (corpus_of(folder, records).train for records in RECORDS)
     model = learner(folder).model
     shared = (world.rank, world.world_size, world.all_reduce_sum)
-    done = (evaluate(model, corpus.train[:n], *shared) for n in LENGTHS)
+    parts = [*(text[:n] for n in LENGTHS), *(lines[:n] for n in LINES)]
+    done = (evaluate(model, part, *shared) for part in parts)
     return [(each.loss, each.chars) for each in done]
 
 
@@ -111,8 +120,9 @@ def uneven(world: World) -> dict[str, list[float]]:
 
 def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) -> Any:
     """A run of one of the kinds, begun in `folder / out`."""
-    text = json.dumps(str(folder / "verse.txt"))
-    request = tiny_request(folder / out, f"data.text={text}", *STEPS, *RUNS[name])
+    text = folder / ("lines.txt" if "data.records=lines" in RUNS[name] else "stream.txt")
+    names = json.dumps(str(text))
+    request = tiny_request(folder / out, f"data.text={names}", *STEPS, *RUNS[name])
     with prepare_run(request, time.monotonic(), world) as prepared:
         trainer = prepared.trainer
         return trainer.fit(stop_wanted=lambda: trainer.step == stop_at)
@@ -129,7 +139,7 @@ def resume(folder: Path, out: str, world: World, *settings: str) -> list[str]:
 
 def device_of_one(folder: Path, world: World) -> list[str]:
     """A run that time has ended, resumed where one process alone names the device."""
-    text = json.dumps(str(folder / "verse.txt"))
+    text = json.dumps(str(folder / "stream.txt"))
     out = f"timed-{world.world_size}"
     request = tiny_request(folder / out, f"data.text={text}", "train.minutes=0.01")
     with prepare_run(request, time.monotonic(), world) as prepared:
