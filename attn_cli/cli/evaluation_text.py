@@ -25,7 +25,7 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
         DatasetError: It is missing, or cannot be used.
     """
     from attn_cli.text.builtin import BUILTIN_NAMES
-    from attn_cli.text.corpus import load_evaluation_text
+    from attn_cli.text.encoded_text import load_evaluation_text
     from attn_cli.text.sources import read_options
     from attn_cli.text.tables import table_ending
 

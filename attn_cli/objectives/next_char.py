@@ -18,7 +18,8 @@ from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, Evaluati
 from attn_cli.objectives.objective import TrainingBatches
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches
-from attn_cli.text.corpus import Corpus, EncodedText
+from attn_cli.text.corpus import Corpus
+from attn_cli.text.encoded_text import EncodedText
 from attn_cli.text.example_batches import ExampleBatches
 from attn_cli.text.examples import Examples, subset, target_count
 

@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from attn_cli.config.schema import DataConfig
-from attn_cli.errors import DatasetError, PromptError
+from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import validation_floor
+from attn_cli.text.encoded_text import (
+    IN_MEMORY_LIMIT,
+    EncodedText,
+    load_evaluation_text,
+    load_text,
+)
 from attn_cli.text.examples import Examples, Split, TooLong, joined
 from attn_cli.text.lines import check_lines, find_lines, split_lines
-from attn_cli.text.scan import TextStats, scan
-from attn_cli.text.sources import PLAIN, ReadOptions, Source, open_source, read_options
-from attn_cli.text.token_cache import cached_token_ids
+from attn_cli.text.sources import PLAIN, ReadOptions, Source, read_options
 from attn_cli.text.tokenizer import (
-    EXAMPLES,
     TokenIds,
     Tokenizer,
     TokenizerChoice,
-    TokenizerKind,
     UnknownPolicy,
-    bytes_tokenizer,
-    corpus_tokenizer,
-    printable_tokenizer,
 )
 
-IN_MEMORY_LIMIT = 64 * 2**20  # bytes of UTF-8; a larger text is mapped from disk
 _MIN_SEPARATORS = 10  # from which a model can learn what follows a separator
 _SEARCHED = 2**26  # ids of a text in which separators are counted
 Records = Literal["stream", "lines"]
-MAX_UNKNOWN = 0.05  # fraction of a text's characters that may be outside the vocabulary
-
-
-@dataclass(frozen=True, eq=False)
-class EncodedText:
-    """A whole text as ids."""
-
-    ids: TokenIds  # of shape (number of tokens,); in memory, or mapped from disk
-    tokenizer: Tokenizer  # the tokenizer that encoded the text
-    chars: int  # characters of the text, before any was replaced or dropped
-    sha256: str  # of the text in UTF-8, with newlines as LF and documents joined
-    n_unknown: int  # how many characters were outside the vocabulary
-    examples: tuple[tuple[str, str], ...]  # up to five of them, each with its replacement
-    source: Source  # where the text came from; its `chunks()` can be read again
-    notes: tuple[str, ...]  # what the user should know: which vocabulary was chosen, and why
-    cache_key: str | None  # what the ids are stored under where they are mapped from disk
-    list_lines: int  # how many lines it has where it looks like a list; else 0
-
-    @property
-    def name(self) -> str:
-        """A short name for a run's folder."""
-        return self.source.name
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The names by which a configuration finds the text again, from any folder."""
-        return self.source.names
 
 
 @dataclass(frozen=True, eq=False)
@@ -229,100 +198,6 @@ def load_configured_corpus(
     )
 
 
-def load_text(
-    text: Sequence[str] | Source,
-    tokenizer: TokenizerChoice | Tokenizer,
-    unknown: UnknownPolicy = "transliterate",
-    in_memory_limit: int = IN_MEMORY_LIMIT,
-    expected: tuple[str, int] | None = None,
-    symbols: str = "",
-    options: ReadOptions = PLAIN,
-) -> EncodedText:
-    """A whole text, read and encoded.
-
-    Args:
-        text: Names for `open_source` (files, folders, built-in texts, "-"), or its result.
-        tokenizer: A tokenizer, or the kind to make for this text; "auto" for the one that fits.
-        unknown: What to do with characters outside the vocabulary.
-        in_memory_limit: Bytes of UTF-8 beyond which the ids are mapped from disk.
-        expected: The SHA-256 and the length in characters that the text must have.
-        symbols: What a vocabulary made for this text has in any case.
-        options: How the files that are named are read.
-
-    Raises:
-        DatasetError: The text cannot be read, is empty, is not the expected one, or does
-            not fit the vocabulary.
-        OperationError: The ids of a large text cannot be stored on disk.
-    """
-    source = text if isinstance(text, Source) else open_source(text, options=options)
-    stats = scan(source, counted=tokenizer in ("auto", "corpus"))
-    if stats.chars == 0:
-        raise DatasetError(
-            f"the text is empty: {', '.join(source.names)}", hint="give a file with text"
-        )
-    if expected is not None and stats.sha256 != expected[0]:
-        more = stats.chars - expected[1]
-        how = f"{abs(more):,} characters {'longer' if more > 0 else 'shorter'}"
-        raise DatasetError(
-            f"{', '.join(source.names)} has changed since training: it is "
-            f"{how if more else 'as long as before, but not the same'}",
-            hint="restore the text, or name a copy of it",
-        )
-    notes: tuple[str, ...] = ()
-    if isinstance(tokenizer, Tokenizer):
-        made = tokenizer
-        hint = "give a text in the characters of the training text: a model's vocabulary is fixed"
-    else:
-        if tokenizer == "auto":
-            tokenizer, notes = stats.fitting_kind, (stats.reason,)
-        made = _make_tokenizer(tokenizer, stats.alphabet | set(symbols))
-        hint = "set data.tokenizer=corpus"
-    encoder = _Encoder(source, made, unknown, stats, hint)
-    key = None
-    if stats.utf8_bytes <= in_memory_limit:
-        ids = np.concatenate(list(encoder.chunks()))
-        report = encoder.report()
-    else:
-        key = _cache_key(stats.sha256, made, unknown)
-        number = stats.utf8_bytes if made.kind == "bytes" else stats.chars
-        ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
-    examples = tuple((char, replacement) for char, replacement in report["examples"])
-    return EncodedText(
-        ids,
-        made,
-        stats.chars,
-        stats.sha256,
-        report["n_unknown"],
-        examples,
-        source,
-        notes,
-        key,
-        stats.list_lines,
-    )
-
-
-def load_evaluation_text(
-    text: Sequence[str],
-    tokenizer: Tokenizer,
-    unknown: UnknownPolicy,
-    in_memory_limit: int = IN_MEMORY_LIMIT,
-    expected: tuple[str, int] | None = None,
-    options: ReadOptions = PLAIN,
-) -> EncodedText:
-    """A text to measure a model on; see `load_text`.
-
-    Raises:
-        DatasetError: It has no two tokens: nothing would be predicted.
-    """
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, options=options)
-    if len(encoded.ids) < 2:
-        raise DatasetError(
-            f"{', '.join(text)} is too short: {tokenizer.count(len(encoded.ids))}",
-            hint="a text to measure on needs at least 2",
-        )
-    return encoded
-
-
 def _load_validation_text(
     names: Sequence[str],
     tokenizer: Tokenizer,
@@ -395,62 +270,3 @@ def _shortest(block_size: int, validation_fraction: float) -> int:
         if train > block_size and n - train >= 2:
             return n
         n += 1
-
-
-def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:
-    if kind == "corpus":
-        return corpus_tokenizer(alphabet)
-    return bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
-
-
-@dataclass
-class _Encoder:
-    """One pass over a text that encodes it and counts the unknown characters."""
-
-    source: Source
-    tokenizer: Tokenizer
-    unknown: UnknownPolicy
-    stats: TextStats
-    hint: str
-    n_unknown: int = 0
-    examples: dict[str, str] = field(default_factory=dict)
-
-    def chunks(self) -> Iterator[TokenIds]:
-        digest = hashlib.sha256()
-        chars = 0
-        for chunk in self.source.chunks():
-            digest.update(chunk.encode("utf-8"))
-            try:
-                encoded = self.tokenizer.encode_with_report(chunk, self.unknown, chars + 1)
-            except PromptError as error:
-                raise DatasetError(
-                    f"{self.source.name} has {error.message}",
-                    hint=f"set data.unknown to transliterate, drop or replace, or {self.hint}",
-                ) from None
-            chars += len(chunk)
-            self.n_unknown += encoded.n_unknown
-            self.examples |= encoded.examples
-            # Checked at once: a long text in another script would take minutes to refuse.
-            if self.n_unknown > MAX_UNKNOWN * self.stats.chars:
-                raise self._too_many_unknown()
-            yield encoded.ids
-        if digest.hexdigest() != self.stats.sha256:
-            raise DatasetError(
-                f"{self.source.name} changed while it was being read", hint="try again"
-            )
-
-    def report(self) -> dict[str, Any]:
-        return {"n_unknown": self.n_unknown, "examples": list(self.examples.items())[:EXAMPLES]}
-
-    def _too_many_unknown(self) -> DatasetError:
-        shown = " ".join(map(repr, list(self.examples)[:EXAMPLES]))
-        return DatasetError(
-            f"over {MAX_UNKNOWN:.0%} of the characters of {self.source.name} are outside "
-            f"the {self.tokenizer.kind} vocabulary, for example {shown}",
-            hint=self.hint,
-        )
-
-
-def _cache_key(sha256: str, tokenizer: Tokenizer, unknown: UnknownPolicy) -> str:
-    identity = json.dumps([sha256, tokenizer.to_json(), unknown])
-    return hashlib.sha256(identity.encode("ascii")).hexdigest()[:40]

@@ -13,7 +13,8 @@ from attn_cli.runs.lock import lock_run
 from attn_cli.runs.recovery import rewind
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import check_output, create_run
-from attn_cli.text.corpus import Corpus, EncodedText, check_length
+from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.text.encoded_text import EncodedText
 from attn_cli.text.examples import max_length
 from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.training.auto_size import choose_size

@@ -17,7 +17,7 @@ else:
 
 from attn_cli.errors import DatasetError, MissingPackageError, OperationError
 from attn_cli.text import token_cache
-from attn_cli.text.corpus import load_text
+from attn_cli.text.encoded_text import load_text
 from attn_cli.text.sources import open_source
 
 TEXT = "The fox met the owl, naïve as ever.\n" * 5000

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from attn_cli.errors import DatasetError, OperationError
-from attn_cli.text.corpus import Corpus, check_length, load_corpus, load_text
+from attn_cli.text.corpus import Corpus, check_length, load_corpus
+from attn_cli.text.encoded_text import load_text
 from attn_cli.text.sources import Document, Source
 from attn_cli.text.tokenizer import TokenizerKind, UnknownPolicy, printable_tokenizer
 

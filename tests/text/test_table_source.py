@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import AttnError, DatasetError, MissingPackageError
-from attn_cli.text.corpus import load_text
+from attn_cli.text.encoded_text import load_text
 from attn_cli.text.sources import ReadOptions, Source, open_source
 
 ROWS = ["First.\r\nRow", None, "", "second, with a comma\f", 'thïrd "quoted"', "NA", "007"]

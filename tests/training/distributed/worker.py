@@ -24,7 +24,8 @@ from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.corpus import Corpus, Records, load_corpus, load_text
+from attn_cli.text.corpus import Corpus, Records, load_corpus
+from attn_cli.text.encoded_text import load_text
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.learner import Learner
