@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.corpus import Corpus
 
+EXAMPLES = r"""For example: attn generate "Once" --num-samples 3 --stop "\n"
+
+After attn train names.txt --lines: attn generate --num-samples 20 --new"""
+
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
 MAX_HELD_OUT = 100_000  # characters of held-out text that --check-copy reads, in about a second
 

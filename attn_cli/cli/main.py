@@ -15,6 +15,7 @@ from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
 from attn_cli.cli.flags import with_flags
+from attn_cli.cli.generate import EXAMPLES as GENERATE_EXAMPLES
 from attn_cli.cli.generate import generate
 from attn_cli.cli.import_folder import import_
 from attn_cli.cli.inspect_attention import inspect_attention
@@ -41,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(cls=TrainCommand)(train)
-app.command()(generate)
+app.command(epilog=GENERATE_EXAMPLES)(generate)
 app.command("inspect-shapes")(inspect_shapes)
 app.command()(explain)
 app.command("inspect-attention")(inspect_attention)

@@ -77,7 +77,7 @@ def check_found(found: int, wanted: int) -> None:
 def make_selection(
     loaded: LoadedModel, config: GenerationConfig, prompts: Collection[str]
 ) -> Selection | None:
-    """Which of a model's texts to keep; None where all are.
+    """Which of a model's texts to keep; None where all are, as of beam search.
 
     Args:
         loaded: The model.
@@ -93,7 +93,8 @@ def make_selection(
             "`new` looks for whole lines, and this model did not learn line by line",
             "train it with `lines`; `check_copy` finds what a text has copied",
         )
-    if not (config.new or config.unique or (loaded.lines and "" in prompts)):
+    may_be_blank = loaded.lines and "" in prompts and config.num_beams == 1
+    if not (config.new or config.unique or may_be_blank):
         return None
     known: Container[str] = ()
     if config.new:
