@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from attn_cli import __version__
+from attn_cli.cli.check import check
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
 from attn_cli.cli.evaluate import evaluate
@@ -50,6 +51,7 @@ app.command("inspect-heads")(inspect_heads)
 app.command("inspect-logits")(inspect_logits)
 app.command("inspect-training")(inspect_training)
 app.command()(evaluate)
+app.command()(check)
 app.command()(export)
 app.command("import")(import_)
 app.command()(runs)

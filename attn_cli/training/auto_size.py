@@ -6,10 +6,13 @@ and is written down here as the number of characters from which each size is wor
 how many can be read in the time is measured on the spot.
 """
 
+from __future__ import annotations
+
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -51,6 +54,7 @@ class SizeChoice:
 
     config: Config  # the configuration to train with
     reasons: tuple[str, ...]  # a few lines for the user
+    chars: float  # how many characters it will be trained on
 
 
 def choose_size(
@@ -76,24 +80,51 @@ def choose_size(
         DatasetError: The text is too short for the smallest size.
         ConfigError: No batch of these sizes can be shared among the processes.
     """
+    return choose_sizes(configure, corpus, [seconds], device, threads, world)[0]
+
+
+def choose_sizes(
+    configure: Callable[[dict[str, Any]], Config],
+    corpus: Corpus,
+    times: Sequence[float],
+    device: torch.device,
+    threads: ThreadPolicy,
+    world: World = SINGLE_PROCESS,
+) -> list[SizeChoice]:
+    """What `choose_size` chooses for each of several times; each speed is measured once."""
     check_length(corpus, STREAM_RECIPE.sizes[0].block_size)
+
+    @cache
+    def speed_of(size: ModelSize) -> float:
+        settings = configure(size.settings())
+        check_batch_divides(settings, world)
+        return world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
+
+    choices = []
+    for seconds in times:
+        plan = _plan(corpus, seconds, speed_of)
+        config = configure(plan.settings(world.world_size))
+        reasons = tuple(plan.reasons(config, seconds, corpus.tokenizer.unit))
+        choices.append(SizeChoice(config, reasons, plan.chars))
+    return choices
+
+
+def _plan(corpus: Corpus, seconds: float, speed_of: Callable[[ModelSize], float]) -> Plan:
+    """The largest size of the text's recipe that the time is long enough for."""
     recipe, train = recipe_for(corpus), corpus.train
     lines = isinstance(train, Examples)
     train_chars = train.n_targets if isinstance(train, Examples) else len(train)
     for_steps = STEPS_FRACTION * max(seconds - OVERHEAD_SECONDS, seconds / 2)
     plan = None
     for size in recipe.sizes:
-        settings = configure(size.settings())
-        check_batch_divides(settings, world)
-        speed = world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
+        speed = speed_of(size)
         chars = train_chars / len(train) if lines else size.block_size
         larger = Plan(recipe, size, train_chars, chars, speed * for_steps, speed)
         if plan is not None and larger.chars < size.min_train_chars:
             break
         plan = larger
     assert plan is not None
-    config = configure(plan.settings(world.world_size))
-    return SizeChoice(config, tuple(plan.reasons(config, seconds, corpus.tokenizer.unit)))
+    return plan
 
 
 @dataclass(frozen=True)

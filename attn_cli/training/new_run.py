@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from attn_cli.config.diff import ConfigChange, diff_configs
 from attn_cli.config.load import Override, load_config
@@ -27,6 +27,12 @@ DEFAULT_MINUTES = 1.0
 
 # Makes a configuration of some settings, by dotted key, under all that the user set.
 Configure = Callable[[dict[str, Any]], Config]
+
+
+class ConfigureFrom(Protocol):
+    """Makes one likewise, and says where the settings are from."""
+
+    def __call__(self, chosen: dict[str, Any], origin: str) -> Config: ...
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,13 @@ class RunStart:
     notes: tuple[str, ...] = ()
 
 
-def new_run(request: RunRequest, world: World) -> RunStart:
-    """What a new run starts from.
+def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
+    """The configuration of a new run; and what makes another one, of settings from elsewhere.
+
+    The settings go under all that the user set; the second argument says where they are from.
 
     Raises:
-        AttnError: The configuration, the text or the checkpoint to begin with cannot be used.
+        ConfigError: The configuration cannot be used.
     """
     source = find_config(DEFAULT if request.config is None else request.config)
     overrides = request.overrides
@@ -64,7 +72,21 @@ def new_run(request: RunRequest, world: World) -> RunStart:
         overrides = (Override("data.tokenizer", "auto", "text"), *overrides)
     if request.leaves_size_open and request.leaves_end_open and request.init_from is None:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
-    config = load_config(source, overrides)
+
+    def configure(chosen: dict[str, Any], origin: str) -> Config:
+        beneath = [Override(key, value, origin) for key, value in chosen.items()]
+        return load_config(source, [*beneath, *overrides])
+
+    return load_config(source, overrides), configure
+
+
+def new_run(request: RunRequest, world: World) -> RunStart:
+    """What a new run starts from.
+
+    Raises:
+        AttnError: The configuration, the text or the checkpoint to begin with cannot be used.
+    """
+    config, configure = run_config(request)
     require_loggers(config.train.loggers)
     if world.world_size > 1 and STDIN_NAME in config.data.text:
         raise InputError(
@@ -78,10 +100,6 @@ def new_run(request: RunRequest, world: World) -> RunStart:
             "data.validation cannot be combined with a table or another encoding in standard input",
             "save the text to a file and name that",
         )
-
-    def configure(chosen: dict[str, Any], origin: str) -> Config:
-        beneath = [Override(key, value, origin) for key, value in chosen.items()]
-        return load_config(source, [*beneath, *overrides])
 
     init_from = None
     if request.init_from is not None:

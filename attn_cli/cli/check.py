@@ -1,0 +1,109 @@
+"""`attn check`: what can be said of a text before a minute is spent on it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.flags import with_flags
+from attn_cli.cli.options import ConfigOption, JsonOption
+from attn_cli.cli.run_or_text import check_text_is_no_run
+from attn_cli.cli.terminal import result, result_json
+
+if TYPE_CHECKING:
+    from attn_cli.training.text_check import TextReport, UnreadableFile
+
+
+def check(
+    text: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT...", help="As of `attn train`: files, folders, ..."),
+    ],
+    lines: Annotated[bool, typer.Option("--lines", help="As of `attn train`.")] = False,
+    config: ConfigOption = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is to be known of a text before training on it.
+
+    Size, alphabet, what is written in another encoding, repeated passages, an end that is unlike
+    the rest, baselines, what --minutes 1, 5 and 15 would choose, and the loss to expect. Some
+    steps are taken to measure the speed.
+
+    For example: attn check my.txt
+    """
+    from attn_cli.config.load import parse_override
+    from attn_cli.training.request import make_request
+    from attn_cli.training.text_check import check_text, open_text, unreadable_files
+
+    for name in text:
+        check_text_is_no_run(name, "give the text that it was made of")
+    overrides = [parse_override(each, f"--set {each or repr(each)}") for each in settings or ()]
+    request = make_request(text, config=config, settings=overrides, lines=lines)
+    source = open_text(request)
+    unreadable = list(unreadable_files(source))
+    if unreadable:
+        _print_unreadable(unreadable, as_json=as_json)
+        raise typer.Exit(2)
+    report = check_text(request, source)
+    warnings = [with_flags(warning) for warning in report.warnings]
+    if as_json:
+        result_json({"usable": True, **dataclasses.asdict(report), "warnings": warnings})
+        return
+    for line in _lines(report):
+        result(line)
+    for warning in warnings:
+        result(f"warning: {warning}")
+    if not warnings:
+        result("nothing stands in the way of training on it")
+
+
+def _print_unreadable(files: list[UnreadableFile], *, as_json: bool) -> None:
+    if as_json:
+        result_json({"usable": False, "unreadable": [dataclasses.asdict(file) for file in files]})
+        return
+    for file in files:
+        result(f"cannot be used: {file.problem}")
+        if file.remedy:
+            result(f"  {with_flags(file.remedy)}")
+
+
+def _lines(report: TextReport) -> Iterator[str]:
+    many = "s" if report.documents > 1 else ""
+    yield (
+        f"{report.chars:,} characters ({report.utf8_bytes:,} bytes), {report.lines:,} lines, "
+        f"{report.documents:,} document{many}"
+    )
+    for note in report.notes:
+        yield with_flags(note)
+    if report.changed:
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in report.changed_examples.items())
+        yield f"changed: {shown}"
+    if report.byte_order_marks:
+        yield f"byte-order mark: in {report.byte_order_marks:,} of the files; it is dropped"
+    if report.carriage_returns:
+        yield f"CR LF or CR: in {report.carriage_returns:,} of the files; they are read as LF"
+    yield f"repeated: {report.repeated.fraction:.1%} of the text stands in it before"
+    if report.tail is not None:
+        yield (
+            f"its end: {report.tail.tail_bits:.2f} bits per character by a 3-gram model, "
+            f"{report.tail.spread_bits:.2f} for parts from all over the text"
+        )
+    if report.baselines is not None:
+        listed = ", ".join(f"{key} {value:.2f}" for key, value in report.baselines.by_name.items())
+        yield f"baselines: {listed} bits per character"
+    for plan in report.plans:
+        expected = ""
+        if plan.expected_bits is not None:
+            low, high = plan.expected_bits
+            expected = f"; expect {low:.1f} to {high:.1f} bits per character"
+        yield (
+            f"--minutes {plan.minutes:g}: {plan.n_layer} layers, width {plan.n_embd}, context "
+            f"{plan.block_size}, {plan.chars:,} characters, {plan.epochs:.1f} epochs{expected}"
+        )
