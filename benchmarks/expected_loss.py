@@ -3,8 +3,8 @@
 Measures runs of `attn train TEXT --minutes M` on the training split of texts, and fits the
 formula of `attn_cli/training/expected_loss.py`, whose numbers are read off the output:
 
-    python benchmarks/expected_loss.py measure TEXT... --minutes 0.3 0.8 >> expected_loss.jsonl
-    python benchmarks/expected_loss.py fit expected_loss.jsonl
+    python benchmarks/expected_loss.py measure TEXT... --minutes 0.3 0.8 >> rows.jsonl
+    python benchmarks/expected_loss.py fit benchmarks/expected_loss.jsonl --without tales names
 
 The last tenth of each training split is what the loss is measured on: the validation split
 itself is not looked at. The spread is that of texts which the fit has not seen: each is left
@@ -21,6 +21,8 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from attn_cli.text.baselines import text_baselines
 from attn_cli.text.corpus import load_corpus
@@ -49,13 +51,53 @@ def measure(path: Path, minutes: float) -> dict[str, Any]:
     }
 
 
+def fit(rows: list[dict[str, Any]]) -> None:
+    """Prints the best coefficients for each exponent, and how far texts that were left out are.
+
+    A text counts once, however many runs it has; errors are fractions of the measured bits.
+    """
+    texts = [row["text"] for row in rows]
+    weights = np.array([texts.count(text) ** -0.5 for text in texts])
+    bits = np.array([row["bits"] for row in rows])
+    for exponent in (0.2, 0.3, 0.4, 0.5, 0.6):
+        more = [(row["trained"] / 1e5) ** -exponent for row in rows]
+        terms = np.array(
+            [
+                (row["ppmd"], less, less * (row["five_gram"] - row["ppmd"]))
+                for row, less in zip(rows, more, strict=True)
+            ]
+        )
+        terms /= bits[:, None]  # (runs, 3); the best sum is 1
+
+        def solve(known: Any, terms: Any = terms) -> Any:
+            weighted = terms[known] * weights[known, None]
+            return np.linalg.lstsq(weighted, weights[known], rcond=None)[0]
+
+        errors = {}
+        for text in dict.fromkeys(texts):
+            own = np.array([each == text for each in texts])
+            errors[text] = terms[own] @ solve(~own) - 1
+        rms = np.sqrt(np.mean([np.mean(each**2) for each in errors.values()]))
+        print(f"exponent {exponent}: {np.round(solve(bits > 0), 3)}, left out: rms {rms:.3f}")
+        for text, each in errors.items():
+            print(f"  {text:12} {np.round(each, 2)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     measuring = commands.add_parser("measure")
     measuring.add_argument("texts", type=Path, nargs="+")
     measuring.add_argument("--minutes", type=float, nargs="+", default=[0.3, 0.8])
+    fitting = commands.add_parser("fit")
+    fitting.add_argument("rows", type=Path)
+    fitting.add_argument("--without", nargs="*", default=[], metavar="TEXT")
     arguments = parser.parse_args()
+    if arguments.command == "fit":
+        lines = arguments.rows.read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines]
+        fit([row for row in rows if row["text"] not in arguments.without])
+        return
     for path in arguments.texts:
         for minutes in arguments.minutes:
             row = measure(path, minutes)

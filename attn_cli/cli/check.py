@@ -47,7 +47,7 @@ def check(
     overrides = [parse_override(each, f"--set {each or repr(each)}") for each in settings or ()]
     request = make_request(text, config=config, settings=overrides, lines=lines)
     source = open_text(request)
-    unreadable = list(unreadable_files(source))
+    unreadable = list(unreadable_files(request, source))
     if unreadable:
         _print_unreadable(unreadable, as_json=as_json)
         raise typer.Exit(2)

@@ -73,7 +73,7 @@ def _blocks(ids: TokenIds) -> TokenIds:
 
 
 def _block_bits(train: TokenIds, blocks: TokenIds, vocab_size: int) -> NDArray[np.float64]:
-    """Mean bits per character of each block."""
+    """Mean bits per character of each block, of those that are predicted from the block alone."""
     bits = ngram_bits(train.reshape(-1), blocks.reshape(-1), vocab_size, _ORDER)
-    means: NDArray[np.float64] = bits.reshape(blocks.shape).mean(axis=1)
+    means: NDArray[np.float64] = bits.reshape(blocks.shape)[:, _ORDER - 1 :].mean(axis=1)
     return means

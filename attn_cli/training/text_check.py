@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from attn_cli.errors import DatasetError
+from attn_cli.errors import DatasetError, InputError
 from attn_cli.text.baselines import Baselines, text_baselines
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.display import quoted
@@ -14,13 +14,13 @@ from attn_cli.text.encoding_check import MAX_INVALID, EncodingFacts, check_encod
 from attn_cli.text.examples import Examples, target_count
 from attn_cli.text.read_text import ReadText, read_text
 from attn_cli.text.repeats import MAX_READ, Repeats, find_repeats
-from attn_cli.text.sources import Source, open_source
+from attn_cli.text.sources import Source, open_source, read_options
 from attn_cli.text.tail import TailComparison, compare_tail
 from attn_cli.training.auto_size import choose_sizes
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import SINGLE_PROCESS
 from attn_cli.training.expected_loss import SPREAD, expected_bits
-from attn_cli.training.new_run import RunStart, new_run, run_config
+from attn_cli.training.new_run import STDIN_NAME, RunStart, new_run, run_config
 from attn_cli.training.request import RunRequest
 from attn_cli.training.threads import choose_threads
 
@@ -76,30 +76,44 @@ class TextReport:
     warnings: tuple[str, ...]  # each with what to do
 
 
-def unreadable_files(source: Source) -> Iterator[UnreadableFile]:
+def open_text(request: RunRequest) -> Source:
+    """The text that a request names, of which only the beginnings of files are read.
+
+    Raises:
+        AttnError: The configuration cannot be used, or a name names nothing.
+    """
+    data = run_config(request)[0].data
+    if STDIN_NAME in data.text:
+        raise InputError(
+            "standard input can be read only once, and a check reads a text several times",
+            "save the text to a file and name that",
+        )
+    return open_source(data.text, options=read_options(data))
+
+
+def unreadable_files(request: RunRequest, source: Source) -> Iterator[UnreadableFile]:
     """The files of a text that cannot be trained on, all of them."""
     for document in source.documents:
         try:
             for _ in document.chunks():
                 pass
         except DatasetError as error:
-            problem = error.message
-            path = Path(document.name)
-            facts = check_encoding(path) if path.is_file() else None
-            if facts is not None and facts.invalid > 1:
-                problem += _places(facts)
-            yield UnreadableFile(document.name, problem, error.hint)
+            facts = [*_encodings(request, [document.name])]
+            more = _places(facts[0]) if facts and facts[0].invalid > 1 else ""
+            yield UnreadableFile(document.name, error.message + more, error.hint)
+
+
+def _encodings(request: RunRequest, names: Iterable[str]) -> Iterator[EncodingFacts]:
+    """How those documents are written that are files of UTF-8."""
+    data = run_config(request)[0].data
+    if data.encoding == "utf-8" and data.column is None:
+        yield from (check_encoding(path) for path in map(Path, names) if path.is_file())
 
 
 def _places(facts: EncodingFacts) -> str:
     many = "at least " if facts.invalid == MAX_INVALID else ""
     places = ", ".join(f"line {line:,} (0x{byte:02x})" for line, byte in facts.places)
     return f"; {many}{facts.invalid:,} bytes are invalid: {places}, ..."
-
-
-def open_text(request: RunRequest) -> Source:
-    """The text that a request names, of which only the beginnings of files are read."""
-    return open_source(run_config(request)[0].data.text)
 
 
 def check_text(request: RunRequest, source: Source) -> TextReport:
@@ -130,8 +144,7 @@ def check_text(request: RunRequest, source: Source) -> TextReport:
         plans = tuple(_plans(start, baselines))
     except DatasetError as error:  # it is too short
         warnings.append(f"{error.message}; {error.hint}")
-    files = [path for path in map(Path, read.names) if path.is_file()]
-    encodings = [check_encoding(path) for path in files]
+    encodings = [*_encodings(request, read.names)]
     return TextReport(
         text=source.names,
         chars=read.chars,

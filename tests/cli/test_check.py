@@ -149,7 +149,17 @@ def test_what_is_too_short_is_told(attn: Attn, tmp_path: Path) -> None:
     assert any("the text is too short" in warning for warning in report["warnings"])
 
 
-def test_a_run_or_nothing_is_refused(attn: Attn, tmp_path: Path) -> None:
-    outcome = attn("check", "nothing.txt")
+@pytest.mark.parametrize(
+    ("name", "told"), [("nothing.txt", "there is no file"), ("-", "can be read only once")]
+)
+def test_what_cannot_be_checked_is_refused(name: str, told: str, attn: Attn) -> None:
+    outcome = attn("check", name)
     assert outcome.code == 2
-    assert "there is no file" in outcome.err
+    assert told in outcome.err
+
+
+def test_a_text_in_another_encoding_is_checked_as_it_is_read(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes((prose(21_000) + "Zürich ").encode("latin-1"))
+    assert "data.encoding" in attn("check", "a.txt").out
+    report = attn("check", "a.txt", "--set", "data.encoding=latin-1", "--json").json
+    assert (report["usable"], report["chars"]) == (True, 21_007)
