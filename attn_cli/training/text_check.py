@@ -141,7 +141,7 @@ def check_text(request: RunRequest, source: Source) -> TextReport:
     plans: tuple[Plan, ...] = ()
     warnings = [*_warnings(read, repeats, tail, corpus)]
     try:
-        plans = tuple(_plans(start, baselines))
+        plans = tuple(_plans(start, None if tail is not None and tail.is_unlike else baselines))
     except DatasetError as error:  # it is too short
         warnings.append(f"{error.message}; {error.hint}")
     encodings = [*_encodings(request, read.names)]
@@ -229,7 +229,12 @@ def _repeat_warnings(read: ReadText, repeats: Repeats) -> Iterator[str]:
 
 
 def _plans(start: RunStart, baselines: Baselines | None) -> Iterator[Plan]:
-    """What the minutes would choose, by the speed that is measured here."""
+    """What the minutes would choose, by the speed that is measured here.
+
+    Args:
+        start: What a run would start from.
+        baselines: From which the loss is expected; None where nothing can be.
+    """
     corpus = start.corpus
     if start.resize is None:
         return

@@ -139,6 +139,7 @@ def test_lines_are_checked_as_lines(attn: Attn, tmp_path: Path) -> None:
     assert report["tail"] is None
     assert report["plans"][0]["expected_bits"] is None
     sorted_lines = attn("check", "names.txt").out
+    assert "; expect" not in sorted_lines
     assert "give --lines, which draws the validation split from all lines" in sorted_lines
 
 
