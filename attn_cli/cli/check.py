@@ -89,7 +89,10 @@ def _lines(report: TextReport) -> Iterator[str]:
         yield f"byte-order mark: in {report.byte_order_marks:,} of the files; it is dropped"
     if report.carriage_returns:
         yield f"CR LF or CR: in {report.carriage_returns:,} of the files; they are read as LF"
-    yield f"repeated: {report.repeated.fraction:.1%} of the text stands in it before"
+    of = "the text"
+    if report.repeats_in < report.chars:
+        of = f"the first {report.repeats_in:,} characters"
+    yield f"repeated: {report.repeated.fraction:.1%} of {of} stands in it before"
     if report.tail is not None:
         yield (
             f"its end: {report.tail.tail_bits:.2f} bits per character by a 3-gram model, "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 WINDOW = 60  # characters that have to be the same for a passage to count as repeated
 MIN_PASSAGE = 200  # characters of a passage that is worth naming
-MAX_READ = 2**23  # characters; of a longer text, the beginning
+MAX_READ = 2**22  # characters; of a longer text, the beginning
 _MAX_PASSAGES = 5
 _MAX_PLACES = 3
 

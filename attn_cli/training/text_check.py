@@ -69,6 +69,7 @@ class TextReport:
     changed: int  # characters outside the vocabulary
     changed_examples: dict[str, str]
     repeated: Repeats
+    repeats_in: int  # characters in which repeats were looked for: of a long text, the first
     tail: TailComparison | None  # None where the validation split is not the end of the text
     baselines: Baselines | None  # None where the text is too short to be split
     plans: tuple[Plan, ...]  # none where the text is too short, or the size is not left open
@@ -158,6 +159,7 @@ def check_text(request: RunRequest, source: Source) -> TextReport:
         changed=corpus.n_unknown,
         changed_examples=dict(corpus.examples),
         repeated=repeats,
+        repeats_in=len(read.codes),
         tail=tail,
         baselines=baselines,
         plans=plans,

@@ -106,6 +106,14 @@ def test_the_facts(attn: Attn, tmp_path: Path) -> None:
     assert "--minutes 15: " in told
 
 
+def test_of_a_long_text_the_beginning_is_searched_for_repeats(
+    attn: Attn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.training.text_check.MAX_READ", 25_000)
+    (tmp_path / "a.txt").write_text(prose(30_000))
+    assert " of the first 25,000 characters stands in it before" in attn("check", "a.txt").out
+
+
 def test_a_passage_is_named_with_its_places(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "code").mkdir()
     code_files(tmp_path / "code")
