@@ -1,4 +1,4 @@
-"""`attn check`: what can be said of a text before a minute is spent on it."""
+"""`attn check`: what is worth knowing about a text before training on it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 def check(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT...", help="As of `attn train`: files, folders, ..."),
+        typer.Argument(metavar="TEXT...", help="What you would give to attn train."),
     ],
-    lines: Annotated[bool, typer.Option("--lines", help="As of `attn train`.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Learn each line of the text by itself.")
+    ] = False,
     config: ConfigOption = None,
     settings: Annotated[
         list[str] | None,
@@ -30,11 +32,11 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what is to be known of a text before training on it.
+    """Check a text before training on it.
 
-    Size, alphabet, what is written in another encoding, repeated passages, an end that is unlike
-    the rest, baselines, what --minutes 1, 5 and 15 would choose, and the loss to expect. Some
-    steps are taken to measure the speed.
+    Size, alphabet, files in other encodings, repeated passages, an end that is unlike the rest,
+    baselines, what --minutes 1, 5 and 15 would choose (a few steps are timed), and the loss to
+    expect.
 
     For example: attn check my.txt
     """
@@ -61,7 +63,7 @@ def check(
     for warning in warnings:
         result(f"warning: {warning}")
     if not warnings:
-        result("nothing stands in the way of training on it")
+        result("no warnings: it is ready to be trained on")
 
 
 def _print_unreadable(files: list[UnreadableFile], *, as_json: bool) -> None:
@@ -75,10 +77,9 @@ def _print_unreadable(files: list[UnreadableFile], *, as_json: bool) -> None:
 
 
 def _lines(report: TextReport) -> Iterator[str]:
-    many = "s" if report.documents > 1 else ""
     yield (
-        f"{report.chars:,} characters ({report.utf8_bytes:,} bytes), {report.lines:,} lines, "
-        f"{report.documents:,} document{many}"
+        f"{report.chars:,} characters ({report.utf8_bytes:,} bytes), "
+        f"{_count(report.lines, 'line')}, {_count(report.documents, 'document')}"
     )
     for note in report.notes:
         yield with_flags(note)
@@ -92,11 +93,11 @@ def _lines(report: TextReport) -> Iterator[str]:
     of = "the text"
     if report.repeats_in < report.chars:
         of = f"the first {report.repeats_in:,} characters"
-    yield f"repeated: {report.repeated.fraction:.1%} of {of} stands in it before"
+    yield f"repeated: {report.repeated.fraction:.1%} of {of} repeats an earlier passage"
     if report.tail is not None:
         yield (
-            f"its end: {report.tail.tail_bits:.2f} bits per character by a 3-gram model, "
-            f"{report.tail.spread_bits:.2f} for parts from all over the text"
+            f"end of the text: {report.tail.tail_bits:.2f} bits per character by a 3-gram model; "
+            f"parts from all over it: {report.tail.spread_bits:.2f}"
         )
     if report.baselines is not None:
         listed = ", ".join(f"{key} {value:.2f}" for key, value in report.baselines.by_name.items())
@@ -110,3 +111,7 @@ def _lines(report: TextReport) -> Iterator[str]:
             f"--minutes {plan.minutes:g}: {plan.n_layer} layers, width {plan.n_embd}, context "
             f"{plan.block_size}, {plan.chars:,} characters, {plan.epochs:.1f} epochs{expected}"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -181,8 +181,8 @@ def _warnings(
         yield from _repeat_warnings(read, repeats)
     if repeats.validation_fraction >= _REPEATED_VALIDATION:
         yield (
-            f"{repeats.validation_fraction:.0%} of the validation split stands word for word in "
-            "the training text, so its loss will look too good: delete the copies, or set "
+            f"{repeats.validation_fraction:.0%} of the validation split also occurs word for word "
+            "in the training text, so its loss will look too good: delete the copies, or set "
             "data.validation=FILE to another text"
         )
     if tail is not None and tail.is_unlike:
@@ -204,8 +204,8 @@ def _warnings(
             )
     if read.chars < _SMALL:
         yield (
-            f"it is small: {read.chars:,} characters teach spelling at most, and the loss on its "
-            "last tenth will be uncertain; more text is what helps"
+            f"it is small: {read.chars:,} characters teach little more than spelling, and the "
+            "validation loss will be uncertain; more text is what helps"
         )
 
 
@@ -219,14 +219,14 @@ def _repeat_warnings(read: ReadText, repeats: Repeats) -> Iterator[str]:
         more = ", ..." if passage.copies > len(passage.begins) else ""
         shown = quoted(read.text(passage.begins[0], min(_SHOWN, passage.chars)) + "...")
         yield (
-            f"a passage of {passage.chars:,} characters stands in it {passage.copies:,} times, "
+            f"a passage of {passage.chars:,} characters occurs {passage.copies:,} times, "
             f"{passage.fraction:.0%} of the text: {shown} ({places}{more}); keep one copy and "
-            "delete the others, or the model learns it by heart"
+            "delete the others, or the model will learn it by heart"
         )
     if repeats.fraction - named >= 2 * _REPEATED:
         yield (
-            f"{repeats.fraction:.0%} of the text stands in it before, word for word, so that it "
-            "has less to learn from than its size says: delete copies, if they are not wanted"
+            f"{repeats.fraction:.0%} of the text repeats earlier passages word for word, so there "
+            "is less to learn than its size suggests: delete the copies if they are not wanted"
         )
 
 
