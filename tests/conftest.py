@@ -27,7 +27,7 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.runs.metrics import StepMetrics
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.callbacks import Callback
+from attn_cli.training.callbacks import Callback, Phase
 from attn_cli.training.prepare import prepare_run
 from attn_cli.training.request import RunRequest, make_request
 from attn_cli.training.result import TrainResult
@@ -76,11 +76,16 @@ class RecordingCallback(Callback):
     lines: list[StepMetrics] = field(default_factory=list)
     evaluations: list[StepMetrics] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    phases: list[tuple[int, Phase]] = field(default_factory=list)  # each with the step before it
 
     def on_train_start(self, trainer: Trainer) -> None:
         self.precision = trainer.learner.precision
+        self._trainer = trainer
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_phase(self, phase: Phase) -> None:
+        self.phases.append((self._trainer.step, phase))
+
+    def on_log(self, metrics: StepMetrics) -> None:
         self.lines.append(metrics)
 
     def on_sample(self, metrics: StepMetrics, sample: str) -> None:

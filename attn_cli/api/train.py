@@ -123,7 +123,7 @@ class _Lines(Callback):
         size = f"{trainer.learner.model.parameter_count():,} parameters"
         _print(f"{trainer.run.path}: {size}")
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics) -> None:
         if metrics.val_loss is None:
             return
         train = "-" if metrics.train_loss is None else f"{metrics.train_loss:.3f}"

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from typing import TYPE_CHECKING, Never
+import textwrap
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, chop_cells
-from tqdm import tqdm
 
+from attn_cli.cli.progress_bar import Bar, terminal_columns, train_loss
 from attn_cli.cli.terminal import notice
 from attn_cli.text.display import escape_control_characters
-from attn_cli.training.callbacks import Callback
+from attn_cli.training.callbacks import Callback, Phase
 
 if TYPE_CHECKING:
     from attn_cli.runs.metrics import StepMetrics
     from attn_cli.training.interrupt import StopSignal
     from attn_cli.training.trainer import Trainer
 
-_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix} [{elapsed}<{remaining}]"
 INDENT, MORE = "  │ ", " …"
 EXCERPT_LINES = 2
 MAX_COLUMNS = 92
@@ -47,8 +45,7 @@ class ProgressBar(Callback):
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
         self._unit = "chars"
-        self._val_loss: float | None = None
-        self._bar: tqdm[Never] | None = None
+        self._bar: Bar | None = None
 
     def on_train_start(self, trainer: Trainer) -> None:
         if self.quiet:
@@ -61,32 +58,26 @@ class ProgressBar(Callback):
             f"{learner.device.type}; {trainer.run.path}"
         )
         if sys.stderr.isatty():
-            self._bar = tqdm(
-                total=0,
-                initial=trainer.step,  # so that what is left is judged by this process's speed
-                bar_format=_BAR,
-                dynamic_ncols=True,
-                file=sys.stderr,
-            )
+            self._bar = Bar(trainer, self._unit)
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
-        self._val_loss = metrics.val_loss or self._val_loss
-        if self._bar is None:
-            return
-        val = "" if self._val_loss is None else f", val {self._val_loss:.3f}"
-        self._bar.total = max(metrics.step, int(min(total_steps, 1e12)))
-        speed = f"{metrics.chars_per_second / 1000:.1f}k {self._unit}/s"
-        self._bar.set_postfix_str(f"{_train_loss(metrics)}{val}, {speed}", refresh=False)
-        self._bar.update(metrics.step - self._bar.n)
+    def on_phase(self, phase: Phase) -> None:
+        if self._bar is not None:
+            self._bar.begin(phase)
+
+    def on_log(self, metrics: StepMetrics) -> None:
+        if self._bar is not None:
+            self._bar.show(metrics)
 
     def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         if self.quiet:
             return
-        self._say(
-            f"step {metrics.step:,} · {metrics.seconds:.0f} s · {_train_loss(metrics)}"
+        line = (
+            f"step {metrics.step:,} · {metrics.seconds:.0f} s · {train_loss(metrics)}"
             f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} {self._unit}/s"
         )
-        self._say(excerpt(sample, _terminal_columns()))
+        # A terminal would break it anywhere.
+        self._say(line if self._bar is None else textwrap.fill(line, terminal_columns()))
+        self._say(excerpt(sample, terminal_columns()))
 
     def on_message(self, message: str) -> None:
         if not self.quiet:
@@ -102,14 +93,9 @@ class ProgressBar(Callback):
     def _say(self, text: str) -> None:
         """A line above the bar."""
         if self._bar is not None:
-            with contextlib.suppress(OSError):  # a terminal that was closed
-                self._bar.write(escape_control_characters(text), file=sys.stderr)
+            self._bar.write(escape_control_characters(text))
         else:
             notice(text)
-
-
-def _train_loss(metrics: StepMetrics) -> str:
-    return "train -" if metrics.train_loss is None else f"train {metrics.train_loss:.3f}"
 
 
 def excerpt(sample: str, columns: int) -> str:
@@ -119,7 +105,7 @@ def excerpt(sample: str, columns: int) -> str:
     in scripts that have no blanks.
     """
     rest = " ".join(escape_control_characters(sample).split())
-    width = max(2 * cell_len(MORE), columns - cell_len(INDENT))
+    width = max(2 * cell_len(MORE), min(columns, MAX_COLUMNS) - cell_len(INDENT))
     lines: list[str] = []
     while rest and len(lines) < EXCERPT_LINES:
         line, after = _split_line(rest, width)
@@ -139,12 +125,3 @@ def _split_line(text: str, width: int) -> tuple[str, str]:
         if cell_len(line[: blank + 1]) > width // 2:
             line = line[:blank]
     return line.rstrip(), text[len(line) :].lstrip()
-
-
-def _terminal_columns() -> int:
-    """The width of the terminal at standard error, up to a comfortable one."""
-    try:
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
-    except (OSError, ValueError):  # no terminal, or a closed one
-        columns = 0
-    return min(columns or MAX_COLUMNS, MAX_COLUMNS)

@@ -26,6 +26,10 @@ class Budget(ABC):
     def exhausted(self, step: int) -> bool:
         """Whether the run ends here."""
 
+    @abstractmethod
+    def fraction_done(self, step: int) -> float:
+        """How much of the run is done after `step` steps, by this process's clock: 0 to 1."""
+
     def record_step(self, seconds: float) -> None:
         """Learns what a step takes."""
         return
@@ -54,6 +58,9 @@ class StepBudget(Budget):
 
     def exhausted(self, step: int) -> bool:
         return step >= self.steps
+
+    def fraction_done(self, step: int) -> float:
+        return min(1.0, step / self.steps)
 
 
 class TimeBudget(Budget):
@@ -100,6 +107,10 @@ class TimeBudget(Budget):
         # Another step that ends too late would break the promise.
         out_of_time = time.monotonic() + 0.5 * self.last_step >= self._end()
         return self.world.broadcast(out_of_time or step >= self.most_steps) > 0
+
+    def fraction_done(self, step: int) -> float:
+        in_time = (time.monotonic() - self.started) / self.seconds
+        return min(1.0, max(in_time, step / self.most_steps))
 
     def record_step(self, seconds: float) -> None:
         self.last_step = seconds

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from attn_cli.runs.loggers.collection import LoggerCollection
 from attn_cli.runs.loss_plot import plot_losses
@@ -15,6 +15,8 @@ from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line, rea
 
 if TYPE_CHECKING:  # the trainer imports this file
     from attn_cli.training.trainer import Trainer
+
+Phase = Literal["steps", "compiling", "evaluating"]
 
 
 class Callback:
@@ -26,8 +28,11 @@ class Callback:
     def on_train_start(self, trainer: Trainer) -> None:
         """Training is about to begin, or to be resumed."""
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
-        """A step was logged, with `val_loss` where it was evaluated; of `total_steps` to come."""
+    def on_phase(self, phase: Phase) -> None:
+        """Something else than steps has begun, or steps again, which are what it begins with."""
+
+    def on_log(self, metrics: StepMetrics) -> None:
+        """A step was logged, with `val_loss` where it was evaluated."""
 
     def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         """The model wrote a sample after an evaluation; not after each where time is short."""
@@ -69,9 +74,13 @@ class CallbackList(Callback):
             callback.on_train_start(trainer)
             self._started.append(callback)
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_phase(self, phase: Phase) -> None:
         for callback in self._callbacks:
-            callback.on_log(metrics, total_steps)
+            callback.on_phase(phase)
+
+    def on_log(self, metrics: StepMetrics) -> None:
+        for callback in self._callbacks:
+            callback.on_log(metrics)
 
     def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         for callback in self._callbacks:
@@ -97,7 +106,7 @@ class MetricsFile(Callback):
     def on_train_start(self, trainer: Trainer) -> None:
         self._path = trainer.run.metrics
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics) -> None:
         append_metrics(self._path, metrics_line(metrics))
 
 
@@ -146,7 +155,7 @@ class Loggers(Callback):
             trainer.run, trainer.config, trainer.callbacks.on_message, trainer.callbacks.on_warning
         )
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics) -> None:
         if self._loggers is not None:
             self._loggers.log_metrics(metrics)
 

@@ -17,6 +17,7 @@ from attn_cli.errors import AttnError
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.batches import Batch
 from attn_cli.text.paths import cache_folder
+from attn_cli.training.callbacks import Callback
 from attn_cli.training.learner import Learner
 from attn_cli.training.step import LossFunction
 
@@ -67,7 +68,7 @@ class CompilePolicy:
         self,
         learner: Learner,
         steps_left: float,
-        on_message: Callable[[str], None],
+        callbacks: Callback,
         stop_requested: Callable[[], bool],
     ) -> None:
         """Compiles where it was asked for or pays; `mode` says what was decided.
@@ -75,7 +76,7 @@ class CompilePolicy:
         Args:
             learner: Whose model to compile.
             steps_left: How many the run will still do.
-            on_message: Is called with a line that says what was decided.
+            callbacks: Are told while it compiles, and what was decided.
             stop_requested: Whether the run is to be stopped: then nothing is decided.
         """
         wanted, world = self.mode, learner.world
@@ -87,6 +88,7 @@ class CompilePolicy:
         if wanted:
             begin = time.monotonic()
             compiled_model, why = None, "another process could not"
+            callbacks.on_phase("compiling")
             try:
                 compiled_model = compile_blocks(
                     learner.mp_model.compute,
@@ -98,13 +100,14 @@ class CompilePolicy:
                 why = str(error)
             # All processes compile, or none does.
             wanted = world.all(compiled_model is not None)
+            callbacks.on_phase("steps")
             if compiled_model is not None and wanted:
                 learner.mp_model.set_forward_model(compiled_model)
-                on_message(f"compiled in {time.monotonic() - begin:.0f} s")
+                callbacks.on_message(f"compiled in {time.monotonic() - begin:.0f} s")
             elif world.any(stop_requested()):
                 return  # The interrupt reaches the compiler's own processes, too.
             else:
-                on_message(f"not compiled, steps are slower: {why}")
+                callbacks.on_message(f"not compiled, steps are slower: {why}")
         self.mode, self.resolved = wanted, True
 
 

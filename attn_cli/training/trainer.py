@@ -213,7 +213,9 @@ class Trainer:
         evaluates = last or (due and budget.allows_evaluation(showing=False))
         due = evaluates or self.step % settings.checkpoint_every == 0
         if evaluates:
+            self.callbacks.on_phase("evaluating")
             self._evaluate(shows=last or budget.allows_evaluation(showing=True))
+            self.callbacks.on_phase("steps")
             out_of_patience = self.best.out_of_patience(settings.patience)
             self.finished = last or out_of_patience
             if self.finished and not last:
@@ -234,7 +236,7 @@ class Trainer:
         self._compile_policy.resolve(
             self.learner,
             self.budget.total_steps(self.step) - self.step,
-            self.callbacks.on_message,
+            self.callbacks,
             stop_wanted,
         )
         if self._compile_policy.mode != self.config.train.compile:
@@ -279,7 +281,7 @@ class Trainer:
             val_loss=val_loss,
         )
         self._last_record = metrics_line(metrics)
-        self.callbacks.on_log(metrics, self.budget.total_steps(self.step))
+        self.callbacks.on_log(metrics)
         if interval.skipped:
             self.callbacks.on_message(
                 f"{interval.skipped} of the {interval.steps} steps up to {self.step:,} were not "

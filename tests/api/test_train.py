@@ -64,7 +64,7 @@ class Interrupt(attn_api.Callback):
         self.step = step
         self.steps: list[int] = []
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics) -> None:
         self.steps.append(metrics.step)
         if metrics.step == self.step:
             os.kill(os.getpid(), signal.SIGINT)
@@ -102,7 +102,7 @@ class Failing(attn_api.Callback):
         if self.when == "start":
             raise ValueError("at its start")
 
-    def on_log(self, metrics: StepMetrics, total_steps: float) -> None:
+    def on_log(self, metrics: StepMetrics) -> None:
         if self.when == "log":
             raise ValueError("at a line")
 

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from attn_cli.model.build import build_model
+from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.text.batches import Batch
-from attn_cli.training.compile_policy import compile_blocks
-from tests.conftest import TINY, tiny_config
+from attn_cli.training import compile_policy
+from attn_cli.training.compile_policy import CompilationError, compile_blocks
+from tests.conftest import TINY, tiny_config, train_in
 
 
 @pytest.mark.slow  # compiling takes about 20 s
@@ -82,3 +84,20 @@ def test_without_a_compiler_it_says_so_and_trains(verse_file: Path, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("not compiled, steps are slower: ") == 1
     assert "val loss" in done.stdout
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_callbacks_are_told_while_it_compiles_and_evaluates(
+    verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    def compiled(model: Transformer, *_: object, **__: object) -> Transformer:
+        if fails:
+            raise CompilationError("no compiler here")
+        return model
+
+    monkeypatch.setattr(compile_policy, "compile_blocks", compiled)
+    recipe = ("train.steps=24", "train.compile=true", "train.eval_every=12")
+    assert train_in(tmp_path / "run", verse_file, *recipe).callback.phases == [
+        (12, "evaluating"), (12, "steps"), (20, "compiling"), (20, "steps"),
+        (24, "evaluating"), (24, "steps"),
+    ]  # fmt: skip
