@@ -12,6 +12,8 @@ import pytest
 
 from attn_cli.text import baselines
 from attn_cli.text.baselines import Baselines, text_baselines
+from attn_cli.text.corpus import load_corpus
+from attn_cli.text.examples import target_count
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.conftest import VERSE
 
@@ -98,6 +100,14 @@ def test_of_a_long_text_the_parts_beside_the_split_are_read(
     wide = corpus_tokenizer("яб")  # two bytes each
     twice = np.arange(5000) % 2
     assert text_baselines(wide, twice, twice).train_chars == 500
+
+
+def test_of_lines_every_character_and_every_end_counts(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(sorted(set(prose(400).split(".")))))
+    corpus = load_corpus([str(tmp_path / "a.txt")], "printable", records="lines")
+    found = text_baselines(PRINTABLE, corpus.train, corpus.validation)
+    assert found.chars == target_count(corpus.validation)
+    assert found.train_chars == target_count(corpus.train) + 1  # the newline before the first
 
 
 def test_they_are_measured_once_for_a_text_and_its_split(
