@@ -84,18 +84,16 @@ class Corpus(EncodedText):
         """Lines for the user: how many lines there are, and how many of them are too long."""
         if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
             return
-        splits = self.train, self.validation
+        splits, block_size = (self.train, self.validation), self.train.max_targets
         yield f"{len(self.train):,} lines to train on, {len(self.validation):,} to validate on"
-        n_cut, n_dropped = (
-            sum(each.n_cut for each in splits),
-            sum(each.n_dropped for each in splits),
-        )
+        n_cut = sum(each.n_cut for each in splits)
+        n_dropped = sum(each.n_dropped for each in splits)
+        total = sum(map(len, splits)) + n_dropped
         for count, what in ((n_cut, "cut"), (n_dropped, "left out")):
             if count:
-                block_size, unit = self.train.max_targets, self.tokenizer.unit
                 yield (
-                    f"{count:,} lines have more than {block_size - 1} {unit}s, which is what "
-                    f"fits into block_size {block_size}: they were {what} (data.too_long)"
+                    f"{what}: {count:,} of {total:,} lines, longer than the {block_size - 1:,} "
+                    f"{self.tokenizer.unit}s that fit into block_size {block_size} (data.too_long)"
                 )
 
     @cached_property

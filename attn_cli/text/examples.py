@@ -21,8 +21,7 @@ from attn_cli.text.token_cache import check_not_truncated
 from attn_cli.text.tokenizer import TokenIds
 
 TooLong = Literal["cut", "drop", "error"]
-_CHUNK = 2**20  # examples whose lengths are in memory at once
-_PADDED = 2**12  # examples that are padded together
+_CHUNK = 2**18  # examples that are looked at at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +123,20 @@ class Examples:
 
         So all of it but the first newline are their targets, in order.
         """
+        check_not_truncated(self.ids)
         parts = [np.array([self.newline_id], self.ids.dtype)]
-        for some in self._chunks(_PADDED):
-            counts = some.target_counts[:, None]
-            rows = some.padded(int(counts.max(initial=1)))[:, 1:]
-            parts.append(rows[np.arange(rows.shape[1]) < counts].astype(self.ids.dtype))
+        for some in self._chunks():
+            counts = some.target_counts
+            begins, ends, _ = self.lines[some.rows].T  # (N,)
+            shifts = begins - np.cumsum(counts) + counts  # from a place here to one in the text
+            places = np.arange(counts.sum()) + np.repeat(shifts, counts)
+            inside = places < np.repeat(ends, counts)
+            tokens = self.ids[np.where(inside, places, 0)]
+            parts.append(np.where(inside, tokens, self.ids.dtype.type(self.newline_id)))
         return np.concatenate(parts)
 
-    def _chunks(self, size: int = _CHUNK) -> Iterator[Examples]:
-        return (self[first : first + size] for first in range(0, len(self), size))
+    def _chunks(self) -> Iterator[Examples]:
+        return (self[first : first + _CHUNK] for first in range(0, len(self), _CHUNK))
 
     def _line_number(self, position: int) -> int:
         """The number of the line, from 1, that has this place in the text."""

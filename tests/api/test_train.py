@@ -238,3 +238,17 @@ def test_it_says_how_it_goes_unless_told_not_to(
     assert printed.out == ""
     assert f"{run.path}: " in printed.err
     assert "step 20 · " in printed.err
+
+
+def test_lines_are_learned_and_measured_one_by_one(names_file: Path, tmp_path: Path) -> None:
+    run = attn_api.train(
+        names_file, settings=SETTINGS, out=tmp_path / "run", steps=4, lines=True, quiet=True
+    )
+    model = attn_api.load(run.path)
+    names = ["Bala", "Doruret"]
+    together, alone = model.loss("\n".join(names)), [model.loss(name) for name in names]
+    assert (together.chars, [each.chars for each in alone]) == (13, [5, 8])
+    mean = sum(each.loss * each.chars for each in alone) / 13
+    assert together.loss == pytest.approx(mean, rel=1e-5)
+    assert model.token_losses("\n".join(names)).mean() == pytest.approx(mean, rel=1e-5)
+    assert model.trace("Bala").characters == tuple("\nBala")
