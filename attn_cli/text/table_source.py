@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,6 +27,7 @@ _BREAKS = re.compile(r"[\n\f]+")
 
 PREFIX = "hf:"
 _HINT = "give hf:PATH:COLUMN, as in hf:books.parquet:text"
+_SAMPLED_ROWS = 20  # by which the column with the most text is known
 _MAX_SHOWN = 8  # columns of a table
 
 # Opens one table of a text.
@@ -141,15 +143,26 @@ def open_tables(path: Path, encoding: str, column: str, separator: str) -> Table
 
 def hint_on_table(path: Path, encoding: str) -> list[str]:
     """A line where a file that is read as it is is a table."""
+    if table_ending(path) is None:
+        return []
     try:
-        columns = open_table(path, encoding, ()).columns if table_ending(path) else ()
+        table = open_table(path, encoding, ())
+        columns = table.columns
+        rows = [row for _, row in islice(table.rows(range(len(columns))), _SAMPLED_ROWS)]
     except DatasetError:  # a table that is broken may be a text
-        columns = ()
+        return []
     if len(columns) < 2:
         return []
+    letters = [
+        sum(map(str.isalpha, "".join(map(str, fields)))) for fields in zip(*rows, strict=True)
+    ]
+    likeliest = columns[letters.index(max(letters))] if letters else columns[0]
     shown = ", ".join(columns[:_MAX_SHOWN]) + ", …" * (len(columns) > _MAX_SHOWN)
-    command = f"attn train {shlex.quote(str(path))} --set data.column={shlex.quote(columns[0])}"
-    return [f"{path} looks like a table ({shown}); to learn one of its columns: {command}"]
+    command = f"attn train {shlex.quote(str(path))} --set data.column={shlex.quote(likeliest)}"
+    return [
+        f"{path} looks like a table ({shown}); to learn a column, each row by itself: "
+        f"{command} --lines"
+    ]
 
 
 def _find_tables(

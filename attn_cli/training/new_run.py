@@ -17,6 +17,7 @@ from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_configured_corpus
+from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
 
@@ -106,7 +107,9 @@ def new_run(request: RunRequest, world: World) -> RunStart:
         init_from = init_checkpoint(request.init_from)
         config = configure(_settings_of(init_from), f"`init_from` {request.init_from}")
     start = start_over(config, init_from)
-    if start.corpus.list_lines and "records" not in config.data.model_fields_set:
+    is_table = any(table_ending(Path(name)) for name in config.data.text)  # which has its own hint
+    asks = "records" not in config.data.model_fields_set and not is_table
+    if start.corpus.list_lines and asks:
         start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
     if request.leaves_size_open and config.train.minutes and start.init_from is None:
         start = replace(start, resize=partial(configure, origin="`minutes`"))

@@ -270,9 +270,17 @@ def test_a_table_without_a_column_is_told_to_be_one(tmp_path: Path) -> None:
     source = open_source([str(path)])
     assert text_of(source) == CSV[1:].replace("\r\n", "\n")
     (note,) = source.notes()
-    assert note.endswith(f"attn train {path} --set data.column=name")
+    assert note.endswith(f"attn train {path} --set data.column=name --lines")
     assert "looks like a table (name, country)" in note
     assert open_source([str(write(tmp_path / "list.csv", "one\ntwo\n"))]).notes() == []
+
+
+def test_the_column_that_is_named_as_an_example_is_the_one_with_the_most_text(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "towns.csv", "id,town,country\n1,Berlin,DE\n2,Paris,FR\n")
+    (note,) = open_source([str(path)]).notes()
+    assert "data.column=town" in note
 
 
 @pytest.mark.parametrize("text", [CSV, '{"name": "Berlin"}\n{"name": "Paris; \\"la belle\\""}'])
