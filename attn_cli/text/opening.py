@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 HELLO = "Hello"
 MAX_LENGTH = 16  # characters of a text of the model's own
+_OPENING = 500  # ids of the validation split in which a line is looked for
 _SEARCHED = 2**20  # ids of a text in which the letters of "Hello" are looked for
 
 
@@ -38,11 +39,12 @@ def beginning(text: str) -> str:
 def fitting_prompt(corpus: Corpus) -> str:
     """A prompt of characters that the text has: "Hello", or a beginning of its validation split.
 
-    It is within one line, and empty where that line is.
+    It is within one line, the first one with a letter; empty where none has any.
     """
     tokenizer = corpus.tokenizer
     if writes_hello(tokenizer):
         hello = tokenizer.encode(HELLO)
         if np.isin(hello, corpus.train_ids[:_SEARCHED]).all():
             return HELLO
-    return beginning(tokenizer.decode(corpus.opening(4 * MAX_LENGTH))).partition("\n")[0]
+    lines = tokenizer.decode(corpus.opening(_OPENING)).splitlines()
+    return beginning(next((line for line in lines if any(map(str.isalpha, line))), ""))

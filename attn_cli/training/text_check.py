@@ -219,7 +219,7 @@ def _repeat_warnings(read: ReadText, repeats: Repeats) -> Iterator[str]:
         more = ", ..." if passage.copies > len(passage.begins) else ""
         shown = quoted(read.text(passage.begins[0], min(_SHOWN, passage.chars)) + "...")
         yield (
-            f"a passage of {passage.chars:,} characters occurs {passage.copies:,} times, "
+            f"a passage of {passage.chars:,} characters occurs {_times(passage.copies)}, "
             f"{passage.fraction:.0%} of the text: {shown} ({places}{more}); keep one copy and "
             "delete the others, or the model will learn it by heart"
         )
@@ -228,6 +228,10 @@ def _repeat_warnings(read: ReadText, repeats: Repeats) -> Iterator[str]:
             f"{repeats.fraction:.0%} of the text repeats earlier passages word for word, so there "
             "is less to learn than its size suggests: delete the copies if they are not wanted"
         )
+
+
+def _times(number: int) -> str:
+    return "twice" if number == 2 else f"{number:,} times"
 
 
 def _plans(start: RunStart, baselines: Baselines | None) -> Iterator[Plan]:
@@ -250,7 +254,9 @@ def _plans(start: RunStart, baselines: Baselines | None) -> Iterator[Plan]:
         threads.release()
     for minutes, choice in zip(MINUTES, choices, strict=True):
         expected = None
-        if baselines is not None and not isinstance(corpus.train, Examples):
+        # Neither lines nor texts as small as this were among those of the fit.
+        known = corpus.chars >= _SMALL and not isinstance(corpus.train, Examples)
+        if baselines is not None and known:
             bits = expected_bits(baselines, choice.chars)
             expected = (bits * (1 - SPREAD), bits * (1 + SPREAD))
         model = choice.config.model

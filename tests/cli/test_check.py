@@ -142,6 +142,13 @@ def test_every_file_that_cannot_be_used_is_told(attn: Attn, tmp_path: Path) -> N
     assert [Path(each["name"]).name for each in report["unreadable"]] == ["a.txt", "d.pdf"]
 
 
+def test_of_a_note_no_loss_is_expected(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text(prose(3_000))
+    assert {
+        plan["expected_bits"] for plan in attn("check", "note.txt", "--json").json["plans"]
+    } == {None}
+
+
 def test_lines_are_checked_as_lines(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "names.txt").write_text("\n".join(sorted(names(4000))))
     report = attn("check", "names.txt", "--lines", "--json").json
