@@ -180,6 +180,15 @@ def trained(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
     )
 
 
+@pytest.fixture(scope="session")
+def trained_encoder(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same of an encoder."""
+    folder = tmp_path_factory.mktemp("session") / "runs" / "encoder"
+    # AdamW alone would need far longer to see that neighbours matter.
+    kind = ("task=mlm", "model.position=rope", "train.optimizer=muon")
+    return train_in(folder, verse_file, *kind, "train.steps=400")
+
+
 @pytest.fixture
 def attn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -26,6 +26,7 @@ from attn_cli.training.trainer import Trainer
 def train(
     text: str | Path | list[str | Path] | tuple[str | Path, ...] = (),
     *,
+    task: str | None = None,
     config: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
@@ -51,6 +52,7 @@ def train(
         text: Files, folders, `hf:PATH:COLUMN` of a data set, or the name of a built-in text; the
             configuration's own by default. For your own text with no other setting, attn chooses
             the size and trains for a minute.
+        task: "lm" for a decoder, which writes text; "mlm" for an encoder, which fills blanks.
         config: A YAML file, or the name of a built-in configuration.
         settings: Values by dotted key, `{"model.n_layer": 2}`.
         out: The run's folder; a new one in `runs/` by default.
@@ -75,6 +77,7 @@ def train(
     check_texts("loggers", loggers)
     request = make_request(
         [_name("text", each) or "" for each in names],
+        task=task,
         config=_name("config", config),
         settings=_overrides(settings or {}),
         out=as_path("out", out),

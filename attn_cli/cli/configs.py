@@ -44,12 +44,11 @@ def _explain(as_json: bool) -> None:
     from attn_cli.config.schema import Config
 
     explained: dict[str, dict[str, Any]] = {
-        f"{section}.{key}": {
+        key: {
             "default": field.get_default(),
             "meaning": " ".join((field.description or "").split()),
         }
-        for section, holder in Config.model_fields.items()
-        for key, field in type(holder.default).model_fields.items()
+        for key, field in Config.fields().items()
     }
     if as_json:
         result_json(explained)

@@ -38,6 +38,8 @@ def evaluate(
 ) -> None:
     """Measure how well a model predicts a text, exactly.
 
+    An encoder predicts each character from all others of its window but those hidden with it.
+
     The text is the run's own validation split, unless a file is named. It is cut into windows
     of block_size characters: the first of a window are predicted with little before them. A model
     of lines predicts each line by itself, with its end.
@@ -61,7 +63,8 @@ def evaluate(
         text = corpus.validation
         floor = corpus.validation_floor
     baselines = None
-    if corpus is not None:
+    # What is left of a text around a hidden character, no compressor has.
+    if corpus is not None and loaded.config.task == "lm":
         baselines = text_baselines(corpus.tokenizer, corpus.train, text)
     if run is None and not (as_json or sys.stdout.isatty()):
         notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
@@ -123,6 +126,7 @@ def _record(
         "bits_per_char": evaluation.bits_per_char,
         "perplexity": evaluation.perplexity if finite else None,
         "chars": evaluation.chars,
+        **({"accuracy": evaluation.accuracy} if loaded.config.task == "mlm" else {}),
         **({} if floor is None else {"floor_bits_per_char": floor}),
         "baselines": None if baselines is None else dataclasses.asdict(baselines),
     }
@@ -131,6 +135,8 @@ def _record(
 def _summary(
     loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
 ) -> Iterator[str]:
+    from attn_cli.text.masking import PASSES
+
     unit = loaded.tokenizer.unit
     yield f"{loaded.description}, {text}: {loaded.tokenizer.count(evaluation.chars)}"
     yield f"loss        {evaluation.loss:.4f} nats per {unit}"
@@ -138,3 +144,9 @@ def _summary(
     if floor is not None:
         yield f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat"
     yield f"perplexity  {evaluation.perplexity:.3f}"
+    if loaded.config.task == "mlm":
+        yield (
+            f"right       {evaluation.accuracy:.1%} of the characters; each was hidden once, with "
+            f"about 1 in {PASSES} of its window, and predicted from both sides: not to be compared "
+            "with a decoder's loss"
+        )

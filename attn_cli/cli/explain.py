@@ -93,7 +93,11 @@ def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
 
     if tiny and (run is not None or config is not None):
         raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
-    return handmade_model() if tiny else find_model(run, config)
+    if tiny:
+        return handmade_model()
+    loaded = find_model(run, config)
+    loaded.require("lm", "attn explain")
+    return loaded
 
 
 def _lesson(

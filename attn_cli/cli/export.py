@@ -50,6 +50,7 @@ def export(
     from attn_cli.runs.loaded_model import load_model
 
     model = load_model(run)
+    model.require("lm", "attn export")
     if format == "page":
         from attn_cli.cli.page_file import write_page
 

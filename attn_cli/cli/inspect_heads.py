@@ -46,6 +46,7 @@ def inspect_heads(
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
     loaded = find_model(run, config)
+    loaded.require("lm", "attn inspect-heads")
     if file is not None:
         full = read_text(file, loaded)
     else:

@@ -27,6 +27,7 @@ def inspect_logits(
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
+    loaded.require("lm", "attn inspect-logits")
     ids = encode_text(loaded, text, "attn inspect-logits")
     unit = loaded.tokenizer.unit
     lens = layer_predictions(forward_pass(loaded.model, ids), loaded.tokenizer.symbols)

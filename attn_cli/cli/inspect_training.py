@@ -59,6 +59,7 @@ def inspect_training(
     if run is not None and run_option is not None:
         raise InputError("RUN and --run are the same", "give one of the two")
     loaded = load_model(run or run_option)
+    loaded.require("lm", "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     with hint_on_missing_text("name a text: --text TEXT"):
         if text is None:

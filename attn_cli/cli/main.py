@@ -15,6 +15,7 @@ from attn_cli.cli.data import data_app
 from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
+from attn_cli.cli.fill import fill
 from attn_cli.cli.flags import with_flags
 from attn_cli.cli.generate import EXAMPLES as GENERATE_EXAMPLES
 from attn_cli.cli.generate import generate
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 app.command(cls=TrainCommand)(train)
 app.command(epilog=GENERATE_EXAMPLES)(generate)
+app.command()(fill)
 app.command("inspect-shapes")(inspect_shapes)
 app.command()(explain)
 app.command("inspect-attention")(inspect_attention)

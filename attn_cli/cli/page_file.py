@@ -55,6 +55,7 @@ def write_page(
 
     # Before the work.
     _require_own(path)
+    loaded.require("lm", "the page")
     check_supported(loaded.config.model, "the page")
     contents = PageContents(
         _without_private_paths(loaded),

@@ -43,7 +43,8 @@ def _row(run: dict[str, Any]) -> dict[str, str]:
         "data": escape_control_characters(run["data"]),
         "parameters": f"{run['parameters']:,}",
         "steps": f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
-        "best val loss": "-" if loss is None else f"{loss:.4f}",
+        # Of what is hidden: not to be compared with a decoder's.
+        "best val loss": "-" if loss is None else f"{loss:.4f}{' mlm' * (run['task'] == 'mlm')}",
         "age": age,
     }
 
@@ -90,6 +91,7 @@ def _describe(run: RunFolder) -> dict[str, Any]:
         _, latest = read_current(lambda: (run, run.checkpoint("latest")), with_weights=False)
         state = latest.metadata
         return about | {
+            "task": latest.config.task,
             "data": state.data.name,
             "parameters": state.parameters,
             "steps": state.step,

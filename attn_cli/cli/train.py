@@ -85,14 +85,17 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
             tell_of_end(prepared.notes)
         elif world.is_main and not options.quiet:
             tell_of(corpus, prepared.notes)
-        if world.is_main and not (options.as_json or had_ended):
+        # An encoder sees both sides of what it predicts, which no compressor does.
+        compared = prepared.trainer.config.task == "lm"
+        if world.is_main and compared and not (options.as_json or had_ended):
             # Before training, so that their second is within the time of `--minutes`.
             baselines = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
         outcome = _fit(prepared, stop_signal, quiet=options.quiet or had_ended)
-    if baselines is not None:
-        report(prepared.run, corpus, outcome, baselines)
-    elif world.is_main and options.as_json:
+    if world.is_main and options.as_json:
         result_json(summary(prepared.run, corpus, outcome))
+    elif world.is_main and not had_ended:
+        task = prepared.trainer.config.task
+        report(prepared.run, corpus, outcome, baselines, task)
     if world.is_main and outcome.interrupted:
         command = resume_command(prepared.run)
         notice(f"stopped after step {outcome.steps:,}; to resume: {command}")

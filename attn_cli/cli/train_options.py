@@ -27,6 +27,14 @@ class TrainOptions:
             "or - for standard input.",
         ),
     ] = None
+    task: Annotated[
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="lm|mlm",
+            help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks.",
+        ),
+    ] = None
     config: ConfigOption = None
     settings: Annotated[
         list[str] | None,
@@ -105,6 +113,7 @@ class TrainOptions:
 
         return make_request(
             self.text or (),
+            task=self.task,
             config=self.config,
             settings=[
                 parse_override(each, f"--set {each or repr(each)}") for each in self.settings or ()

@@ -9,6 +9,7 @@ from attn_cli.cli.flags import with_flags
 from attn_cli.cli.terminal import notice, result
 
 if TYPE_CHECKING:
+    from attn_cli.config.schema import Task
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
@@ -51,7 +52,13 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
     }
 
 
-def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, baselines: Baselines) -> None:
+def report(
+    run: RunFolder,
+    corpus: Corpus,
+    outcome: TrainResult,
+    baselines: Baselines | None,
+    task: Task = "lm",
+) -> None:
     """Prints a sample, the losses and what they mean, and the next command to type."""
     from attn_cli.runs.metrics import nats_to_bits
     from attn_cli.training.verdict import training_loss, verdict
@@ -59,18 +66,20 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, baselines: Base
     sample = run.sample(outcome.best_step)
     if sample:
         result(sample.strip("\n") + "\n")
-    unit = corpus.tokenizer.unit
+    unit, hidden = corpus.tokenizer.unit, "hidden " if task == "mlm" else ""
     if outcome.val_loss is None:
         result("val loss not measured yet: stopped before the first evaluation")
     else:
         result(
-            f"val loss {outcome.val_loss:.4f} nats per {unit}, "
+            f"val loss {outcome.val_loss:.4f} nats per {hidden}{unit}, "
             f"{nats_to_bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
         )
-    for line in verdict(corpus, outcome, baselines, training_loss(run, outcome.best_step)):
-        result(line)
+    if baselines is not None:
+        for line in verdict(corpus, outcome, baselines, training_loss(run, outcome.best_step)):
+            result(line)
     floor = corpus.validation_floor
-    if floor is not None:
+    # An encoder, which sees both sides of what it predicts, is below it.
+    if floor is not None and task == "lm":
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(
         f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
@@ -78,7 +87,7 @@ def report(run: RunFolder, corpus: Corpus, outcome: TrainResult, baselines: Base
     )
     result(f"run {run.path}")
     if not outcome.interrupted:  # then the next step is to resume it, which is told at the end
-        result(f"next: {_next_command(run, corpus)}")
+        result(f"next: {_next_command(run, corpus, task)}")
 
 
 def resume_command(run: RunFolder) -> str:
@@ -86,17 +95,24 @@ def resume_command(run: RunFolder) -> str:
     return f"attn train --resume {shlex.quote(str(run.path))}"
 
 
-def _next_command(run: RunFolder, corpus: Corpus) -> str:
-    """The command that generates text with the run: new lines where it has learned lines."""
+def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
+    """The command that generates text with the run, or new lines; an encoder fills blanks."""
     from attn_cli.runs.run_lookup import runs_root
     from attn_cli.text.examples import Examples
     from attn_cli.text.opening import fitting_prompt
 
-    command = "attn generate"
-    if isinstance(corpus.train, Examples):
+    command, prompt = "attn generate", fitting_prompt(corpus)
+    if task == "mlm":
+        command = f"attn fill {shlex.quote(_with_blanks(prompt))}"
+    elif isinstance(corpus.train, Examples):
         command += " --num-samples 20 --new"
-    elif (prompt := fitting_prompt(corpus)) and prompt.isprintable() and prompt[0] != "-":
+    elif prompt and prompt.isprintable() and prompt[0] != "-":
         command += f' "{prompt}"' if prompt.isalpha() else f" {shlex.quote(prompt)}"
     if run.path.parent != runs_root():
         command += f" --run {shlex.quote(str(run.path))}"
     return command
+
+
+def _with_blanks(text: str) -> str:
+    """A text in which every third character is a blank, or a blank alone."""
+    return "".join("_" if place % 3 == 2 else char for place, char in enumerate(text)) or "_"

@@ -8,6 +8,7 @@ from attn_cli.config.schema import Config
 
 # With another value of these, it would be another run.
 _IMMUTABLE = (
+    "task",
     "data.",
     "model.",
     "train.batch_size",
@@ -41,21 +42,20 @@ def diff_configs(old: Config, new: Config) -> Iterator[ConfigChange]:
     Where `new` says "auto", what the run has resolved it to is no difference. Neither are
     the names of a text: what counts is its contents.
     """
-    before, after = old.model_dump(), new.model_dump()
-    for section, values in before.items():
-        for name, value in values.items():
-            key, other = f"{section}.{name}", after[section][name]
-            renamed = key in ("data.text", "data.validation") and value and other
-            if value != other and other != _AUTO and not renamed:
-                yield ConfigChange(key, value, other)
+    after = new.flat()
+    for key, value in old.flat().items():
+        other = after[key]
+        renamed = key in ("data.text", "data.validation") and value and other
+        if value != other and other != _AUTO and not renamed:
+            yield ConfigChange(key, value, other)
 
 
 def apply_changes(config: Config, changes: list[ConfigChange]) -> Config:
     """A configuration with some of its values changed."""
     values = config.model_dump()
     for change in changes:
-        section, _, name = change.key.partition(".")
-        values[section][name] = change.new
+        section, _, name = change.key.rpartition(".")
+        (values[section] if section else values)[name] = change.new
     return Config.model_validate(values)
 
 

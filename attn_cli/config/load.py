@@ -134,10 +134,14 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     lines = {key: f"{path}:{line}" for key, line in _lines(node, str(path))}
     values = _construct(node, path)
     # `train:` alone on its line is a section without keys.
-    return {key: {} if value is None else value for key, value in values.items()}, lines
+    empty: dict[str, Any] = {
+        key: {} for key, value in values.items() if value is None and key in _SECTIONS
+    }
+    return {**values, **empty}, lines
 
 
-_SECTIONS_HINT = f"its sections are {', '.join(Config.model_fields)}; see `attn configs --explain`"
+_SECTIONS = [name for name in Config.model_fields if name not in Config.fields()]
+_SECTIONS_HINT = f"its sections are {', '.join(_SECTIONS)}; see `attn configs --explain`"
 
 
 def _compose(text: str, origin: Path | str) -> yaml.Node | None:
@@ -275,11 +279,7 @@ def key_named(name: str) -> str | None:
 
 def _fields() -> dict[str, str]:
     """The name of each key in its section, by the dotted key."""
-    return {
-        f"{section}.{name}": name
-        for section, field in Config.model_fields.items()
-        for name in type(field.default).model_fields
-    }
+    return {key: key.rpartition(".")[2] for key in Config.fields()}
 
 
 def _nearest(key: str) -> str:
@@ -295,7 +295,7 @@ def _nearest(key: str) -> str:
     ):
         if matches:
             return f"did you mean {matches[0]}?"
-    if section in Config.model_fields:
+    if section in _SECTIONS:
         names = [dotted.split(".")[1] for dotted in fields if dotted.startswith(f"{section}.")]
         return f"{section} has {', '.join(names)}"
     return _SECTIONS_HINT

@@ -1,12 +1,14 @@
-"""The four sections of a configuration: every key with its type, range and default.
+"""The task and the four sections of a configuration: every key, its type, range and default.
 
 The docstring under each field is what `attn configs --explain` prints.
 """
 
 import difflib
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from attn_cli.config.block_kinds import BlockName, block_kind
 
@@ -34,6 +36,7 @@ def _known_encoding(name: str) -> str:
     return name
 
 
+Task = Literal["lm", "mlm"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -177,6 +180,10 @@ class TrainConfig(_Section):
     """Steps between lines of metrics.jsonl."""
     loggers: list[Literal["csv", "tensorboard", "trackio", "wandb"]] = []
     """Also log to csv, tensorboard, trackio or wandb; all but csv need the extra of that name."""
+    mask_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.3
+    """Fraction of the characters that are hidden and predicted, in task mlm."""
+    mask_span: Annotated[float, Field(ge=1.0, le=1000.0)] = 2.0
+    """Mean length of the spans that are hidden, in task mlm."""
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
     patience: PositiveInt | None = None
@@ -194,6 +201,11 @@ class TrainConfig(_Section):
             raise ValueError(
                 f"batch_size ({self.batch_size}) is not divisible by "
                 f"micro_batch_size ({self.micro_batch_size})"
+            )
+        if self.mask_fraction > self.mask_span * (1 - self.mask_fraction):
+            raise ValueError(
+                f"mask_fraction ({self.mask_fraction:g}) leaves no gaps between spans of "
+                f"mask_span ({self.mask_span:g}) characters"
             )
         if self.min_learning_rate > self.learning_rate:
             raise ValueError(
@@ -219,7 +231,40 @@ class SampleConfig(_Section):
 class Config(_Section):
     """The configuration of a run: one YAML file."""
 
+    task: Task = "lm"
+    """lm: a decoder, which predicts the next character; mlm: an encoder, which predicts hidden
+    characters from those on both sides."""
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> Self:
+        if self.task == "mlm" and self.data.tokenizer == "bytes":
+            raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
+        return self
+
+    @classmethod
+    def fields(cls) -> dict[str, FieldInfo]:
+        """Every key by its dotted name, `train.steps`, in the order of the schema."""
+        return {
+            f"{name}.{key}" if key else name: field
+            for name, holder in cls.model_fields.items()
+            for key, field in (
+                type(holder.default).model_fields.items()
+                if isinstance(holder.default, _Section)
+                else [("", holder)]
+            )
+        }
+
+    def flat(self) -> dict[str, Any]:
+        """Every value by its dotted name."""
+        return dict(self._flat())
+
+    def _flat(self) -> Iterator[tuple[str, Any]]:
+        for name, value in self.model_dump().items():
+            if isinstance(value, dict):
+                yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+            else:
+                yield name, value

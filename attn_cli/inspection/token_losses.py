@@ -10,7 +10,7 @@ from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 def token_losses(loaded: TrainedModel, text: Split) -> PerTokenLosses:
     """The loss of each of N ids but the first, in nats, computed while it is iterated."""
-    return PerTokenLosses(evaluation_model(loaded), text)
+    return PerTokenLosses(evaluation_model(loaded), text, loaded.tokenizer.mask_id)
 
 
 def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
@@ -19,7 +19,7 @@ def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
     Raises:
         DatasetError: There are fewer than two ids, or no lines.
     """
-    return evaluate(evaluation_model(loaded), text)
+    return evaluate(evaluation_model(loaded), text, mask_id=loaded.tokenizer.mask_id)
 
 
 def evaluation_model(loaded: TrainedModel) -> Transformer:

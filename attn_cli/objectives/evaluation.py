@@ -18,6 +18,7 @@ from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.batches import IGNORE_INDEX, Batch, eval_windows
 from attn_cli.text.example_batches import eval_examples
 from attn_cli.text.examples import Examples, Split
+from attn_cli.text.masking import hide_each_once
 from attn_cli.text.tokenizer import TokenIds
 
 # Enough to keep the processor busy, small enough to stay in its caches.
@@ -37,11 +38,13 @@ class Evaluation:
             end of each.
         standard_error: Of the loss as an estimate for more such text, nats per character, from
             how the losses of windows or lines differ; None where there are fewer than two.
+        accuracy: The fraction of characters to which the model gives the highest probability.
     """
 
     loss: float
     chars: int
     standard_error: float | None = None
+    accuracy: float | None = None
 
     @property
     def bits_per_char(self) -> float:
@@ -61,14 +64,19 @@ class PerTokenLosses:
     them in that window alone, so that the first ones have little to go by. Of lines, each is a
     window, whose end is predicted, too.
 
+    An encoder predicts the characters of a window that are hidden, from all others in it: each
+    window is read several times, so that each of its characters is hidden once. The losses are
+    then in the order in which they were predicted.
+
     Iterating computes the losses, in nats, in the order of the text, many at a time:
     arrays that together have the shape (N - 1,). The model's mode and the random state
     are as before afterwards.
     """
 
-    def __init__(self, model: Transformer, text: Split) -> None:
+    def __init__(self, model: Transformer, text: Split, mask_id: int | None = None) -> None:
         self._model = model
         self._text = text
+        self._mask_id = mask_id
         self._windows = _WindowSums()
 
     @torch.no_grad()
@@ -79,18 +87,19 @@ class PerTokenLosses:
         model.eval()
         self._windows = _WindowSums()
         try:
-            for batch in _eval_batches(self._text, model.config.block_size):
-                logits = model(batch.inputs.to(device))  # (B, T, V)
-                targets = batch.targets.to(device).flatten()  # (B * T,)
+            for on_cpu in _eval_batches(self._text, model.config.block_size, self._mask_id):
+                batch = on_cpu.to(device)
+                logits = model(batch.inputs, mask=batch.mask)  # (B, T, V)
                 losses = F.cross_entropy(
                     logits.float().flatten(0, 1),
-                    targets,
+                    batch.targets.flatten(),
                     reduction="none",
                     ignore_index=IGNORE_INDEX,
                 )
                 array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
-                predicted = (batch.targets != IGNORE_INDEX).numpy()  # (B, T)
-                self._windows.add(array.reshape(predicted.shape), predicted.sum(axis=1))
+                predicted = (on_cpu.targets != IGNORE_INDEX).numpy()  # (B, T)
+                n_right = int((logits.argmax(dim=-1) == batch.targets).sum())
+                self._windows.add(array.reshape(predicted.shape), predicted.sum(axis=1), n_right)
                 yield array[predicted.flatten()]
         finally:
             model.train(was_training)
@@ -123,17 +132,19 @@ class _WindowSums:
     loss_squared: float = 0.0
     loss_chars: float = 0.0
     chars_squared: float = 0.0
+    right: float = 0.0
 
     def sums(self) -> tuple[float, ...]:
         """All of them, in the order of the fields."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
-    def add(self, losses: NDArray[np.float32], chars: NDArray[np.int64]) -> None:
+    def add(self, losses: NDArray[np.float32], chars: NDArray[np.int64], n_right: int) -> None:
         """Counts windows whose characters have these losses, (B, T), 0 where there is none.
 
         Args:
             losses: In nats.
             chars: How many characters each window has, (B,).
+            n_right: To how many of them all the model gives the highest probability.
         """
         sums = losses.sum(axis=1, dtype=np.float64)  # (B,)
         self.loss += float(sums.sum())
@@ -142,6 +153,7 @@ class _WindowSums:
         self.loss_squared += float(sums @ sums)
         self.loss_chars += float(sums @ chars)
         self.chars_squared += int(chars @ chars)
+        self.right += n_right
 
     def evaluation(self) -> Evaluation:
         """The mean, with the standard error of a ratio of sums (Cochran 1977, section 6.4)."""
@@ -150,7 +162,8 @@ class _WindowSums:
             squares = self.loss_squared - 2 * mean * self.loss_chars + mean**2 * self.chars_squared
             variance = max(0.0, squares) * self.windows / (self.windows - 1)
             error = math.sqrt(variance) / self.chars
-        return Evaluation(loss=mean, chars=int(self.chars), standard_error=error)
+        accuracy = self.right / self.chars
+        return Evaluation(mean, int(self.chars), standard_error=error, accuracy=accuracy)
 
 
 def evaluate(
@@ -159,6 +172,7 @@ def evaluate(
     part: int = 0,
     parts: int = 1,
     all_reduce_sum: AllReduce | None = None,
+    mask_id: int | None = None,
 ) -> Evaluation:
     """Predicts each character of a text (N,) but the first, as `PerTokenLosses` does.
 
@@ -171,17 +185,23 @@ def evaluate(
         part: Which part of the windows to take, from 0.
         parts: The number of processes that share them.
         all_reduce_sum: The sum of a tensor over these processes.
+        mask_id: Where the model is an encoder, what stands for a hidden character.
     """
-    losses = PerTokenLosses(model, _part(text, model.config.block_size, part, parts))
+    losses = PerTokenLosses(model, _part(text, model.config.block_size, part, parts), mask_id)
     for _ in losses:
         pass
     return losses.evaluation(all_reduce_sum)
 
 
-def _eval_batches(text: Split, block_size: int) -> Iterator[Batch]:
+def _eval_batches(text: Split, block_size: int, mask_id: int | None) -> Iterator[Batch]:
     if isinstance(text, Examples):
-        return eval_examples(text.fit(block_size, "cut"), TOKENS_PER_BATCH)
-    return eval_windows(text, block_size, max(1, TOKENS_PER_BATCH // block_size))
+        batches = eval_examples(text.fit(block_size, "cut"), TOKENS_PER_BATCH)
+    else:
+        batches = eval_windows(text, block_size, max(1, TOKENS_PER_BATCH // block_size))
+    if mask_id is None:
+        return batches
+    # The newline that begins each line is not hidden.
+    return hide_each_once(batches, block_size, mask_id, first=int(isinstance(text, Examples)))
 
 
 def _part(text: Split, block_size: int, part: int, parts: int) -> Split:

@@ -8,31 +8,8 @@ from torch import Tensor
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import AllReduce, Evaluation
 from attn_cli.runs.checkpoint_metadata import DatasetInfo
-from attn_cli.text.batches import Batch
+from attn_cli.text.batches import Batch, TrainingBatches
 from attn_cli.text.tokenizer import Tokenizer
-
-
-class TrainingBatches(Protocol):
-    """The training batches of a run, each a pure function of the seed and the step."""
-
-    @property
-    def steps_per_epoch(self) -> float:
-        """Steps after which all of the training split was visited once."""
-        ...
-
-    @property
-    def lengths_vary(self) -> bool:
-        """Whether T is not the same for all batches."""
-        ...
-
-    @property
-    def max_length(self) -> int:
-        """The largest T of a batch, in tokens."""
-        ...
-
-    def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0."""
-        ...
 
 
 class Objective(Protocol):

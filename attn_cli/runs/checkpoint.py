@@ -86,7 +86,7 @@ class Checkpoint:
 
         # Before the model is made: a config may claim any size, while a file has one.
         _ = self.weights
-        model = build_model(self.config.model, self.tokenizer.vocab_size)
+        model = build_model(self.config.model, self.tokenizer.vocab_size, self.config.task)
         self.load_weights(model)
         return model.to(device).eval()
 

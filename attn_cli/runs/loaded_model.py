@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from attn_cli.config.load import load_config
 from attn_cli.config.presets import DEFAULT, find_config
-from attn_cli.config.schema import Config, DataConfig
+from attn_cli.config.schema import Config, DataConfig, Task
 from attn_cli.errors import DatasetError, InputError
 from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.run_folder import RunFolder
@@ -30,6 +30,11 @@ if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model
     from attn_cli.model.transformer import Transformer
 
 OWN_TEXT_LENGTH = 200  # characters
+# What each task makes of a model, and the command that it is for.
+KINDS = {
+    "lm": ("a decoder, which writes text", "attn generate"),
+    "mlm": ("an encoder, which fills blanks", "attn fill"),
+}
 MAX_SHOWN_TEXT = 60  # characters of a text that `describe` shows
 
 
@@ -78,6 +83,29 @@ class LoadedModel:
     def eos_id(self) -> int | None:
         """The id that ends a document; None where the training text was a single document."""
         return self.bos_id if self.lines else self.tokenizer.eos_id(self.bos_id)
+
+    @property
+    def line_beginning(self) -> tuple[int, ...]:
+        """What stands before a text: of a model of lines, the newline; else nothing."""
+        return (self.bos_id,) if self.config.data.records == "lines" else ()
+
+    def require(self, task: Task, what: str) -> None:
+        """Makes sure that the model was trained for a task.
+
+        Args:
+            task: The task.
+            what: A command, or what else needs it, for the message.
+
+        Raises:
+            InputError: It was trained for another.
+        """
+        if self.config.task != task:
+            needed, _, _ = KINDS[task][0].partition(",")
+            kind, command = KINDS[self.config.task]
+            raise InputError(
+                f"{what} needs {needed}, and {self.description}, is {kind}",
+                f"use {command}, or another run; `attn runs` lists them",
+            )
 
     def encode_prompt(self, text: str | None) -> tuple[int, ...]:
         """The ids of a text that fits into the context, at least one; of a line, after a newline.
@@ -256,7 +284,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
         from attn_cli.model.build import build_model
 
         torch.manual_seed(config.train.seed)
-        return build_model(config.model, tokenizer.vocab_size).eval()
+        return build_model(config.model, tokenizer.vocab_size, config.task).eval()
 
     lines = config.data.records == "lines"
     return LoadedModel(

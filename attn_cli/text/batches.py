@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -71,6 +71,29 @@ class Batch:
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
         tensors = {name: each for name, each in vars(self).items() if each is not None}
         return replace(self, **{name: change(tensor) for name, tensor in tensors.items()})
+
+
+class TrainingBatches(Protocol):
+    """The training batches of a run, each a pure function of the seed and the step."""
+
+    @property
+    def steps_per_epoch(self) -> float:
+        """Steps after which all of the training split was visited once."""
+        ...
+
+    @property
+    def lengths_vary(self) -> bool:
+        """Whether T is not the same for all batches."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """The largest T of a batch, in tokens."""
+        ...
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
+        ...
 
 
 class Batches:

@@ -4,10 +4,14 @@ The vocabulary is one of three kinds. `printable` is Python's `string.printable`
 "Hello" is 43 14 21 21 24 in every run. `corpus` is the sorted distinct characters of one
 text. `bytes` is the 256 bytes of UTF-8, which encode every text.
 
+A vocabulary may end with special symbols, which no text has: an encoder's for a hidden character.
+
 Characters outside the vocabulary are handled by one of four policies: `transliterate`
 writes them in ASCII ("é" as "e"), `error` refuses the text, `drop` leaves them out, and
 `replace` puts "?" in their place.
 """
+
+from __future__ import annotations
 
 import codecs
 import re
@@ -15,7 +19,7 @@ import string
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -40,6 +44,8 @@ _UTF8_CHARACTER = re.compile(
     """,
     re.VERBOSE,
 )
+
+HIDDEN = "▢"  # the special symbol of a hidden character
 
 UNICODE_SIZE = 0x110000  # 1,114,112 code points
 EXAMPLES = 5  # distinct characters that a notice or an error names
@@ -81,6 +87,7 @@ class Tokenizer(ABC):
 
     kind: TokenizerKind  # which of the three kinds of vocabulary it is
     symbols: tuple[str, ...]  # what is shown for each id: `symbols[id]`
+    specials: tuple[str, ...] = ()  # the last of them, which stand for no character of a text
 
     @property
     def unit(self) -> str:
@@ -100,6 +107,17 @@ class Tokenizer(ABC):
     def dtype(self) -> np.dtype[Any]:
         """The smallest unsigned integer type that holds every id."""
         return np.min_scalar_type(self.vocab_size - 1)
+
+    @property
+    def mask_id(self) -> int | None:
+        """The id of a hidden character; None where the vocabulary has none."""
+        return self.vocab_size - 1 if self.specials == (HIDDEN,) else None
+
+    def with_mask(self) -> Tokenizer:
+        """This vocabulary with an id for a hidden character, which comes last."""
+        if self.mask_id is not None:
+            return self
+        return replace(self, symbols=(*self.symbols, HIDDEN), specials=(HIDDEN,))
 
     @cached_property
     def document_separator_id(self) -> int:
@@ -246,7 +264,9 @@ class CharacterTokenizer(Tokenizer):
         return ((self.symbols[token], 1) for token in ids)
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "symbols": list(self.symbols)}
+        characters = self.symbols[: len(self.symbols) - len(self.specials)]
+        specials = {"specials": list(self.specials)} if self.specials else {}
+        return {"kind": self.kind, "symbols": list(characters), **specials}
 
     @cached_property
     def _code_points(self) -> NDArray[np.uint32]:
@@ -255,8 +275,9 @@ class CharacterTokenizer(Tokenizer):
     @cached_property
     def _ids_by_code_point(self) -> NDArray[np.int32]:
         """The id of each code point; -1 outside the vocabulary, as in the last entry."""
-        table = np.full(int(self._code_points.max()) + 2, -1, dtype=np.int32)
-        table[self._code_points] = np.arange(self.vocab_size, dtype=np.int32)
+        characters = self._code_points[: self.vocab_size - len(self.specials)]
+        table = np.full(int(characters.max()) + 2, -1, dtype=np.int32)
+        table[characters] = np.arange(len(characters), dtype=np.int32)
         return table
 
     def _ids_or_minus_one(self, text: str) -> NDArray[np.int32]:
@@ -344,7 +365,14 @@ def tokenizer_from_json(obj: object) -> Tokenizer:
         seen.add(symbol)
     if kind == "printable" and symbols != list(string.printable):
         raise _damaged("its symbols are not those of the printable kind")
-    return CharacterTokenizer(kind, tuple(symbols))
+    tokenizer = CharacterTokenizer(kind, tuple(symbols))
+    match obj.get("specials", []):
+        case []:
+            return tokenizer
+        case [special] if special == HIDDEN:
+            return tokenizer.with_mask()
+        case specials:
+            raise _damaged(f"its special symbols are {_short(specials)}")
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

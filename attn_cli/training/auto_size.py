@@ -100,18 +100,21 @@ def choose_sizes(
         check_batch_divides(settings, world)
         return world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
 
+    recipe = recipe_for(corpus, configure({}))
     choices = []
     for seconds in times:
-        plan = _plan(corpus, seconds, speed_of)
+        plan = _plan(recipe, corpus, seconds, speed_of)
         config = configure(plan.settings(world.world_size))
         reasons = tuple(plan.reasons(config, seconds, corpus.tokenizer.unit))
         choices.append(SizeChoice(config, reasons, plan.chars))
     return choices
 
 
-def _plan(corpus: Corpus, seconds: float, speed_of: Callable[[ModelSize], float]) -> Plan:
-    """The largest size of the text's recipe that the time is long enough for."""
-    recipe, train = recipe_for(corpus), corpus.train
+def _plan(
+    recipe: SizeRecipe, corpus: Corpus, seconds: float, speed_of: Callable[[ModelSize], float]
+) -> Plan:
+    """The largest size of a recipe that the time is long enough for."""
+    train = corpus.train
     lines = isinstance(train, Examples)
     train_chars = train.n_targets if isinstance(train, Examples) else len(train)
     for_steps = STEPS_FRACTION * max(seconds - OVERHEAD_SECONDS, seconds / 2)
@@ -211,7 +214,7 @@ def _chars_per_second(
     """
     vocab_size = corpus.tokenizer.vocab_size
     with torch.random.fork_rng(devices=[]):
-        model = build_model(config.model, vocab_size).to(device)
+        model = build_model(config.model, vocab_size, config.task).to(device)
         batch = _typical_batch(config, corpus, world).to(device)
     mp_model = MixedPrecisionModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)

@@ -54,7 +54,8 @@ class Learner:
         self.device = device
         self.world = world
         torch.manual_seed(config.train.seed)
-        self.model = build_model(config.model, objective.tokenizer.vocab_size)
+        vocab_size = objective.tokenizer.vocab_size
+        self.model = build_model(config.model, vocab_size, config.task)
         source = resume_from or init_from
         if source:
             source.load_weights(self.model)

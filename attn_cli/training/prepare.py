@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from attn_cli.config.schema import Config
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.make import make_objective
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.recovery import rewind
 from attn_cli.runs.run_folder import RunFolder
@@ -82,7 +82,7 @@ def prepare_run(
         held.enter_context(translate_errors(run, start.config, world))
         trainer = Trainer(
             start.config,
-            NextChar(start.config, corpus),
+            make_objective(start.config, corpus),
             run,
             device=device,
             started=started,
@@ -94,7 +94,7 @@ def prepare_run(
         if world.is_main:
             if request.resume is not None:
                 rewind(run, start.resume_from)
-            run.write_config_and_tokenizer(start.config, corpus.tokenizer)
+            run.write_config_and_tokenizer(start.config, trainer.objective.tokenizer)
         notes = [*([] if trainer.finished else _notes_of_text(corpus)), *start.notes]
         if start.resume_from:
             notes += notes_of_resuming(start.resume_from, start.changes, trainer)

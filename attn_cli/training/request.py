@@ -70,6 +70,7 @@ class RunRequest:
 def make_request(
     text: Sequence[str] = (),
     *,
+    task: str | None = None,
     config: str | None = None,
     settings: Iterable[Override] = (),
     out: Path | None = None,
@@ -108,6 +109,8 @@ def make_request(
     ]
     if steps is not None:
         overrides.append(Override("train.minutes", None, "`steps`"))
+    if task is not None:
+        overrides.append(Override("task", task, f"`task` {task or repr(task)}"))
     if lines:
         overrides.append(Override("data.records", "lines", "`lines`"))
     if text:

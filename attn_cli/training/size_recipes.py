@@ -6,6 +6,7 @@ Those of a text were measured in benchmarks/sizes.py; see benchmarks/LOG.md.
 from dataclasses import dataclass, replace
 from typing import Any
 
+from attn_cli.config.schema import Config
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.example_batches import padded_length
 from attn_cli.text.examples import Examples
@@ -92,8 +93,21 @@ LINES_RECIPE = SizeRecipe(
 )
 
 
-def recipe_for(corpus: Corpus) -> SizeRecipe:
-    """The recipe for a text, or for its lines: with the sizes that fit it."""
+def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
+    """The recipe for a text, or for its lines: with the sizes that fit it.
+
+    An encoder predicts only what is hidden, other characters in each epoch, so it takes more
+    epochs to predict each as often.
+    """
+    recipe = _recipe_of_text(corpus)
+    if config.task == "lm":
+        return recipe
+    epochs = recipe.most_epochs / config.train.mask_fraction
+    of_small = recipe.most_epochs_of_small / config.train.mask_fraction
+    return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small)
+
+
+def _recipe_of_text(corpus: Corpus) -> SizeRecipe:
     train = corpus.train
     if not isinstance(train, Examples):
         fitting = (size for size in STREAM_RECIPE.sizes if size.block_size < len(train))

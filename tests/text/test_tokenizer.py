@@ -255,3 +255,19 @@ def test_a_text_is_not_changed_to_another_normal_form() -> None:
     tokenizer = corpus_tokenizer("ö")
     with pytest.raises(PromptError):
         tokenizer.encode_with_report(unicodedata.normalize("NFD", "ö"), "error")
+
+
+@pytest.mark.parametrize("tokenizer", [printable_tokenizer(), corpus_tokenizer("ab▢é")])
+def test_a_hidden_character_has_an_id_that_no_text_has(tokenizer: Tokenizer) -> None:
+    masked = tokenizer.with_mask()
+    assert masked.mask_id == tokenizer.vocab_size == masked.vocab_size - 1
+    text = "".join(tokenizer.symbols)
+    assert masked.encode(text).tolist() == tokenizer.encode(text).tolist()
+    assert masked.decode([0, tokenizer.vocab_size]) == f"{tokenizer.symbols[0]}▢"
+    assert tokenizer_from_json(json.loads(json.dumps(masked.to_json()))) == masked
+    assert masked.with_mask() is masked
+
+
+def test_unknown_special_symbols_are_refused() -> None:
+    with pytest.raises(CheckpointError, match="special symbols"):
+        tokenizer_from_json({"kind": "corpus", "symbols": ["a"], "specials": ["<x>"]})

@@ -12,7 +12,7 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.auto_size import choose_size
-from attn_cli.training.size_recipes import STREAM_RECIPE
+from attn_cli.training.size_recipes import STREAM_RECIPE, recipe_for
 from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
@@ -60,6 +60,15 @@ def test_a_small_text_is_not_read_so_often_that_it_is_learned_by_heart(tmp_path:
     steps = train.max_epochs * len(corpus.train) / (train.batch_size * 64)
     assert 10 <= steps / train.eval_every <= 30
     assert train.patience is not None
+
+
+def test_an_encoder_takes_more_epochs_as_it_predicts_a_part_of_each(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, 9_000)
+    decoder = recipe_for(corpus, load_config(None))
+    settings = [parse_override("task=mlm"), parse_override("train.mask_fraction=0.25")]
+    encoder = recipe_for(corpus, load_config(None, settings))
+    assert encoder.most_epochs == 4 * decoder.most_epochs
+    assert encoder.most_epochs_of_small == 4 * decoder.most_epochs_of_small
 
 
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:

@@ -35,6 +35,10 @@ KINDS = {
     "lines, accumulation, dropout": (
         "data.records=lines", "train.micro_batch_size=4", "model.dropout=0.1",
     ),
+    "encoder, muon, dropout": ("task=mlm", "train.optimizer=muon", "model.dropout=0.1"),
+    "encoder of lines, accumulation": (
+        "task=mlm", "data.records=lines", "train.micro_batch_size=4",
+    ),
 }  # fmt: skip
 
 
@@ -81,6 +85,7 @@ def again(trained: Trained) -> tuple[str, ...]:
     keys = ("block", "position", "dropout", "bias")
     return (
         *STEPS,
+        f"task={trained.config.task}",
         f"data.records={trained.config.data.records}",
         *(f"model.{key}={json.dumps(config['model'][key])}" for key in keys),
         *(

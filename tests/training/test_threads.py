@@ -182,9 +182,9 @@ def test_blocks_compiled_for_another_number_of_threads_are_left_aside_in_a_trial
     class Compiled(torch.nn.Module):
         """Stands for the compiled model, and notes the threads that it is used with."""
 
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        def forward(self, ids: torch.Tensor, *, mask: torch.Tensor | None) -> torch.Tensor:
             steps.append(policy.threads)
-            return mp_model.compute(ids)
+            return mp_model.compute(ids, mask=mask)
 
     mp_model.set_forward_model(Compiled())
     trainer.fit()

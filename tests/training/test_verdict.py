@@ -150,9 +150,10 @@ def test_the_standard_error_is_that_of_means_over_windows() -> None:
     losses = random.normal(2.0, 0.5, (400, 7)).astype(np.float32)
     sums = _WindowSums()
     chars = np.full(400, 7)
-    sums.add(losses[:300], chars[:300])
-    sums.add(losses[300:], chars[300:])
+    sums.add(losses[:300], chars[:300], n_right=900)
+    sums.add(losses[300:], chars[300:], n_right=500)
     evaluation = sums.evaluation()
     expected = losses.mean(axis=1).std(ddof=1) / math.sqrt(400)
     assert evaluation.standard_error == pytest.approx(expected, rel=1e-5)
     assert evaluation.loss == pytest.approx(losses.mean(), rel=1e-6)
+    assert evaluation.accuracy == 0.5

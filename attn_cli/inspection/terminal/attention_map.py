@@ -109,7 +109,7 @@ class LargeMap:
         # With a column for what came before, if not all fit.
         fitting = (options.max_width - margin) // cell
         shown = T if fitting >= T else max(1, fitting - 1)
-        first = T - shown
+        first, causal = T - shown, _is_causal(self.weights)
         heads = [EARLIER] * (first > 0) + names[first:]
         yield Text(
             " " * margin + "".join(set_cell_size(name, cell) for name in heads).rstrip(), "bold"
@@ -117,7 +117,8 @@ class LargeMap:
         for query in range(first, T):
             row = self.weights[query]
             line = Text(set_cell_size(names[query], margin), style="bold", no_wrap=True)
-            values = [float(row[:first].sum())] * (first > 0) + row[first : query + 1].tolist()
+            last = query + 1 if causal else T
+            values = [float(row[:first].sum())] * (first > 0) + row[first:last].tolist()
             line.append(
                 "".join(self._cell(each, cell, options) for each in values).rstrip(), "none"
             )
@@ -139,14 +140,19 @@ class LargeMap:
 
 def _small(weights: Floats, bin_size: int, wide: int, options: ConsoleOptions) -> Iterator[str]:
     """The lines of a small map; what a query cannot see is blank."""
-    T = len(weights)
+    T, causal = len(weights), _is_causal(weights)
     for query in range(0, T, bin_size):
         rows = weights[query : query + bin_size]
         most = [
             rows[:, key : key + bin_size].max()
-            for key in range(0, min(query + bin_size, T), bin_size)
+            for key in range(0, min(query + bin_size, T) if causal else T, bin_size)
         ]
         yield "".join(wide * _shade(float(weight), options) for weight in most)
+
+
+def _is_causal(weights: Floats) -> bool:
+    """Whether no query sees a later key: an encoder's map is square."""
+    return not np.triu(weights, 1).any()
 
 
 def _shade(weight: float, options: ConsoleOptions) -> str:

@@ -67,7 +67,6 @@ class TensorBoardLogger:
 def _flat(config: Config) -> dict[str, bool | float | str]:
     """The configuration by dotted keys; hyperparameters are numbers or strings."""
     return {
-        f"{section}.{name}": value if isinstance(value, bool | int | float) else str(value)
-        for section, values in config.model_dump().items()
-        for name, value in values.items()
+        name: value if isinstance(value, bool | int | float) else str(value)
+        for name, value in config.flat().items()
     }

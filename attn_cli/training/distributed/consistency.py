@@ -15,7 +15,7 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.training.distributed.world import World
 
 # What may differ: the name of a text on its host, and train.device, whose outcome is compared.
-_MAY_DIFFER = (("data", "text"), ("data", "validation"), ("train", "device"))
+_MAY_DIFFER = ("data.text", "data.validation", "train.device")
 # A network file system may show a file to other hosts with a delay.
 VISIBLE_WITHIN = 15.0  # seconds
 
@@ -27,12 +27,12 @@ def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
         ConfigError: The configuration or the version of attn differs.
         DatasetError: The text or its vocabulary differs.
     """
-    dump = config.model_dump(mode="json")
+    flat = config.flat()
     vocabulary = json.dumps(corpus.tokenizer.to_json())
     held_out = corpus.validation_text
     own = {
         "version": __version__,
-        "config": dump,
+        "config": flat,
         "text": corpus.sha256,
         "validation": held_out and held_out.sha256,
         "chars": corpus.chars,
@@ -48,10 +48,9 @@ def check_same_inputs(world: World, config: Config, corpus: Corpus) -> None:
     # Not by `diff_configs` alone, which overlooks what `config` leaves to the machine.
     others = main["config"]
     differing = [
-        ConfigChange(f"{section}.{name}", others[section][name], value)
-        for section, values in dump.items()
-        for name, value in values.items()
-        if others[section][name] != value and (section, name) not in _MAY_DIFFER
+        ConfigChange(key, others[key], value)
+        for key, value in flat.items()
+        if others[key] != value and key not in _MAY_DIFFER
     ]
     if differing:
         raise ConfigError(

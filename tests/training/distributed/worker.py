@@ -22,7 +22,7 @@ from torch import distributed as dist
 from attn_cli.config.load import parse_override
 from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.make import make_objective
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, Records, load_corpus
 from attn_cli.text.encoded_text import load_text
@@ -49,6 +49,7 @@ LOSSES = {
     ),
     "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
+    "encoder": ("task=mlm",),
     "muon": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "lines, accumulation": ("data.records=lines", "train.micro_batch_size=1"),
@@ -57,6 +58,7 @@ LOSSES = {
 # Runs that are stopped after step 13 of 24, and resumed.
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
+    "encoder": ("task=mlm", "model.dropout=0.1"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
     "lines": ("data.records=lines", "model.dropout=0.2", "train.micro_batch_size=2"),
 }
@@ -92,7 +94,7 @@ def learner(folder: Path, world: World = SINGLE_PROCESS, *settings: str) -> Lear
     """A tiny model about to be trained on the text in a folder."""
     config = tiny_config(*settings)
     corpus = corpus_of(folder, config.data.records)
-    return Learner(config, NextChar(config, corpus), CPU, world=world)
+    return Learner(config, make_objective(config, corpus), CPU, world=world)
 
 
 def evaluations(folder: Path, world: World) -> list[tuple[float, int]]:

@@ -1,0 +1,113 @@
+"""`attn fill`: the blanks of a text, filled by an encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.cli.run_or_text import note_normal_form
+from attn_cli.cli.terminal import result, result_json, sanitize
+from attn_cli.errors import InputError
+from attn_cli.text.display import printable_symbol
+
+if TYPE_CHECKING:
+    from attn_cli.generation.fill import FilledText
+    from attn_cli.runs.loaded_model import TrainedModel
+
+
+def fill(
+    text: Annotated[
+        list[str],
+        typer.Argument(metavar="TEXT...", help="Texts with blanks, as in 'The _wl m_t the f_x'."),
+    ],
+    run: RunOption = None,
+    blank: Annotated[
+        str, typer.Option("--blank", metavar="CHAR", help="What stands for a blank.")
+    ] = "_",
+    alternatives: Annotated[
+        int, typer.Option(min=0, max=50, help="Show this many candidates for each blank.")
+    ] = 0,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=1000.0, help="0 takes the most probable character.")
+    ] = 0.0,
+    num_samples: Annotated[
+        int, typer.Option("--num-samples", min=1, help="Fill each text this many times.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="With a temperature: of the draws.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill the blanks of a text, the most certain first, with an encoder.
+
+    An encoder is trained by: attn train TEXT --task mlm
+
+    For example: attn fill "The _wl m_t the f_x" --alternatives 3
+    """
+    from attn_cli.generation.fill import fill as fill_blanks
+    from attn_cli.runs.loaded_model import load_model
+
+    if len(blank) != 1:
+        raise InputError(f"`blank` {blank!r} is not one character", "as in --blank '?'")
+    loaded = load_model(run)
+    loaded.require("mlm", "attn fill")
+    texts = [_encode(each, blank, loaded) for each in text]
+    filled = [
+        fill_blanks(
+            loaded.model,
+            ids,
+            loaded.tokenizer,
+            temperature=temperature,
+            seed=each_seed,
+            n_alternatives=max(alternatives, 1),
+        )
+        for ids in texts
+        for each_seed in range(seed, seed + num_samples)
+    ]
+    if as_json:
+        samples = [_record(each, loaded, alternatives) for each in filled]
+        result_json({"run": str(loaded.folder.path), "step": loaded.step, "samples": samples})
+        return
+    for each in filled:
+        sys.stdout.write(sanitize(_text(each, loaded) + "\n", sys.stdout))
+        if alternatives:
+            for found in each.blanks:
+                listed = "  ".join(
+                    f"{printable_symbol(one.char)} {one.prob:.1%}" for one in found.alternatives
+                )
+                result(f"  position {found.position + 1:,}: {listed}")
+
+
+def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:
+    """The ids of a text, with that of a hidden character where there is a blank.
+
+    Raises:
+        InputError: It has no blank, or an unknown character.
+    """
+    if blank not in text:
+        raise InputError(
+            f"no blank in {text!r}", f"write {blank} for each character that is missing"
+        )
+    note_normal_form(text, loaded.tokenizer)
+    mask_id = loaded.tokenizer.mask_id
+    assert mask_id is not None
+    parts = [loaded.tokenizer.encode(part).tolist() for part in text.split(blank)]
+    ids = list(parts[0])
+    for part in parts[1:]:
+        ids += [mask_id, *part]
+    return [*loaded.line_beginning, *ids]
+
+
+def _text(filled: FilledText, loaded: TrainedModel) -> str:
+    return loaded.tokenizer.decode(filled.ids[len(loaded.line_beginning) :])
+
+
+def _record(filled: FilledText, loaded: TrainedModel, alternatives: int) -> dict[str, object]:
+    blanks = [dataclasses.asdict(each) for each in filled.blanks]
+    for each in blanks:
+        each["position"] += 1 - len(loaded.line_beginning)
+        if not alternatives:
+            del each["alternatives"]
+    return {"text": _text(filled, loaded), "log_prob": filled.log_prob, "blanks": blanks}

@@ -1,0 +1,130 @@
+"""`attn fill`, and what other commands say of an encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Outcome, Trained
+
+Attn = Callable[..., Outcome]
+
+
+def test_blanks_are_filled_and_nothing_else_changes(attn: Attn, trained_encoder: Trained) -> None:
+    text = "The f_x met t_e owl."
+    outcome = attn("fill", text[:16], "--run", trained_encoder.run.path)
+    assert outcome.code == 0
+    (filled,) = outcome.out.splitlines()
+    assert len(filled) == 16
+    assert [a for a, b in zip(filled, text, strict=False) if b != "_"] == [
+        b for b in text[:16] if b != "_"
+    ]
+    assert filled == "The fox met the "
+
+
+def test_json_has_every_blank_in_the_order_of_certainty(
+    attn: Attn, trained_encoder: Trained
+) -> None:
+    options = ("--alternatives", "3", "--json", "--run", trained_encoder.run.path)
+    (sample,) = attn("fill", "The f?x m?t", "--blank", "?", *options).json["samples"]
+    assert sorted(blank["position"] for blank in sample["blanks"]) == [6, 10]
+    for blank in sample["blanks"]:
+        assert sample["text"][blank["position"] - 1] == blank["char"]
+        assert blank["alternatives"][0] == {"char": blank["char"], "prob": blank["prob"]}
+        assert len(blank["alternatives"]) == 3
+
+
+def test_a_temperature_draws_and_a_seed_repeats(attn: Attn, trained_encoder: Trained) -> None:
+    options = ("--temperature", "5", "--num-samples", "6", "--run", trained_encoder.run.path)
+    first, again = (attn("fill", "The ___ met", *options).out for _ in range(2))
+    assert first == again
+    assert len(set(first.splitlines())) > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fill", "no blank"), "no blank in 'no blank'"),
+        (("fill", "a_b", "--blank", "__"), "'__' is not one character"),
+        (("fill", "_" * 17), "has 17 characters, and the model sees at most 16"),
+        (("fill", "é_"), "outside the printable vocabulary"),
+    ],
+)
+def test_what_cannot_be_filled_is_told(
+    attn: Attn, trained_encoder: Trained, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = attn(*arguments, "--run", trained_encoder.run.path)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("generate", "The"),
+        ("explain", "The"),
+        ("inspect-heads",),
+        ("inspect-logits", "The"),
+        ("inspect-training",),
+        ("export", "page", "there"),
+        ("inspect-attention", "The", "--html", "page.html"),
+    ],
+)
+def test_what_needs_a_decoder_says_so(
+    attn: Attn, trained_encoder: Trained, command: tuple[str, ...]
+) -> None:
+    outcome = attn(*command, "--run", trained_encoder.run.path)
+    assert outcome.code == 2
+    assert "needs a decoder" in outcome.err
+    assert "attn fill" in outcome.err
+    assert not Path("there").exists()
+    assert not Path("page.html").exists()
+
+
+def test_a_decoder_fills_no_blanks(attn: Attn, trained: Trained) -> None:
+    outcome = attn("fill", "The f_x", "--run", trained.run.path)
+    assert outcome.code == 2
+    assert "attn fill needs an encoder" in outcome.err
+
+
+def test_a_map_of_an_encoder_is_square(attn: Attn, trained_encoder: Trained) -> None:
+    run = ("--run", trained_encoder.run.path)
+    outcome = attn("inspect-attention", "The fox", "--layer", "1", "--head", "1", *run)
+    assert outcome.code == 0
+    weights = attn("inspect-attention", "The fox", "--json", *run).json["weights"]
+    assert all(weights[0][0][0][key] > 0 for key in range(7))
+    rows = [line for line in outcome.out.splitlines() if line[:1] in "Tfox" and len(line) > 10]
+    assert len({len(line.rstrip()) for line in rows if line}) <= 2
+
+
+def test_the_evaluation_of_an_encoder_is_no_decoders_loss(
+    attn: Attn, trained_encoder: Trained
+) -> None:
+    shown = attn("evaluate", "--run", trained_encoder.run.path)
+    assert shown.code == 0
+    assert "not to be compared with a decoder's loss" in shown.out
+    assert "PPMd" not in shown.out
+    record = attn("evaluate", "--json", "--run", trained_encoder.run.path).json
+    assert 0.5 < record["accuracy"] <= 1.0
+    assert record["baselines"] is None
+
+
+def test_bytes_are_not_hidden(attn: Attn, verse_file: Path) -> None:
+    outcome = attn("train", verse_file, "--task", "mlm", "--set", "data.tokenizer=bytes")
+    assert outcome.code == 2
+    assert "whole characters" in outcome.err
+
+
+def test_a_run_keeps_its_task(attn: Attn, trained_encoder: Trained) -> None:
+    outcome = attn("train", "--resume", trained_encoder.run.path, "--task", "lm")
+    assert outcome.code == 2
+    assert "task mlm -> lm" in outcome.err
+
+
+def test_an_unknown_task_is_told(attn: Attn, verse_file: Path) -> None:
+    outcome = attn("train", verse_file, "--task", "bert")
+    assert outcome.code == 2
+    assert "--task bert" in outcome.err
+    assert "'lm' or 'mlm'" in outcome.err
