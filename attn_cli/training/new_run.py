@@ -185,6 +185,7 @@ def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
     model = {f"model.{key}": value for key, value in checkpoint.config.model.model_dump().items()}
     return {
         **model,
+        "task": checkpoint.config.task,
         "data.tokenizer": checkpoint.tokenizer.kind,
         "train.init_from": str(checkpoint.folder),
     }
@@ -193,6 +194,12 @@ def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
 def _require_same_shapes(config: Config, checkpoint: Checkpoint) -> None:
     vocab_size = checkpoint.tokenizer.vocab_size
     both = (config, checkpoint.config)
+    if config.task != checkpoint.config.task:
+        raise ConfigError(
+            f"the weights of {checkpoint.folder} were trained for task {checkpoint.config.task}, "
+            f"not {config.task}",
+            "leave `task` out to train on for the same",
+        )
     own, others = (parameter_shapes(each.model, vocab_size) for each in both)
     if own != others:
         changes = diff_configs(checkpoint.config, config)

@@ -123,6 +123,18 @@ def test_a_run_keeps_its_task(attn: Attn, trained_encoder: Trained) -> None:
     assert "task mlm -> lm" in outcome.err
 
 
+def test_weights_to_begin_with_bring_their_task(
+    attn: Attn, trained_encoder: Trained, verse_file: Path
+) -> None:
+    begin = ("train", verse_file, "--steps", "1", "--init-from", trained_encoder.run.path)
+    assert attn(*begin, "--quiet", "--out", "again").code == 0
+    assert attn("fill", "The f_x", "--run", "again").code == 0
+    outcome = attn(*begin, "--task", "lm")
+    assert outcome.code == 2
+    assert "were trained for task mlm, not lm" in outcome.err
+    assert "--task" in outcome.err
+
+
 def test_an_unknown_task_is_told(attn: Attn, verse_file: Path) -> None:
     outcome = attn("train", verse_file, "--task", "bert")
     assert outcome.code == 2
