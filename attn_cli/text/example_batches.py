@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from attn_cli.text.batches import IGNORE_INDEX, Batch
 from attn_cli.text.examples import Examples
 
-POOL_STEPS = 64  # whose examples are sorted by length together
+# Whose examples are sorted by length together: more save padding, and make batches less alike.
+POOL_STEPS = 8
 _EPOCH, _POOL = 0, 1  # what a random order is of
 
 

@@ -152,6 +152,12 @@ class Plan:
         return self.train_chars < self.recipe.small_chars
 
     @property
+    def needs_dropout(self) -> bool:
+        """Whether the text is so small and read so often that dropout pays."""
+        often = self.chars > self.recipe.dropout_epochs * self.train_chars
+        return often and self.train_chars < self.recipe.dropout_chars
+
+    @property
     def chars(self) -> float:
         """Characters to train on, as far as time and text go."""
         return min(self.chars_in_time, self.most_epochs * self.train_chars)
@@ -167,7 +173,8 @@ class Plan:
         highest = recipe.small_learning_rate if self.is_small else math.inf
         return {
             **self.size.settings(),
-            "model.dropout": recipe.dropout if self.train_chars < recipe.dropout_chars else 0.0,
+            "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
+            "train.weight_decay": recipe.weight_decay,
             "train.batch_size": batch,
             "train.learning_rate": min(self.size.learning_rate, highest),
             "train.max_epochs": self.most_epochs,

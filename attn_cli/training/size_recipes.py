@@ -43,7 +43,6 @@ class ModelSize:
             "train.min_learning_rate": 0.0,
             "train.lr_schedule": "linear",
             "train.warmup_steps": 10,
-            "train.weight_decay": 0.1,
             "train.beta2": 0.95,
         }
 
@@ -58,7 +57,9 @@ class SizeRecipe:
     small_chars: int  # fewer characters make a small text
     small_learning_rate: float  # the highest for a small text
     dropout_chars: int  # with fewer, dropout pays even so
+    dropout_epochs: float  # and only where a text is read more often
     dropout: float
+    weight_decay: float
 
 
 # The second and third size are between two measured lengths of training, one on either side of
@@ -75,21 +76,26 @@ STREAM_RECIPE = SizeRecipe(
     small_chars=200_000,
     small_learning_rate=1e-2,
     dropout_chars=20_000,
+    dropout_epochs=0.0,
     dropout=0.1,
+    weight_decay=0.1,
 )
 # A batch is of lines, whose characters are fewer than block_size.
 LINES_RECIPE = SizeRecipe(
     sizes=(
-        ModelSize(2, 64, 2, MAX_LINE_BLOCK_SIZE, 32, 1e-2, min_train_chars=0),
-        ModelSize(4, 128, 4, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=350_000),
-        ModelSize(6, 192, 3, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=5_000_000),
+        ModelSize(2, 64, 2, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=0),
+        ModelSize(4, 96, 4, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=1_000_000),
+        ModelSize(4, 128, 4, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=4_000_000),
+        ModelSize(6, 192, 3, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=20_000_000),
     ),
     most_epochs=20.0,
     most_epochs_of_small=20.0,
     small_chars=200_000,
     small_learning_rate=1e-2,
-    dropout_chars=200_000,
+    dropout_chars=1_000_000,
+    dropout_epochs=10.0,
     dropout=0.1,
+    weight_decay=0.5,
 )
 
 

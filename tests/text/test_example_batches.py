@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from attn_cli.text.batches import IGNORE_INDEX, Batch
 from attn_cli.text.example_batches import (
+    POOL_STEPS,
     ExampleBatches,
     equal_length_batches,
     eval_examples,
@@ -49,7 +50,7 @@ def test_no_line_is_lost_or_comes_twice_in_an_epoch(count: int, batch_size: int,
     batches = ExampleBatches(numbered(count), batch_size, seed)
     epoch = batches.steps_per_epoch
     assert epoch == count / batch_size
-    pool = max(1, count // batch_size)  # steps that are sorted together
+    pool = min(POOL_STEPS, max(1, count // batch_size))  # steps that are sorted together
     seen: Counter[int] = Counter()
     for step in range(4 * pool):
         seen.update(numbers_of(batches.batch(step)))

@@ -11,8 +11,8 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
-from attn_cli.training.auto_size import choose_size
-from attn_cli.training.size_recipes import STREAM_RECIPE, recipe_for
+from attn_cli.training.auto_size import Plan, choose_size
+from attn_cli.training.size_recipes import LINES_RECIPE, STREAM_RECIPE, recipe_for
 from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
@@ -69,6 +69,13 @@ def test_an_encoder_takes_more_epochs_as_it_predicts_a_part_of_each(tmp_path: Pa
     encoder = recipe_for(corpus, load_config(None, settings))
     assert encoder.most_epochs == 4 * decoder.most_epochs
     assert encoder.most_epochs_of_small == 4 * decoder.most_epochs_of_small
+
+
+@pytest.mark.parametrize(("epochs", "dropout"), [(5, 0.0), (15, 0.1)])
+def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: float) -> None:
+    size, chars = LINES_RECIPE.sizes[0], 100_000
+    plan = Plan(LINES_RECIPE, size, chars, 8.0, chars_in_time=epochs * chars, speed=10_000.0)
+    assert plan.settings(processes=1)["model.dropout"] == dropout
 
 
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:
