@@ -174,7 +174,6 @@ class Plan:
         return {
             **self.size.settings(),
             "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
-            "train.weight_decay": recipe.weight_decay,
             "train.batch_size": batch,
             "train.learning_rate": min(self.size.learning_rate, highest),
             "train.max_epochs": self.most_epochs,

@@ -43,6 +43,7 @@ class ModelSize:
             "train.min_learning_rate": 0.0,
             "train.lr_schedule": "linear",
             "train.warmup_steps": 10,
+            "train.weight_decay": 0.1,
             "train.beta2": 0.95,
         }
 
@@ -59,7 +60,6 @@ class SizeRecipe:
     dropout_chars: int  # with fewer, dropout pays even so
     dropout_epochs: float  # and only where a text is read more often
     dropout: float
-    weight_decay: float
 
 
 # The second and third size are between two measured lengths of training, one on either side of
@@ -78,15 +78,14 @@ STREAM_RECIPE = SizeRecipe(
     dropout_chars=20_000,
     dropout_epochs=0.0,
     dropout=0.1,
-    weight_decay=0.1,
 )
 # A batch is of lines, whose characters are fewer than block_size.
 LINES_RECIPE = SizeRecipe(
     sizes=(
         ModelSize(2, 64, 2, MAX_LINE_BLOCK_SIZE, 64, 1e-2, min_train_chars=0),
-        ModelSize(4, 96, 4, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=1_000_000),
-        ModelSize(4, 128, 4, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=4_000_000),
-        ModelSize(6, 192, 3, MAX_LINE_BLOCK_SIZE, 256, 1e-2, min_train_chars=20_000_000),
+        ModelSize(4, 96, 4, MAX_LINE_BLOCK_SIZE, 256, 5e-3, min_train_chars=1_000_000),
+        ModelSize(4, 128, 4, MAX_LINE_BLOCK_SIZE, 256, 5e-3, min_train_chars=4_000_000),
+        ModelSize(6, 192, 3, MAX_LINE_BLOCK_SIZE, 256, 5e-3, min_train_chars=20_000_000),
     ),
     most_epochs=20.0,
     most_epochs_of_small=20.0,
@@ -95,7 +94,6 @@ LINES_RECIPE = SizeRecipe(
     dropout_chars=1_000_000,
     dropout_epochs=10.0,
     dropout=0.1,
-    weight_decay=0.5,
 )
 
 
