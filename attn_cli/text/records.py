@@ -86,6 +86,11 @@ class RecordReader:
                 kind = _KINDS.get(type(value), f"a {type(value).__name__}")
                 texts = ", ".join(self.table.columns)
                 raise self._error(number, column, f"is {kind}, not text", f"its columns: {texts}")
+            try:
+                value.encode()
+            except UnicodeEncodeError:  # from an escape in JSON
+                hint = "write the character whole, or remove the row"
+                raise self._error(number, column, "has half a surrogate pair", hint) from None
             # As in every other text, newlines are LF.
             fields.append(value.replace("\r\n", "\n").replace("\r", "\n"))
         return fields

@@ -102,13 +102,19 @@ class TableSource:
         for number, open_one in enumerate(self._tables):
             reader = RecordReader(open_one(), self._columns) if number else self._first
             for record in reader:
-                assert record.target is not None
-                yield self._as_line(record.target) if self._separator == "\n" else record.target
+                text = record.target
+                assert text is not None
+                if self._separator == "\n":
+                    text = self._as_line(text)
+                if text:
+                    yield text
+                else:
+                    self._empty_rows += 1
             self._empty_rows += reader.empty_rows
 
     def _as_line(self, text: str) -> str:
-        line = _BREAKS.sub(" ", text.strip("\n\f"))
-        self._unbroken += line != text
+        line, breaks = _BREAKS.subn(" ", text.strip("\n\f"))
+        self._unbroken += breaks > 0
         return line
 
 

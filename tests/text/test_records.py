@@ -77,6 +77,13 @@ def test_what_is_no_text_is_told(tmp_path: Path, value: object, kind: str) -> No
     assert caught.value.hint == "its columns: a, b"
 
 
+def test_half_a_character_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", [{"a": "ab"}, {"a": "ab\ud83d"}])
+    with pytest.raises(DatasetError) as caught:
+        read(path, RecordColumns(target="a"))
+    assert caught.value.message == f"{path}: line 2: 'a' has half a surrogate pair"
+
+
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("name,name,id\na,b,c\n")

@@ -90,6 +90,16 @@ class TestKinds:
         assert f"line breaks in 1 fields of {path} became spaces" in source.notes()
 
 
+@pytest.mark.parametrize("rows", [["\n"], ["\n", "one\n", "\f\n"], ["\n", "one\n\ntwo"]])
+def test_a_row_of_line_breaks_is_no_line(tmp_path: Path, rows: list[str | None]) -> None:
+    path = write_rows(tmp_path / "d.csv", rows)
+    source = open_source([str(path)], options=ReadOptions(column="text", lines=True))
+    lines = [row.strip("\n\f").replace("\n\n", " ") for row in rows if row and row.strip("\n\f")]
+    assert text_of(source) == "".join(lines)
+    assert f"of {path}, {len(rows) - len(lines)} rows without text were left out" in source.notes()
+    assert any("became spaces" in note for note in source.notes()) == (" " in "".join(lines))
+
+
 @slow
 class TestFolders:
     def test_files_in_the_order_of_their_paths(self, tmp_path: Path) -> None:
