@@ -1,6 +1,7 @@
 """The beginning of a text as code points, and where in its documents a place is."""
 
 import itertools
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from attn_cli.text.sources import Source
 
+_LINE_START = re.compile(r"\n[^\n]")
 _MIN_LINES = 20
 _SORTED = 0.95  # of neighbouring lines, those in order, from which lines are sorted
 
@@ -74,9 +76,8 @@ def read_text(source: Source, max_chars: int) -> ReadText:
                 kept.append(chunk[: max_chars - chars])
             chars += len(chunk)
             utf8_bytes += len(chunk.encode())
-            lines += chunk.count("\n") - (last + chunk).count("\n\n")
+            lines += len(_LINE_START.findall(last + chunk))
             last = chunk[-1]
-        lines += last != "\n"
     codes = np.frombuffer("".join(kept).encode("utf-32-le"), dtype="<u4")
     names = tuple(document.name for document in source.documents)
     return ReadText(codes, tuple(starts), names, chars, utf8_bytes, lines)

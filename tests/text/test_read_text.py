@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.text.read_text import ReadText, read_text
-from attn_cli.text.sources import open_source
+from attn_cli.text.sources import Document, Source, open_source
 
 
 def reading(folder: Path, *texts: str, max_chars: int = 10**6) -> ReadText:
@@ -23,6 +23,14 @@ def test_totals_and_places(tmp_path: Path) -> None:
     assert read.text(8, 8) == "BernGenf"
     assert read.lines_of(8, 4) == "0.txt lines 3-3"
     assert read.lines_of(12, 7) == "1.txt lines 1-2"
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 99])
+def test_lines_are_counted_wherever_chunks_end(size: int) -> None:
+    text = "a\n\n\nb\n\n\n\nc\nd"
+    chunks = [text[begin : begin + size] for begin in range(0, len(text), size)]
+    document = Document("a", lambda: iter(chunks))
+    assert read_text(Source(("a",), "a", (document,), {}), 100).lines == 4
 
 
 def test_only_the_beginning_is_kept(tmp_path: Path) -> None:
