@@ -14,8 +14,9 @@ from attn_cli.runs.checkpoint_metadata import METADATA_FILE
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder, is_run, step_of
 
-# What follows a text's name in that of a run, and a user's own name where it was taken.
-_NUMBER = r"(-[0-9]{1,4})?"
+# What follows a text's name in that of a run, and a user's own name where it was taken: 2 or
+# more. Four digits are no number but a part of a user's name, as the year in `diary-2024`.
+_NUMBER = r"(-([2-9]|[1-9][0-9]{1,2}))?"
 _DATE_AND_NUMBER = re.compile(r"(-[0-9]{8}-[0-9]{6})?" + _NUMBER + "$")
 _SHOWN_OTHERS = 3
 

@@ -88,6 +88,13 @@ def test_the_newest_run_of_a_name_is_found(runs: Path, name: str, found: str, to
     assert bool(told) == bool(note)
 
 
+@pytest.mark.parametrize("other", ["diary-2024", "diary-1", "diary-007"])
+def test_a_name_that_ends_with_a_number_is_its_own(runs: Path, other: str) -> None:
+    (runs / "diary-2").rename(runs / other)
+    assert resolve_name(Path("diary")) == (runs / "diary", "")
+    assert resolve_name(Path(other)) == (runs / other, "")
+
+
 def test_to_be_resumed_a_run_needs_no_checkpoint(runs: Path) -> None:
     newest = runs / "tales-20261122-080000"
     assert find_run(Path("tales"), trained=False).path == newest
