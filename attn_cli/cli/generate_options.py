@@ -52,7 +52,7 @@ class GenerateOptions:
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="Only lines that the training text does not have; of a run with --lines."
+            "--new", help="Only lines that the text does not have; of a run with --lines."
         ),
     ] = False
     unique: Annotated[bool, typer.Option("--unique", help="No text twice.")] = False

@@ -33,7 +33,7 @@ class GenerationConfig:
         forbidden_chars: Characters not to generate.
         regex: What the whole continuation has to match.
         alternatives: How many of the most probable characters to return at each position.
-        new: Whether to keep only lines that do not stand in the training text.
+        new: Whether to keep only lines that do not stand in the text, held-out ones included.
         unique: Whether to keep each text only once.
 
     Raises:

@@ -57,7 +57,7 @@ class Selection:
     @property
     def summary(self) -> str:
         """The same for people, without zeros."""
-        counts = ((self.in_text, "in the training text"), (self.repeated, "generated before"))
+        counts = ((self.in_text, "in the text"), (self.repeated, "generated before"))
         return ", ".join(f"{count:,} {why}" for count, why in counts if count)
 
 

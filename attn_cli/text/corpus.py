@@ -86,7 +86,7 @@ class Corpus(EncodedText):
             return
         splits, block_size = (self.train, self.validation), self.train.max_targets
         yield f"{len(self.train):,} lines to train on, {len(self.validation):,} to validate on"
-        n_cut = sum(each.n_cut for each in splits)
+        n_cut = sum(len(each.cut) for each in splits)
         n_dropped = sum(each.n_dropped for each in splits)
         total = sum(map(len, splits)) + n_dropped
         for count, what in ((n_cut, "cut"), (n_dropped, "left out")):

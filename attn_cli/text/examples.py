@@ -82,12 +82,12 @@ class Examples:
         """
         if self.longest <= max_targets or too_long == "cut":
             return replace(self, max_targets=max_targets)
-        fits = [chunk._full_counts <= max_targets for chunk in self._chunks()]
+        longer = self._longer_than(max_targets)
         if too_long == "drop":
-            kept = self[np.concatenate(fits)]
+            kept = self[~longer]
             n_dropped = self.n_dropped + len(self) - len(kept)
             return replace(kept, max_targets=max_targets, n_dropped=n_dropped)
-        first = int(self.rows[np.concatenate(fits).argmin()])
+        first = int(self.rows[longer.argmax()])
         begin, end, _ = self.lines[first].tolist()
         raise DatasetError(
             f"line {self._line_number(begin):,} is too long: {end - begin:,}, and block_size "
@@ -96,9 +96,9 @@ class Examples:
         )
 
     @property
-    def n_cut(self) -> int:
-        """How many examples are cut."""
-        return sum(int((chunk._full_counts > self.max_targets).sum()) for chunk in self._chunks())
+    def cut(self) -> Examples:
+        """Those examples that are cut."""
+        return self[self._longer_than(self.max_targets)]
 
     def by_length(self) -> Examples:
         """The same examples, the shortest first."""
@@ -134,6 +134,11 @@ class Examples:
             tokens = self.ids[np.where(inside, places, 0)]
             parts.append(np.where(inside, tokens, self.ids.dtype.type(self.newline_id)))
         return np.concatenate(parts)
+
+    def _longer_than(self, max_targets: int) -> NDArray[np.bool_]:
+        """Which examples have more targets than that, cut or not, (N,)."""
+        longer = [chunk._full_counts > max_targets for chunk in self._chunks()]
+        return np.concatenate([np.zeros(0, np.bool_), *longer])
 
     def _chunks(self) -> Iterator[Examples]:
         return (self[first : first + _CHUNK] for first in range(0, len(self), _CHUNK))

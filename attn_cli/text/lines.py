@@ -99,14 +99,18 @@ class LineSet:
     """The lines of a text, for `line in lines`; 8 bytes for each, its hash.
 
     Args:
-        lines: Some of the text's; the set has all of them.
+        lines: Some of the text's; the set has all of them, and those that are cut both ways.
         tokenizer: The text's vocabulary.
     """
 
     def __init__(self, lines: Examples, tokenizer: Tokenizer) -> None:
-        self._hashes = np.unique(lines.lines[:, 2])  # sorted
         self._tokenizer = tokenizer
         self._finder = _LineFinder(tokenizer)
+        cut, number = lines.cut, max(1, _CHUNK // lines.max_targets)
+        chunks = (cut[first : first + number] for first in range(0, len(cut), number))
+        tables = (self._finder.table(some.padded(lines.max_targets).ravel()) for some in chunks)
+        hashes = [lines.lines[:, 2], *(table[:, 2] for table in tables)]
+        self._hashes = np.unique(np.concatenate(hashes))  # sorted
 
     def __contains__(self, line: object) -> bool:
         ids = self._tokenizer.encode(str(line), unknown="drop")

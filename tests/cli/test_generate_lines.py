@@ -102,7 +102,7 @@ def test_what_was_left_out_is_counted(generate: Any) -> None:
     assert left_out["in_text"] > 0
     assert left_out["repeated"] == 0
     outcome = generate("--new", "--num-samples", "5")
-    assert f"left out: {left_out['in_text']} in the training text\n" in outcome.err
+    assert f"left out: {left_out['in_text']} in the text\n" in outcome.err
     assert "left out" not in generate("--num-samples", "5").err
     assert "left_out" not in generate("--json").json
 

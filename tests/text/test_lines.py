@@ -46,6 +46,18 @@ def test_a_set_of_lines_has_those_of_the_text(text: str, line: str) -> None:
         assert (line in known) == (line in lines and bool(line.strip()))
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 2**20])
+def test_a_set_of_lines_has_the_cut_ones_whole_and_cut(
+    chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "_CHUNK", chunk)
+    tokenizer = printable_tokenizer()
+    lines = find_lines(tokenizer.encode("abcdef\nbcd\n\nbcdefg\n   x\nabc\n"), tokenizer)
+    known = LineSet(lines.fit(3, "cut"), tokenizer)
+    assert all(each in known for each in ("abcdef", "abc", "bcdefg", "bcd", "   x"))
+    assert not any(each in known for each in ("ab", "abcd", "bcde", "   ", ""))
+
+
 @settings(max_examples=100)
 @given(text=TEXTS, chunk=st.integers(1, 70))
 def test_every_line_but_the_blank_ones(text: str, chunk: int) -> None:
