@@ -180,20 +180,22 @@ class Model:
         from attn_cli.objectives.evaluation import evaluate
 
         split = self._loaded.corpus().validation if text is None else self._as_split(text)
-        return evaluate(self._evaluated, split)
+        return evaluate(self._evaluated, split, mask_id=self.tokenizer.mask_id)
 
     def token_losses(self, text: str) -> NDArray[np.float32]:
         """The loss of each token of a text but the first, (T - 1,), in nats.
 
         A token is a character, or a byte with a vocabulary of bytes. The mean is `loss(text)`. A
-        model of lines predicts all tokens, and a newline after each line.
+        model of lines predicts all tokens, and a newline after each line. An encoder predicts all
+        tokens but the last, or those of lines without their ends.
 
         Raises:
             InputError: The text has unknown characters.
         """
         from attn_cli.objectives.evaluation import PerTokenLosses
 
-        losses = PerTokenLosses(self._evaluated, self._as_split(text))
+        mask_id = self.tokenizer.mask_id
+        losses = PerTokenLosses(self._evaluated, self._as_split(text), mask_id)
         return np.concatenate([np.zeros(0, np.float32), *losses])
 
     def trace(self, text: str) -> Trace:

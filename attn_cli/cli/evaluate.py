@@ -54,6 +54,8 @@ def evaluate(
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
+    if per_char:
+        loaded.require("lm", "`per_char`")
     if file is not None:
         corpus = _training_corpus(loaded)
         text, floor = read_text(file, loaded), entropy_floor(file)

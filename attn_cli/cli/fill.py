@@ -90,6 +90,8 @@ def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:
         raise InputError(
             f"no blank in {text!r}", f"write {blank} for each character that is missing"
         )
+    if loaded.lines and "\n" in text:
+        raise InputError(f"{text!r} has a newline", "a model of lines fills one line: give one")
     note_normal_form(text, loaded.tokenizer)
     mask_id = loaded.tokenizer.mask_id
     assert mask_id is not None
@@ -97,6 +99,12 @@ def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:
     ids = list(parts[0])
     for part in parts[1:]:
         ids += [mask_id, *part]
+    room = loaded.config.model.block_size - len(loaded.line_beginning)
+    if len(ids) > room:
+        raise InputError(
+            f"the text has {len(ids):,} characters, and the model sees at most {room:,}",
+            "give a shorter text",
+        )
     return [*loaded.line_beginning, *ids]
 
 

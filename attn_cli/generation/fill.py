@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from attn_cli.errors import InputError
 from attn_cli.generation.text_stream import Alternative
 from attn_cli.model.transformer import Transformer
 from attn_cli.text.tokenizer import Tokenizer
@@ -64,22 +63,13 @@ def fill(
 
     Args:
         model: An encoder, in evaluation mode.
-        ids: The text, T of them; `tokenizer.mask_id` where there is a blank.
+        ids: The text, T of them, at most `block_size`; `tokenizer.mask_id` where there is a blank.
         tokenizer: The model's vocabulary.
         temperature: 0 takes the most probable character of the most certain blank; above, a
             character is drawn, for the blank of which the model is most certain.
         seed: Of the draws.
         n_alternatives: How many of the most probable characters to keep of each blank.
-
-    Raises:
-        InputError: The text is longer than the model's context.
     """
-    block_size = model.config.block_size
-    if len(ids) > block_size:
-        raise InputError(
-            f"the text has {len(ids):,} characters, and the model sees at most {block_size:,}",
-            "give a shorter text",
-        )
     assert tokenizer.mask_id is not None
     device = model.token_embedding.weight.device
     text = torch.tensor([list(ids)], device=device)  # (1, T)
@@ -96,7 +86,8 @@ def fill(
         best = probs[row].topk(min(n_alternatives, tokenizer.vocab_size - 1))
         chosen = int(probs[row].argmax())
         if temperature:
-            tempered = (logits[row] / temperature).softmax(dim=-1).cpu().numpy()
+            above = logits[row] - logits[row].max()  # the largest is 0, however low a temperature
+            tempered = (above / temperature).softmax(dim=-1).cpu().numpy()
             chosen = int(random.choice(len(tempered), p=tempered))
         position = int(blanks[row])
         text[0, position] = chosen

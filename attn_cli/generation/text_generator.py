@@ -206,6 +206,6 @@ class TextGenerator:
 
 def load_text_generator(loaded: LoadedModel, device: str = "cpu") -> TextGenerator:
     """The generator of a loaded model, on a device that torch knows by this name."""
-    loaded.require("lm", "to generate text")
+    loaded.require("lm", "generating text")
     model = load_next_token_model(loaded, device)
     return TextGenerator(model, loaded.tokenizer, loaded.bos_id, lines=loaded.lines)

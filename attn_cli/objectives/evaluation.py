@@ -18,7 +18,7 @@ from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.batches import IGNORE_INDEX, Batch, eval_windows
 from attn_cli.text.example_batches import eval_examples
 from attn_cli.text.examples import Examples, Split
-from attn_cli.text.masking import hide_each_once
+from attn_cli.text.masking import PASSES, hide_each_once
 from attn_cli.text.tokenizer import TokenIds
 
 # Enough to keep the processor busy, small enough to stay in its caches.
@@ -64,9 +64,8 @@ class PerTokenLosses:
     them in that window alone, so that the first ones have little to go by. Of lines, each is a
     window, whose end is predicted, too.
 
-    An encoder predicts the characters of a window that are hidden, from all others in it: each
-    window is read several times, so that each of its characters is hidden once. The losses are
-    then in the order in which they were predicted.
+    An encoder predicts all characters but the last, or those of some lines without their ends:
+    each window is read several times, so that each of its characters is hidden once.
 
     Iterating computes the losses, in nats, in the order of the text, many at a time:
     arrays that together have the shape (N - 1,). The model's mode and the random state
@@ -77,6 +76,7 @@ class PerTokenLosses:
         self._model = model
         self._text = text
         self._mask_id = mask_id
+        self._readings = 1 if mask_id is None else PASSES
         self._windows = _WindowSums()
 
     @torch.no_grad()
@@ -96,11 +96,15 @@ class PerTokenLosses:
                     reduction="none",
                     ignore_index=IGNORE_INDEX,
                 )
-                array: NDArray[np.float32] = losses.cpu().numpy()  # (B * T,)
-                predicted = (on_cpu.targets != IGNORE_INDEX).numpy()  # (B, T)
                 n_right = int((logits.argmax(dim=-1) == batch.targets).sum())
-                self._windows.add(array.reshape(predicted.shape), predicted.sum(axis=1), n_right)
-                yield array[predicted.flatten()]
+                # An encoder's rows are readings of a window, of which one predicts a character.
+                T = batch.targets.shape[1]
+                is_target = (on_cpu.targets != IGNORE_INDEX).view(-1, self._readings, T)
+                predicted = is_target.any(dim=1).numpy()  # (windows, T)
+                array: NDArray[np.float32] = losses.cpu().numpy()
+                array = array.reshape(-1, self._readings, T).sum(axis=1)  # (windows, T)
+                self._windows.add(array, predicted.sum(axis=1), n_right)
+                yield array[predicted]
         finally:
             model.train(was_training)
 
@@ -194,10 +198,11 @@ def evaluate(
 
 
 def _eval_batches(text: Split, block_size: int, mask_id: int | None) -> Iterator[Batch]:
+    tokens = TOKENS_PER_BATCH if mask_id is None else TOKENS_PER_BATCH // PASSES
     if isinstance(text, Examples):
-        batches = eval_examples(text.fit(block_size, "cut"), TOKENS_PER_BATCH)
+        batches = eval_examples(text.fit(block_size, "cut"), tokens)
     else:
-        batches = eval_windows(text, block_size, max(1, TOKENS_PER_BATCH // block_size))
+        batches = eval_windows(text, block_size, max(1, tokens // block_size))
     if mask_id is None:
         return batches
     # The newline that begins each line is not hidden.

@@ -11,7 +11,7 @@ from attn_cli.generation.fill import fill
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.text_objective import TextObjective
 from attn_cli.text.corpus import Corpus
-from attn_cli.text.examples import Examples, joined, subset
+from attn_cli.text.examples import Examples
 from attn_cli.text.masking import MaskedBatches, random_spans
 
 # Of the validation split, what is read at an evaluation during training, in several passes.
@@ -48,12 +48,14 @@ class Masked(TextObjective):
         )
 
     def sample(self, model: Transformer, seed: int) -> str:
-        """Some of the validation text with blanks, and the same with the blanks filled."""
-        train = self.config.train
-        ids = joined(subset(self.corpus.validation, SAMPLE_CHARS))[: self.config.model.block_size]
+        """Some of the validation text, or a line, with blanks; and with the blanks filled."""
+        train, first = self.config.train, int(self.of_lines)
+        length = min(SAMPLE_CHARS, self.config.model.block_size)
+        ids = self.corpus.opening(length)
         random = np.random.default_rng(seed)
         hidden = random_spans(random, (1, len(ids)), train.mask_fraction, train.mask_span)[0]
-        hidden[: int(self.of_lines)] = False
+        hidden[:first] = False
         blanks = np.where(hidden, self._mask_id, ids).tolist()
-        filled = fill(model, blanks, self.tokenizer)
-        return f"{self.tokenizer.decode(blanks)}\n{self.tokenizer.decode(filled.ids)}"
+        filled = fill(model, blanks, self.tokenizer).ids
+        decode = self.tokenizer.decode
+        return f"{decode(blanks[first:])}\n{decode(filled[first:])}"

@@ -87,7 +87,7 @@ class LoadedModel:
     @property
     def line_beginning(self) -> tuple[int, ...]:
         """What stands before a text: of a model of lines, the newline; else nothing."""
-        return (self.bos_id,) if self.config.data.records == "lines" else ()
+        return (self.bos_id,) if self.lines else ()
 
     def require(self, task: Task, what: str) -> None:
         """Makes sure that the model was trained for a task.
@@ -118,7 +118,7 @@ class LoadedModel:
             InputError: The text is longer than the context, or has an unknown character.
         """
         unit = self.tokenizer.unit
-        begin = [self.bos_id] if self.lines else []
+        begin = list(self.line_beginning)
         context = self.config.model.block_size - len(begin)
         if text is None:
             hello = writes_hello(self.tokenizer) and not self.lines
@@ -226,6 +226,8 @@ class TrainedModel(LoadedModel):
 
     def own_text(self) -> str:
         """The sample that the run wrote at this checkpoint; else as of any model."""
+        if self.config.task == "mlm":  # whose samples have blanks
+            return super().own_text()
         sample = self.folder.sample(self.step).strip()
         return (sample.partition("\n")[0] if self.lines else sample) or super().own_text()
 
@@ -276,7 +278,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     """
     name = DEFAULT if name is None else name
     config = load_config(find_config(name))
-    tokenizer = _tokenizer(config.data)
+    tokenizer = _tokenizer(config)
 
     def make_model() -> Transformer:
         import torch
@@ -342,10 +344,13 @@ def load_run_corpus(
         raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
 
 
-def _tokenizer(data: DataConfig) -> Tokenizer:
+def _tokenizer(config: Config) -> Tokenizer:
     """The vocabulary of a configuration; `corpus` and `auto` have to read the text for it."""
-    if data.tokenizer == "printable":
-        return printable_tokenizer()
-    if data.tokenizer == "bytes":
-        return bytes_tokenizer()
-    return load_configured_corpus(data).tokenizer
+    match config.data.tokenizer:
+        case "printable":
+            tokenizer = printable_tokenizer()
+        case "bytes":
+            tokenizer = bytes_tokenizer()
+        case _:
+            tokenizer = load_configured_corpus(config.data).tokenizer
+    return tokenizer.with_mask() if config.task == "mlm" else tokenizer

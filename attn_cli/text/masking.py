@@ -76,6 +76,9 @@ class MaskedBatches:
         # As wide for every batch, so that the first T are hidden alike whatever T is.
         spans = random_spans(random, (B, self._block_size), self._fraction, self._span)[:, :T]
         hidden = hide(whole, torch.from_numpy(spans), self._mask_id, self._first)
+        if not hidden.target_count:  # a step needs something to predict
+            spans[0, self._first] = True
+            hidden = hide(whole, torch.from_numpy(spans), self._mask_id, self._first)
         return hidden[self._part :: self._parts]
 
 
@@ -101,7 +104,7 @@ def hide(batch: Batch, hidden: Tensor, mask_id: int, first: int = 0) -> Batch:
 
     Args:
         batch: Its inputs, (B, T), are the texts; where it has no target, there is padding.
-        hidden: Which characters to hide, (B, T) or (T,) of bool; padding never is.
+        hidden: Which characters to hide, (B, T) of bool; padding never is.
         mask_id: Stands for a hidden character.
         first: How many at the beginning of each text are never hidden.
     """
@@ -118,13 +121,17 @@ def hide(batch: Batch, hidden: Tensor, mask_id: int, first: int = 0) -> Batch:
 def hide_each_once(
     batches: Iterable[Batch], block_size: int, mask_id: int, first: int = 0
 ) -> Iterator[Batch]:
-    """Each batch `PASSES` times, so that every character is hidden in exactly one of them.
+    """Each text `PASSES` times, row after row, so that every character is hidden in one of them.
 
     What is hidden together is spread over the text, about 1 of `PASSES` characters, and the same
     in every run: a measurement can be repeated.
     """
-    passes = np.random.default_rng(0).permutation(block_size) % PASSES  # (T,)
+    passes = np.random.default_rng(0).permutation(block_size) % PASSES
+    hidden = torch.from_numpy(passes == np.arange(PASSES)[:, None])  # (PASSES, block_size)
     for batch in batches:
-        T = batch.inputs.shape[1]
-        for number in range(PASSES):
-            yield hide(batch, torch.from_numpy(passes[:T] == number), mask_id, first)
+        B, T = batch.inputs.shape
+        readings = Batch(
+            batch.inputs.repeat_interleave(PASSES, dim=0),  # (B * PASSES, T)
+            batch.targets.repeat_interleave(PASSES, dim=0),
+        )
+        yield hide(readings, hidden[:, :T].repeat(B, 1), mask_id, first)

@@ -256,6 +256,7 @@ def _plans(start: RunStart, baselines: Baselines | None) -> Iterator[Plan]:
         expected = None
         # Neither lines nor texts as small as this were among those of the fit.
         known = corpus.chars >= _SMALL and not isinstance(corpus.train, Examples)
+        known = known and start.config.task == "lm"
         if baselines is not None and known:
             bits = expected_bits(baselines, choice.chars)
             expected = (bits * (1 - SPREAD), bits * (1 + SPREAD))

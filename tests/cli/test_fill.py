@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from attn_cli.api.load import load
 from tests.conftest import Outcome, Trained
 
 Attn = Callable[..., Outcome]
@@ -49,6 +50,7 @@ def test_a_temperature_draws_and_a_seed_repeats(attn: Attn, trained_encoder: Tra
         (("fill", "no blank"), "no blank in 'no blank'"),
         (("fill", "a_b", "--blank", "__"), "'__' is not one character"),
         (("fill", "_" * 17), "has 17 characters, and the model sees at most 16"),
+        (("evaluate", "--per-char"), "--per-char needs a decoder"),
         (("fill", "é_"), "outside the printable vocabulary"),
     ],
 )
@@ -140,3 +142,27 @@ def test_an_unknown_task_is_told(attn: Attn, verse_file: Path) -> None:
     assert outcome.code == 2
     assert "--task bert" in outcome.err
     assert "'lm' or 'mlm'" in outcome.err
+
+
+def test_a_model_of_lines_fills_one_line(attn: Attn, names_file: Path) -> None:
+    train = ("train", names_file, "--task", "mlm", "--lines", "--steps", "2", "--out", "names")
+    sizes = ("model.n_layer=1", "model.n_embd=8", "model.n_head=1", "model.block_size=8")
+    settings = [word for size in sizes for word in ("--set", size)]
+    assert attn(*train, *settings, "--quiet").code == 0
+    filled = attn("fill", "Ba_____", "--run", "names", "--temperature", "1e-310").out
+    assert filled.startswith("Ba")
+    assert len(filled) == 8
+    too_long = attn("fill", "Ba______", "--run", "names").err
+    assert "has 8 characters, and the model sees at most 7" in too_long
+    assert "has a newline" in attn("fill", "B_\nD_", "--run", "names").err
+    blanks, _ = Path("names/samples.txt").read_text().split("\n")[1:3]
+    assert len(blanks) > 1
+    shapes = attn("inspect-shapes", "--run", "names", "--json").json
+    assert "▢" not in "".join(shapes["characters"])
+
+
+def test_python_measures_an_encoder_as_evaluate_does(attn: Attn, trained_encoder: Trained) -> None:
+    record = attn("evaluate", "--json", "--run", trained_encoder.run.path).json
+    model = load(trained_encoder.run.path)
+    assert model.loss().loss == record["loss"]
+    assert len(model.token_losses("The fox met.")) == 11

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
-from attn_cli.objectives.evaluation import evaluate
+from attn_cli.objectives.evaluation import PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import load_model
 from attn_cli.text.examples import Examples
 from attn_cli.text.masking import PASSES
@@ -62,6 +62,13 @@ def test_the_evaluation_is_the_mean_over_each_character_hidden_once(encoder: Tra
     measured = evaluate(encoder, text, mask_id=MASK_ID)
     assert measured.chars == len(losses)
     assert measured.loss == pytest.approx(np.mean(losses), abs=1e-5)
+    in_order = np.concatenate(list(PerTokenLosses(encoder, text, MASK_ID)))
+    assert in_order == pytest.approx(losses, abs=1e-5)
+    windows = [np.sum(losses[first : first + T]) for first in range(0, len(losses), T)]
+    counts = [len(losses[first : first + T]) for first in range(0, len(losses), T)]
+    deviations = windows - np.mean(losses) * np.array(counts)
+    error = np.sqrt(4 / 3 * np.sum(deviations**2)) / len(losses)
+    assert measured.standard_error == pytest.approx(error, rel=1e-4)
     assert measured.accuracy == right / len(losses)
 
 
@@ -91,7 +98,8 @@ def test_it_learns_a_text(trained_encoder: Trained) -> None:
 
 
 def test_a_sample_shows_blanks_and_what_was_filled_in(trained_encoder: Trained) -> None:
-    blanks, filled = trained_encoder.run.sample(trained_encoder.result.best_step).split("\n")[:2]
+    sample = trained_encoder.run.sample(trained_encoder.result.best_step)
+    blanks, filled = sample[: len(sample) // 2], sample[len(sample) // 2 + 1 :]
     assert "▢" in blanks
     assert "▢" not in filled
     assert [f for b, f in zip(blanks, filled, strict=True) if b != "▢"] == [

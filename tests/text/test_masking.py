@@ -69,8 +69,17 @@ def test_padding_and_the_beginning_are_never_hidden() -> None:
 
 def test_an_evaluation_hides_every_character_once() -> None:
     text = np.arange(41) % MASK_ID
-    read = list(hide_each_once(eval_windows(text, T, 1), T, MASK_ID))
-    assert len(read) == 3 * PASSES
-    predicted = np.concatenate([batch.targets[batch.targets != IGNORE_INDEX] for batch in read])
-    assert sorted(predicted.tolist()) == text[:-1].tolist()
-    assert max(batch.target_count for batch in read) <= -(-T // PASSES)
+    read = list(hide_each_once(eval_windows(text, T, 2), T, MASK_ID))
+    assert [batch.inputs.shape for batch in read] == [(2 * PASSES, T), (PASSES, 40 - 2 * T)]
+    hidden = [batch.targets != IGNORE_INDEX for batch in read]
+    predicted = np.concatenate(
+        [batch.targets[each] for batch, each in zip(read, hidden, strict=True)]
+    )
+    assert sorted(predicted.tolist()) == sorted(text[:-1].tolist())
+    assert max(int(each.sum(dim=1).max()) for each in hidden) <= -(-T // PASSES)
+
+
+def test_a_step_always_has_something_to_predict() -> None:
+    inner = Batches(np.arange(60) % MASK_ID, 2, 1, seed=11)
+    rare = MaskedBatches(inner, 2, mask_id=MASK_ID, fraction=1e-6, span=1.0)
+    assert all(rare.batch(step).target_count == 1 for step in range(20))
