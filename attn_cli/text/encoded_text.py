@@ -35,7 +35,7 @@ class EncodedText:
     """A whole text as ids."""
 
     ids: TokenIds  # of shape (number of tokens,); in memory, or mapped from disk
-    tokenizer: Tokenizer  # the tokenizer that encoded the text
+    tokenizer: Tokenizer  # the tokenizer that encoded the text, without special symbols
     chars: int  # characters of the text, before any was replaced or dropped
     sha256: str  # of the text in UTF-8, with newlines as LF and documents joined
     n_unknown: int  # how many characters were outside the vocabulary
@@ -97,7 +97,7 @@ def load_text(
         )
     notes: tuple[str, ...] = ()
     if isinstance(tokenizer, Tokenizer):
-        made = tokenizer
+        made = tokenizer.without_specials()  # as when the text was trained on, in the same cache
         hint = "give a text in the characters of the training text: a model's vocabulary is fixed"
     else:
         if tokenizer == "auto":

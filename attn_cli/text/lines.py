@@ -16,6 +16,7 @@ from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 _CHUNK = 2**20  # tokens in which lines are looked for at once
+_VERSION = 1  # of the table of lines that is cached: raise it when a column changes
 _BREAKS = "\n\f"  # what ends a line; a form feed ends a document, too
 
 
@@ -42,7 +43,8 @@ def find_lines(ids: TokenIds, tokenizer: Tokenizer, cache_key: str | None = None
     else:
         number = 3 * finder.count_breaks(ids)
         dtype = np.dtype(np.int64)
-        table, _ = cached_token_ids(f"{cache_key}-lines", dtype, finder.tables(ids), dict, number)
+        key = f"{cache_key}-lines-{_VERSION}"
+        table, _ = cached_token_ids(key, dtype, finder.tables(ids), dict, number)
     lines = table.reshape(-1, 3)
     rows = np.arange(len(lines), dtype=np.min_scalar_type(len(lines)))
     return Examples(ids, lines, rows, tokenizer.symbols.index("\n"))

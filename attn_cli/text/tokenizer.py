@@ -119,6 +119,12 @@ class Tokenizer(ABC):
             return self
         return replace(self, symbols=(*self.symbols, HIDDEN), specials=(HIDDEN,))
 
+    def without_specials(self) -> Tokenizer:
+        """This vocabulary with nothing but the characters of texts."""
+        if not self.specials:
+            return self
+        return replace(self, symbols=self.symbols[: -len(self.specials)], specials=())
+
     @cached_property
     def document_separator_id(self) -> int:
         """The id between documents, which ends a text.
@@ -264,9 +270,8 @@ class CharacterTokenizer(Tokenizer):
         return ((self.symbols[token], 1) for token in ids)
 
     def to_json(self) -> dict[str, Any]:
-        characters = self.symbols[: len(self.symbols) - len(self.specials)]
         specials = {"specials": list(self.specials)} if self.specials else {}
-        return {"kind": self.kind, "symbols": list(characters), **specials}
+        return {"kind": self.kind, "symbols": list(self.without_specials().symbols), **specials}
 
     @cached_property
     def _code_points(self) -> NDArray[np.uint32]:

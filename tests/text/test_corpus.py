@@ -197,6 +197,15 @@ class TestOnDisk:
         load_corpus([name], "bytes", in_memory_limit=ON_DISK)
         assert len(list(cache.rglob("*.ids"))) == 5
 
+    def test_it_is_made_once_for_a_vocabulary_with_and_without_a_mask(
+        self, tmp_path: Path, cache: Path
+    ) -> None:
+        name = write(tmp_path / "a.txt", "made once")
+        trained = load_text([name], "corpus", in_memory_limit=ON_DISK)
+        again = load_text([name], trained.tokenizer.with_mask(), in_memory_limit=ON_DISK)
+        assert (again.cache_key, again.tokenizer) == (trained.cache_key, trained.tokenizer)
+        assert len(list(cache.rglob("*.ids"))) == 1
+
     def test_a_large_text_needs_little_memory(self, tmp_path: Path) -> None:
         path = tmp_path / "large.txt"
         with path.open("wb") as stream:
