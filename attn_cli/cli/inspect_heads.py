@@ -41,7 +41,7 @@ def inspect_heads(
 
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.loaded_model import find_model
-    from attn_cli.text.examples import joined, subset
+    from attn_cli.text.examples import subset, target_count
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
@@ -53,7 +53,7 @@ def inspect_heads(
         with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
             full = loaded.corpus().validation
     text = subset(full, chars - 1)
-    size, full_size = (len(joined(each)) for each in (text, full))
+    size, full_size = (target_count(each) + 1 for each in (text, full))
     baseline, measured = measure_heads(loaded, text)
     count = loaded.config.model.n_layer * loaded.config.model.n_head
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_cli.text.examples import Examples, Split, joined
+from attn_cli.text.examples import Examples, Split, head, joined
 from attn_cli.text.ngram import ngram_bits
 from attn_cli.text.paths import cache_folder
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
@@ -70,9 +70,8 @@ def text_baselines(tokenizer: Tokenizer, train: Split, validation: Split) -> Bas
         train: The training split, of one id at least; lines are read one after the other.
         validation: The validation split, likewise.
     """
-    before, after = (
-        joined(part) for part in (train[-MAX_TRAIN_BYTES:], validation[:MAX_VALIDATION_BYTES])
-    )
+    before = joined(head(train[::-1], MAX_TRAIN_BYTES)[::-1])
+    after = joined(head(validation, MAX_VALIDATION_BYTES))
     if isinstance(validation, Examples):
         after = after[1:]  # the newline before the first line is the last one of `train`
     train, validation = _part_to_read(tokenizer, before, after)

@@ -21,7 +21,7 @@ from attn_cli.text.token_cache import check_not_truncated
 from attn_cli.text.tokenizer import TokenIds
 
 TooLong = Literal["cut", "drop", "error"]
-_CHUNK = 2**18  # examples that are looked at at once
+_CHUNK = 2**18  # examples, or targets, that are looked at at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +104,11 @@ class Examples:
         """The same examples, the shortest first."""
         return self[np.argsort(self.target_counts, kind="stable")]
 
+    def head(self, n_targets: int) -> Examples:
+        """The first examples that have so many targets together, or all of them."""
+        some = self[:n_targets]  # each has one at least
+        return some[: some.target_counts.cumsum().searchsorted(n_targets) + 1]
+
     def spread(self, max_targets: int) -> Examples:
         """As many examples as have about `max_targets` targets, evenly spaced among all."""
         step = max(1, -(-self.n_targets // max_targets))
@@ -125,7 +130,10 @@ class Examples:
         """
         check_not_truncated(self.ids)
         parts = [np.array([self.newline_id], self.ids.dtype)]
-        for some in self._chunks():
+        rest = self
+        while len(rest):
+            some = rest.head(_CHUNK)
+            rest = rest[len(some) :]
             counts = some.target_counts
             begins, ends, _ = self.lines[some.rows].T  # (N,)
             shifts = begins - np.cumsum(counts) + counts  # from a place here to one in the text
@@ -160,6 +168,11 @@ def target_count(split: Split) -> int:
 def max_length(split: Split, block_size: int) -> int:
     """How long the sequences are that a model is trained on: the longest line, or block_size."""
     return min(split.longest, block_size) if isinstance(split, Examples) else block_size
+
+
+def head(split: Split, n: int) -> Split:
+    """The first n ids of a split, or its first lines that have n targets together."""
+    return split.head(n) if isinstance(split, Examples) else split[:n]
 
 
 def subset(split: Split, max_targets: int) -> Split:

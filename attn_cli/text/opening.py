@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attn_cli.text.examples import head, joined
 from attn_cli.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def fitting_prompt(corpus: Corpus) -> str:
     tokenizer = corpus.tokenizer
     if writes_hello(tokenizer):
         hello = tokenizer.encode(HELLO)
-        if np.isin(hello, corpus.train_ids[:_SEARCHED]).all():
+        if np.isin(hello, joined(head(corpus.train, _SEARCHED))).all():
             return HELLO
     lines = tokenizer.decode(corpus.opening(_OPENING)).splitlines()
     return beginning(next((line for line in lines if any(map(str.isalpha, line))), ""))

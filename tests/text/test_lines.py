@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attn_cli.errors import DatasetError
+from attn_cli.text import examples as examples_module
 from attn_cli.text import lines as lines_module
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.text.examples import Examples
@@ -73,6 +74,21 @@ def test_every_line_but_the_blank_ones(text: str, chunk: int) -> None:
     assert decoded(found, tokenizer) == expected_lines(text)
     assert tokenizer.decode(found.joined()) == "\n" + "".join(expected_lines(text))
     assert found.n_targets == len(found.joined()) - 1
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 99])
+@pytest.mark.parametrize("n", [0, 1, 3, 4, 7, 8, 99])
+def test_the_first_lines_are_read_without_the_others(
+    n: int, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = printable_tokenizer()
+    lines = find_lines(tokenizer.encode("ab\nc\ndef\ng"), tokenizer)
+    monkeypatch.setattr(examples_module, "_CHUNK", chunk)
+    expected = "\nab\nc\ndef\ng\n"
+    assert tokenizer.decode(lines.joined()) == expected
+    found = lines.head(n)
+    assert tokenizer.decode(found.joined()[: n + 1]) == expected[: n + 1]
+    assert found[:-1].n_targets < max(1, n), "and no more of them than needed"
 
 
 @settings(max_examples=50)
