@@ -12,6 +12,7 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.text.display import quoted
 from attn_cli.text.encoding_check import MAX_INVALID, EncodingFacts, check_encoding
 from attn_cli.text.examples import Examples, target_count
+from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.text.read_text import ReadText, read_text
 from attn_cli.text.repeats import MAX_READ, Repeats, find_repeats
 from attn_cli.text.sources import Source, open_source, read_options
@@ -84,7 +85,7 @@ def open_text(request: RunRequest) -> Source:
         AttnError: The configuration cannot be used, or a name names nothing.
     """
     data = run_config(request)[0].data
-    if STDIN_NAME in data.text:
+    if STDIN_NAME in (*data.text, *(data.validation or ())):
         raise InputError(
             "standard input can be read only once, and a check reads a text several times",
             "save the text to a file and name that",
@@ -93,8 +94,12 @@ def open_text(request: RunRequest) -> Source:
 
 
 def unreadable_files(request: RunRequest, source: Source) -> Iterator[UnreadableFile]:
-    """The files of a text that cannot be trained on, all of them."""
-    for document in source.documents:
+    """The files of a text, and of the one to validate on, that cannot be read: all of them."""
+    data = run_config(request)[0].data
+    documents = source.documents
+    if data.validation:
+        documents += open_source(data.validation, options=read_options(data)).documents
+    for document in documents:
         try:
             for _ in document.chunks():
                 pass
@@ -140,7 +145,7 @@ def check_text(request: RunRequest, source: Source) -> TextReport:
     if target_count(corpus.train) > 0 and target_count(corpus.validation) > 0:
         baselines = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
     plans: tuple[Plan, ...] = ()
-    warnings = [*_warnings(read, repeats, tail, corpus)]
+    warnings = [*_warnings(read, repeats, tail, corpus), *notes_on_overlap(corpus)]
     try:
         plans = tuple(_plans(start, None if tail is not None and tail.is_unlike else baselines))
     except DatasetError as error:  # it is too short

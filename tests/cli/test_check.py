@@ -142,6 +142,17 @@ def test_every_file_that_cannot_be_used_is_told(attn: Attn, tmp_path: Path) -> N
     assert [Path(each["name"]).name for each in report["unreadable"]] == ["a.txt", "d.pdf"]
 
 
+def test_the_text_to_validate_on_is_checked_too(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(prose(30_000))
+    (tmp_path / "b.txt").write_bytes("Zürich\n".encode("latin-1"))
+    same = attn("check", "a.txt", "--set", "data.validation=a.txt", "--json").json
+    assert any("stand word for word in the training text" in each for each in same["warnings"])
+    outcome = attn("check", "a.txt", "--set", "data.validation=b.txt", "--json")
+    assert (outcome.code, outcome.json["usable"]) == (2, False)
+    assert [Path(each["name"]).name for each in outcome.json["unreadable"]] == ["b.txt"]
+    assert "only once" in attn("check", "a.txt", "--set", 'data.validation="-"').err
+
+
 def test_of_a_note_no_loss_is_expected(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text(prose(3_000))
     assert {
