@@ -76,23 +76,12 @@ def train(
     names = text if isinstance(text, list | tuple) else [text]
     check_texts("loggers", loggers)
     request = make_request(
-        [_name("text", each) or "" for each in names],
-        task=task,
-        config=_name("config", config),
-        settings=_overrides(settings or {}),
-        out=as_path("out", out),
-        name=_name("name", name),
-        minutes=minutes,
-        steps=steps,
-        device=device,
-        seed=seed,
-        lines=lines,
-        resume=_name("resume", resume),
-        more_minutes=more_minutes,
-        more_steps=more_steps,
-        init_from=_name("init_from", init_from),
-        loggers=loggers,
-    )
+        [_name("text", each) or "" for each in names], config=_name("config", config),
+        settings=_overrides(settings or {}), out=as_path("out", out), name=_name("name", name),
+        resume=_name("resume", resume), init_from=_name("init_from", init_from),
+        task=task, minutes=minutes, steps=steps, device=device, seed=seed, lines=lines,
+        more_minutes=more_minutes, more_steps=more_steps, loggers=loggers,
+    )  # fmt: skip
     return _train(request, [*callbacks, *([] if quiet else [_Lines()])], quiet=quiet)
 
 

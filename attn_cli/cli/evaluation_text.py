@@ -38,10 +38,8 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     if data.encoding != "utf-8" and file not in BUILTIN_NAMES:
         notice(f"{file} is read as {data.encoding}, as the training text was")
     text = load_evaluation_text([file], loaded.tokenizer, data.unknown, options=options)
-    for note in text.source.notes():
+    for note in (*text.source.notes(), *text.notes_on_unknown):
         notice(note)
-    if text.n_unknown:
-        notice(f"{text.n_unknown:,} characters outside the vocabulary were changed")
     return loaded.as_split(text.ids, text.cache_key)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from attn_cli.inspection.history import CheckpointSummary
+    from attn_cli.runs.loaded_model import TrainedModel
 
 SAMPLE_LINES = 3  # shown of each sample
 
@@ -53,7 +54,7 @@ def inspect_training(
     A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more.
     """
     from attn_cli.inspection.forward_pass import select_heads
-    from attn_cli.inspection.history import default_text, snapshots, summarise
+    from attn_cli.inspection.history import snapshots, summarise
     from attn_cli.runs.loaded_model import load_model
 
     if run is not None and run_option is not None:
@@ -61,11 +62,7 @@ def inspect_training(
     loaded = load_model(run or run_option)
     loaded.require("lm", "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
-    with hint_on_missing_text("name a text: --text TEXT"):
-        if text is None:
-            ids = default_text(loaded)
-        else:
-            ids = encode_text(loaded, text, "attn inspect-training")
+    ids = _text_ids(loaded, text)
     kept = list(snapshots(loaded.folder, ids, notice))
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
@@ -87,6 +84,16 @@ def inspect_training(
         _print_snapshot(summary, weights, layers, heads, characters, loaded.tokenizer.unit)
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
+
+
+def _text_ids(loaded: TrainedModel, text: str | None) -> Sequence[int]:
+    """The ids of a text, or of the beginning of the run's validation text."""
+    from attn_cli.inspection.history import default_text
+
+    with hint_on_missing_text("name a text: --text TEXT"):
+        if text is None:
+            return default_text(loaded)
+        return encode_text(loaded, text, "attn inspect-training")
 
 
 def _record(summary: CheckpointSummary, weights: NDArray[np.float32]) -> dict[str, Any]:

@@ -39,14 +39,6 @@ class Overlap:
     held_out: HeldOutMatches | None  # of held-out text, if there was any
 
 
-def longest_matches(texts: Sequence[str], training: str) -> list[LongestMatch]:
-    """The longest match of each of `texts`, the first of several; `training` is read once.
-
-    A few tenths of a second for each million characters of `training`.
-    """
-    return find_overlap(texts, (), training).matches
-
-
 def find_overlap(texts: Sequence[str], held_out: Sequence[str], training: str) -> Overlap:
     """The longest matches of `texts`, and what held-out texts have, to compare them with.
 

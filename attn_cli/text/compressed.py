@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Protocol
 from attn_cli.errors import DatasetError
 from attn_cli.packages import require_package
 
+COMPRESSED = (".gz", ".xz", ".zst")
 # No UTF-8 text begins like one of these, so the name of a file does not matter.
 _KINDS = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _BLOCK = 1 << 16  # bytes of an archive read at a time

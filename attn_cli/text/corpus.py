@@ -228,11 +228,6 @@ def check_length(corpus: Corpus, block_size: int) -> None:
         return
     n, fraction = len(corpus.ids), corpus.validation_fraction
     train, validation = len(corpus.train), len(corpus.validation)
-    if fraction <= 0:
-        raise DatasetError(
-            "the validation split is empty: data.validation_fraction is 0",
-            hint="set data.validation_fraction=0.1",
-        )
     if train > block_size and validation >= 2:
         return
     own_validation = corpus.validation_text is not None
@@ -242,8 +237,7 @@ def check_length(corpus: Corpus, block_size: int) -> None:
         what = f"the text is too short: {size}, and block_size {block_size} needs {needed:,}"
     else:
         what = (
-            f"the validation split is {'empty' if validation == 0 else 'too short'}: "
-            f"{validation} of the text's {size}, and it needs 2"
+            f"the validation split is too short: {validation} of the text's {size}, and it needs 2"
         )
     if validation >= 2 and train >= 2:
         hint = f"give more text, or set model.block_size to {train - 1} or less"

@@ -41,6 +41,11 @@ def quoted(text: str) -> str:
     return f"{quote}{escaped.replace(quote, chr(92) + quote)}{quote}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words: "1 line", "1,280 lines"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def printable_symbol(symbol: str) -> str:
     """A symbol of a vocabulary by itself, visible in a table.
 

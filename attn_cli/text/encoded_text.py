@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DatasetError, PromptError
+from attn_cli.text.display import counted
 from attn_cli.text.scan import TextStats, scan
 from attn_cli.text.sources import PLAIN, ReadOptions, Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
@@ -55,6 +56,15 @@ class EncodedText:
         """The names by which a configuration finds the text again, from any folder."""
         return self.source.names
 
+    @property
+    def notes_on_unknown(self) -> tuple[str, ...]:
+        """A line for the user if characters were outside the vocabulary: how many, and which."""
+        if not self.n_unknown:
+            return ()
+        what = f"{counted(self.n_unknown, 'character')} outside the vocabulary"
+        shown = ", ".join(f"{old!r} as {new!r}" for old, new in self.examples)
+        return (f"{what} {'was' if self.n_unknown == 1 else 'were'} changed: {shown}",)
+
 
 def load_text(
     text: Sequence[str] | Source,
@@ -83,18 +93,7 @@ def load_text(
     """
     source = text if isinstance(text, Source) else open_source(text, options=options)
     stats = scan(source, counted=tokenizer in ("auto", "corpus"))
-    if stats.chars == 0:
-        raise DatasetError(
-            f"the text is empty: {', '.join(source.names)}", hint="give a file with text"
-        )
-    if expected is not None and stats.sha256 != expected[0]:
-        more = stats.chars - expected[1]
-        how = f"{abs(more):,} characters {'longer' if more > 0 else 'shorter'}"
-        raise DatasetError(
-            f"{', '.join(source.names)} has changed since training: it is "
-            f"{how if more else 'as long as before, but not the same'}",
-            hint="restore the text, or name a copy of it",
-        )
+    _check_text(source, stats, expected)
     notes: tuple[str, ...] = ()
     if isinstance(tokenizer, Tokenizer):
         made = tokenizer.without_specials()  # as when the text was trained on, in the same cache
@@ -148,6 +147,22 @@ def load_evaluation_text(
             hint="a text to measure on needs at least 2",
         )
     return encoded
+
+
+def _check_text(source: Source, stats: TextStats, expected: tuple[str, int] | None) -> None:
+    """Refuses an empty text, and another one than is expected."""
+    if stats.chars == 0:
+        raise DatasetError(
+            f"the text is empty: {', '.join(source.names)}", hint="give a file with text"
+        )
+    if expected is not None and stats.sha256 != expected[0]:
+        more = stats.chars - expected[1]
+        how = f"{counted(abs(more), 'character')} {'longer' if more > 0 else 'shorter'}"
+        raise DatasetError(
+            f"{', '.join(source.names)} has changed since training: it is "
+            f"{how if more else 'as long as before, but not the same'}",
+            hint="restore the text, or name a copy of it",
+        )
 
 
 def _make_tokenizer(kind: TokenizerKind, alphabet: Iterable[str]) -> Tokenizer:

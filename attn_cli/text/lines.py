@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.errors import DatasetError
+from attn_cli.text.display import counted
 from attn_cli.text.examples import Examples
 from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
@@ -81,7 +82,7 @@ def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
     if len(train) >= 2 and len(validation) >= 1:
         return
     lines = train.lines
-    count = f"{len(lines):,} line{'s' * (len(lines) != 1)}"
+    count = counted(len(lines), "line")
     if len(train) + len(validation) < len(lines):
         raise DatasetError(
             f"of {count} only {len(train) + len(validation)} fit into block_size {block_size}",

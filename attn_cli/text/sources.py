@@ -16,7 +16,7 @@ from typing import BinaryIO
 from attn_cli.config.schema import DataConfig
 from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
-from attn_cli.text.compressed import open_compressed
+from attn_cli.text.compressed import COMPRESSED, open_compressed
 from attn_cli.text.decoding import read_file, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
 from attn_cli.text.spool import Spool
@@ -34,7 +34,6 @@ SEPARATOR = "\f"  # between documents
 # Control characters that no text contains, but nearly every binary file:
 # all below the space except BEL to CR (7 to 13) and ESC (27).
 _CONTROL = bytes(code for code in range(32) if not (7 <= code <= 13 or code == 27))
-_COMPRESSED = (".gz", ".xz", ".zst")
 _SNIFFED = 8192  # bytes at the start of a file that tell whether it is binary
 
 
@@ -310,7 +309,7 @@ def _short_name(names: Sequence[str]) -> str:
         short = first
     else:
         path = Path(first.removeprefix(PREFIX).rpartition(":")[0] if is_data_set else first)
-        stem = path.with_suffix("").stem if path.suffix in _COMPRESSED else path.stem
+        stem = path.with_suffix("").stem if path.suffix in COMPRESSED else path.stem
         short = path.name if path.is_dir() else stem
     if not short.isascii():
         from anyascii import anyascii

@@ -7,11 +7,11 @@ from typing import Any, Protocol
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.arrow_tables import ParquetTable
+from attn_cli.text.compressed import COMPRESSED
 from attn_cli.text.decoding import read_file
 from attn_cli.text.delimited import DelimitedTable
 from attn_cli.text.json_lines import JsonLinesTable
 
-_COMPRESSED = (".gz", ".xz", ".zst")
 # By the ending of a file, without that of its compression.
 _DELIMITERS = {".csv": None, ".tsv": "\t", ".tab": "\t"}
 _JSON = (".jsonl", ".ndjson", ".json")
@@ -57,7 +57,7 @@ class Table(Protocol):
 def table_ending(path: Path) -> str | None:
     """The ending that makes a file a table, without that of its compression; None if none does."""
     name = path.name.lower()
-    for ending in _COMPRESSED:
+    for ending in COMPRESSED:
         name = name.removesuffix(ending)
     return next((ending for ending in ENDINGS if name.endswith(ending)), None)
 

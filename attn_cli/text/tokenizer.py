@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.errors import CheckpointError, PromptError
+from attn_cli.text.display import counted
 
 TokenizerKind = Literal["printable", "corpus", "bytes"]
 TokenizerChoice = Literal["auto", "printable", "corpus", "bytes"]  # auto: the kind that fits
@@ -96,7 +97,7 @@ class Tokenizer(ABC):
 
     def count(self, n: int) -> str:
         """A number of ids in words: "1 byte", "1,280 characters"."""
-        return f"{n:,} {self.unit}{'' if n == 1 else 's'}"
+        return counted(n, self.unit)
 
     @property
     def vocab_size(self) -> int:

@@ -14,7 +14,6 @@ from attn_cli.runs.recovery import rewind
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import check_output, create_run
 from attn_cli.text.corpus import Corpus, check_length
-from attn_cli.text.encoded_text import EncodedText
 from attn_cli.text.examples import max_length
 from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.training.auto_size import choose_size
@@ -128,21 +127,15 @@ def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world:
 
 def _notes_of_text(corpus: Corpus) -> Iterator[str]:
     """What was changed in the texts, what of them was left out, and what they share."""
-    yield from _changed(corpus)
+    yield from corpus.notes_on_unknown
     yield from corpus.source.notes()
     yield from corpus.line_notes()
     if corpus.validation_text is None:
         return
     yield f"validated on {', '.join(corpus.validation_text.sources)}"
-    for note in (*_changed(corpus.validation_text), *corpus.validation_text.source.notes()):
+    for note in (*corpus.validation_text.notes_on_unknown, *corpus.validation_text.source.notes()):
         yield f"validation text: {note}"
     yield from notes_on_overlap(corpus)
-
-
-def _changed(text: EncodedText) -> Iterator[str]:
-    if text.n_unknown:
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in text.examples)
-        yield f"{text.n_unknown:,} characters outside the vocabulary were changed: {shown}"
 
 
 @contextmanager

@@ -98,19 +98,17 @@ def make_request(
     for one, other in _EXCLUSIONS:
         if given[one] is not None and given[other] is not None:
             raise InputError(f"`{one}` and `{other}` exclude each other", "give one of the two")
-    keys: dict[str, Any] = {"steps": steps, "minutes": minutes, "device": device, "seed": seed}
-    overrides = [
-        *settings,
-        *(
-            Override(f"train.{name}", value, f"`{name}` {str(value) or repr(value)}")
-            for name, value in keys.items()
-            if value is not None
-        ),
-    ]
+    keys: dict[str, Any] = {
+        "train.steps": steps, "train.minutes": minutes, "train.device": device, "train.seed": seed,
+        "task": task,
+    }  # fmt: skip
+    overrides = list(settings)
+    for key, value in keys.items():
+        if value is not None:
+            origin = f"`{key.removeprefix('train.')}` {str(value) or repr(value)}"
+            overrides.append(Override(key, value, origin))
     if steps is not None:
         overrides.append(Override("train.minutes", None, "`steps`"))
-    if task is not None:
-        overrides.append(Override("task", task, f"`task` {task or repr(task)}"))
     if lines:
         overrides.append(Override("data.records", "lines", "`lines`"))
     if text:
@@ -121,11 +119,7 @@ def make_request(
         )
     if name is not None:
         _check_name(name)
-    more = None
-    if more_minutes is not None:
-        more = Override("train.minutes", more_minutes, f"`more_minutes` {more_minutes}")
-    if more_steps is not None:
-        more = Override("train.steps", more_steps, f"`more_steps` {more_steps}")
+    more = _more(more_minutes, more_steps)
     if more is not None:
         _check_more(more, resume, overrides)
     return RunRequest(
@@ -144,6 +138,13 @@ def _check_name(name: str) -> None:
             f"`name` {name!r}: a run's name has letters, digits and, between them, - _ and .",
             "for a folder elsewhere, give `out` instead",
         )
+
+
+def _more(minutes: float | None, steps: int | None) -> Override | None:
+    """What to add to what a run has done, if anything."""
+    if minutes is not None:
+        return Override("train.minutes", minutes, f"`more_minutes` {minutes}")
+    return None if steps is None else Override("train.steps", steps, f"`more_steps` {steps}")
 
 
 def _check_more(more: Override, resume: str | None, overrides: Iterable[Override]) -> None:

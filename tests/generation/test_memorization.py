@@ -12,11 +12,14 @@ from attn_cli.generation.memorization import (
     HeldOutMatches,
     LongestMatch,
     find_overlap,
-    longest_matches,
 )
 
 # Few characters, so that long copies, and several of the same length, are common.
 short_text = st.text("ab\né", max_size=24)
+
+
+def longest_matches(texts: list[str], training: str) -> list[LongestMatch]:
+    return find_overlap(texts, (), training).matches
 
 
 def by_trying(text: str, training: str) -> LongestMatch:

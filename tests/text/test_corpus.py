@@ -325,8 +325,6 @@ class TestLength:
             DatasetError, match="validation split is too short: 1 of the text's 200"
         ):
             check_length(self.corpus(tmp_path, 200, 0.001), 64)
-        with pytest.raises(DatasetError, match="validation split is empty"):
-            check_length(self.corpus(tmp_path, 200, 0.0), 64)
 
     def test_bytes_are_called_so(self, tmp_path: Path) -> None:
         corpus = load_corpus([write(tmp_path / "a.txt", "éé")], "bytes")

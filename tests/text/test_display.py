@@ -2,6 +2,7 @@ import pytest
 from rich.cells import cell_len
 
 from attn_cli.text.display import (
+    counted,
     escape_control_characters,
     map_symbol,
     printable_symbol,
@@ -66,3 +67,7 @@ def test_the_beginning_of_a_text() -> None:
     assert beginning("天" * 40) == "天" * MAX_LENGTH
     assert beginning("one two three 16 four") == "one two three 16"
     assert beginning("short\n") == "short"
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(n, "row") for n in (0, 1, 1280)] == ["0 rows", "1 row", "1,280 rows"]
