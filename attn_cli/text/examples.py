@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.errors import DatasetError
+from attn_cli.text.display import quoted
 from attn_cli.text.token_cache import check_not_truncated
-from attn_cli.text.tokenizer import TokenIds
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 TooLong = Literal["cut", "drop", "error"]
 _CHUNK = 2**18  # examples, or targets, that are looked at at once
+_SHOWN = 40  # tokens of a line that is too long
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Examples:
         lines: Where each line of the text begins and ends, and its hash, (M, 3); may be mapped
             from disk.
         rows: Which of these lines the examples are, (N,).
-        newline_id: The id that begins and ends each.
+        tokenizer: The text's vocabulary; its newline begins and ends each.
         max_targets: The most targets that an example has; what a line has beyond is cut off.
         n_dropped: How many lines were left out because they have more.
     """
@@ -41,7 +43,7 @@ class Examples:
     ids: TokenIds
     lines: NDArray[np.int64]
     rows: NDArray[Any]
-    newline_id: int
+    tokenizer: Tokenizer
     max_targets: int = 2**62
     n_dropped: int = 0
 
@@ -51,6 +53,11 @@ class Examples:
     def __getitem__(self, which: slice | NDArray[Any]) -> Examples:
         """Some of the examples, in this order."""
         return replace(self, rows=self.rows[which])
+
+    @cached_property
+    def newline_id(self) -> int:
+        """The id that begins and ends each."""
+        return self.tokenizer.symbols.index("\n")
 
     @property
     def target_counts(self) -> NDArray[np.int64]:
@@ -89,9 +96,13 @@ class Examples:
             return replace(kept, max_targets=max_targets, n_dropped=n_dropped)
         first = int(self.rows[longer.argmax()])
         begin, end, _ = self.lines[first].tolist()
+        number = 1 + int(np.count_nonzero(self.ids[:begin] == self.newline_id))
+        shown = self.tokenizer.decode(self.ids[begin : min(end, begin + _SHOWN)])
+        shown += "..." * (end - begin > _SHOWN)
         raise DatasetError(
-            f"line {self._line_number(begin):,} is too long: {end - begin:,}, and block_size "
-            f"{max_targets} has room for {max_targets - 1} and its end",
+            f"line {number:,} of the text, {quoted(shown)}, is too long: "
+            f"{self.tokenizer.count(end - begin)}, and block_size {max_targets} has room for "
+            f"{max_targets - 1} and its end",
             hint="raise model.block_size, or set data.too_long to cut or drop",
         )
 
@@ -150,10 +161,6 @@ class Examples:
 
     def _chunks(self) -> Iterator[Examples]:
         return (self[first : first + _CHUNK] for first in range(0, len(self), _CHUNK))
-
-    def _line_number(self, position: int) -> int:
-        """The number of the line, from 1, that has this place in the text."""
-        return 1 + int(np.count_nonzero(self.ids[:position] == self.newline_id))
 
 
 # A text as one stream of ids, or as lines of which each is learned and predicted by itself.

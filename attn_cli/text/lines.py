@@ -48,7 +48,7 @@ def find_lines(ids: TokenIds, tokenizer: Tokenizer, cache_key: str | None = None
         table, _ = cached_token_ids(key, dtype, finder.tables(ids), dict, number)
     lines = table.reshape(-1, 3)
     rows = np.arange(len(lines), dtype=np.min_scalar_type(len(lines)))
-    return Examples(ids, lines, rows, tokenizer.symbols.index("\n"))
+    return Examples(ids, lines, rows, tokenizer)
 
 
 def split_lines(

@@ -87,7 +87,8 @@ def test_heads_are_measured_on_lines(attn: Attn, at: tuple[str, str]) -> None:
         ("Bala\n" * 50, (), "all 50 lines are equal"),
         ("\n \n\n", (), "no lines: all of it is blank"),
         ("Bala\n" * 20 + "Kalastindelia Feioret\n", ("--set=data.too_long=error",),
-         "line 21 is too long: 21, and block_size 16 has room for 15"),
+         "line 21 of the text, 'Kalastindelia Feioret', is too long: 21 characters, and "
+         "block_size 16 has room for 15"),
         ("Kalastindelia Feioret\nBala\n" * 20, ("--set=data.too_long=drop",),
          "of 40 lines only 20 fit into block_size 16"),
     ],

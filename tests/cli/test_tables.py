@@ -61,4 +61,4 @@ def test_rows_are_lines_with_records_lines(attn: Attn, tmp_path: Path) -> None:
     assert "90 lines to train on, 10 to validate on" in trained.err
     refused = attn("train", "towns.csv", *settings, "--set", "data.too_long=error")
     assert refused.code == 2
-    assert "line 1 is too long" in refused.err
+    assert "line 1 of the text, '" in refused.err

@@ -172,9 +172,12 @@ class TestTooLong:
 
     def test_an_error_that_names_the_line(self, tmp_path: Path) -> None:
         corpus = load_lines(tmp_path / "a.txt", "ab\n\nc\n" * 20 + "abcdefgh\n")
-        with pytest.raises(DatasetError, match="line 61 is too long: 8"):
+        with pytest.raises(DatasetError, match="line 61 of the text, 'abcdefgh', is too long: 8 "):
             corpus.fit(8, "error")
         assert corpus.fit(9, "error").line_notes() is not None
+        corpus = load_lines(tmp_path / "a.txt", "ab\n\nc\n" * 20 + "x" * 41)
+        with pytest.raises(DatasetError, match="of the text, '" + "x" * 40 + r"\.\.\.', is too"):
+            corpus.fit(8, "error")
 
     def test_lines_that_fit_are_not_told_of(self, tmp_path: Path) -> None:
         corpus = load_lines(tmp_path / "a.txt", self.text).fit(9, "cut")
