@@ -163,7 +163,7 @@ class Batches:
             here = epochs == epoch
             order, start = self._epoch(epoch)
             starts[here] = start + order[indices[here]].astype(np.int64) * self.block_size
-        return _next_token_batch(self._rows[starts])
+        return next_token_batch(self._rows[starts])
 
     def _epoch(self, epoch: int) -> tuple[NDArray[Any], int]:
         """The order of an epoch's windows, and where the first window starts in the text."""
@@ -194,13 +194,13 @@ def eval_windows(ids: TokenIds, block_size: int, batch_size: int) -> Iterator[Ba
         rows = sliding_window_view(text, block_size + 1)[::block_size]  # (full, T + 1)
         for first in range(0, full, batch_size):
             check_not_truncated(ids)
-            yield _next_token_batch(rows[first : first + batch_size])
+            yield next_token_batch(rows[first : first + batch_size])
     rest = text[full * block_size :]
     if len(rest) > 1:
-        yield _next_token_batch(rest[None, :])
+        yield next_token_batch(rest[None, :])
 
 
-def _next_token_batch(rows: NDArray[Any]) -> Batch:
+def next_token_batch(rows: NDArray[Any]) -> Batch:
     """Rows of shape (B, T + 1) as inputs and targets of shape (B, T)."""
     inputs = rows[:, :-1].astype(np.int64, order="C")  # (B, T)
     targets = rows[:, 1:].astype(np.int64, order="C")  # (B, T)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from attn_cli.text.batches import IGNORE_INDEX, Batch
+from attn_cli.text.batches import IGNORE_INDEX, Batch, next_token_batch
 from attn_cli.text.examples import Examples
 
 # Whose examples are sorted by length together: more save padding, and make batches less alike.
@@ -74,7 +74,7 @@ class ExampleBatches:
         """
         pool, place = divmod(step, self._pool_steps)
         indices = self._sorted_pool(pool)[place]  # (B,), the shortest first
-        return next_token_batch(self._examples[indices[self._part :: self._parts]])
+        return padded_batch(self._examples[indices[self._part :: self._parts]])
 
     def _sorted_pool(self, pool: int) -> NDArray[Any]:
         """The examples of each step of a pool, (steps, B)."""
@@ -117,7 +117,7 @@ def eval_examples(examples: Examples, tokens_per_batch: int) -> Iterator[Batch]:
         widths = np.maximum.accumulate(counts[first : first + tokens_per_batch])
         sizes = np.arange(1, len(widths) + 1) * widths  # of batches that end there
         number = max(1, int(np.count_nonzero(sizes <= tokens_per_batch)))
-        yield next_token_batch(examples[first : first + number], int(widths[number - 1]))
+        yield padded_batch(examples[first : first + number], int(widths[number - 1]))
         first += number
 
 
@@ -128,10 +128,10 @@ def equal_length_batches(examples: Examples, batch_size: int) -> Iterator[Batch]
     for width in np.unique(counts).tolist():
         same = examples[counts == width]
         for first in range(0, len(same), batch_size):
-            yield next_token_batch(same[first : first + batch_size], width)
+            yield padded_batch(same[first : first + batch_size], width)
 
 
-def next_token_batch(examples: Examples, width: int | None = None) -> Batch:
+def padded_batch(examples: Examples, width: int | None = None) -> Batch:
     """Some examples as inputs and targets of shape (B, T), padded at their ends.
 
     Args:
@@ -141,10 +141,9 @@ def next_token_batch(examples: Examples, width: int | None = None) -> Batch:
     counts = examples.target_counts  # (B,)
     if width is None:
         width = min(padded_length(int(counts.max())), examples.max_targets)
-    rows = examples.padded(width)  # (B, T + 1)
-    inputs = np.ascontiguousarray(rows[:, :-1])  # (B, T)
-    targets = np.where(np.arange(width) < counts[:, None], rows[:, 1:], IGNORE_INDEX)  # (B, T)
-    return Batch(torch.from_numpy(inputs), torch.from_numpy(targets))
+    batch = next_token_batch(examples.padded(width))
+    batch.targets[torch.from_numpy(np.arange(width) >= counts[:, None])] = IGNORE_INDEX
+    return batch
 
 
 def padded_length(length: int) -> int:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.arrow_tables import SavedTable
+from attn_cli.text.display import counted
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.tables import ENDINGS, Table, open_table, table_ending
 
@@ -69,12 +70,13 @@ class TableSource:
         """How the table was read, and what was left out or changed when it was last read."""
         left_out = [*self._left_out]
         if self._empty_rows:
-            left_out.insert(0, f"{self._empty_rows:,} rows without text")
+            left_out.insert(0, f"rows without text ({self._empty_rows:,})")
         notes = [*self._first.table.notes]
         if left_out:
-            notes.append(f"of {self.name}, {' and '.join(left_out)} were left out")
+            notes.append(f"left out of {self.name}: {', '.join(left_out)}")
         if self._unbroken:
-            notes.append(f"line breaks in {self._unbroken:,} fields of {self.name} became spaces")
+            fields = counted(self._unbroken, "field")
+            notes.append(f"line breaks in {fields} of {self.name} became spaces")
         return notes
 
     def chunks(self) -> Iterator[str]:
@@ -204,7 +206,7 @@ def _find_tables(
         "files of other splits than train": len(paths) - len(train),
         "files that are no tables": len(files) - len(paths),
     }
-    left_out = [f"{count} {what}" for what, count in counts.items() if count]
+    left_out = [f"{what} ({count})" for what, count in counts.items() if count]
     return [partial(open_table, file, encoding, [column]) for file in train], left_out
 
 

@@ -22,7 +22,7 @@ from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
-from attn_cli.text.example_batches import next_token_batch
+from attn_cli.text.example_batches import padded_batch
 from attn_cli.text.examples import Examples
 from attn_cli.training.compile_policy import (
     WORTHWHILE_SECONDS,
@@ -255,4 +255,4 @@ def _typical_batch(config: Config, corpus: Corpus, world: World) -> Batch:
     counts = some.target_counts
     middle = int(np.searchsorted(counts, counts.mean()))
     rows = np.arange(middle - batch_size // 2, middle - batch_size // 2 + batch_size)
-    return next_token_batch(some[rows.clip(0, len(some) - 1)])
+    return padded_batch(some[rows.clip(0, len(some) - 1)])

@@ -12,7 +12,7 @@ from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, PerTokenLosses, evaluate
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.text.example_batches import equal_length_batches, next_token_batch
+from attn_cli.text.example_batches import equal_length_batches, padded_batch
 from attn_cli.text.examples import Examples
 from attn_cli.text.lines import find_lines
 from attn_cli.text.tokenizer import printable_tokenizer
@@ -93,7 +93,7 @@ def test_padding_changes_neither_the_loss_nor_the_gradient(block: str, lines: Ex
     config = tiny_config(f"model.block={block}")
     torch.manual_seed(3)
     model = build_model(config.model, 100)
-    padded = next_token_batch(lines[:9], 16)
+    padded = padded_batch(lines[:9], 16)
     assert padded.target_count < padded.targets.numel()
     loss, count = NextChar.loss(model, padded)
     gradients = torch.autograd.grad(loss, list(model.parameters()))

@@ -66,9 +66,9 @@ class TestKinds:
         path = write_rows(tmp_path / kind)
         source = open_source([f"hf:{path}:text"])
         assert text_of(source) == JOINED
-        assert source.notes() == [f"of {path}, 2 rows without text were left out"]
+        assert source.notes() == [f"left out of {path}: rows without text (2)"]
         assert text_of(source) == JOINED, "can be read again"
-        assert source.notes() == [f"of {path}, 2 rows without text were left out"]
+        assert source.notes() == [f"left out of {path}: rows without text (2)"]
         assert (source.names, source.name) == ((f"hf:{path}:text",), "d")
 
     def test_a_column_that_is_not_there(self, tmp_path: Path, kind: str) -> None:
@@ -87,7 +87,7 @@ class TestKinds:
         source = open_source([str(path)], options=ReadOptions(column="text", lines=True))
         assert text_of(source) == "one\ntwo lines\nthree"
         assert source.names == (str(path),)
-        assert f"line breaks in 1 fields of {path} became spaces" in source.notes()
+        assert f"line breaks in 1 field of {path} became spaces" in source.notes()
 
 
 @pytest.mark.parametrize("rows", [["\n"], ["\n", "one\n", "\f\n"], ["\n", "one\n\ntwo"]])
@@ -96,7 +96,7 @@ def test_a_row_of_line_breaks_is_no_line(tmp_path: Path, rows: list[str | None])
     source = open_source([str(path)], options=ReadOptions(column="text", lines=True))
     lines = [row.strip("\n\f").replace("\n\n", " ") for row in rows if row and row.strip("\n\f")]
     assert text_of(source) == "".join(lines)
-    assert f"of {path}, {len(rows) - len(lines)} rows without text were left out" in source.notes()
+    assert f"left out of {path}: rows without text ({len(rows) - len(lines)})" in source.notes()
     assert any("became spaces" in note for note in source.notes()) == (" " in "".join(lines))
 
 
@@ -118,8 +118,8 @@ class TestFolders:
         (tmp_path / "README.md").write_text("not of it")
         source = open_source([f"hf:{tmp_path}:text"])
         assert source.notes() == [
-            f"of {tmp_path}, 1 files of other splits than train and 1 files that are no tables "
-            "were left out"
+            f"left out of {tmp_path}: files of other splits than train (1), "
+            "files that are no tables (1)"
         ]
 
     def test_of_several_saved_splits_it_is_train(self, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_json_lines_of_every_shape(tmp_path: Path) -> None:
     path.write_text("\n\n".join(map(json.dumps, rows)), encoding="utf-8-sig")
     source = open_source([f"hf:{path}:text"])
     assert text_of(source) == "2026-01-01\f" * 300 + "two"
-    assert source.notes() == [f"of {path}, 301 rows without text were left out"]
+    assert source.notes() == [f"left out of {path}: rows without text (301)"]
 
 
 @slow
