@@ -95,7 +95,7 @@ def evaluate(
         show(line)
     if corpus is not None and baselines is not None:
         bits = evaluation.bits_per_char
-        for line in beside_baselines(bits, baselines, corpus):
+        for line in beside_baselines(bits, baselines, corpus, text):
             show(line)
         training = training_loss(loaded.folder, loaded.step)
         if file is None and training is not None and bits < baselines.single_characters:

@@ -65,13 +65,15 @@ def decode_stream(stream: Readable, name: str, encoding: str = "utf-8") -> Itera
 
 def split_lines(chunks: Iterator[str]) -> Iterator[str]:
     """The lines of a text in chunks, each with the newline that ends it."""
-    rest = ""
+    rest: list[str] = []  # of a line whose end has not been read
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split("\n")
+        *lines, last = chunk.split("\n")
         for line in lines:
-            yield f"{line}\n"
-    if rest:
-        yield rest
+            yield "".join((*rest, line, "\n"))
+            rest.clear()
+        rest.append(last)
+    if line := "".join(rest):
+        yield line
 
 
 @contextmanager

@@ -294,7 +294,7 @@ def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Docu
     spool = Spool(stream, name, options.encoding)
     if options.column is None:
         return Document(name, spool.chunks)
-    is_json = next(spool.chunks()).startswith("{")
+    is_json = next(spool.chunks()).lstrip().startswith("{")
     table = partial(text_table, name, ".jsonl" if is_json else None, spool.chunks, [options.column])
     rows = TableSource(name, [table], options.column, _separator(options))
     return Document(name, rows.chunks, rows.notes)

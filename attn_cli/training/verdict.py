@@ -7,7 +7,7 @@ from attn_cli.runs.metrics import nats_to_bits, read_metrics
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.baselines import NGRAM_ORDER, Baselines
 from attn_cli.text.corpus import Corpus
-from attn_cli.text.examples import target_count
+from attn_cli.text.examples import Split, target_count
 from attn_cli.training.result import TrainResult
 
 # Of a validation split with fewer characters, the loss is told with its interval.
@@ -78,7 +78,7 @@ def verdict(
             f"± {Z_95 * evaluation.standard_error:.2f} nats (95 % interval)"
         )
     bits = nats_to_bits(best)
-    yield from beside_baselines(bits, baselines, corpus)
+    yield from beside_baselines(bits, baselines, corpus, corpus.validation)
     if evaluation is not None and evaluation.loss > best + TURNED:
         yield (
             f"after step {result.best_step:,} it learned the text by heart: the validation loss "
@@ -89,18 +89,21 @@ def verdict(
         yield beside_training(bits, training, corpus)
 
 
-def beside_baselines(bits: float, baselines: Baselines, corpus: Corpus) -> Iterator[str]:
+def beside_baselines(
+    bits: float, baselines: Baselines, corpus: Corpus, text: Split
+) -> Iterator[str]:
     """Two lines: what simple methods need for the same text, and how a model compares.
 
     Args:
         bits: The model's loss, bits per character.
         baselines: Of the text that it was measured on, given the training text.
         corpus: The training text.
+        text: What it was measured on.
     """
     unit = corpus.tokenizer.unit
     known = baselines.by_name
     where = ""
-    if baselines.train_chars < target_count(corpus.train):
+    if baselines.train_chars < target_count(corpus.train) or baselines.chars < target_count(text):
         where = (
             f", on the first {baselines.chars:,} {unit}s after the last "
             f"{baselines.train_chars:,} of training"

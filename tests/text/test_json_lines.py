@@ -13,6 +13,14 @@ def table_of(text: str) -> JsonLinesTable:
     return JsonLinesTable("t.jsonl", chunks)
 
 
+@pytest.mark.parametrize("size", [1, 7, 99])
+def test_rows_are_found_wherever_chunks_end(size: int) -> None:
+    text = '{"text": "one"}\n\n{"text": "two"}'
+    chunks = [text[begin : begin + size] for begin in range(0, len(text), size)]
+    rows = list(JsonLinesTable("t", lambda: iter(chunks)).rows([0]))
+    assert rows == [(1, ("one",)), (3, ("two",))]
+
+
 def test_objects_may_lack_columns() -> None:
     table = table_of('{"a": "1"}\n\n{"b": 2, "a": null}\n{"c": {"d": []}}')
     assert table.columns == ("a", "b", "c")

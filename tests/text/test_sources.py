@@ -134,6 +134,11 @@ class TestStandardInput:
         assert text_of(source) == text_of(source) == "a\nb"
         assert (source.names, source.name) == (("-",), "stdin")
 
+    @pytest.mark.parametrize("before", ["", "\n", " "])
+    def test_json_lines_are_known_by_their_first_sign(self, before: str) -> None:
+        stream = io.BytesIO(f'{before}{{"name": "Bala", "id": 1}}\n'.encode())
+        assert text_of(open_source(["-"], stream, ReadOptions(column="name"))) == "Bala"
+
     def test_empty(self) -> None:
         with pytest.raises(DatasetError, match="standard input is empty"):
             open_source(["-"], io.BytesIO(b""))

@@ -95,10 +95,11 @@ def test_a_loss_is_told_beside_the_baselines(corpus: Corpus, bits: float, meanin
     )
 
 
-def test_where_baselines_are_of_a_part_it_is_told(corpus: Corpus) -> None:
-    part = replace(BASELINES, chars=500, train_chars=1000)
-    beside = next(beside_baselines(2.0, part, corpus))
-    assert "bits per character, on the first 500 characters after the last 1,000 of tr" in beside
+@pytest.mark.parametrize("train_chars", [1000, 15_300])
+def test_where_baselines_are_of_a_part_it_is_told(corpus: Corpus, train_chars: int) -> None:
+    part = replace(BASELINES, chars=500, train_chars=train_chars)
+    beside = next(beside_baselines(2.0, part, corpus, corpus.validation))
+    assert f"on the first 500 characters after the last {train_chars:,} of training" in beside
 
 
 @pytest.mark.parametrize(
