@@ -45,7 +45,7 @@ def check(
     from attn_cli.training.text_check import check_text, open_text, unreadable_files
 
     for name in text:
-        check_text_is_no_run(name, "give the text that it was made of")
+        check_text_is_no_run(name, "give the text that it was trained on")
     overrides = [parse_override(each, f"--set {each or repr(each)}") for each in settings or ()]
     request = make_request(text, config=config, settings=overrides, lines=lines)
     source = open_text(request)

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 def fill(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT...", help="Texts with blanks, as in 'The _wl m_t the f_x'."),
+        typer.Argument(
+            metavar="TEXT...",
+            help="Texts with blanks, as in 'The _wl m_t the f_x'; - for lines of standard input.",
+        ),
     ],
     run: RunOption = None,
     blank: Annotated[
@@ -37,12 +40,13 @@ def fill(
     num_samples: Annotated[
         int, typer.Option("--num-samples", min=1, help="Fill each text this many times.")
     ] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="With a temperature: of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of what a temperature draws.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Fill the blanks of a text, the most certain first, with an encoder.
+    """Fill the blanks of a text with an encoder.
 
-    An encoder is trained by: attn train TEXT --task mlm
+    The most certain blank is filled first, and the others are then filled given what it got. An
+    encoder is trained by: attn train TEXT --task mlm
 
     For example: attn fill "The _wl m_t the f_x" --alternatives 3
     """
@@ -53,7 +57,9 @@ def fill(
         raise InputError(f"`blank` {blank!r} is not one character", "as in --blank '?'")
     loaded = load_model(run)
     loaded.require("mlm", "attn fill")
-    texts = [_encode(each, blank, loaded) for each in text]
+    if num_samples > 1 and not temperature:
+        raise InputError(f"`num_samples` {num_samples} would be equal", "add --temperature 1")
+    texts = [_encode(line, blank, loaded) for each in text for line in _lines(each)]
     filled = [
         fill_blanks(
             loaded.model,
@@ -71,13 +77,26 @@ def fill(
         result_json({"run": str(loaded.folder.path), "step": loaded.step, "samples": samples})
         return
     for each in filled:
-        sys.stdout.write(sanitize(_text(each, loaded) + "\n", sys.stdout))
-        if alternatives:
-            for found in each.blanks:
-                listed = "  ".join(
-                    f"{printable_symbol(one.char)} {one.prob:.1%}" for one in found.alternatives
-                )
-                result(f"  position {found.position + 1:,}: {listed}")
+        _print(each, loaded, alternatives=alternatives > 0)
+
+
+def _print(filled: FilledText, loaded: TrainedModel, *, alternatives: bool) -> None:
+    """Prints a text, and below it what each blank could have been."""
+    sys.stdout.write(sanitize(_text(filled, loaded) + "\n", sys.stdout))
+    for blank in filled.blanks if alternatives else ():
+        listed = "  ".join(
+            f"{printable_symbol(each.char)} {each.prob:.1%}" for each in blank.alternatives
+        )
+        result(f"  position {blank.position + 1 - len(loaded.line_beginning):,}: {listed}")
+
+
+def _lines(text: str) -> list[str]:
+    """The text itself; the lines of standard input for "-"."""
+    from attn_cli.text.decoding import decode_stream
+
+    if text != "-":
+        return [text]
+    return "".join(decode_stream(sys.stdin.buffer, "standard input")).splitlines()
 
 
 def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:

@@ -63,6 +63,8 @@ class ProgressBar(Callback):
     def on_phase(self, phase: Phase) -> None:
         if self._bar is not None:
             self._bar.begin(phase)
+        elif phase == "compiling" and not self.quiet:
+            self._say("compiling, which takes up to a minute")
 
     def on_log(self, metrics: StepMetrics) -> None:
         if self._bar is not None:

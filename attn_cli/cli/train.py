@@ -72,7 +72,7 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
 
     def announce() -> None:
         if world.world_size == 1:  # a launcher also ends processes by a signal
-            notice("\nstopping after this step; once more to stop at once")
+            notice("\nstopping after this step; press Ctrl-C again to stop at once")
 
     disable_malloc_trim()
     with (

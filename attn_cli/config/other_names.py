@@ -27,6 +27,7 @@ OTHER_NAMES = {
     "n_heads": "model.n_head",
     "num_heads": "model.n_head",
     "d_model": "model.n_embd",
+    "width": "model.n_embd",
     "hidden_size": "model.n_embd",
     "d_ff": "model.n_inner",
     "context": "model.block_size",

@@ -52,13 +52,14 @@ class TextStats:
     def reason(self) -> str:
         """Why `auto` chose its kind, and how to choose another: a line for the user."""
         if self.fitting_kind == "corpus":
-            percent = f"{100 * self.outside / self.chars:.2g} %"
+            share = 100 * self.outside / self.chars
+            percent = f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
             what = f"corpus, the text's own characters, as {percent} of the text is not ASCII"
         elif self.outside:
             one_in = f"1 character in {self.chars // self.outside:,}"
             what = f"printable (ASCII), as only {one_in} is outside it"
         else:
-            what = "printable (ASCII), which has all of the text"
+            what = "printable (ASCII), which covers the whole text"
         other = "bytes" if self.fitting_kind == "corpus" else "corpus"
         return f"vocabulary: {what}; for another, set data.tokenizer={other}"
 

@@ -163,7 +163,7 @@ def _find(
     # Path.resolve() would follow links, and lose the name that the user gave.
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode) and _is_run(path) and (path / "config.yaml").is_file():
-        raise DatasetError(f"{path} is a run, not a text", "give the text that it was made of")
+        raise DatasetError(f"{path} is a run, not a text", "give the text that it was trained on")
     if options.column is not None:
         return stored, [_table_document(path, options.column, options)], Counter()
     if stat.S_ISDIR(mode):

@@ -59,7 +59,7 @@ def _check_not_less(more: Override, planned: TrainConfig, state: TrainerState) -
         enough, shown = more.value >= minutes, f"{minutes:.2g} minutes"
     if not enough:
         raise InputError(
-            f"{more.origin}: the run has {shown} left to do already", "`resume` alone does them"
+            f"{more.origin}: the run still has {shown} to go", "`resume` alone does them"
         )
 
 

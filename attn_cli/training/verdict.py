@@ -12,6 +12,8 @@ from attn_cli.training.result import TrainResult
 
 # Of a validation split with fewer characters, the loss is told with its interval.
 FEW_CHARS = 10_000
+# With fewer than so many it says nothing.
+TOO_FEW_CHARS = 100
 # Nats above the best validation loss that are no accident of one evaluation.
 TURNED = 0.05
 Z_95 = 1.96
@@ -72,6 +74,12 @@ def verdict(
             f"measured on {result.val_chars:,} of the {val_chars:,} {unit}s of the validation "
             "split; attn evaluate reads all"
         )
+    if result.val_chars < TOO_FEW_CHARS:
+        yield (
+            f"the validation split has only {val_chars:,} {unit}s: its loss says next to nothing; "
+            "more text is what helps"
+        )
+        return
     if evaluation is not None and evaluation.standard_error and result.val_chars < FEW_CHARS:
         yield (
             f"the validation split has only {result.val_chars:,} {unit}s: "

@@ -25,6 +25,11 @@ def test_blanks_are_filled_and_nothing_else_changes(attn: Attn, trained_encoder:
     assert filled == "The fox met the "
 
 
+def test_standard_input_is_filled_line_by_line(attn: Attn, trained_encoder: Trained) -> None:
+    outcome = attn("fill", "-", "--run", trained_encoder.run.path, stdin=b"The f_x\nt_e owl\n")
+    assert [len(line) for line in outcome.out.splitlines()] == [7, 7]
+
+
 def test_json_has_every_blank_in_the_order_of_certainty(
     attn: Attn, trained_encoder: Trained
 ) -> None:
@@ -48,6 +53,7 @@ def test_a_temperature_draws_and_a_seed_repeats(attn: Attn, trained_encoder: Tra
     ("arguments", "message"),
     [
         (("fill", "no blank"), "no blank in 'no blank'"),
+        (("fill", "a_b", "--num-samples", "3"), "add --temperature"),
         (("fill", "a_b", "--blank", "__"), "'__' is not one character"),
         (("fill", "_" * 17), "has 17 characters, and the model sees at most 16"),
         (("evaluate", "--per-char"), "--per-char needs a decoder"),

@@ -207,7 +207,7 @@ def test_a_run_that_cannot_begin_leaves_no_folder(attn: Attn, tmp_path: Path) ->
         (("--resume", "--more-minutes", "1e9"), ("--more-minutes 1000000000.0: should be less",)),
         (
             ("--resume", "--more-steps", "5"),
-            ("the run has 15 steps left to do already", "--resume"),
+            ("the run still has 15 steps to go", "--resume"),
         ),
         (("--more-steps", "5"), ("--more-steps 5 is for a run to resume", "--resume")),
         (("--out", "runs/killed"), ("is not empty", "attn train --resume runs/killed")),

@@ -50,7 +50,7 @@ def test_a_line_says_what_auto_chose_and_why(tmp_path: Path) -> None:
         return line
 
     assert note("abc" * 9) == (
-        "vocabulary: printable (ASCII), which has all of the text; "
+        "vocabulary: printable (ASCII), which covers the whole text; "
         "for another, set data.tokenizer=corpus"
     )
     assert "printable (ASCII), as only 1 character in 2,000 is outside it" in note("é" + "a" * 1999)

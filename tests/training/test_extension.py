@@ -91,7 +91,9 @@ def test_more_minutes_for_a_run_of_steps_and_the_other_way_round(run: RunFolder)
     longer = resume_in(run.path, more_minutes=0.05, stop_at=65)
     assert longer.config.train.minutes == pytest.approx(60.05)
     assert longer.result.steps == 65
-    refused = pytest.raises(InputError, match=r"`more_minutes` 0.01: the run has 0.0\d+ minutes")
+    refused = pytest.raises(
+        InputError, match=r"`more_minutes` 0.01: the run still has 0.0\d+ minutes"
+    )
     with refused:
         resume_in(run.path, more_minutes=0.01)
     rest = resume_in(run.path, more_steps=5)
@@ -107,7 +109,7 @@ def test_a_stopped_run_does_more_from_where_it_stands(
     done = 33 if saved else 0
     if not saved:  # killed before its first checkpoint
         shutil.rmtree(run.checkpoints)
-    with pytest.raises(InputError, match=f"the run has {60 - done} steps left to do already"):
+    with pytest.raises(InputError, match=f"the run still has {60 - done} steps to go"):
         resume_in(run.path, more_steps=60 - done - 1)
     assert resume_in(run.path, more_steps=64).result.steps == done + 64
 
