@@ -899,22 +899,10 @@ def inconsistencies(tale: str) -> list[str]:
     return problems
 
 
-def check(text: str, corpus: Path | None = CORPUS) -> Report:
-    """Judge a text that a model wrote.
-
-    The text may begin or end in the middle of a tale, a sentence or a word. It counts as
-    beginning with a whole tale if its first line can be the title of one, and what stands after
-    the last form feed never counts as a whole tale.
-
-    Args:
-        text: tales, each with a form feed after it.
-        corpus: the file of tales to look for verbatim copies in; not read if there is none.
-    """
-    known = None
-    if corpus is not None and corpus.is_file():
-        known = frozenset(corpus.read_text(encoding="utf-8").split("\f"))
+def _pieces(text: str) -> tuple[list[str], list[str], list[str]]:
+    """The whole tales of a text, the whole sentences of those cut off, and all whole words."""
     *tales, rest = text.split("\f")
-    scraps: list[str] = []  # of tales that are cut off, without the sentence that is
+    scraps: list[str] = []
     words = _WORD.findall(text)
     opening = (tales or [rest])[0]
     line, newline, _ = opening.partition("\n")
@@ -931,8 +919,24 @@ def check(text: str, corpus: Path | None = CORPUS) -> Report:
     if cut and not rest.endswith("\n"):
         cut = cut[:-1]
     scraps += cut
-    tales = [tale for tale in tales if tale.strip()]
+    return [tale for tale in tales if tale.strip()], scraps, words
 
+
+def check(text: str, corpus: Path | None = CORPUS) -> Report:
+    """Judge a text that a model wrote.
+
+    The text may begin or end in the middle of a tale, a sentence or a word. It counts as
+    beginning with a whole tale if its first line can be the title of one, and what stands after
+    the last form feed never counts as a whole tale.
+
+    Args:
+        text: tales, each with a form feed after it.
+        corpus: the file of tales to look for verbatim copies in; not read if there is none.
+    """
+    known = None
+    if corpus is not None and corpus.is_file():
+        known = frozenset(corpus.read_text(encoding="utf-8").split("\f"))
+    tales, scraps, words = _pieces(text)
     sentences = derived_sentences = consistent = derived = verbatim = 0
     examples = [f"word: {word}" for word in dict.fromkeys(words) if word not in vocabulary()]
     wrong_sentences: list[str] = []

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.terminal import notice, sanitize
-from attn_cli.text.display import printable_symbol, quoted
+from attn_cli.text.display import counted, printable_symbol, quoted
 
 if TYPE_CHECKING:
     from attn_cli.generation.memorization import LongestMatch, Overlap
@@ -113,11 +113,11 @@ def print_overlap(overlap: Overlap) -> None:
         if match.length > MAX_SHOWN_MATCH:
             shown = match.text[:MAX_SHOWN_MATCH] + "..."
         notice(
-            f"{which}longest copy: {match.length:,} characters, "
+            f"{which}longest copy: {counted(match.length, 'character')}, "
             f"in the training text at {match.source:,}: {quoted(shown)}"
         )
     if held_out:
-        each = "a line" if held_out.stretch is None else f"{held_out.stretch:,} characters"
+        each = "a line" if held_out.stretch is None else counted(held_out.stretch, "character")
         notice(
             f"for comparison: of {each} of held-out text, typically {held_out.typical:g} "
             f"characters stand in the training text; of {held_out.chars:,}, at most "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.flags import with_flags
 from attn_cli.cli.terminal import notice, result
+from attn_cli.text.display import counted
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import Task
@@ -82,7 +83,7 @@ def report(
     if floor is not None and task == "lm":
         result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
     result(
-        f"{outcome.parameters:,} parameters, {outcome.steps:,} steps, "
+        f"{outcome.parameters:,} parameters, {counted(outcome.steps, 'step')}, "
         f"{corpus.tokenizer.count(outcome.chars)}, {outcome.seconds:.0f} s"
     )
     result(f"run {run.path}")

@@ -17,7 +17,7 @@ from attn_cli.generation.regex_constraint import (
     compile_regex,
     unconstrained,
 )
-from attn_cli.text.display import quoted
+from attn_cli.text.display import counted, quoted
 from attn_cli.text.tokenizer import Tokenizer
 
 # Why a text is finished: it is as long as asked for, its document ended, a stop string came, or
@@ -121,7 +121,7 @@ def _build_automaton(
     automaton = _automaton(*which, tokenizer, eos_id)
     if automaton.shortest > config.max_new_chars:
         raise InputError(
-            f"`regex` {config.regex!r} needs at least {automaton.shortest:,} characters, "
+            f"`regex` {config.regex!r} needs at least {counted(automaton.shortest, 'character')}, "
             f"and `max_new_chars` is {config.max_new_chars:,}"
         )
     return automaton

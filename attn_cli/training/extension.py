@@ -11,6 +11,7 @@ from attn_cli.errors import InputError
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.runs.checkpoint_metadata import TrainerState
 from attn_cli.runs.run_folder import RunFolder
+from attn_cli.text.display import counted
 from attn_cli.training.request import RunRequest
 from attn_cli.training.schedule import learning_rate
 
@@ -53,7 +54,7 @@ def _check_not_less(more: Override, planned: TrainConfig, state: TrainerState) -
         return
     if planned.minutes is None:
         left = planned.steps - state.step
-        enough, shown = more.value >= left, f"{left:,} steps"
+        enough, shown = more.value >= left, counted(left, "step")
     else:
         minutes = planned.minutes - state.seconds / 60
         enough, shown = more.value >= minutes, f"{minutes:.2g} minutes"
@@ -67,7 +68,7 @@ def notes_on_end(run: RunFolder, checkpoint: Checkpoint) -> Iterator[str]:
     """Lines for the user: that a run has ended, and how to train it longer."""
     state, minutes = checkpoint.metadata, checkpoint.config.train.minutes
     yield (
-        f"{run.path} ended after {state.step:,} steps and {state.seconds:,.0f} s; its samples are "
+        f"{run.path} ended after {counted(state.step, 'step')} and {state.seconds:,.0f} s; its samples are "
         f"in {run.samples}"
     )
     more = f"--more-steps {state.step}" if minutes is None else f"--more-minutes {minutes:.2g}"
@@ -87,7 +88,7 @@ def notes_on_schedule(
         return
     state, train = checkpoint.metadata, config.train
     if train.minutes is None:
-        span, total = f"{train.steps:,} steps", float(train.steps)
+        span, total = counted(train.steps, "step"), float(train.steps)
     else:
         span = f"{train.minutes:.3g} minutes"
         total = state.step * 60 * train.minutes / state.seconds if state.seconds else math.inf

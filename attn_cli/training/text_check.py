@@ -9,7 +9,7 @@ from pathlib import Path
 from attn_cli.errors import DatasetError, InputError
 from attn_cli.text.baselines import Baselines, text_baselines
 from attn_cli.text.corpus import Corpus
-from attn_cli.text.display import quoted
+from attn_cli.text.display import counted, quoted
 from attn_cli.text.encoding_check import MAX_INVALID, EncodingFacts, check_encoding
 from attn_cli.text.examples import Examples, target_count
 from attn_cli.text.overlap import notes_on_overlap
@@ -179,7 +179,7 @@ def _warnings(
     """What would mislead, each with what to do about it."""
     if corpus.n_unknown:
         yield (
-            f"{corpus.n_unknown:,} characters are outside the vocabulary and will be changed; "
+            f"{counted(corpus.n_unknown, 'character')} outside the vocabulary will be changed; "
             "to keep them, set data.tokenizer=corpus"
         )
     if repeats.fraction >= _REPEATED:

@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[Any, str | None]] = {
     "DNA": ("".join(random.Random(3).choices("ACGT", k=30_000)), None),
     "a folder of files with one licence": (code_files, "characters occurs 9 times"),
     "a text twice": (prose(15_000) * 2, "of the validation split also occurs word for word in"),
-    "a few accents": (prose(30_000) + "é" * 20, "20 characters are outside the vocabulary"),
+    "a few accents": (prose(30_000) + "é" * 20, "20 characters outside the vocabulary"),
 }  # fmt: skip
 
 
