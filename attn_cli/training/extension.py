@@ -68,8 +68,8 @@ def notes_on_end(run: RunFolder, checkpoint: Checkpoint) -> Iterator[str]:
     """Lines for the user: that a run has ended, and how to train it longer."""
     state, minutes = checkpoint.metadata, checkpoint.config.train.minutes
     yield (
-        f"{run.path} ended after {counted(state.step, 'step')} and {state.seconds:,.0f} s; its samples are "
-        f"in {run.samples}"
+        f"{run.path} ended after {counted(state.step, 'step')} and {state.seconds:,.0f} s; "
+        f"its samples are in {run.samples}"
     )
     more = f"--more-steps {state.step}" if minutes is None else f"--more-minutes {minutes:.2g}"
     yield f"to train it longer: attn train --resume {shlex.quote(str(run.path))} {more}"
