@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.arrow_tables import SavedTable
+from attn_cli.text.decoding import read_file
 from attn_cli.text.display import counted
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.tables import ENDINGS, Table, open_table, table_ending
@@ -154,6 +155,8 @@ def hint_on_table(path: Path, encoding: str) -> list[str]:
     if table_ending(path) is None:
         return []
     try:
+        if "\n" not in next(read_file(path, encoding)):  # a single line may be gigabytes long
+            return []
         table = open_table(path, encoding, ())
         columns = table.columns
         rows = [row for _, row in islice(table.rows(range(len(columns))), _SAMPLED_ROWS)]

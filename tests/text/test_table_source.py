@@ -14,6 +14,7 @@ import pytest
 from attn_cli.errors import AttnError, DatasetError, MissingPackageError
 from attn_cli.text.encoded_text import load_text
 from attn_cli.text.sources import ReadOptions, Source, open_source
+from attn_cli.text.table_source import hint_on_table
 
 ROWS = ["First.\r\nRow", None, "", "second, with a comma\f", 'thïrd "quoted"', "NA", "007"]
 JOINED = 'First.\nRow\fsecond, with a comma\fthïrd "quoted"\fNA\f007'
@@ -234,6 +235,13 @@ def test_memory_does_not_grow_with_the_text_and_nothing_is_fetched(
 
     # 32 million characters more.
     assert peak(120) - peak(40) < 16 * 2**20
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_a_file_of_one_line_is_not_taken_for_a_table(tmp_path: Path, lines: int) -> None:
+    path = tmp_path / "d.json"
+    path.write_text("\n".join(['{"id": 1, "name": "Bala"}'] * lines))
+    assert len(hint_on_table(path, "utf-8")) == lines - 1
 
 
 def test_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
