@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
+    from attn_cli.text.examples import Split
 
 
 def evaluate(
@@ -46,28 +47,15 @@ def evaluate(
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
-    from attn_cli.text.baselines import text_baselines
-    from attn_cli.text.builtin import entropy_floor
     from attn_cli.text.examples import joined
-    from attn_cli.training.verdict import beside_baselines, beside_training, training_loss
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
     if per_char:
         loaded.require("lm", "`per_char`")
-    if file is not None:
-        corpus = _training_corpus(loaded)
-        text, floor = read_text(file, loaded), entropy_floor(file)
-    else:
-        with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
-            corpus = loaded.corpus()
-        text = corpus.validation
-        floor = corpus.validation_floor
-    baselines = None
-    # What is left of a text around a hidden character, no compressor has.
-    if corpus is not None and loaded.config.task == "lm":
-        baselines = text_baselines(corpus.tokenizer, corpus.train, text)
+    corpus, text, floor = _texts(loaded, file)
+    baselines = _baselines(loaded, corpus, text)
     if run is None and not (as_json or sys.stdout.isatty()):
         notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
 
@@ -94,12 +82,19 @@ def evaluate(
     for line in _summary(loaded, file or VALIDATION, evaluation, floor):
         show(line)
     if corpus is not None and baselines is not None:
-        bits = evaluation.bits_per_char
-        for line in beside_baselines(bits, baselines, corpus, text):
+        for line in _verdict(loaded, corpus, text, evaluation.bits_per_char, baselines):
             show(line)
-        training = training_loss(loaded.folder, loaded.step)
-        if file is None and training is not None and bits < baselines.single_characters:
-            show(beside_training(bits, training, corpus))
+
+
+def _texts(loaded: TrainedModel, file: str | None) -> tuple[Corpus | None, Split, float | None]:
+    """The training text, the text to measure on, and its entropy; None for what is not known."""
+    from attn_cli.text.builtin import entropy_floor
+
+    if file is not None:
+        return _training_corpus(loaded), read_text(file, loaded), entropy_floor(file)
+    with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
+        corpus = loaded.corpus()
+    return corpus, corpus.validation, corpus.validation_floor
 
 
 def _training_corpus(loaded: TrainedModel) -> Corpus | None:
@@ -109,6 +104,16 @@ def _training_corpus(loaded: TrainedModel) -> Corpus | None:
     except DatasetError as error:
         notice(f"without baselines, which need the training text: {error.message}")
         return None
+
+
+def _baselines(loaded: TrainedModel, corpus: Corpus | None, text: Split) -> Baselines | None:
+    """What simple predictors need for a text; None without the training text they learn from."""
+    from attn_cli.text.baselines import text_baselines
+
+    # What is left of a text around a hidden character, no compressor has.
+    if corpus is None or loaded.config.task != "lm":
+        return None
+    return text_baselines(corpus.tokenizer, corpus.train, text)
 
 
 def _record(
@@ -152,3 +157,15 @@ def _summary(
             f"about 1 in {PASSES} of its window, and predicted from both sides: not to be compared "
             "with a decoder's loss"
         )
+
+
+def _verdict(
+    loaded: TrainedModel, corpus: Corpus, text: Split, bits: float, baselines: Baselines
+) -> Iterator[str]:
+    """What the bits per character of a text mean, beside baselines and the training loss."""
+    from attn_cli.training.verdict import beside_baselines, beside_training, training_loss
+
+    yield from beside_baselines(bits, baselines, corpus, text)
+    training = training_loss(loaded.folder, loaded.step)
+    if text is corpus.validation and training is not None and bits < baselines.single_characters:
+        yield beside_training(bits, training, corpus)
