@@ -117,9 +117,9 @@ def print_overlap(overlap: Overlap) -> None:
             f"in the training text at {match.source:,}: {quoted(shown)}"
         )
     if held_out:
-        each = "a line" if held_out.stretch is None else counted(held_out.stretch, "character")
+        each = "line" if held_out.stretch is None else f"stretch of {held_out.stretch:,}"
         notice(
-            f"for comparison: of {each} of held-out text, typically {held_out.typical:g} "
-            f"characters stand in the training text; of {held_out.chars:,}, at most "
-            f"{held_out.longest:,} in a row"
+            f"for comparison: a held-out {each} typically shares {held_out.typical:g} characters "
+            f"in a row with the training text; the most in {held_out.chars:,} is "
+            f"{held_out.longest:,}"
         )

@@ -2,13 +2,14 @@
 
 import codecs
 import io
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.compressed import Readable, open_compressed
-from attn_cli.text.file_kinds import check_plain_text, how_to_convert, is_wide
+from attn_cli.text.file_kinds import check_plain_text, is_wide
 
 BLOCK = 1 << 20  # bytes read at a time
 
@@ -93,11 +94,16 @@ def _binary(name: str, what: str) -> DatasetError:
 
 def _invalid(name: str, encoding: str, byte: int, position: int, line: int) -> DatasetError:
     """The error about a byte at a position in the file, from 0, and in a line of it, from 1."""
-    is_utf8 = encoding == "utf-8"
+    shown, hint = encoding, "set data.encoding to the encoding that it is in"
+    if encoding == "utf-8":
+        # No single guess: read in a wrong one of these, a text is nonsense without an error.
+        shown = "UTF-8"
+        hint += (
+            ", as windows-1252 for Western European text, windows-1251 or koi8-r for Russian; or "
+            f"save it as UTF-8, as by iconv -f WINDOWS-1252 -t UTF-8 {shlex.quote(name)} > utf8.txt"
+        )
     return DatasetError(
-        f"{name} is not {'UTF-8' if is_utf8 else encoding}: byte 0x{byte:02x} at position "
-        f"{position}, counted from 0, in line {line:,} is invalid",
-        hint=how_to_convert(name, "WINDOWS-1252")
-        if is_utf8
-        else "set data.encoding to the encoding that it is in",
+        f"{name} is not {shown}: byte 0x{byte:02x} at position {position}, counted from 0, in "
+        f"line {line:,} is invalid",
+        hint,
     )

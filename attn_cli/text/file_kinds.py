@@ -70,7 +70,7 @@ def check_plain_text(block: bytes, name: str, encoding: str = "utf-8") -> None:
 def how_to_convert(name: str, encoding: str) -> str:
     """The hint for a text in another encoding."""
     return (
-        f"set data.encoding={encoding.lower()}, or the one that it is in; or save it as UTF-8: "
+        f"set data.encoding={encoding.lower()}, or save it as UTF-8: "
         f"iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > utf8.txt"
     )
 

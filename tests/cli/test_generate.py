@@ -440,8 +440,8 @@ def test_check_copy_tells_what_held_out_text_shares_by_chance(attn: Attn, traine
     # The verse repeats itself.
     assert held_out == {"longest": chars, "typical": 5, "stretch": 5, "chars": chars}
     assert attn("generate", "The fox", *at).err.splitlines()[-1] == (
-        "for comparison: of 5 characters of held-out text, typically 5 characters stand in the "
-        f"training text; of {chars}, at most {chars} in a row"
+        "for comparison: a held-out stretch of 5 typically shares 5 characters in a row with the "
+        f"training text; the most in {chars} is {chars}"
     )
 
 

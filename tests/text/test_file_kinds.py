@@ -48,6 +48,7 @@ TEXT = "The owl sat in the oak. " * 9
         (TEXT.encode("utf-16-le"), "is UTF-16, not UTF-8", "iconv -f UTF-16LE"),
         (TEXT.encode("utf-16-be"), "is UTF-16, not UTF-8", "iconv -f UTF-16BE"),
         ("naïve café".encode("latin-1"), "is not UTF-8: byte 0xef", "iconv -f WINDOWS-1252"),
+        ("мир".encode("koi8-r"), "is not UTF-8: byte 0xcd", "windows-1251 or koi8-r for Russian"),
         (b"a\0b\1\2", "looks binary", "give a text file"),
     ],
     ids=lambda value: "" if isinstance(value, bytes) else value[:20],
