@@ -33,7 +33,7 @@ from attn_cli.text.tokenizer import Tokenizer
 # torch takes a second to import, and generation on a CPU does without it.
 if TYPE_CHECKING:
     from attn_cli.api.trace import Trace
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.stack import Stack
     from attn_cli.objectives.evaluation import Evaluation
     from attn_cli.text.examples import Split
 
@@ -63,7 +63,7 @@ class Model:
         return self._loaded.tokenizer
 
     @property
-    def module(self) -> Transformer:
+    def module(self) -> Stack:
         """The torch module, on the CPU, in fp32, in evaluation mode."""
         return self._loaded.model
 
@@ -246,7 +246,7 @@ class Model:
         return load_text_generator(self._loaded, self._device)
 
     @cached_property
-    def _evaluated(self) -> Transformer:
+    def _evaluated(self) -> Stack:
         from attn_cli.inspection.token_losses import evaluation_model
 
         return evaluation_model(self._loaded)

@@ -36,7 +36,7 @@ def _known_encoding(name: str) -> str:
     return name
 
 
-Task = Literal["lm", "mlm"]
+Task = Literal["lm", "mlm", "classify"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -186,8 +186,11 @@ class TrainConfig(_Section):
     """Mean length of the spans that are hidden, in task mlm."""
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
+    best_by: Literal["loss", "accuracy", "macro_f1"] = "loss"
+    """What decides which checkpoint is the best: the lowest loss, or the highest accuracy or
+    macro_f1 (the mean F1 score over labels, in task classify) on the validation split."""
     patience: PositiveInt | None = None
-    """Early stopping: evaluations without improvement before the run ends; default: never."""
+    """Early stopping: evaluations without a better best_by before the run ends; default: never."""
     checkpoint_every: PositiveInt = 250
     """Steps between checkpoints."""
     keep_checkpoints: PositiveInt = 2
@@ -233,16 +236,36 @@ class Config(_Section):
 
     task: Task = "lm"
     """lm: a decoder, which predicts the next character; mlm: an encoder, which predicts hidden
-    characters from those on both sides."""
+    characters from those on both sides; classify: an encoder with a head, which predicts the label
+    of each record of a table."""
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_are_of_records(cls, values: Any) -> Any:
+        """With labels, what is learned is a record at a time: `data.records` need not say so."""
+        if not isinstance(values, dict) or values.get("task") != "classify":
+            return values
+        data = values.get("data", {})
+        if isinstance(data, DataConfig):
+            as_given = {name: getattr(data, name) for name in data.model_fields_set}
+        elif isinstance(data, dict):
+            as_given = data
+        else:
+            return values
+        return {**values, "data": {"records": "lines", **as_given}}
+
     @model_validator(mode="after")
     def _task_fits(self) -> Self:
-        if self.task == "mlm" and self.data.tokenizer == "bytes":
+        if self.task == "classify" and self.data.records != "lines":
+            raise ValueError("a label is of a record: data.records must be lines in task classify")
+        if self.task != "lm" and self.data.tokenizer == "bytes":
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
+        if self.task != "classify" and self.train.best_by == "macro_f1":
+            raise ValueError("train.best_by: macro_f1 is of labels, in task classify alone")
         return self
 
     @classmethod

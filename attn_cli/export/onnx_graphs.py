@@ -27,8 +27,8 @@ from attn_cli.errors import InputError
 from attn_cli.export.model_card import plain
 from attn_cli.inspection.supported import check_supported
 from attn_cli.model.cache import KVCache, LayerKVCache
+from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NullTrace
-from attn_cli.model.transformer import Transformer
 from attn_cli.packages import require_package
 from attn_cli.runs.loaded_model import TrainedModel
 
@@ -59,7 +59,7 @@ class _GrowingLayer(LayerKVCache):
 class FullPass(nn.Module):
     """ids (B, T) -> logits (B, T, V)."""
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Stack) -> None:
         super().__init__()
         self.model = model
 
@@ -71,7 +71,7 @@ class FullPass(nn.Module):
 class CachedStep(nn.Module):
     """ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T."""
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Stack) -> None:
         super().__init__()
         self.model = model
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from attn_cli.generation.text_stream import Alternative
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.text.tokenizer import Tokenizer
 
 
@@ -51,7 +51,7 @@ class FilledText:
 
 @torch.no_grad()
 def fill(
-    model: Transformer,
+    model: Stack,
     ids: Sequence[int],
     tokenizer: Tokenizer,
     *,

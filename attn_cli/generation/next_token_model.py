@@ -18,7 +18,7 @@ from attn_cli.config.schema import ModelConfig
 from attn_cli.generation.numpy_model import NumpyModel, unknown_to_numpy
 
 if TYPE_CHECKING:
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.stack import Stack
     from attn_cli.runs.loaded_model import LoadedModel
 
 
@@ -57,7 +57,7 @@ def load_next_token_model(loaded: LoadedModel, device: str = "cpu") -> NextToken
     return TorchModel(loaded.make_model().to(device))
 
 
-def as_next_token_model(model: Transformer) -> NextTokenModel:
+def as_next_token_model(model: Stack) -> NextTokenModel:
     """A torch model, ready to generate with the weights that it has now."""
     if unknown_to_numpy(model.config) is None:
         return NumpyModel(model.config, model.state_arrays())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attn_cli.generation.numpy_model import Integers
 from attn_cli.model.cache import KVCache
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 
 
 @dataclass(eq=False)
@@ -34,7 +34,7 @@ class TorchModel:
         model: In evaluation mode.
     """
 
-    def __init__(self, model: Transformer) -> None:
+    def __init__(self, model: Stack) -> None:
         self.config = model.config
         self.vocab_size = model.vocab_size
         self._model = model

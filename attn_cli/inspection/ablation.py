@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass, unsupported_block
 from attn_cli.model.attention import MultiHeadAttention
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import PerTokenLosses
 from attn_cli.text.examples import Examples, Split
 
 
 @contextmanager
-def zero_ablate_head(model: Transformer, layer: int, head: int) -> Iterator[None]:
+def zero_ablate_head(model: Stack, layer: int, head: int) -> Iterator[None]:
     """Context manager: without this head within, with it again afterwards; both count from 0.
 
     Raises:
@@ -52,7 +52,7 @@ class HeadAblation:
     next_probs: torch.Tensor  # the probability of each next character after the text, (V,)
 
 
-def ablate_heads(model: Transformer, ids: Sequence[int]) -> list[HeadAblation]:
+def ablate_heads(model: Stack, ids: Sequence[int]) -> list[HeadAblation]:
     """The effect of each head on a text of T ids, layer by layer."""
     full = _mean_loss(forward_pass(model, ids))
     ablations = []
@@ -79,7 +79,7 @@ class AblationEffect:
     standard_error: float | None  # over full windows or lines; None where there are fewer than 2
 
 
-def ablation_effects(model: Transformer, text: Split) -> Iterator[AblationEffect]:
+def ablation_effects(model: Stack, text: Split) -> Iterator[AblationEffect]:
     """The effect of each head on a text, layer by layer, by zero ablation.
 
     The losses are those of `attn evaluate`.
@@ -105,6 +105,6 @@ def _standard_error(losses: NDArray[np.float64], counts: NDArray[np.int64]) -> f
     return math.sqrt(n / (n - 1) * float(deviations @ deviations)) / int(counts.sum())
 
 
-def _losses(model: Transformer, text: Split) -> NDArray[np.float64]:
+def _losses(model: Stack, text: Split) -> NDArray[np.float64]:
     """The loss of each character but the first, (N - 1,)."""
     return np.concatenate(list(PerTokenLosses(model, text))).astype(np.float64)

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from attn_cli.config.schema import Config
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -44,7 +44,7 @@ class Costs:
         return round(self.activations * self.micro_batch_size / self.batch_size)
 
 
-def costs(model: Transformer, config: Config, precision: Precision) -> Costs:
+def costs(model: Stack, config: Config, precision: Precision) -> Costs:
     """Measures a copy of a model in this precision; the model itself stays as it is."""
     model = copy_in(precision, model)
     weight = model.token_embedding.weight
@@ -69,12 +69,12 @@ def costs(model: Transformer, config: Config, precision: Precision) -> Costs:
     )
 
 
-def copy_in(precision: Precision, model: Transformer) -> Transformer:
+def copy_in(precision: Precision, model: Stack) -> Stack:
     """A copy of a model in this precision, in evaluation mode."""
     return deepcopy(model).to(torch.float32 if precision == "fp32" else torch.bfloat16).eval()
 
 
-def embedding_parameters(model: Transformer) -> int:
+def embedding_parameters(model: Stack) -> int:
     """Parameters that are looked up: the embeddings of characters and of positions."""
     found = [model.token_embedding.weight]
     if model.position_embedding is not None:
@@ -82,14 +82,14 @@ def embedding_parameters(model: Transformer) -> int:
     return sum(parameter.numel() for parameter in found)
 
 
-def _kv_cache_bytes(model: Transformer) -> int:
+def _kv_cache_bytes(model: Stack) -> int:
     """Bytes of the keys and values of a full context, in fp32."""
     layers = model.new_cache().layers
     return sum(4 * (layer.keys.numel() + layer.values.numel()) for layer in layers)
 
 
 @torch.enable_grad()  # torch's counter follows modules by their gradients
-def forward_flops(model: Transformer, ids: torch.Tensor) -> int:
+def forward_flops(model: Stack, ids: torch.Tensor) -> int:
     """FLOPs of the matrix products in a forward pass of ids (B, T), by torch's own counter.
 
     The counter does not see into fused attention kernels: they are replaced by products.
@@ -99,7 +99,7 @@ def forward_flops(model: Transformer, ids: torch.Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def _training_flops(model: Transformer, ids: torch.Tensor) -> int:
+def _training_flops(model: Stack, ids: torch.Tensor) -> int:
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         loss, _ = NextChar.loss(model, Batch(ids, ids))
         loss.backward()  # type: ignore[no-untyped-call]
@@ -108,7 +108,7 @@ def _training_flops(model: Transformer, ids: torch.Tensor) -> int:
     return int(counter.get_total_flops())
 
 
-def _saved_bytes(model: Transformer, batch: int) -> int:
+def _saved_bytes(model: Stack, batch: int) -> int:
     """Bytes that `batch` sequences save for the backward pass, dropout masks included."""
     device = model.token_embedding.weight.device
     ids = torch.zeros(batch, model.config.block_size, dtype=torch.int64, device=device)
@@ -129,7 +129,7 @@ def _saved_bytes(model: Transformer, batch: int) -> int:
     return sum(storage.nbytes() for storage in saved.values())
 
 
-def _optimizer_bytes(model: Transformer, config: Config) -> int:
+def _optimizer_bytes(model: Stack, config: Config) -> int:
     """Bytes of optimizer state, in fp32."""
     return sum(
         4 * parameter.numel() * len(optimizer.state_names)

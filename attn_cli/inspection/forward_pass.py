@@ -15,15 +15,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.errors import InputError
+from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecord, TraceRecorder
-from attn_cli.model.transformer import Transformer
 
 
 @dataclass(frozen=True, eq=False)
 class ForwardPass:
     """The activations of a model on one text."""
 
-    model: Transformer
+    model: Stack
     ids: tuple[int, ...]  # the text's characters, T of them
     records: Sequence[TraceRecord]  # every operation, in order; the tensors have a batch axis of 1
 
@@ -91,7 +91,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
+def forward_pass(model: Stack, ids: Sequence[int]) -> ForwardPass:
     """Runs a text of T ids, at most `block_size`, through a model."""
     trace = TraceRecorder()
     with evaluation_mode(model):
@@ -99,7 +99,7 @@ def forward_pass(model: Transformer, ids: Sequence[int]) -> ForwardPass:
     return ForwardPass(model, tuple(ids), trace.records)
 
 
-def unsupported_block(model: Transformer, reason: str) -> InputError:
+def unsupported_block(model: Stack, reason: str) -> InputError:
     """The error for a model whose kind of block cannot be inspected in this way."""
     return InputError(
         f"cannot inspect this in a model of block {model.config.block!r}: it {reason}",

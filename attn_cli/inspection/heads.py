@@ -13,8 +13,8 @@ import torch
 
 from attn_cli.inspection.ablation import AblationEffect, ablation_effects
 from attn_cli.inspection.forward_pass import evaluation_mode, unsupported_block
+from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecorder
-from attn_cli.model.transformer import Transformer
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.example_batches import equal_length_batches
@@ -99,7 +99,7 @@ def measure_heads(loaded: LoadedModel, text: Split) -> tuple[HeadScores, Iterato
 
 @torch.no_grad()
 def head_scores(
-    model: Transformer, text: Split, symbols: Sequence[str]
+    model: Stack, text: Split, symbols: Sequence[str]
 ) -> tuple[list[list[HeadScores]], HeadScores]:
     """The scores of each head, [layer][head], over a text, and those of uniform attention.
 

@@ -9,8 +9,8 @@ import torch
 
 from attn_cli.errors import InputError
 from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
+from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecord, TraceRecorder
-from attn_cli.model.transformer import Transformer
 from attn_cli.training.precision import Precision
 
 
@@ -55,7 +55,7 @@ class Shapes:
 
 @torch.no_grad()
 def inspect_shapes(
-    model: Transformer, ids: Sequence[int], *, batch: int = 1, precision: Precision = "fp32"
+    model: Stack, ids: Sequence[int], *, batch: int = 1, precision: Precision = "fp32"
 ) -> Shapes:
     """Every operation of a forward pass over a text of T ids.
 
@@ -137,7 +137,7 @@ def _sum(rows: Sequence[ShapeRow], place: Sequence[str]) -> ShapeRow:
     )
 
 
-def _dims(model: Transformer, batch: int, length: int) -> dict[str, int]:
+def _dims(model: Stack, batch: int, length: int) -> dict[str, int]:
     config = model.config
     return {
         "B": batch,
@@ -151,7 +151,7 @@ def _dims(model: Transformer, batch: int, length: int) -> dict[str, int]:
     }
 
 
-def _rows(model: Transformer, records: Sequence[TraceRecord]) -> Iterator[ShapeRow]:
+def _rows(model: Stack, records: Sequence[TraceRecord]) -> Iterator[ShapeRow]:
     counted: set[int] = set()
     # The trace keeps every tensor alive, so that no two have had the same place in turn.
     places = {_place(tensor) for tensor in (*model.parameters(), *model.buffers())}

@@ -1,6 +1,6 @@
 """The loss of a text under a run's model, measured exactly as the run's training measured it."""
 
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.examples import Split
@@ -22,7 +22,7 @@ def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
     return evaluate(evaluation_model(loaded), text, mask_id=loaded.tokenizer.mask_id)
 
 
-def evaluation_model(loaded: TrainedModel) -> Transformer:
+def evaluation_model(loaded: TrainedModel) -> Stack:
     """The model on the fastest device, in the precision that it was trained in."""
     device = choose_device("auto")
     precision = choose_precision(loaded.config.train.precision, device)

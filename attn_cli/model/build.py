@@ -2,25 +2,35 @@
 
 from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.errors import OperationError
+from attn_cli.model.classifier import Classifier
 from attn_cli.model.parameter_shapes import parameter_shapes
+from attn_cli.model.stack import Stack
 from attn_cli.model.transformer import Transformer
 
 
-def build_model(config: ModelConfig, vocab_size: int, task: Task = "lm") -> Transformer:
+def build_model(
+    config: ModelConfig, vocab_size: int, task: Task = "lm", n_labels: int = 0
+) -> Stack:
     """A new model with initial weights, drawn from torch's global generator.
 
     Args:
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
-        task: Decides the architecture: a decoder for "lm", an encoder for "mlm".
+        task: Decides the architecture: a decoder for "lm", an encoder for "mlm", one with a head
+            for labels for "classify".
+        n_labels: Y, how many labels there are; 0 for the other tasks.
 
     Raises:
         ConfigError: `config` names a kind of block or a position encoding that is not known.
         OperationError: Its parameters are others than `parameter_shapes` lists, by which
             checkpoints are read.
     """
-    model = Transformer(config, vocab_size, causal=task == "lm")
-    listed = parameter_shapes(config, vocab_size)
+    model: Stack
+    if task == "classify":
+        model = Classifier(config, vocab_size, n_labels)
+    else:
+        model = Transformer(config, vocab_size, causal=task == "lm")
+    listed = parameter_shapes(config, vocab_size, n_labels)
     built = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     for name in sorted(listed.keys() | built.keys()):
         if listed.get(name) != built.get(name):

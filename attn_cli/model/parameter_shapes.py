@@ -3,7 +3,7 @@
 Written out rather than read from the model itself: importing torch takes a second. A test
 holds the two equal.
 
-Shapes: C channels = n_embd, D head size, F feed-forward width, V vocabulary.
+Shapes: C channels = n_embd, D head size, F feed-forward width, V vocabulary, Y labels.
 """
 
 import math
@@ -16,8 +16,14 @@ Shape = tuple[int, ...]
 FEED_FORWARD_INPUTS = {"gelu": ("up",), "swiglu": ("gate", "up")}
 
 
-def parameter_shapes(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
-    """The shape of each parameter of a model, by name; a tied one once."""
+def parameter_shapes(config: ModelConfig, vocab_size: int, n_labels: int = 0) -> dict[str, Shape]:
+    """The shape of each parameter of a model, by name; a tied one once.
+
+    Args:
+        config: The `model` section of a configuration.
+        vocab_size: V, of the tokenizer.
+        n_labels: Y, of a classifier; 0 for a model that predicts characters.
+    """
     C, F, V = config.n_embd, config.inner_width, vocab_size
     D = C // config.n_head
     kind = block_kind(config.block)
@@ -38,7 +44,9 @@ def parameter_shapes(config: ModelConfig, vocab_size: int) -> dict[str, Shape]:
     for layer in range(config.n_layer):
         shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
     shapes |= _norm("final_norm", C, config)
-    if not config.tie_embeddings:
+    if n_labels:
+        shapes |= {"head.weight": (n_labels, C), "head.bias": (n_labels,)}
+    elif not config.tie_embeddings:
         shapes["head.weight"] = (V, C)
     return shapes
 

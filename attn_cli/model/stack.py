@@ -23,7 +23,7 @@ from attn_cli.model.trace import NO_TRACE, NullTrace
 
 
 class Stack(nn.Module):
-    """Token and position embeddings, L blocks, a final norm.
+    """Token and position embeddings, L blocks, a final norm; its subclasses add a head.
 
     A pure function of its arguments: what was read before is in `cache`, and every
     tensor on the way goes to `trace`; the module itself keeps neither.
@@ -36,6 +36,8 @@ class Stack(nn.Module):
     Raises:
         ConfigError: It names a kind of block or a position encoding that is not known.
     """
+
+    head: nn.Linear  # from hidden states to the logits of what is predicted
 
     def __init__(self, config: ModelConfig, vocab_size: int, *, causal: bool = True) -> None:
         super().__init__()
@@ -62,6 +64,17 @@ class Stack(nn.Module):
             Block(config, rotary, causal=causal) for _ in range(config.n_layer)
         )
         self.final_norm = make_norm(config)
+
+    def forward(
+        self,
+        ids: torch.Tensor,
+        *,
+        mask: torch.Tensor | None = None,
+        cache: KVCache | None = None,
+        trace: NullTrace = NO_TRACE,
+    ) -> torch.Tensor:
+        """The logits of what the model predicts; the arguments are those of `hidden`."""
+        raise NotImplementedError
 
     def hidden(
         self,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from attn_cli.errors import DatasetError
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.batches import IGNORE_INDEX, Batch, eval_windows
 from attn_cli.text.example_batches import eval_examples
@@ -72,7 +72,7 @@ class PerTokenLosses:
     are as before afterwards.
     """
 
-    def __init__(self, model: Transformer, text: Split, mask_id: int | None = None) -> None:
+    def __init__(self, model: Stack, text: Split, mask_id: int | None = None) -> None:
         self._model = model
         self._text = text
         self._mask_id = mask_id
@@ -171,7 +171,7 @@ class _WindowSums:
 
 
 def evaluate(
-    model: Transformer,
+    model: Stack,
     text: Split,
     part: int = 0,
     parts: int = 1,

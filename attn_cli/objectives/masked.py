@@ -8,7 +8,7 @@ import numpy as np
 
 from attn_cli.config.schema import Config
 from attn_cli.generation.fill import fill
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.text_objective import TextObjective
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.examples import Examples
@@ -47,7 +47,7 @@ class Masked(TextObjective):
             parts=parts,
         )
 
-    def sample(self, model: Transformer, seed: int) -> str:
+    def sample(self, model: Stack, seed: int) -> str:
         """Some of the validation text, or a line, with blanks; and with the blanks filled."""
         train, first = self.config.train, int(self.of_lines)
         length = min(SAMPLE_CHARS, self.config.model.block_size)

@@ -4,7 +4,7 @@ from attn_cli.config.schema import Config
 from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.next_token_model import as_next_token_model
 from attn_cli.generation.text_generator import TextGenerator
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.text_objective import TextObjective
 from attn_cli.text.batches import TrainingBatches
 from attn_cli.text.corpus import Corpus
@@ -25,7 +25,7 @@ class NextChar(TextObjective):
     def batches(self, part: int = 0, parts: int = 1) -> TrainingBatches:
         return self.next_char_batches(part, parts)
 
-    def sample(self, model: Transformer, seed: int) -> str:
+    def sample(self, model: Stack, seed: int) -> str:
         """A new document, or some new lines, by the configuration's `sample` section."""
         generator = TextGenerator(
             as_next_token_model(model), self.tokenizer, self.corpus.bos_id, lines=self.of_lines

@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import AllReduce, Evaluation
 from attn_cli.runs.checkpoint_metadata import DatasetInfo
 from attn_cli.text.batches import Batch, TrainingBatches
@@ -53,7 +53,7 @@ class Objective(Protocol):
 
     def evaluate(
         self,
-        model: Transformer,
+        model: Stack,
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
@@ -61,7 +61,7 @@ class Objective(Protocol):
         """How well the model does on the validation split; several processes share the work."""
         ...
 
-    def estimate_evaluation_seconds(self, model: Transformer, budget: float) -> float:
+    def estimate_evaluation_seconds(self, model: Stack, budget: float) -> float:
         """Seconds that an evaluation by one process will take, judged by a part of it.
 
         Args:
@@ -70,6 +70,6 @@ class Objective(Protocol):
         """
         ...
 
-    def sample(self, model: Transformer, seed: int) -> str:
+    def sample(self, model: Stack, seed: int) -> str:
         """Something that the model, in evaluation mode, makes; the same for the same seed."""
         ...

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from attn_cli.config.schema import Config
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, Evaluation, evaluate
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches, TrainingBatches
@@ -54,7 +54,7 @@ class TextObjective(ABC):
     def batches(self, part: int = 0, parts: int = 1) -> TrainingBatches: ...
 
     @abstractmethod
-    def sample(self, model: Transformer, seed: int) -> str: ...
+    def sample(self, model: Stack, seed: int) -> str: ...
 
     def next_char_batches(self, part: int = 0, parts: int = 1) -> TrainingBatches:
         """Batches of the training split in which each character predicts the next."""
@@ -78,7 +78,7 @@ class TextObjective(ABC):
 
     def evaluate(
         self,
-        model: Transformer,
+        model: Stack,
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
@@ -86,7 +86,7 @@ class TextObjective(ABC):
         mask_id = self.tokenizer.mask_id
         return evaluate(model, self._validation, part, parts, all_reduce_sum, mask_id=mask_id)
 
-    def estimate_evaluation_seconds(self, model: Transformer, budget: float) -> float:
+    def estimate_evaluation_seconds(self, model: Stack, budget: float) -> float:
         text = self._validation
         for size in (TOKENS_PER_BATCH, 4 * TOKENS_PER_BATCH):  # the first of a shape is slower
             begin = time.monotonic()

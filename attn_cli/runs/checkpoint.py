@@ -50,7 +50,7 @@ from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 if TYPE_CHECKING:
     import torch
 
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.stack import Stack
 
 MODEL_FILE = "model.safetensors"
 OPTIMIZER_FILE = "optimizer.safetensors"
@@ -76,7 +76,7 @@ class Checkpoint:
     def config(self) -> Config:
         return self.metadata.config
 
-    def load_model(self, device: torch.device | str = "cpu") -> Transformer:
+    def load_model(self, device: torch.device | str = "cpu") -> Stack:
         """The model with this checkpoint's weights, in evaluation mode.
 
         Raises:
@@ -90,7 +90,7 @@ class Checkpoint:
         self.load_weights(model)
         return model.to(device).eval()
 
-    def load_weights(self, model: Transformer) -> None:
+    def load_weights(self, model: Stack) -> None:
         """Copies the weights into a model of the same configuration.
 
         Raises:
@@ -104,7 +104,7 @@ class Checkpoint:
             for name, parameter in model.named_parameters():
                 parameter.copy_(torch.from_numpy(self.weights[name]))
 
-    def load_optimizer_state(self, model: Transformer) -> OptimizerState:
+    def load_optimizer_state(self, model: Stack) -> OptimizerState:
         """The optimizer state of each of the model's parameters, by name.
 
         Raises:
@@ -234,7 +234,7 @@ def read_current(
 
 def save_checkpoint(
     checkpoints: Path,
-    model: Transformer,
+    model: Stack,
     optimizer_state: Mapping[str, Mapping[str, torch.Tensor]],
     random_states: Mapping[str, torch.Tensor],
     config: Config,
@@ -310,7 +310,7 @@ def _read_tensors(path: Path, metadata: CheckpointMetadata, max_bytes: int) -> d
 
 
 def _tensor_files(
-    model: Transformer,
+    model: Stack,
     optimizer_state: Mapping[str, Mapping[str, torch.Tensor]],
     random_states: Mapping[str, torch.Tensor],
 ) -> dict[str, bytes]:

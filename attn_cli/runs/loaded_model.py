@@ -27,7 +27,7 @@ from attn_cli.text.opening import HELLO, beginning, writes_hello
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.stack import Stack
 
 OWN_TEXT_LENGTH = 200  # characters
 # What each task makes of a model, and the command that it is for.
@@ -54,10 +54,10 @@ class LoadedModel:
     tokenizer: Tokenizer
     bos_id: int
     description: str
-    make_model: Callable[[], Transformer]
+    make_model: Callable[[], Stack]
 
     @cached_property
-    def model(self) -> Transformer:
+    def model(self) -> Stack:
         """The torch model, on the CPU, in fp32, in evaluation mode; made when first used.
 
         Raises:
@@ -280,7 +280,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     config = load_config(find_config(name))
     tokenizer = _tokenizer(config)
 
-    def make_model() -> Transformer:
+    def make_model() -> Stack:
         import torch
 
         from attn_cli.model.build import build_model

@@ -33,7 +33,7 @@ class Batch:
     Attributes:
         inputs: Token ids, (B, T) of int64.
         targets: The id to predict at each position, (B, T) of int64; `IGNORE_INDEX` where
-            there is none.
+            there is none. Or the label to predict for each sequence, (B,) of int64.
         source: Token ids of the texts that the inputs attend to, (B, S); None without one.
         mask: Which keys attention may see, bool (B, 1, T or 1, S); None for all of them.
     """
@@ -47,6 +47,13 @@ class Batch:
     def target_count(self) -> int:
         """How many targets a loss over this batch is summed over."""
         return int((self.targets != IGNORE_INDEX).sum())
+
+    @property
+    def char_count(self) -> int:
+        """How many characters are learned from: those to predict, or all that have a label."""
+        if self.targets.dim() == self.inputs.dim():
+            return self.target_count
+        return int(self.inputs.numel() if self.mask is None else self.mask.sum())
 
     def to(self, device: torch.device) -> Batch:
         """This batch on a device."""

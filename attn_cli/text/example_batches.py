@@ -11,7 +11,7 @@ several processes, sees the same examples as an uninterrupted run of one process
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from attn_cli.text.examples import Examples
 
 # Whose examples are sorted by length together: more save padding, and make batches less alike.
 POOL_STEPS = 8
+# Some examples as a batch of so many tokens each, or of as many as the longest has.
+MakeBatch = Callable[[Examples, int | None], Batch]
 _EPOCH, _POOL = 0, 1  # what a random order is of
 
 
@@ -35,11 +37,19 @@ class ExampleBatches:
         seed: Determines the order; not negative.
         part: Which part of each batch to return, from 0.
         parts: The number of processes that share each batch; divides B.
+        make_batch: Of some examples; by default `padded_batch`.
     """
 
     def __init__(
-        self, examples: Examples, batch_size: int, seed: int, part: int = 0, parts: int = 1
+        self,
+        examples: Examples,
+        batch_size: int,
+        seed: int,
+        part: int = 0,
+        parts: int = 1,
+        make_batch: MakeBatch | None = None,
     ) -> None:
+        self._make_batch = make_batch or padded_batch
         self.batch_size = batch_size
         self.seed = seed
         self._examples = examples
@@ -65,7 +75,7 @@ class ExampleBatches:
         return min(padded_length(self._examples.longest), self._examples.max_targets)
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0: inputs and targets of shape (B / parts, T).
+        """The batch of a step, counted from 0: inputs of shape (B / parts, T), and targets.
 
         T is the number of targets of its longest example, rounded up by `padded_length`.
 
@@ -74,7 +84,7 @@ class ExampleBatches:
         """
         pool, place = divmod(step, self._pool_steps)
         indices = self._sorted_pool(pool)[place]  # (B,), the shortest first
-        return padded_batch(self._examples[indices[self._part :: self._parts]])
+        return self._make_batch(self._examples[indices[self._part :: self._parts]], None)
 
     def _sorted_pool(self, pool: int) -> NDArray[Any]:
         """The examples of each step of a pool, (steps, B)."""
@@ -105,19 +115,23 @@ class ExampleBatches:
         return random.permutation(np.arange(number, dtype=np.min_scalar_type(number)))
 
 
-def eval_examples(examples: Examples, tokens_per_batch: int) -> Iterator[Batch]:
+def eval_examples(
+    examples: Examples, tokens_per_batch: int, make_batch: MakeBatch | None = None
+) -> Iterator[Batch]:
     """Batches that predict every target of some examples exactly once, in their order.
 
     Args:
         examples: Sorted by length, they need little padding.
         tokens_per_batch: B * T of a batch is at most this, or B is 1.
+        make_batch: Of some examples; by default `padded_batch`.
     """
+    make_batch = make_batch or padded_batch
     counts, first = examples.target_counts, 0
     while first < len(counts):
         widths = np.maximum.accumulate(counts[first : first + tokens_per_batch])
         sizes = np.arange(1, len(widths) + 1) * widths  # of batches that end there
         number = max(1, int(np.count_nonzero(sizes <= tokens_per_batch)))
-        yield padded_batch(examples[first : first + number], int(widths[number - 1]))
+        yield make_batch(examples[first : first + number], int(widths[number - 1]))
         first += number
 
 
@@ -129,6 +143,22 @@ def equal_length_batches(examples: Examples, batch_size: int) -> Iterator[Batch]
         same = examples[counts == width]
         for first in range(0, len(same), batch_size):
             yield padded_batch(same[first : first + batch_size], width)
+
+
+def labelled_batch(examples: Examples, width: int | None = None) -> Batch:
+    """Some examples as inputs (B, T), padded at their ends, and their labels as targets (B,).
+
+    Args:
+        examples: They have labels.
+        width: As in `padded_batch`; the newline before each counts.
+    """
+    batch = padded_batch(examples, width)
+    is_text = batch.targets != IGNORE_INDEX  # (B, T)
+    return Batch(
+        inputs=batch.inputs,
+        targets=torch.from_numpy(examples.labels.astype(np.int64)),
+        mask=None if bool(is_text.all()) else is_text[:, None, None, :],  # (B, 1, 1, T)
+    )
 
 
 def padded_batch(examples: Examples, width: int | None = None) -> Batch:

@@ -38,6 +38,8 @@ class Examples:
         tokenizer: The text's vocabulary; its newline begins and ends each.
         max_targets: The most targets that an example has; what a line has beyond is cut off.
         n_dropped: How many lines were left out because they have more.
+        line_labels: The label of each line of the text, (M,), as its index among the labels; None
+            where they have none.
     """
 
     ids: TokenIds
@@ -46,6 +48,7 @@ class Examples:
     tokenizer: Tokenizer
     max_targets: int = 2**62
     n_dropped: int = 0
+    line_labels: NDArray[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -58,6 +61,13 @@ class Examples:
     def newline_id(self) -> int:
         """The id that begins and ends each."""
         return self.tokenizer.symbols.index("\n")
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The label of each example, (N,), as its index among the labels."""
+        assert self.line_labels is not None
+        labels: NDArray[Any] = self.line_labels[self.rows]
+        return labels
 
     @property
     def target_counts(self) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 
 from attn_cli.errors import AttnError
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.text.batches import Batch
 from attn_cli.text.paths import cache_folder
 from attn_cli.training.callbacks import Callback
@@ -112,8 +112,8 @@ class CompilePolicy:
 
 
 def compile_blocks(
-    model: Transformer, batch: Batch, loss_function: LossFunction, *, lengths_vary: bool = False
-) -> Transformer:
+    model: Stack, batch: Batch, loss_function: LossFunction, *, lengths_vary: bool = False
+) -> Stack:
     """A copy of the model with compiled blocks that shares all its weights.
 
     The model itself stays as it is, for evaluation and generation: their shapes vary, and each

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from torch.nn import Parameter
 
 from attn_cli.config.schema import TrainConfig
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.training.adamw import AdamW
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.muon import Muon
@@ -14,7 +14,7 @@ from attn_cli.training.precision import DTYPES, choose_muon_precision
 
 
 def make_optimizers(
-    model: Transformer, config: TrainConfig, world: World = SINGLE_PROCESS
+    model: Stack, config: TrainConfig, world: World = SINGLE_PROCESS
 ) -> list[Optimizer]:
     """The optimizers that together move every parameter once.
 

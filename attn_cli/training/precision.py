@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.training.muon import newton_schulz
 from attn_cli.training.private_torch import copy_all_
 
@@ -59,15 +59,15 @@ class MixedPrecisionModel:
         precision: The dtype to compute in.
     """
 
-    def __init__(self, master: Transformer, precision: Precision) -> None:
+    def __init__(self, master: Stack, precision: Precision) -> None:
         self.master = master
         self.compute = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
         self.forward_model: torch.nn.Module = self.compute
-        self._compiled: Transformer | None = None
+        self._compiled: Stack | None = None
         self._master_params: list[torch.Tensor] = list(master.parameters())
         self._compute_params: list[torch.Tensor] = list(self.compute.parameters())
 
-    def set_forward_model(self, model: Transformer) -> None:
+    def set_forward_model(self, model: Stack) -> None:
         """Trains with a compiled model that shares all weights of `compute`."""
         self.forward_model = self._compiled = model
 

@@ -25,7 +25,7 @@ class StepResult:
 
     loss: float  # mean loss of the batch, nats per character
     grad_norm: float  # global gradient norm, before clipping
-    chars: int  # targets of the batch, of all processes
+    chars: int  # characters learned from, of all processes
     applied: bool  # whether the weights were updated: not where one of the two is not finite
 
 
@@ -60,8 +60,8 @@ def train_step(
     """
     device = batch.inputs.device
     # Of all processes. In double precision, which has every whole number up to 2 ** 53.
-    own_count = torch.tensor(float(batch.target_count), dtype=torch.float64)
-    count = world.all_reduce_sum(own_count).item()
+    own_counts = torch.tensor([batch.target_count, batch.char_count], dtype=torch.float64)
+    count, chars = world.all_reduce_sum(own_counts).tolist()
     micro_batches = list(batch.split(micro_batch))
     total = torch.zeros((), device=device)
     for number, part in enumerate(micro_batches, start=1):
@@ -69,7 +69,7 @@ def train_step(
             loss_sum, _ = loss_function(mp_model.forward_model, part)
             # Gradients will be averaged over the processes, of which each has a share of the count.
             loss = loss_sum / (count / world.world_size)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         total += loss.detach()
     grad_norm = mp_model.clip_grad_norm(grad_clip)
     # On a GPU this waits for the device: the price of never applying one that is not finite.
@@ -83,4 +83,4 @@ def train_step(
         parameter.grad = None
     if applied:
         mp_model.copy_master_to_compute()
-    return StepResult(mean, norm, int(count), applied)
+    return StepResult(mean, norm, int(chars), applied)

@@ -12,7 +12,7 @@ import numpy as np
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def weights_payload(model: Transformer) -> dict[str, Packed]:
+def weights_payload(model: Stack) -> dict[str, Packed]:
     """Every parameter by name; matrices as integers where there are many numbers."""
     exact = model.parameter_count() <= MAX_EXACT
     return {

@@ -15,7 +15,7 @@ import torch
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.training.distributed.torch_world import translate_peer_errors
 from attn_cli.training.precision import MixedPrecisionModel, Precision
 
@@ -42,7 +42,7 @@ class DDPModel(MixedPrecisionModel):
         precision: The dtype to compute in.
     """
 
-    def __init__(self, master: Transformer, precision: Precision) -> None:
+    def __init__(self, master: Stack, precision: Precision) -> None:
         super().__init__(master, precision)
         device = next(master.parameters()).device
         with translate_peer_errors():
@@ -61,7 +61,7 @@ class DDPModel(MixedPrecisionModel):
         self.forward_model = self._parallel
         self._warm_up_buckets(device)
 
-    def set_forward_model(self, model: Transformer) -> None:
+    def set_forward_model(self, model: Stack) -> None:
         # Its parameters are the same, and have DistributedDataParallel's hooks already.
         self._parallel.module = model
 

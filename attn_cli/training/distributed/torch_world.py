@@ -16,7 +16,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from attn_cli.errors import OperationError
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
 from attn_cli.training.distributed.torchrun_env import TorchrunEnv
 from attn_cli.training.distributed.world import PeerLostError, World
 from attn_cli.training.precision import MixedPrecisionModel, Precision
@@ -116,7 +116,7 @@ class TorchWorld(World):
     def barrier(self) -> None:
         self.any(False)
 
-    def wrap_model(self, model: Transformer, precision: Precision) -> MixedPrecisionModel:
+    def wrap_model(self, model: Stack, precision: Precision) -> MixedPrecisionModel:
         from attn_cli.training.distributed.ddp import DDPModel
 
         with translate_peer_errors():

@@ -16,7 +16,7 @@ from attn_cli.errors import AttnError
 if TYPE_CHECKING:
     import torch
 
-    from attn_cli.model.transformer import Transformer
+    from attn_cli.model.stack import Stack
     from attn_cli.training.precision import MixedPrecisionModel, Precision
 
 
@@ -72,7 +72,7 @@ class World:
     def barrier(self) -> None:
         """Returns when every process has called it."""
 
-    def wrap_model(self, model: Transformer, precision: Precision) -> MixedPrecisionModel:
+    def wrap_model(self, model: Stack, precision: Precision) -> MixedPrecisionModel:
         """The model ready to train, its gradients averaged over the processes."""
         from attn_cli.training.precision import MixedPrecisionModel
 
