@@ -22,7 +22,7 @@ from attn_cli.model.trace import TraceRecorder
 from attn_cli.text.tokenizer import printable_tokenizer
 from tests.conftest import tiny_config
 
-B, T, H, D = 2, 7, 3, 5
+B, T, S, H, D = 2, 7, 11, 3, 5
 C = H * D
 
 
@@ -47,30 +47,51 @@ def copied_from(theirs: nn.MultiheadAttention, *, causal: bool) -> MultiHeadAtte
     return ours
 
 
+def padding_mask(length: int) -> Tensor:
+    """(B, 1, 1, S): the keys of the second text end with three of padding."""
+    lengths = torch.tensor([length, length - 3])
+    return torch.arange(length)[None, None, None] < lengths[:, None, None, None]
+
+
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("padded", [True, False])
 @pytest.mark.parametrize("need_weights", [True, False])
-def test_equals_torch_multihead_attention(causal: bool, bias: bool, need_weights: bool) -> None:
+def test_equals_torch_multihead_attention(
+    causal: bool, bias: bool, padded: bool, need_weights: bool
+) -> None:
+    """Values, weights, and the gradients of the input and of every parameter."""
     theirs = nn.MultiheadAttention(C, H, bias=bias, batch_first=True)
     if bias:
         nn.init.normal_(theirs.in_proj_bias)
         nn.init.normal_(theirs.out_proj.bias)
     ours = copied_from(theirs, causal=causal)
     x = torch.randn(B, T, C, requires_grad=True)
-    mask = torch.ones(T, T, dtype=torch.bool).triu(1) if causal else None
+    future = torch.ones(T, T, dtype=torch.bool).triu(1) if causal else None
+    mask = padding_mask(T) if padded else None
+    hidden_keys = None if mask is None else ~mask[:, 0, 0]
 
-    expected, expected_weights = theirs(x, x, x, attn_mask=mask, average_attn_weights=False)
+    expected, expected_weights = theirs(
+        x, x, x, attn_mask=future, key_padding_mask=hidden_keys, average_attn_weights=False
+    )
     if need_weights:
-        got, weights = ours(x, need_weights=True)
+        got, weights = ours(x, mask=mask, need_weights=True)
         torch.testing.assert_close(weights, expected_weights)
     else:
-        got = ours(x)
+        got = ours(x, mask=mask)
     torch.testing.assert_close(got, expected)
 
     pull = torch.randn(B, T, C)
-    (expected_gradient,) = torch.autograd.grad(expected, x, pull)
+    expected.backward(pull)
+    expected_gradient, x.grad = x.grad, None
     got.backward(pull)
     torch.testing.assert_close(x.grad, expected_gradient)
+    gradients = {name: parameter.grad for name, parameter in ours.named_parameters()}
+    for kind in ("weight", "bias") if bias else ("weight",):
+        in_proj = torch.cat([gradients[f"{role}.{kind}"] for role in ("query", "key", "value")])
+        torch.testing.assert_close(in_proj, getattr(theirs, f"in_proj_{kind}").grad)
+        out_proj = getattr(theirs.out_proj, kind).grad
+        torch.testing.assert_close(gradients[f"projection.{kind}"], out_proj)
 
 
 def test_cross_attention_equals_torch() -> None:
@@ -188,37 +209,10 @@ def test_dropout_leaves_evaluation_alone_and_keeps_the_mean() -> None:
     torch.testing.assert_close(tries.mean(dim=0), expected, rtol=0, atol=0.05)
 
 
-S = 11
-
-
-def padding_mask() -> torch.Tensor:
-    """(B, 1, 1, S): the keys of the second text end with three of padding."""
-    return torch.arange(S)[None, None, None] < torch.tensor([S, S - 3])[:, None, None, None]
-
-
-@pytest.mark.parametrize("need_weights", [True, False])
-@pytest.mark.parametrize("causal", [True, False])
-def test_padding_mask_equals_torch_with_gradients(causal: bool, need_weights: bool) -> None:
-    theirs = nn.MultiheadAttention(C, H, batch_first=True)
-    ours = copied_from(theirs, causal=causal)
-    x, pull = torch.randn(B, S, C, requires_grad=True), torch.randn(B, S, C)
-    mask = padding_mask()
-    future = torch.ones(S, S, dtype=torch.bool).triu(1) if causal else None
-    expected, _ = theirs(x, x, x, attn_mask=future, key_padding_mask=~mask[:, 0, 0])
-    got = ours(x, mask=mask, need_weights=need_weights)
-    got = got[0] if need_weights else got
-    torch.testing.assert_close(got, expected)
-    linear = (ours.query.weight, ours.key.weight, ours.value.weight)
-    theirs_gradients = torch.autograd.grad(expected, (x, theirs.in_proj_weight), pull)
-    ours_gradients = torch.autograd.grad(got, (x, *linear), pull)
-    torch.testing.assert_close(ours_gradients[0], theirs_gradients[0])
-    torch.testing.assert_close(torch.cat(ours_gradients[1:]), theirs_gradients[1])
-
-
 def test_cross_attention_with_a_mask_equals_torch() -> None:
     theirs = nn.MultiheadAttention(C, H, batch_first=True)
     ours = copied_from(theirs, causal=False)
-    x, source, mask = torch.randn(B, T, C), torch.randn(B, S, C), padding_mask()
+    x, source, mask = torch.randn(B, T, C), torch.randn(B, S, C), padding_mask(S)
     expected, _ = theirs(x, source, source, key_padding_mask=~mask[:, 0, 0])
     torch.testing.assert_close(ours(x, source, mask=mask), expected)
 

@@ -149,18 +149,23 @@ def test_untied_initial_loss_is_that_of_no_knowledge() -> None:
 
 
 @pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("position", POSITIONS)
 @pytest.mark.parametrize("causal", [True, False])
-def test_padding_changes_nothing(block: str, causal: bool) -> None:
+def test_padding_changes_nothing(block: str, position: str, causal: bool) -> None:
+    """Texts of different lengths in a batch have the logits that each has alone."""
     torch.manual_seed(0)
-    model = Transformer(tiny_config(f"model.block={block}").model, V, causal=causal)
+    config = tiny_config(f"model.block={block}", f"model.position={position}", "model.n_head=2")
+    model = Transformer(config.model, V, causal=causal).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-    ids = torch.randint(V, (2, 11))
-    mask = (torch.arange(16) < 11).expand(2, 1, 1, 16)
-    padded = [torch.cat((ids, torch.randint(V, (2, 5))), dim=1) for _ in range(2)]
-    for each in padded:
-        torch.testing.assert_close(model(each, mask=mask)[:, :11], model(ids), rtol=1e-4, atol=1e-4)
+    lengths = [11, 3, 16, 7]
+    ids = torch.randint(V, (len(lengths), 16))
+    mask = (torch.arange(16) < torch.tensor(lengths)[:, None])[:, None, None]  # (B, 1, 1, T)
+    together = model(ids, mask=mask)
+    for row, length in enumerate(lengths):
+        alone = model(ids[row : row + 1, :length])[0]
+        torch.testing.assert_close(together[row, :length], alone, rtol=1e-4, atol=1e-4)
 
 
 def test_an_encoder_sees_what_comes_after() -> None:
