@@ -13,6 +13,7 @@ _IMMUTABLE = (
     "model.",
     "train.batch_size",
     "train.optimizer",
+    "train.best_by",
     "train.seed",
     "train.init_from",
 )

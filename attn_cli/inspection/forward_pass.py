@@ -3,19 +3,17 @@
 Shapes: T time (characters), C channels = n_embd, H heads, V vocabulary, L layers.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.errors import InputError
-from attn_cli.model.stack import Stack
+from attn_cli.model.stack import Stack, evaluation_mode
 from attn_cli.model.trace import TraceRecord, TraceRecorder
 
 
@@ -77,17 +75,6 @@ class ForwardPass:
         if not all(name in self for name in names):
             raise unsupported_block(self.model, f"does not record {operation!r}")
         return [self[name] for name in names]
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Context manager: without dropout within, in the mode of before afterwards."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
 
 
 @torch.no_grad()

@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 import torch
 
 from attn_cli.inspection.ablation import AblationEffect, ablation_effects
-from attn_cli.inspection.forward_pass import evaluation_mode, unsupported_block
-from attn_cli.model.stack import Stack
+from attn_cli.inspection.forward_pass import unsupported_block
+from attn_cli.model.stack import Stack, evaluation_mode
 from attn_cli.model.trace import TraceRecorder
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.batches import eval_windows

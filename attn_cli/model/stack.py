@@ -6,6 +6,8 @@ Shapes: B batch, T time (characters), S keys, C channels = n_embd, D head size, 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -168,3 +170,14 @@ class Stack(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() >= 2:
                 nn.init.normal_(parameter, std=small if id(parameter) in residual else 0.02)
+
+
+@contextmanager
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Context manager: without dropout within, in the mode of before afterwards."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

@@ -6,6 +6,7 @@ Shapes: B batch, T time (characters), V vocabulary.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,11 @@ class Evaluation:
     chars: int
     standard_error: float | None = None
     accuracy: float | None = None
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What a line of metrics.jsonl says of it."""
+        return {"val_loss": self.loss}
 
     @property
     def bits_per_char(self) -> float:

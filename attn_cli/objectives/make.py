@@ -1,6 +1,9 @@
 """From a configuration to an objective: the one place that constructs them."""
 
-from attn_cli.config.schema import Config
+from collections.abc import Callable
+
+from attn_cli.config.schema import Config, Task
+from attn_cli.objectives.labels import Labels
 from attn_cli.objectives.masked import Masked
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.objectives.text_objective import TextObjective
@@ -14,4 +17,9 @@ def make_objective(config: Config, corpus: Corpus) -> TextObjective:
         config: Of the run.
         corpus: Its text; of its lines, none is too long for the model.
     """
-    return (Masked if config.task == "mlm" else NextChar)(config, corpus)
+    objectives: dict[Task, Callable[[Config, Corpus], TextObjective]] = {
+        "lm": NextChar,
+        "mlm": Masked,
+        "classify": Labels,
+    }
+    return objectives[config.task](config, corpus)

@@ -13,12 +13,13 @@ from torch.nn import functional as F
 from attn_cli.config.schema import Config
 from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, Evaluation, evaluate
+from attn_cli.objectives.label_evaluation import LabelEvaluation
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches, TrainingBatches
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.encoded_text import EncodedText
 from attn_cli.text.example_batches import ExampleBatches
-from attn_cli.text.examples import Examples, subset, target_count
+from attn_cli.text.examples import Examples, Split, subset, target_count
 from attn_cli.text.tokenizer import Tokenizer
 
 
@@ -82,15 +83,25 @@ class TextObjective(ABC):
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
-    ) -> Evaluation:
-        mask_id = self.tokenizer.mask_id
-        return evaluate(model, self._validation, part, parts, all_reduce_sum, mask_id=mask_id)
+    ) -> Evaluation | LabelEvaluation:
+        return self.evaluate_on(model, self._validation, part, parts, all_reduce_sum)
+
+    def evaluate_on(
+        self,
+        model: Stack,
+        text: Split,
+        part: int = 0,
+        parts: int = 1,
+        all_reduce_sum: AllReduce | None = None,
+    ) -> Evaluation | LabelEvaluation:
+        """How well the model does on another split than the validation split."""
+        return evaluate(model, text, part, parts, all_reduce_sum, mask_id=self.tokenizer.mask_id)
 
     def estimate_evaluation_seconds(self, model: Stack, budget: float) -> float:
         text = self._validation
         for size in (TOKENS_PER_BATCH, 4 * TOKENS_PER_BATCH):  # the first of a shape is slower
             begin = time.monotonic()
-            evaluate(model, part := subset(text, size), mask_id=self.tokenizer.mask_id)
+            self.evaluate_on(model, part := subset(text, size))
             took = time.monotonic() - begin
             if took > 0.01 * budget:
                 break
@@ -107,5 +118,6 @@ def dataset_info(corpus: Corpus) -> DatasetInfo:
     return DatasetInfo(
         **info(corpus).model_dump(),
         bos_id=corpus.bos_id,
+        labels=list(corpus.labels),
         validation=None if held_out is None else info(held_out),
     )

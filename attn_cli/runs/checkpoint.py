@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +86,8 @@ class Checkpoint:
 
         # Before the model is made: a config may claim any size, while a file has one.
         _ = self.weights
-        model = build_model(self.config.model, self.tokenizer.vocab_size, self.config.task)
+        vocab_size, n_labels = self.tokenizer.vocab_size, len(self.metadata.data.labels)
+        model = build_model(self.config.model, vocab_size, self.config.task, n_labels)
         self.load_weights(model)
         return model.to(device).eval()
 
@@ -96,12 +97,24 @@ class Checkpoint:
         Raises:
             CheckpointError: The file is missing or damaged, or does not fit the model.
         """
-        import torch
-
         if {name: p.shape for name, p in model.named_parameters()} != self._shapes:
             raise CheckpointError(f"{self.folder / MODEL_FILE}: it is of another model")
+        self._copy_weights(model.named_parameters())
+
+    def load_trunk(self, model: Stack) -> None:
+        """Copies the weights of all but the head into a model that may have another.
+
+        Raises:
+            CheckpointError: The file is missing or damaged.
+        """
+        parameters = model.named_parameters()
+        self._copy_weights((n, p) for n, p in parameters if not n.startswith("head."))
+
+    def _copy_weights(self, parameters: Iterable[tuple[str, torch.nn.Parameter]]) -> None:
+        import torch
+
         with torch.no_grad():
-            for name, parameter in model.named_parameters():
+            for name, parameter in parameters:
                 parameter.copy_(torch.from_numpy(self.weights[name]))
 
     def load_optimizer_state(self, model: Stack) -> OptimizerState:
@@ -187,7 +200,7 @@ class Checkpoint:
                 f"and this machine has {format_bytes(memory)} of memory",
                 DAMAGE_HINT,
             )
-        return parameter_shapes(model, vocab_size)
+        return parameter_shapes(model, vocab_size, len(self.metadata.data.labels))
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -42,6 +42,8 @@ class DatasetInfo(TextInfo):
 
     bos_id: _Count
     """The id that a new document begins after."""
+    labels: list[str] = []
+    """The names of the labels, in the order of the model's outputs; none in other tasks."""
     validation: TextInfo | None = None
     """The text that it was validated on; none where that is a part of the training text."""
 
@@ -79,11 +81,13 @@ class TrainerState(_Frozen):
     finished: bool = False
     """Whether the run has nothing left to do."""
     best_step: _Count = 0
-    """The step with the lowest validation loss; 0 before the first evaluation."""
+    """The step with the best evaluation, by `train.best_by`; 0 before the first."""
     best_val_loss: _Number | None = None
-    """The lowest validation loss, nats per character."""
+    """The validation loss of that step, nats per character, or per example."""
+    best_metric: _Number | None = None
+    """The value of `train.best_by` at that step."""
     evaluations_since_best: _Count = 0
-    """Evaluations in a row without a better validation loss."""
+    """Evaluations in a row without a better one."""
     lowest_train_loss: _Number | None = None
     """The lowest training loss in metrics.jsonl, nats per character."""
     consecutive_skips: _Count = 0

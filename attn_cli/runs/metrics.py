@@ -27,7 +27,10 @@ class StepMetrics:
         skipped_steps: Steps since the last line that were skipped, because their loss or
             gradient was not finite.
         threads: How many torch computed the last step with.
-        val_loss: Exact loss on the validation split, where it was evaluated.
+        val_loss: Exact loss on the validation split, where it was evaluated; nats per character,
+            or per example where labels are predicted.
+        val_accuracy: The fraction of its labels that were right, where labels are predicted.
+        val_macro_f1: The mean F1 score over labels.
     """
 
     step: int
@@ -40,11 +43,14 @@ class StepMetrics:
     skipped_steps: int = 0
     threads: int | None = None
     val_loss: float | None = None
+    val_accuracy: float | None = None
+    val_macro_f1: float | None = None
 
     @property
     def val_bits_per_char(self) -> float | None:
-        """The validation loss in bits per character."""
-        return None if self.val_loss is None else nats_to_bits(self.val_loss)
+        """The validation loss in bits per character; None where it is of labels."""
+        of_chars = self.val_loss is not None and self.val_accuracy is None
+        return nats_to_bits(self.val_loss) if of_chars and self.val_loss is not None else None
 
 
 # Every key that a line may have.

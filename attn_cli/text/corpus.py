@@ -42,6 +42,7 @@ class Corpus(EncodedText):
     validation: Split  # what the model is measured on
     validation_fraction: float  # fraction of the text that is held out
     validation_text: EncodedText | None  # a text to validate on instead
+    labels: tuple[str, ...] = ()  # the names of the records' labels, sorted; none without labels
 
     @property
     def train_ids(self) -> TokenIds:

@@ -164,6 +164,12 @@ class Examples:
             parts.append(np.where(inside, tokens, self.ids.dtype.type(self.newline_id)))
         return np.concatenate(parts)
 
+    def texts(self) -> Iterator[str]:
+        """The text of each example, as far as it is not cut."""
+        check_not_truncated(self.ids)
+        for begin, end, _ in self.lines[self.rows].tolist():
+            yield self.tokenizer.decode(self.ids[begin : min(end, begin + self.max_targets - 1)])
+
     def _longer_than(self, max_targets: int) -> NDArray[np.bool_]:
         """Which examples have more targets than that, cut or not, (N,)."""
         longer = [chunk._full_counts > max_targets for chunk in self._chunks()]

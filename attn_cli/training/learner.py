@@ -5,6 +5,7 @@ import torch
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
 from attn_cli.objectives.evaluation import Evaluation
+from attn_cli.objectives.label_evaluation import LabelEvaluation
 from attn_cli.objectives.objective import Objective
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.text.batches import Batch
@@ -55,10 +56,14 @@ class Learner:
         self.world = world
         torch.manual_seed(config.train.seed)
         vocab_size = objective.tokenizer.vocab_size
-        self.model = build_model(config.model, vocab_size, config.task)
-        source = resume_from or init_from
-        if source:
-            source.load_weights(self.model)
+        n_labels = len(objective.dataset.labels)
+        self.model = build_model(config.model, vocab_size, config.task, n_labels)
+        if resume_from:
+            resume_from.load_weights(self.model)
+        elif init_from and init_from.metadata.data.labels == objective.dataset.labels:
+            init_from.load_weights(self.model)
+        elif init_from:  # another head: of an encoder, or for other labels
+            init_from.load_trunk(self.model)
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
         self.mp_model = world.wrap_model(self.model, self.precision)
@@ -94,7 +99,7 @@ class Learner:
             world=self.world,
         )
 
-    def evaluate(self) -> Evaluation:
+    def evaluate(self) -> Evaluation | LabelEvaluation:
         """How well the model does on the validation split, by all processes together."""
         world = self.world
         model = self.mp_model.compute

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from attn_cli.objectives.evaluation import Evaluation
+from attn_cli.objectives.label_evaluation import LabelEvaluation
 
 
 @dataclass(frozen=True)
@@ -14,9 +15,9 @@ class TrainResult:
         chars: Characters trained on.
         seconds: Time that the run has taken.
         parameters: Learned numbers.
-        val_loss: The lowest validation loss, nats per character; None where the run was
-            stopped before its first evaluation.
-        best_step: The step that had it; 0 where there is none.
+        val_loss: The validation loss of the best step, nats per character, or per example where
+            labels are predicted; None where the run was stopped before its first evaluation.
+        best_step: The step with the best evaluation; 0 where there is none.
         evaluation: The last one, with its standard error; None where there was none.
         val_chars: How many characters it is of: of a long validation split, the first ones.
         interrupted: Whether the run was stopped before its budget was spent.
@@ -28,6 +29,6 @@ class TrainResult:
     parameters: int
     val_loss: float | None
     best_step: int
-    evaluation: Evaluation | None
+    evaluation: Evaluation | LabelEvaluation | None
     val_chars: int
     interrupted: bool

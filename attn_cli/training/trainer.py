@@ -19,13 +19,14 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.objectives.evaluation import Evaluation
+from attn_cli.objectives.label_evaluation import LabelEvaluation
 from attn_cli.objectives.objective import Objective
 from attn_cli.runs.atomic_files import sync_file, sync_folder
 from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
 from attn_cli.runs.checkpoint_metadata import TrainerState
 from attn_cli.runs.metrics import StepMetrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.best_loss import BestLoss
+from attn_cli.training.best_evaluation import BestEvaluation
 from attn_cli.training.budget import make_budget
 from attn_cli.training.callbacks import Callback, CallbackList, with_run_files
 from attn_cli.training.compile_policy import CompilePolicy
@@ -112,9 +113,14 @@ class Trainer:
         self.finished = before.finished
         # Whether what is due after the last step was done.
         self._post_step_done = before.post_step_done
-        lowest = math.inf if before.best_val_loss is None else before.best_val_loss
-        self.best = BestLoss(lowest, before.best_step, before.evaluations_since_best)
-        self.evaluation: Evaluation | None = None
+        self.best = BestEvaluation(
+            settings.best_by,
+            before.best_step,
+            before.best_val_loss,
+            before.best_metric,
+            before.evaluations_since_best,
+        )
+        self.evaluation: Evaluation | LabelEvaluation | None = None
         self._last_record = before.last_record  # of the metrics
         self._metrics = MetricsAccumulator(before.pending)
         self._stability = StabilityMonitor(
@@ -220,7 +226,8 @@ class Trainer:
             self.finished = last or out_of_patience
             if self.finished and not last:
                 self.callbacks.on_message(
-                    f"no better validation loss in {self.best.evaluations_since} evaluations: "
+                    f"no better validation {settings.best_by.replace('_', '-')} in "
+                    f"{self.best.evaluations_since} evaluations: "
                     f"ended at step {self.step:,}, the best was at {self.best.step:,}"
                 )
         elif due or self.step % settings.log_every == 0:
@@ -255,8 +262,8 @@ class Trainer:
                 f"training diverged: the validation loss is {val_loss} at step {self.step:,}",
                 last_applied=self.step - self._stability.consecutive_skips,
             )
-        self.best.record(val_loss, self.step)
-        metrics = self._log(val_loss)
+        self.best.record(self.evaluation, self.step)
+        metrics = self._log(self.evaluation)
         evaluated = time.monotonic()
         if shows and self.world.is_main:
             # The seed is the run's and the step's, so that a sample can be had again.
@@ -265,7 +272,7 @@ class Trainer:
         showing = time.monotonic() - evaluated if shows else None
         self.budget.record_evaluation(evaluated - begin, showing)
 
-    def _log(self, val_loss: float | None = None) -> StepMetrics:
+    def _log(self, evaluation: Evaluation | LabelEvaluation | None = None) -> StepMetrics:
         """Logs the steps since the last time, and warns of what is wrong with them."""
         interval = self._metrics.take()
         metrics = StepMetrics(
@@ -278,7 +285,7 @@ class Trainer:
             chars_per_second=interval.chars / max(interval.seconds, 1e-9),
             skipped_steps=interval.skipped,
             threads=self._threads.threads,
-            val_loss=val_loss,
+            **({} if evaluation is None else evaluation.metrics),
         )
         self._last_record = metrics_line(metrics)
         self.callbacks.on_log(metrics)
@@ -330,7 +337,8 @@ class Trainer:
             post_step_done=self._post_step_done,
             finished=self.finished,
             best_step=self.best.step,
-            best_val_loss=self.best.known,
+            best_val_loss=self.best.loss,
+            best_metric=self.best.metric,
             evaluations_since_best=self.best.evaluations_since,
             lowest_train_loss=self._stability.lowest_loss,
             consecutive_skips=self._stability.consecutive_skips,
@@ -347,7 +355,7 @@ class Trainer:
             chars=self.chars,
             seconds=time.monotonic() - self.started,
             parameters=self.learner.model.parameter_count(),
-            val_loss=self.best.known,
+            val_loss=self.best.loss,
             best_step=self.best.step,
             evaluation=self.evaluation,
             val_chars=self.objective.val_chars,

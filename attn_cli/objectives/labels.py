@@ -1,0 +1,71 @@
+"""The objective of a classifier: the label of each example.
+
+Shapes: B batch, T time (characters), Y labels.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from attn_cli.config.schema import Config
+from attn_cli.model.stack import Stack
+from attn_cli.objectives.evaluation import AllReduce
+from attn_cli.objectives.label_evaluation import LabelEvaluation, evaluate_labels
+from attn_cli.objectives.text_objective import TextObjective
+from attn_cli.text.batches import Batch
+from attn_cli.text.corpus import Corpus
+from attn_cli.text.example_batches import ExampleBatches, labelled_batch
+from attn_cli.text.examples import Examples, Split
+
+# Of the validation split, how many characters are read at an evaluation during training.
+STEERING_CHARS = 500_000
+SAMPLE_EXAMPLES = 10  # whose labels a sample predicts
+
+
+class Labels(TextObjective):
+    """The `Objective` of a classifier; the arguments are those of `TextObjective`."""
+
+    def __init__(self, config: Config, corpus: Corpus) -> None:
+        # With the vocabulary of an encoder of the same text, whose weights it may begin with.
+        super().__init__(config, corpus, corpus.tokenizer.with_mask(), STEERING_CHARS)
+
+    def batches(self, part: int = 0, parts: int = 1) -> ExampleBatches:
+        train = self.config.train
+        examples = as_examples(self.corpus.train)
+        return ExampleBatches(examples, train.batch_size, train.seed, part, parts, labelled_batch)
+
+    @staticmethod
+    def loss(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        logits = model(batch.inputs, mask=batch.mask)  # (B, Y)
+        loss = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        return loss, batch.target_count
+
+    def evaluate_on(
+        self,
+        model: Stack,
+        text: Split,
+        part: int = 0,
+        parts: int = 1,
+        all_reduce_sum: AllReduce | None = None,
+    ) -> LabelEvaluation:
+        return evaluate_labels(model, as_examples(text), part, parts, all_reduce_sum)
+
+    @torch.no_grad()
+    def sample(self, model: Stack, seed: int) -> str:
+        """Some of the validation examples, each with its most probable label and its own."""
+        examples = as_examples(self._validation)
+        some = examples[:: -(-len(examples) // SAMPLE_EXAMPLES)]
+        batch = labelled_batch(some).to(model.head.weight.device)
+        probs = model(batch.inputs, mask=batch.mask).float().softmax(dim=-1)  # (B, Y)
+        lines = []
+        for text, label, prob in zip(some.texts(), some.labels, probs, strict=True):
+            predicted = int(prob.argmax())
+            line = f"{text}: {self.corpus.labels[predicted]} {float(prob[predicted]):.0%}"
+            lines.append(line + f", not {self.corpus.labels[label]}" * (predicted != label))
+        return "\n".join(lines)
+
+
+def as_examples(text: Split) -> Examples:
+    """A split of labelled records, which is never a stream."""
+    assert isinstance(text, Examples)
+    return text
