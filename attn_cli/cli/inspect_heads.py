@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,9 +17,10 @@ from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.inspection.heads import MeasuredHead
+    from attn_cli.inspection.heads import HeadScores, MeasuredHead
 
 DEFAULT_CHARS = 16_384  # enough for stable scores, in seconds
+ENCODER_CHARS = 4096  # each of which an encoder reads several times
 
 
 def inspect_heads(
@@ -28,14 +28,20 @@ def inspect_heads(
     run: RunOption = None,
     config: ConfigOption = None,
     chars: Annotated[
-        int, typer.Option(min=2, help="Characters to measure on, from the text's beginning.")
-    ] = DEFAULT_CHARS,
+        int | None,
+        typer.Option(
+            min=2,
+            help="Characters to measure on, from the text's beginning; "
+            f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show where each head attends, on average over a text, and the loss increase without it.
 
     Shares are of a head's attention. The loss increase, in nats per character, is that of
-    ablating the head, with its standard error.
+    ablating the head, with its standard error. Of an encoder, both are measured with 1 in 7
+    characters hidden, and the loss is that of these.
     """
     from tqdm import tqdm
 
@@ -46,7 +52,9 @@ def inspect_heads(
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
     loaded = find_model(run, config)
-    loaded.require("lm", "attn inspect-heads")
+    loaded.require(("lm", "mlm"), "attn inspect-heads")
+    if chars is None:
+        chars = DEFAULT_CHARS if loaded.tokenizer.mask_id is None else ENCODER_CHARS
     if file is not None:
         full = read_text(file, loaded)
     else:
@@ -66,7 +74,7 @@ def inspect_heads(
                 "unit": unit,
                 "chars": size,
                 "heads": [_record(head) for head in heads],
-                "uniform_baseline": asdict(baseline),
+                "uniform_baseline": _scores(baseline),
             }
         )
         return
@@ -83,7 +91,11 @@ def _record(head: MeasuredHead) -> dict[str, Any]:
         "layer": head.layer,
         "head": head.head,
         "name": head.name,
-        **asdict(head.scores),
+        **_scores(head.scores),
         "loss_increase": head.effect.loss_increase,
         "loss_increase_se": head.effect.standard_error,
     }
+
+
+def _scores(scores: HeadScores) -> dict[str, float | None]:
+    return {**scores.shares, "distance": scores.distance, "entropy": scores.entropy}

@@ -79,18 +79,26 @@ class AblationEffect:
     standard_error: float | None  # over full windows or lines; None where there are fewer than 2
 
 
-def ablation_effects(model: Stack, text: Split) -> Iterator[AblationEffect]:
+def ablation_effects(
+    model: Stack, text: Split, mask_id: int | None = None
+) -> Iterator[AblationEffect]:
     """The effect of each head on a text, layer by layer, by zero ablation.
 
     The losses are those of `attn evaluate`.
+
+    Args:
+        model: A decoder, or an encoder.
+        text: As ids, or as lines.
+        mask_id: Where the model is an encoder, what stands for a hidden character.
     """
-    full, T = _losses(model, text), model.config.block_size
-    full_windows = np.full(len(full) // T, T)
-    counts = text.target_counts if isinstance(text, Examples) else full_windows
+    full, T = _losses(model, text, mask_id), model.config.block_size
+    counts = np.full(len(full) // T, T)  # of full windows
+    if isinstance(text, Examples):  # whose ends no encoder predicts
+        counts = text.target_counts - (mask_id is not None)
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
             with zero_ablate_head(model, layer, head):
-                increases = _losses(model, text) - full  # (N - 1,)
+                increases = _losses(model, text, mask_id) - full  # (N - 1,)
             yield AblationEffect(float(increases.mean()), _standard_error(increases, counts))
 
 
@@ -105,6 +113,6 @@ def _standard_error(losses: NDArray[np.float64], counts: NDArray[np.int64]) -> f
     return math.sqrt(n / (n - 1) * float(deviations @ deviations)) / int(counts.sum())
 
 
-def _losses(model: Stack, text: Split) -> NDArray[np.float64]:
-    """The loss of each character but the first, (N - 1,)."""
-    return np.concatenate(list(PerTokenLosses(model, text))).astype(np.float64)
+def _losses(model: Stack, text: Split, mask_id: int | None) -> NDArray[np.float64]:
+    """The loss of each character that is predicted, (N - 1,) of a text."""
+    return np.concatenate(list(PerTokenLosses(model, text, mask_id))).astype(np.float64)

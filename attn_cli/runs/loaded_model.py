@@ -89,18 +89,19 @@ class LoadedModel:
         """What stands before a text: of a model of lines, the newline; else nothing."""
         return (self.bos_id,) if self.lines else ()
 
-    def require(self, task: Task, what: str) -> None:
+    def require(self, task: Task | tuple[Task, ...], what: str) -> None:
         """Makes sure that the model was trained for a task.
 
         Args:
-            task: The task.
+            task: The task, or those that will do.
             what: A command, or what else needs it, for the message.
 
         Raises:
             InputError: It was trained for another.
         """
-        if self.config.task != task:
-            needed, _, _ = KINDS[task][0].partition(",")
+        tasks = task if isinstance(task, tuple) else (task,)
+        if self.config.task not in tasks:
+            needed = " or ".join(KINDS[each][0].partition(",")[0] for each in tasks)
             kind, command = KINDS[self.config.task]
             raise InputError(
                 f"{what} needs {needed}, and {self.description}, is {kind}",

@@ -111,7 +111,9 @@ def narrow(width: int) -> Any:
     return Console(file=sys.stdout, width=width, highlight=False, markup=False)
 
 
-def test_heads(attn: Any, at: tuple[str, str], verse_file: Path) -> None:
+@pytest.mark.parametrize("kind", ["trained", "trained_encoder"])
+def test_heads(attn: Any, request: pytest.FixtureRequest, kind: str, verse_file: Path) -> None:
+    at = ("--run", str(request.getfixturevalue(kind).run.path))
     found = attn("inspect-heads", *at, "--json").json
     assert [(head["layer"], head["head"]) for head in found["heads"]] == [
         (layer, head) for layer in (1, 2) for head in (1, 2, 3)

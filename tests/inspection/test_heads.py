@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from statistics import fmean, stdev
 
 import numpy as np
@@ -11,76 +12,135 @@ import torch
 
 from attn_cli.inspection.ablation import ablation_effects, zero_ablate_head
 from attn_cli.inspection.forward_pass import forward_pass
-from attn_cli.inspection.heads import FIELDS, HeadScores, head_scores
+from attn_cli.inspection.heads import DECODER_SHARES, ENCODER_SHARES, HeadScores, head_scores
 from attn_cli.model.build import build_model
 from attn_cli.objectives.evaluation import PerTokenLosses, evaluate
 from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.text.batches import eval_windows
+from attn_cli.text.masking import PASSES, hide_each_once
 from tests.conftest import Trained, tiny_config
 
 TEXT = "The fox isn't the owl.\nThe fox met the owl, and the owl"
 
 
-@pytest.fixture
-def loaded(trained: Trained) -> TrainedModel:
-    return load_model(trained.run.path)
+@pytest.fixture(params=["decoder", "encoder"])
+def loaded(
+    request: pytest.FixtureRequest, trained: Trained, trained_encoder: Trained
+) -> TrainedModel:
+    run = {"decoder": trained, "encoder": trained_encoder}[request.param].run
+    return load_model(run.path)
 
 
-def by_hand(weights: np.ndarray, text: str) -> dict[str, list[float]]:
+def in_word(character: str) -> bool:
+    return character.isalnum() or character == "'"
+
+
+def by_hand(weights: np.ndarray, text: str, hidden: list[int] | None) -> dict[str, list[float]]:
     """Every score of one head at each character of a window, straight from its definition."""
-    found: dict[str, list[float]] = {which: [] for which in FIELDS}
-    for t in range(1, len(text)):
+    found: dict[str, list[float]] = defaultdict(list)
+    end = len(text) - 1
+    for t in range(1 if hidden is None else 0, len(text)):
         row = weights[t]
-        found["previous"].append(row[t - 1])
+        if t > 0:
+            found["previous"].append(row[t - 1])
+        if t < end:
+            found["next"].append(row[t + 1])
+            found["after"].append(sum(row[t + 1 :]))
         found["itself"].append(row[t])
         found["first"].append(row[0])
-        last = text.rfind(text[t], 0, t)
+        last, following = text.rfind(text[t], 0, t), text.find(text[t], t + 1)
         if last >= 0:
             found["same"].append(row[last])
+            found["same_before"].append(row[last])
             if last + 1 < t:
                 found["induction"].append(row[last + 1])
-        start = t
-        while start > 0 and (text[start - 1].isalnum() or text[start - 1] == "'"):
-            start -= 1
-        if (text[t].isalnum() or text[t] == "'") and start < t:
-            found["word_start"].append(row[start])
-        found["distance"].append(sum(row[s] * (t - s) for s in range(t + 1)))
-        found["entropy"].append(-sum(w * math.log2(w) for w in row[: t + 1] if w > 0))
+        if following >= 0:
+            found["same_after"].append(row[following])
+        first = final = t
+        while first > 0 and in_word(text[first - 1]):
+            first -= 1
+        while final < end and in_word(text[final + 1]):
+            final += 1
+        if in_word(text[t]) and first < t:
+            found["word_start"].append(row[first])
+        if in_word(text[t]) and final > t:
+            found["word_end"].append(row[final])
+        if hidden:
+            found["hidden"].append(sum(row[key] for key in hidden))
+        found["distance"].append(sum(row[key] * abs(t - key) for key in range(len(text))))
+        found["entropy"].append(-sum(w * math.log2(w) for w in row if w > 0))
     return found
+
+
+def readings(loaded: TrainedModel) -> list[tuple[list[int], str, list[int] | None]]:
+    """What a model is given of the text: ids, the text itself, and where some of it is hidden."""
+    tokenizer, T = loaded.tokenizer, loaded.model.config.block_size
+    mask_id = tokenizer.mask_id
+    # The last character is only predicted: no window begins with it.
+    pieces = [TEXT[first : first + T] for first in range(0, len(TEXT) - 1, T)]
+    pieces[-1] = pieces[-1] if len(pieces[-1]) == T else pieces[-1][:-1]
+    if mask_id is None:
+        return [(tokenizer.encode(piece).tolist(), piece, None) for piece in pieces]
+    batches = hide_each_once(eval_windows(tokenizer.encode(TEXT), T, 1), T, mask_id)
+    return [
+        (ids, piece, [place for place, id_ in enumerate(ids) if id_ == mask_id])
+        for piece, batch in zip(pieces, batches, strict=True)
+        for ids in batch.inputs.tolist()
+    ]
 
 
 def test_scores_are_those_of_the_definitions(loaded: TrainedModel) -> None:
     model, tokenizer = loaded.model, loaded.tokenizer
-    T = model.config.block_size
-    scores, uniform_baseline = head_scores(model, tokenizer.encode(TEXT), tokenizer.symbols)
-    # The last character is only predicted: no window begins with it.
-    pieces = [TEXT[first : first + T] for first in range(0, len(TEXT) - 1, T)]
-    pieces[-1] = pieces[-1] if len(pieces[-1]) == T else pieces[-1][:-1]
-    assert "induction" in FIELDS
+    scores, uniform_baseline = head_scores(
+        model, tokenizer.encode(TEXT), tokenizer.symbols, tokenizer.mask_id
+    )
+    decoder = tokenizer.mask_id is None
+    shares = DECODER_SHARES if decoder else ENCODER_SHARES
+    read = readings(loaded)
+    assert len(read) == (4 if decoder else 4 * PASSES)
     for layer in range(model.config.n_layer):
         for head in range(model.config.n_head):
-            together: dict[str, list[float]] = {which: [] for which in FIELDS}
-            for piece in pieces:
-                seen = forward_pass(model, tokenizer.encode(piece).tolist())
-                for which, values in by_hand(seen.attention[layer, head].numpy(), piece).items():
+            together: dict[str, list[float]] = defaultdict(list)
+            for ids, piece, hidden in read:
+                weights = forward_pass(model, ids).attention[layer, head].numpy()
+                for which, values in by_hand(weights, piece, hidden).items():
                     together[which] += values
-            for which, values in together.items():
-                assert getattr(scores[layer][head], which) == pytest.approx(fmean(values), abs=1e-5)
-    alike = [1 / (t + 1) for piece in pieces for t in range(1, len(piece))]
-    assert uniform_baseline.previous == uniform_baseline.first == pytest.approx(fmean(alike))
+            score = scores[layer][head]
+            assert tuple(score.shares) == shares
+            found = {**score.shares, "distance": score.distance, "entropy": score.entropy}
+            for which, value in found.items():
+                assert value == pytest.approx(fmean(together[which]), abs=1e-5), which
+    if decoder:
+        alike = [1 / (t + 1) for _, piece, _ in read for t in range(1, len(piece))]
+    else:
+        alike = [1 / len(piece) for _, piece, _ in read for t in range(len(piece))]
+    assert uniform_baseline.shares["itself"] == pytest.approx(fmean(alike))
+
+
+def scored(
+    previous: float | None, itself: float | None = 0.1, induction: float | None = 0.05,
+    entropy: float = 1.0, **more: float,
+) -> HeadScores:  # fmt: skip
+    shares = {"previous": previous, "itself": itself, "induction": induction, **more}
+    return HeadScores(shares, distance=2.0, entropy=entropy)
 
 
 def test_a_head_is_named_after_what_is_clear_and_no_accident() -> None:
-    uniform_baseline = HeadScores(0.1, 0.1, 0.1, 0.05, 0.05, 0.1, 6.0, 3.0)
-    one = HeadScores(0.6, 0.1, 0.1, 0.0, 0.0, 0.2, 2.0, 1.0)
-    assert one.name(uniform_baseline) == "previous character"
-    assert HeadScores(0.1, 0.1, 0.1, 0.0, 0.7, 0.2, 2.0, 1.0).name(uniform_baseline) == "induction"
-    assert HeadScores(0.2, 0.2, 0.2, 0.1, 0.1, 0.2, 2.0, 1.0).name(uniform_baseline) == ""
+    baseline = scored(0.1, entropy=3.0)
+    assert scored(0.6).name(baseline) == "previous character"
+    assert scored(0.1, induction=0.7).name(baseline) == "induction"
+    assert scored(0.2, 0.2, 0.1).name(baseline) == ""
+    assert scored(0.2, 0.2, 0.1, entropy=2.9).name(baseline) == "uniform"
     # Where a text has nothing to measure, nothing is claimed.
-    nothing = HeadScores(None, None, 0.9, None, None, None, 2.0, 1.0)
-    assert nothing.name(uniform_baseline) == "first character"
+    assert scored(None, 0.9, None).name(scored(0.1, entropy=3.0)) == "itself"
     # In a window of two characters everybody looks at the previous one.
-    short = HeadScores(0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 1.0, 1.0)
-    assert short.name(short) == ""
+    short = scored(0.5, 0.5, 0.0)
+    assert short.name(short) != "previous character"
+    sides = scored(0.1, entropy=3.0, after=0.5)
+    assert scored(0.1, after=0.85).name(sides) == "what comes after"
+    assert scored(0.1, after=0.05).name(sides) == "what comes before"
+    assert scored(0.1, 0.3, after=0.05).name(sides) == ""
+    assert scored(0.6, after=0.05).name(sides) == "previous character"
 
 
 @pytest.mark.parametrize("block", ["gpt2", "qwen3"])
@@ -102,18 +162,20 @@ def test_a_head_taken_away_gives_nothing_and_comes_back(block: str) -> None:
 
 
 def test_loss_rises_are_differences_of_exact_losses(loaded: TrainedModel) -> None:
-    model = loaded.model
+    model, mask_id = loaded.model, loaded.tokenizer.mask_id
     T = model.config.block_size
     ids = loaded.tokenizer.encode(TEXT)[: 3 * T + 6]
-    effects = list(ablation_effects(model, ids))
+    effects = list(ablation_effects(model, ids, mask_id))
     assert len(effects) == model.config.n_layer * model.config.n_head
-    losses = np.concatenate(list(PerTokenLosses(model, ids)))
+    before = evaluate(model, ids, mask_id=mask_id).loss
+    losses = np.concatenate(list(PerTokenLosses(model, ids, mask_id)))
     with zero_ablate_head(model, 1, 0):
-        differences = np.concatenate(list(PerTokenLosses(model, ids))) - losses
-        without = evaluate(model, ids).loss
+        differences = np.concatenate(list(PerTokenLosses(model, ids, mask_id))) - losses
+        without = evaluate(model, ids, mask_id=mask_id).loss
     effect = effects[model.config.n_head]
-    assert effect.loss_increase == pytest.approx(without - evaluate(model, ids).loss, abs=1e-6)
+    assert effect.loss_increase == pytest.approx(without - before, abs=1e-6)
     # The end, which is no whole window, counts for the loss and not for its error.
     means = [fmean(differences[first : first + T].tolist()) for first in (0, T, 2 * T)]
     assert effect.standard_error == pytest.approx(stdev(means) / math.sqrt(3), abs=1e-6)
-    assert all(effect.standard_error is None for effect in ablation_effects(model, ids[:5]))
+    few = ablation_effects(model, ids[:5], mask_id)
+    assert all(effect.standard_error is None for effect in few)

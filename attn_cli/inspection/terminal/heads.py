@@ -6,32 +6,57 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from attn_cli.inspection.ablation import AblationEffect
-from attn_cli.inspection.heads import NAMES, HeadScores, MeasuredHead
+from attn_cli.inspection.heads import ONE_SIDE, UNIFORM_ENTROPY, HeadScores, MeasuredHead
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
 
-SHORT = {"previous": "prev.", "induction": "induct.", "word_start": "word"}
+# Headings that are shorter than the name of the share.
+SHORT = {
+    "previous": "prev.",
+    "induction": "induct.",
+    "word_start": "←word",
+    "word_end": "word→",
+    "same_before": "←same",
+    "same_after": "same→",
+}
 NONE = "–"  # where the text has nothing to measure
+# What each share is on, for the legend; {} is the unit.
+MEANINGS = {
+    "previous": "the previous {}",
+    "next": "the next",
+    "after": "all that come after",
+    "itself": "itself",
+    "first": "the first of the window",
+    "hidden": "hidden {}s",
+    "same": "the last same {}",
+    "same_before": "the nearest same {} before",
+    "same_after": "and after",
+    "induction": "what followed that one (induction)",
+    "word_start": "the first letter of the word",
+    "word_end": "its last letter",
+}
 
 
 def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -> RenderableType:
     """One line a head, and one for uniform attention."""
-    shares = [SHORT.get(pattern, pattern) for pattern in NAMES]
     rows = [
         (f"{head.layer}.{head.head}", head.name, _increase(head.effect), *_scores(head.scores))
         for head in heads
     ]
+    shares = [SHORT.get(which, which) for which in baseline.shares]
     table = Table(
         ("head", "attends to", "loss increase", *shares, "distance", "bits"),
         [*rows, ("uniform", "", "", *_scores(baseline))],
         text_columns=2,
     )
+    meanings = ", ".join(MEANINGS[which].format(unit) for which in baseline.shares)
+    sides = f", or after the side that has {ONE_SIDE:.0%}" if "after" in baseline.shares else ""
     legend = (
         f"loss increase: nats per {unit} without the head, ± its standard error. Shares of its "
-        f"attention: on the previous {unit}, itself, the first of the window, the last same "
-        f"{unit}, what followed that one (induction), the first letter of the word. A head is "
-        "named after a share of a third or more that is twice that of uniform attention. "
-        f"distance: {unit}s back; bits: entropy of the weights."
+        f"attention: on {meanings}. A head is named after a share of a third or more that is twice "
+        f"that of uniform attention{sides}; uniform has at least {UNIFORM_ENTROPY:.0%} of its "
+        "entropy. "
+        f"distance: {unit}s between query and key; bits: entropy of the weights."
     )
     return Group(table, Text(), Paragraph(legend, style="dim"))
 
@@ -42,8 +67,8 @@ def _increase(effect: AblationEffect) -> str:
 
 
 def _scores(scores: HeadScores) -> list[str]:
-    digits = {**dict.fromkeys(NAMES, 2), "distance": 1, "entropy": 1}
-    values = {name: getattr(scores, name) for name in digits}
+    digits = {**dict.fromkeys(scores.shares, 2), "distance": 1, "entropy": 1}
+    values = {**scores.shares, "distance": scores.distance, "entropy": scores.entropy}
     return [
         NONE if value is None else f"{value:.{digits[name]}f}" for name, value in values.items()
     ]

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from attn_cli.inspection.ablation import AblationEffect
-from attn_cli.inspection.heads import HeadScores, MeasuredHead
+from attn_cli.inspection.heads import DECODER_SHARES, HeadScores, MeasuredHead
 from attn_cli.inspection.logit_lens import LayerPredictions
 from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
 from attn_cli.inspection.terminal.heads import heads_view
@@ -96,7 +96,8 @@ def test_the_lens_shows_predictions_probabilities_and_means() -> None:
 
 
 def test_heads_show_their_scores_and_what_is_lost() -> None:
-    scores = HeadScores(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7.0, 1.5)
+    shares = {which: 0.1 * number for number, which in enumerate(DECODER_SHARES, 1)}
+    scores = HeadScores(shares, 7.0, 1.5)
     head = MeasuredHead(2, 3, "word start", scores, AblationEffect(-0.5, 0.25))
     lines = drawn(heads_view([head], scores, "byte"), width=120)
     assert lines[1].split() == [
@@ -104,7 +105,8 @@ def test_heads_show_their_scores_and_what_is_lost() -> None:
         "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
     ]  # fmt: skip
     assert "nats per byte" in " ".join(lines)
-    unknown = replace(scores, word_start=None)
+    assert "the last same byte" in " ".join(lines)
+    unknown = replace(scores, shares={**scores.shares, "word_start": None})
     bare_head = replace(head, scores=unknown, effect=AblationEffect(-0.5, None))
     bare = drawn(heads_view([bare_head], unknown, "byte"))
     assert bare[1].split()[2:] == ["start", "-0.5000", *lines[1].split()[6:11], "–", "7.0", "1.5"]
