@@ -15,7 +15,7 @@ import torch
 from attn_cli.api.arguments import as_path, check_text, check_texts, wrong_type
 from attn_cli.api.run import Run
 from attn_cli.config.load import Override
-from attn_cli.runs.metrics import StepMetrics
+from attn_cli.runs.metrics import StepMetrics, validation_text
 from attn_cli.training.callbacks import Callback
 from attn_cli.training.interrupt import StopSignal
 from attn_cli.training.prepare import prepare_run
@@ -121,7 +121,7 @@ class _Lines(Callback):
         train = "-" if metrics.train_loss is None else f"{metrics.train_loss:.3f}"
         _print(
             f"step {metrics.step:,} · {metrics.seconds:.0f} s · train {train} · "
-            f"val {metrics.val_loss:.3f}"
+            f"{validation_text(metrics)}"
         )
 
     def on_message(self, message: str) -> None:

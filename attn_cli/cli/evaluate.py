@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
+from attn_cli.cli.label_report import label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
@@ -39,11 +40,11 @@ def evaluate(
 ) -> None:
     """Measure how well a model predicts a text, exactly.
 
-    An encoder predicts each character from all others of its window but those hidden with it.
-
     The text is the run's own validation split, unless a file is named. It is cut into windows
     of block_size characters: the first of a window are predicted with little before them. A model
-    of lines predicts each line by itself, with its end.
+    of lines predicts each line by itself, with its end. An encoder predicts each character from
+    all others of its window but those hidden with it. A classifier predicts the label of each
+    record: of a file, it has the columns of the training data.
     """
     from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
@@ -54,6 +55,9 @@ def evaluate(
     loaded = load_model(run)
     if per_char:
         loaded.require("lm", "`per_char`")
+    if loaded.config.task == "classify":
+        _evaluate_labels(loaded, file, as_json=as_json)
+        return
     corpus, text, floor = _texts(loaded, file)
     baselines = _baselines(loaded, corpus, text)
     if run is None and not (as_json or sys.stdout.isatty()):
@@ -84,6 +88,26 @@ def evaluate(
     if corpus is not None and baselines is not None:
         for line in _verdict(loaded, corpus, text, evaluation.bits_per_char, baselines):
             show(line)
+
+
+def _evaluate_labels(loaded: TrainedModel, file: str | None, *, as_json: bool) -> None:
+    """How well a classifier does: accuracy, macro-F1, and what it takes for what."""
+    from attn_cli.inspection.token_losses import label_evaluation
+
+    if file is not None:
+        text = read_text(file, loaded)
+    else:
+        with hint_on_missing_text("name a table to measure on: attn evaluate FILE"):
+            text = loaded.corpus().validation
+    evaluation = label_evaluation(loaded, text)
+    name = file or VALIDATION
+    if as_json:
+        of_run = {"run": str(loaded.folder.path), "step": loaded.step, "text": name}
+        result_json({**of_run, **label_record(evaluation, loaded.labels)})
+        return
+    result(f"{loaded.description}, {name}")
+    for line in label_lines(evaluation, loaded.labels):
+        result(line)
 
 
 def _texts(loaded: TrainedModel, file: str | None) -> tuple[Corpus | None, Split, float | None]:

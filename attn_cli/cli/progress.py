@@ -10,6 +10,7 @@ from rich.cells import cell_len, chop_cells
 
 from attn_cli.cli.progress_bar import Bar, terminal_columns, train_loss
 from attn_cli.cli.terminal import notice
+from attn_cli.runs.metrics import validation_text
 from attn_cli.text.display import escape_control_characters
 from attn_cli.training.callbacks import Callback, Phase
 
@@ -75,7 +76,7 @@ class ProgressBar(Callback):
             return
         line = (
             f"step {metrics.step:,} · {metrics.seconds:.0f} s · {train_loss(metrics)}"
-            f" · val {metrics.val_loss:.3f} · {metrics.chars_per_second:,.0f} {self._unit}/s"
+            f" · {validation_text(metrics)} · {metrics.chars_per_second:,.0f} {self._unit}/s"
         )
         # A terminal would break it anywhere.
         self._say(line if self._bar is None else textwrap.fill(line, terminal_columns()))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Never
 from rich.cells import cell_len
 from tqdm import tqdm
 
+from attn_cli.runs.metrics import validation_text
 from attn_cli.training.budget import StepBudget
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Bar:
         self._unit = unit
         self._first_step = trainer.step
         self._metrics: StepMetrics | None = None
-        self._val_loss: float | None = None
+        self._val = ""  # what the last evaluation measured
         self._phase: Phase = "steps"
         self._phase_began = time.monotonic()
         self._pace = _Pace(self._phase_began, trainer.budget.fraction_done(trainer.step))
@@ -54,7 +55,7 @@ class Bar:
     def show(self, metrics: StepMetrics) -> None:
         """Shows the measurements of a step."""
         self._metrics = metrics
-        self._val_loss = metrics.val_loss or self._val_loss
+        self._val = validation_text(metrics) or self._val
         self.draw()
 
     def write(self, text: str) -> None:
@@ -97,8 +98,8 @@ class Bar:
         """How well the model does, and how fast; the least important last."""
         if self._metrics is not None:
             yield train_loss(self._metrics)
-        if self._val_loss is not None:
-            yield f"val {self._val_loss:.3f}"
+        if self._val:
+            yield self._val
         if self._metrics is not None:
             yield f"{self._metrics.chars_per_second / 1000:.1f}k {self._unit}/s"
 

@@ -32,6 +32,10 @@ def runs(as_json: JsonOption = False) -> None:
     _print_table([_row(run) for run in described])
 
 
+# Losses of what is hidden, or of labels, are not to be compared with a decoder's.
+_OF = {"mlm": " mlm", "classify": " label"}
+
+
 def _row(run: dict[str, Any]) -> dict[str, str]:
     """What the table shows of a run, by the column; what is wrong with it under `problem`."""
     name, age = escape_control_characters(run["run"]), _age(run["age_seconds"])
@@ -43,8 +47,7 @@ def _row(run: dict[str, Any]) -> dict[str, str]:
         "data": escape_control_characters(run["data"]),
         "parameters": f"{run['parameters']:,}",
         "steps": f"{run['steps']:,}{'' if run['finished'] else ' so far'}",
-        # Of what is hidden: not to be compared with a decoder's.
-        "best val loss": "-" if loss is None else f"{loss:.4f}{' mlm' * (run['task'] == 'mlm')}",
+        "best val loss": "-" if loss is None else f"{loss:.4f}{_OF.get(run['task'], '')}",
         "age": age,
     }
 

@@ -6,11 +6,13 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.flags import with_flags
+from attn_cli.cli.label_report import label_lines, label_record
 from attn_cli.cli.terminal import notice, result
 from attn_cli.text.display import counted
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import Task
+    from attn_cli.objectives.label_evaluation import LabelEvaluation
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
@@ -38,7 +40,8 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
     """The object that `--json` prints."""
     from attn_cli.runs.metrics import nats_to_bits
 
-    return {
+    bits = None if outcome.val_loss is None else nats_to_bits(outcome.val_loss)
+    record: dict[str, Any] = {
         "run": str(run.path),
         "unit": corpus.tokenizer.unit,
         "steps": outcome.steps,
@@ -46,11 +49,17 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
         "seconds": round(outcome.seconds, 3),
         "parameters": outcome.parameters,
         "val_loss": outcome.val_loss,
-        "val_bits_per_char": None if outcome.val_loss is None else nats_to_bits(outcome.val_loss),
+        "val_bits_per_char": bits,
         "best_step": outcome.best_step,
         "val_chars": outcome.val_chars,
         "interrupted": outcome.interrupted,
     }
+    if corpus.labels:
+        del record["val_bits_per_char"], record["val_chars"]
+        best = _best_evaluation(run, corpus, outcome)
+        of_best = {} if best is None else label_record(best, corpus.labels)
+        record |= {f"val_{key}": of_best.get(key) for key in ("accuracy", "macro_f1", "examples")}
+    return record
 
 
 def report(
@@ -68,8 +77,13 @@ def report(
     if sample:
         result(sample.strip("\n") + "\n")
     unit, hidden = corpus.tokenizer.unit, "hidden " if task == "mlm" else ""
+    best = _best_evaluation(run, corpus, outcome) if corpus.labels else None
     if outcome.val_loss is None:
         result("val loss not measured yet: stopped before the first evaluation")
+    elif best is not None:
+        result(f"on the validation split, at the best step {outcome.best_step:,}:")
+        for line in label_lines(best, corpus.labels):
+            result(line)
     else:
         result(
             f"val loss {outcome.val_loss:.4f} nats per {hidden}{unit}, "
@@ -91,13 +105,25 @@ def report(
         result(f"next: {_next_command(run, corpus, task)}")
 
 
+def _best_evaluation(
+    run: RunFolder, corpus: Corpus, outcome: TrainResult
+) -> LabelEvaluation | None:
+    """How a classifier's best checkpoint does on the validation split; None where there is none."""
+    from attn_cli.inspection.token_losses import label_evaluation
+    from attn_cli.runs.loaded_model import load_model
+
+    if not outcome.best_step:
+        return None
+    return label_evaluation(load_model(run.path), corpus.validation)
+
+
 def resume_command(run: RunFolder) -> str:
     """The command that resumes a run."""
     return f"attn train --resume {shlex.quote(str(run.path))}"
 
 
 def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
-    """The command that generates text with the run, or new lines; an encoder fills blanks."""
+    """The command that uses the run: generates text or new lines, fills blanks, or labels."""
     from attn_cli.runs.run_lookup import runs_root
     from attn_cli.text.examples import Examples
     from attn_cli.text.opening import fitting_prompt
@@ -105,6 +131,9 @@ def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
     command, prompt = "attn generate", fitting_prompt(corpus)
     if task == "mlm":
         command = f"attn fill {shlex.quote(_with_blanks(prompt))}"
+    elif task == "classify":
+        assert isinstance(corpus.validation, Examples)
+        command = f"attn classify {shlex.quote(next(corpus.validation.texts()))}"
     elif isinstance(corpus.train, Examples):
         command += " --num-samples 20 --new"
     elif prompt and prompt.isprintable() and prompt[0] != "-":

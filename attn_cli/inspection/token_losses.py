@@ -1,7 +1,9 @@
-"""The loss of a text under a run's model, measured exactly as the run's training measured it."""
+"""How a run's model does on a text, measured exactly as the run's training measured it."""
 
 from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
+from attn_cli.objectives.label_evaluation import LabelEvaluation, evaluate_labels
+from attn_cli.objectives.labels import as_examples
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.examples import Split
 from attn_cli.training.device import choose_device
@@ -20,6 +22,15 @@ def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
         DatasetError: There are fewer than two ids, or no lines.
     """
     return evaluate(evaluation_model(loaded), text, mask_id=loaded.tokenizer.mask_id)
+
+
+def label_evaluation(loaded: TrainedModel, text: Split) -> LabelEvaluation:
+    """How well a classifier predicts the labels of some records.
+
+    Raises:
+        DatasetError: There are none.
+    """
+    return evaluate_labels(evaluation_model(loaded), as_examples(text))
 
 
 def evaluation_model(loaded: TrainedModel) -> Stack:

@@ -78,6 +78,11 @@ class LabelEvaluation:
         return scores
 
     @property
+    def n_labels_seen(self) -> int:
+        """How many labels some example has, or was taken for."""
+        return int(np.count_nonzero(~np.isnan(self.f1)))
+
+    @property
     def macro_f1(self) -> float:
         """The mean F1 score over the labels that occur."""
         return float(np.nanmean(self.f1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +34,7 @@ OWN_TEXT_LENGTH = 200  # characters
 KINDS = {
     "lm": ("a decoder, which writes text", "attn generate"),
     "mlm": ("an encoder, which fills blanks", "attn fill"),
+    "classify": ("a classifier, which labels texts", "attn classify"),
 }
 MAX_SHOWN_TEXT = 60  # characters of a text that `describe` shows
 
@@ -48,6 +49,7 @@ class LoadedModel:
         bos_id: The id that a document begins after; an empty prompt is this one.
         description: Where the model is from, `runs/tales, step 900`.
         make_model: Makes the torch model: on the CPU, in fp32, in evaluation mode.
+        labels: Of a classifier, the names of its labels, in the order of its outputs.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class LoadedModel:
     bos_id: int
     description: str
     make_model: Callable[[], Stack]
+    labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     @cached_property
     def model(self) -> Stack:
@@ -227,7 +230,7 @@ class TrainedModel(LoadedModel):
 
     def own_text(self) -> str:
         """The sample that the run wrote at this checkpoint; else as of any model."""
-        if self.config.task == "mlm":  # whose samples have blanks
+        if self.config.task != "lm":  # whose samples have blanks, or labels
             return super().own_text()
         sample = self.folder.sample(self.step).strip()
         return (sample.partition("\n")[0] if self.lines else sample) or super().own_text()
@@ -268,6 +271,7 @@ def load_model(run: Path | None = None) -> TrainedModel:
         checkpoint.load_model,
         folder,
         checkpoint,
+        labels=tuple(checkpoint.metadata.data.labels),
     )
 
 
@@ -279,7 +283,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
     """
     name = DEFAULT if name is None else name
     config = load_config(find_config(name))
-    tokenizer = _tokenizer(config)
+    tokenizer, labels = _vocabulary(config)
 
     def make_model() -> Stack:
         import torch
@@ -287,7 +291,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
         from attn_cli.model.build import build_model
 
         torch.manual_seed(config.train.seed)
-        return build_model(config.model, tokenizer.vocab_size, config.task).eval()
+        return build_model(config.model, tokenizer.vocab_size, config.task, len(labels)).eval()
 
     lines = config.data.records == "lines"
     return LoadedModel(
@@ -296,6 +300,7 @@ def fresh_model(name: str | None = None) -> LoadedModel:
         tokenizer.symbols.index("\n") if lines else tokenizer.document_separator_id,
         f"config {name}, untrained weights",
         make_model,
+        labels=labels,
     )
 
 
@@ -345,13 +350,13 @@ def load_run_corpus(
         raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
 
 
-def _tokenizer(config: Config) -> Tokenizer:
-    """The vocabulary of a configuration; `corpus` and `auto` have to read the text for it."""
-    match config.data.tokenizer:
-        case "printable":
-            tokenizer = printable_tokenizer()
-        case "bytes":
-            tokenizer = bytes_tokenizer()
-        case _:
-            tokenizer = load_configured_corpus(config.data).tokenizer
-    return tokenizer.with_mask() if config.task == "mlm" else tokenizer
+def _vocabulary(config: Config) -> tuple[Tokenizer, tuple[str, ...]]:
+    """The vocabulary of a configuration and its labels, read from the text where it has them."""
+    labels: tuple[str, ...] = ()
+    kind = config.data.tokenizer
+    if config.task == "classify" or kind in ("corpus", "auto"):
+        corpus = load_configured_corpus(config.data)
+        tokenizer, labels = corpus.tokenizer, corpus.labels
+    else:
+        tokenizer = bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
+    return (tokenizer if config.task == "lm" else tokenizer.with_mask()), labels

@@ -41,7 +41,8 @@ def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
         axes.plot(*zip(*trained, strict=True), label="train", lw=1)
         if evaluated:
             axes.plot(*zip(*evaluated, strict=True), label="validation", marker="o", ms=4)
-        axes.set(xlabel="characters", ylabel="loss, nats per character")
+        of = "example" if any(line.val_accuracy is not None for line in metrics) else "character"
+        axes.set(xlabel="characters", ylabel=f"loss, nats per {of}")
         # A run's name is text, even where it looks like mathematics.
         axes.set_title(title.encode(errors="replace").decode(), parse_math=False)
         axes.grid(alpha=0.3)

@@ -62,6 +62,14 @@ def nats_to_bits(nats: float) -> float:
     return nats / math.log(2)
 
 
+def validation_text(metrics: StepMetrics) -> str:
+    """What an evaluation measured: the loss, of labels how many are right; empty without one."""
+    if metrics.val_loss is None:
+        return ""
+    right = "" if metrics.val_accuracy is None else f", {metrics.val_accuracy:.1%} right"
+    return f"val {metrics.val_loss:.3f}{right}"
+
+
 def metrics_line(metrics: StepMetrics) -> str:
     """One line of the file, without its newline."""
     return json.dumps(metrics_record(metrics))

@@ -165,6 +165,10 @@ def init_checkpoint(name: str) -> Checkpoint:
     return checkpoint
 
 
+# Of which task the weights may be that a run of a task begins with.
+_MAY_BEGIN = {("lm", "lm"), ("mlm", "mlm"), ("mlm", "classify"), ("classify", "classify")}
+
+
 def with_text(config: Config, path: Path) -> Config:
     """The configuration with a file as its text that was read by it before."""
     as_saved = {"text": [str(path.resolve())], "column": None, "encoding": "utf-8"}
@@ -192,14 +196,16 @@ def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _require_same_shapes(config: Config, checkpoint: Checkpoint) -> None:
+    """Refuses weights of another model; a classifier may begin with those of an encoder."""
     vocab_size = checkpoint.tokenizer.vocab_size
     both = (config, checkpoint.config)
-    if config.task != checkpoint.config.task:
+    if (checkpoint.config.task, config.task) not in _MAY_BEGIN:
         raise ConfigError(
             f"the weights of {checkpoint.folder} were trained for task {checkpoint.config.task}, "
             f"not {config.task}",
             "leave `task` out to train on for the same",
         )
+    # The head is another one where labels are others, and is not counted.
     own, others = (parameter_shapes(each.model, vocab_size) for each in both)
     if own != others:
         changes = diff_configs(checkpoint.config, config)

@@ -1,0 +1,50 @@
+"""How a classifier does on some examples, in lines for the user and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.text.display import counted, quoted
+
+if TYPE_CHECKING:
+    from attn_cli.objectives.label_evaluation import LabelEvaluation
+
+MOST_CONFUSED = 5  # pairs of labels that are shown
+
+
+def label_lines(evaluation: LabelEvaluation, labels: Sequence[str]) -> Iterator[str]:
+    """Lines about an evaluation: accuracy, macro-F1, the majority beside it, confusions."""
+    low, high = evaluation.accuracy_interval
+    yield (
+        f"accuracy    {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}), "
+        f"{counted(evaluation.examples, 'example')}"
+    )
+    majority = labels[int(evaluation.confusion.sum(axis=1).argmax())]
+    yield (
+        f"majority    {evaluation.majority_accuracy:.1%} of them are {quoted(majority)}: "
+        "the accuracy of always saying so"
+    )
+    yield f"macro-F1    {evaluation.macro_f1:.3f}, the mean over {evaluation.n_labels_seen} labels"
+    yield f"loss        {evaluation.loss:.4f} nats per example"
+    confused = evaluation.most_confused(MOST_CONFUSED)
+    if confused:
+        listed = ", ".join(
+            f"{quoted(labels[own])} as {quoted(taken)} {number:,}"
+            for own, taken, number in ((a, labels[b], n) for a, b, n in confused)
+        )
+        yield f"confusions  {listed}"
+
+
+def label_record(evaluation: LabelEvaluation, labels: Sequence[str]) -> dict[str, Any]:
+    """The same for `--json`, with the whole confusion matrix: rows are the examples' own labels."""
+    return {
+        "loss": evaluation.loss,
+        "examples": evaluation.examples,
+        "accuracy": evaluation.accuracy,
+        "accuracy_interval": list(evaluation.accuracy_interval),
+        "macro_f1": evaluation.macro_f1,
+        "majority_accuracy": evaluation.majority_accuracy,
+        "labels": list(labels),
+        "confusion": evaluation.confusion.tolist(),
+    }
