@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.label_report import evidence_record
 from attn_cli.cli.options import (
     ConfigOption,
     HeadOption,
@@ -33,7 +34,8 @@ def inspect_attention(
     """Show how much each character attends to the others, in each head.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
-    --layer and --head, or all with --values, in full.
+    --layer and --head, or all with --values, in full. Of a classifier, also what each character
+    does for the label.
     """
     if html is not None and values:
         raise InputError(
@@ -52,20 +54,30 @@ def inspect_attention(
         return
     weights = select_heads(forward_pass(loaded.model, ids).attention, layers, heads)
     characters, unit = loaded.symbols(ids), loaded.tokenizer.unit
+    evidence = None
+    if loaded.labels:
+        from attn_cli.inspection.label_evidence import label_evidence
+
+        evidence = label_evidence(loaded.model, ids, first=len(loaded.line_beginning))
     if as_json:
-        result_json(
-            {
-                "model": loaded.description,
-                "unit": unit,
-                "characters": characters,
-                "layers": list(layers),
-                "heads": list(heads),
-                "weights": weights.astype(float).round(7).tolist(),
-            }
-        )
+        record = {
+            "model": loaded.description,
+            "unit": unit,
+            "characters": characters,
+            "layers": list(layers),
+            "heads": list(heads),
+            "weights": weights.astype(float).round(7).tolist(),
+        }
+        of_label = {} if evidence is None else evidence_record(evidence, loaded.labels)
+        result_json({**record, **of_label})
         return
 
     from attn_cli.inspection.terminal.attention_map import attention_view
 
     notice(loaded.describe(ids))
     console().print(attention_view(weights, layers, heads, characters, unit, numbers=values))
+    if evidence is not None:
+        from attn_cli.inspection.terminal.label_evidence import label_view
+
+        console().print()
+        console().print(label_view(evidence, characters, loaded.labels))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.text.display import counted, quoted
 
 if TYPE_CHECKING:
+    from attn_cli.inspection.label_evidence import LabelEvidence
     from attn_cli.objectives.label_evaluation import LabelEvaluation
 
 MOST_CONFUSED = 5  # pairs of labels that are shown
@@ -47,4 +49,17 @@ def label_record(evaluation: LabelEvaluation, labels: Sequence[str]) -> dict[str
         "majority_accuracy": evaluation.majority_accuracy,
         "labels": list(labels),
         "confusion": evaluation.confusion.tolist(),
+    }
+
+
+def evidence_record(evidence: LabelEvidence, labels: Sequence[str]) -> dict[str, Any]:
+    """What speaks for the most probable label of a text, for `--json`."""
+    return {
+        "label": labels[evidence.label],
+        "probs": {label: float(p) for label, p in zip(labels, evidence.probs, strict=True)},
+        "shares": evidence.shares.astype(float).round(7).tolist(),
+        "bias": evidence.bias,
+        "probs_without": [
+            None if math.isnan(p) else round(p, 7) for p in evidence.probs_without.tolist()
+        ],
     }
