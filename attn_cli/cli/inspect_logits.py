@@ -20,22 +20,27 @@ def inspect_logits(
 ) -> None:
     """Show what each layer would predict after each character, and its surprisal in bits.
 
-    The logit lens: the residual stream after a layer, read as if that layer were the last.
+    The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
+    encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
+    are none, each character is hidden in turn.
     """
-    from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
-    loaded.require("lm", "attn inspect-logits")
+    loaded.require(("lm", "mlm"), "attn inspect-logits")
     ids = encode_text(loaded, text, "attn inspect-logits")
-    unit = loaded.tokenizer.unit
-    lens = layer_predictions(forward_pass(loaded.model, ids), loaded.tokenizer.symbols)
+    unit, first = loaded.tokenizer.unit, len(loaded.line_beginning)
+    lens = layer_predictions(predict_text(loaded, ids), loaded.tokenizer.symbols)
     if as_json:
-        result_json({"model": loaded.description, "unit": unit, **asdict(lens)})
+        record = {"model": loaded.description, "unit": unit, **asdict(lens)}
+        if lens.hidden is None:
+            del record["hidden"]
+        result_json(record)
         return
 
     from attn_cli.inspection.terminal.logit_lens import lens_view
 
     notice(loaded.describe(ids))
-    console().print(lens_view(lens, unit))
+    console().print(lens_view(lens, unit, first))

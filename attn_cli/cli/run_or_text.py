@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
     from attn_cli.text.tokenizer import Tokenizer
 
+BLANK = "_"  # stands for a hidden character in a text for an encoder
 _MAX_PATH_CHARS = 500  # a longer text is nobody's file name
 
 
@@ -74,7 +75,8 @@ def encode_text(loaded: LoadedModel, text: str | None, command: str) -> tuple[in
 
     Args:
         loaded: The model.
-        text: What the user gave; None for a text of the model's own.
+        text: What the user gave; None for a text of the model's own. In a text for an encoder
+            `_` stands for a hidden character.
         command: The command, `attn explain`.
 
     Raises:
@@ -82,7 +84,7 @@ def encode_text(loaded: LoadedModel, text: str | None, command: str) -> tuple[in
     """
     note_prompt_is_a_path(text or "", command)
     note_normal_form(text or "", loaded.tokenizer)
-    return loaded.encode_prompt(text)
+    return loaded.encode_prompt(text, blank="" if loaded.tokenizer.mask_id is None else BLANK)
 
 
 def note_normal_form(text: str, tokenizer: Tokenizer) -> None:

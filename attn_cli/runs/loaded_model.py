@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -111,12 +112,14 @@ class LoadedModel:
                 f"use {command}, or another run; `attn runs` lists them",
             )
 
-    def encode_prompt(self, text: str | None) -> tuple[int, ...]:
+    def encode_prompt(self, text: str | None, *, blank: str = "") -> tuple[int, ...]:
         """The ids of a text that fits into the context, at least one; of a line, after a newline.
 
         Args:
             text: None for "Hello", or where the vocabulary is of another script or the model of
                 lines, for the beginning of a text of its own; as much as the context holds.
+            blank: What stands for a hidden character in a text for an encoder, unless a backslash
+                stands before it; nothing does where empty.
 
         Raises:
             InputError: The text is longer than the context, or has an unknown character.
@@ -128,6 +131,8 @@ class LoadedModel:
             hello = writes_hello(self.tokenizer) and not self.lines
             opening = HELLO if hello else beginning(self.own_text())
             ids = self.tokenizer.encode(opening, unknown="drop").tolist()[:context]
+        elif blank:
+            ids = self._encode_blanks(text, blank)
         else:
             ids = self.tokenizer.encode(text, unknown="error").tolist()
         if len(ids) > context:
@@ -136,6 +141,20 @@ class LoadedModel:
                 f"give at most {context:,} {unit}s",
             )
         return (*begin, *ids) or (self.bos_id,)
+
+    def _encode_blanks(self, text: str, blank: str) -> list[int]:
+        """The ids of a text in which some characters are hidden."""
+        tokenizer, mask_id, escaped = self.tokenizer, self.tokenizer.mask_id, f"\\{blank}"
+        assert mask_id is not None
+        known = next(filter(str.isalpha, tokenizer.symbols), tokenizer.symbols[0])
+        # So that an error names the position in all of the text.
+        tokenizer.encode(text.replace(escaped, blank).replace(blank, known), unknown="error")
+        parts = re.split(rf"(?<!\\){re.escape(blank)}", text)
+        encoded = [tokenizer.encode(part.replace(escaped, blank)).tolist() for part in parts]
+        ids: list[int] = encoded[0]
+        for part in encoded[1:]:
+            ids += [mask_id, *part]
+        return ids
 
     def symbols(self, ids: Sequence[int]) -> list[str]:
         """The symbol of each id."""

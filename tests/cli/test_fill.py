@@ -73,7 +73,6 @@ def test_what_cannot_be_filled_is_told(
     [
         ("generate", "The"),
         ("explain", "The"),
-        ("inspect-logits", "The"),
         ("inspect-training",),
         ("export", "page", "there"),
         ("inspect-attention", "The", "--html", "page.html"),

@@ -157,6 +157,43 @@ def test_logits(attn: Any, at: tuple[str, str]) -> None:
     assert sum(line.split()[-2].startswith("=") for line in lines[1:7]) >= 3
 
 
+def test_logits_of_an_encoder(attn: Any, trained_encoder: Trained) -> None:
+    at = ("--run", str(trained_encoder.run.path))
+    found = attn("inspect-logits", "The fox", *at, "--json").json
+    assert found["characters"] == list("The fox")
+    assert found["hidden"] == list(range(7))
+    predictions, probabilities = found["predictions"], found["probabilities"]
+    bits = found["surprisal_bits"]
+    right = [t for t, symbol in enumerate("The fox") if predictions[t][-1] == symbol]
+    assert len(right) >= 3
+    for t in right:
+        assert probabilities[t][-1] == pytest.approx(2 ** -bits[t][-1], rel=1e-4)
+    lines = attn("inspect-logits", "The fox", *at).out.splitlines()
+    assert lines[0].split() == ["hidden", "bits", "embedding", "layer", "1", "layer", "2"]
+    assert [line.split()[0] for line in lines[1:8]] == list("The␣fox")
+
+    # Blanks are what attn fill begins with.
+    blanks = attn("inspect-logits", "The f_x met t_e", *at, "--json").json
+    assert blanks["hidden"] == [5, 13]
+    assert blanks["characters"][5] == "▢"
+    assert blanks["surprisal_bits"] == []
+    filled = attn("fill", "The f_x met t_e", *at, "--json").json["samples"][0]["blanks"][0]
+    row = blanks["hidden"].index(filled["position"] - 1)
+    assert blanks["predictions"][row][-1] == filled["char"]
+    assert blanks["probabilities"][row][-1] == pytest.approx(filled["prob"], rel=1e-4)
+    lines = attn("inspect-logits", "The f_x met t_e", *at).out.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["blank", "6", "14"]
+
+
+def test_blanks_and_underscores_that_are_none(attn: Any, trained_encoder: Trained) -> None:
+    at = ("--run", str(trained_encoder.run.path), "--json")
+    shown = attn("inspect-attention", "a_b", *at).json
+    assert shown["characters"] == ["a", "▢", "b"]
+    assert attn("inspect-attention", r"a\_b", *at).json["characters"] == ["a", "_", "b"]
+    outcome = attn("inspect-logits", "a_é", *at)
+    assert (outcome.code, "'é' at position 3" in outcome.err) == (2, True)
+
+
 def test_training(attn: Any, trained: Trained) -> None:
     found = attn("inspect-training", trained.run.path, "--json").json
     steps = [checkpoint["step"] for checkpoint in found["checkpoints"]]
