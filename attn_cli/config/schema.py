@@ -105,6 +105,13 @@ class ModelConfig(_Section):
     """Whether linear layers and LayerNorms have biases; always false in qwen3."""
     tie_embeddings: bool = True
     """Whether the output layer shares the token embedding's weights."""
+    ngrams: list[Annotated[int, Field(ge=2, le=16)]] = []
+    """Lengths of n-grams, as 2, 3, 4, whose embeddings are added to that of the character that
+    they end at, in tasks mlm and classify; default: none."""
+    ngram_rows: PositiveInt = 16_384
+    """Rows of the table of each length of n-grams, which are hashed into it."""
+    ngram_dropout: Fraction = 0.0
+    """Probability that an n-gram has no embedding, in training."""
     rope_theta: Annotated[float, Field(gt=1.0)] = 10_000.0
     """Base of the wavelengths of rotary position embeddings."""
 
@@ -264,6 +271,8 @@ class Config(_Section):
             raise ValueError("a label is of a record: data.records must be lines in task classify")
         if self.task != "lm" and self.data.tokenizer == "bytes":
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
+        if self.task == "lm" and self.model.ngrams:
+            raise ValueError("model.ngrams is for encoders, in tasks mlm and classify")
         if self.task != "classify" and self.train.best_by == "macro_f1":
             raise ValueError("train.best_by: macro_f1 is of labels, in task classify alone")
         return self

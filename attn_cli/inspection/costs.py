@@ -11,7 +11,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from attn_cli.config.schema import Config
+from attn_cli.model.classifier import Classifier
 from attn_cli.model.stack import Stack
+from attn_cli.objectives.labels import Labels
 from attn_cli.objectives.next_char import NextChar
 from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -75,10 +77,11 @@ def copy_in(precision: Precision, model: Stack) -> Stack:
 
 
 def embedding_parameters(model: Stack) -> int:
-    """Parameters that are looked up: the embeddings of characters and of positions."""
+    """Parameters that are looked up: the embeddings of characters, n-grams and positions."""
     found = [model.token_embedding.weight]
-    if model.position_embedding is not None:
-        found += model.position_embedding.parameters()
+    for embedding in (model.ngram_embedding, model.position_embedding):
+        if embedding is not None:
+            found += embedding.parameters()
     return sum(parameter.numel() for parameter in found)
 
 
@@ -101,11 +104,18 @@ def forward_flops(model: Stack, ids: torch.Tensor) -> int:
 
 def _training_flops(model: Stack, ids: torch.Tensor) -> int:
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        loss, _ = NextChar.loss(model, Batch(ids, ids))
+        loss = _loss(model, ids)
         loss.backward()  # type: ignore[no-untyped-call]
     for parameter in model.parameters():
         parameter.grad = None
     return int(counter.get_total_flops())
+
+
+def _loss(model: Stack, ids: torch.Tensor) -> torch.Tensor:
+    """The summed loss of some texts (B, T), whatever is predicted."""
+    if isinstance(model, Classifier):
+        return Labels.loss(model, Batch(ids, torch.zeros_like(ids[:, 0])))[0]
+    return NextChar.loss(model, Batch(ids, ids))[0]
 
 
 def _saved_bytes(model: Stack, batch: int) -> int:
@@ -124,7 +134,7 @@ def _saved_bytes(model: Stack, batch: int) -> int:
 
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        NextChar.loss(model, Batch(ids, ids))
+        _loss(model, ids)
     model.eval()
     return sum(storage.nbytes() for storage in saved.values())
 

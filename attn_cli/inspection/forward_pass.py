@@ -56,7 +56,8 @@ class ForwardPass:
         Raises:
             InputError: The model's blocks do not record it.
         """
-        before = "token + position" if "token + position" in self else "token embedding"
+        sums = ("token + position", "token + n-grams", "token embedding")
+        before = next(name for name in sums if name in self)
         return torch.stack([self[before], *self.of_each_block("feed-forward residual")])
 
     @cached_property

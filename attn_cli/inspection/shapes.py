@@ -9,6 +9,7 @@ import torch
 
 from attn_cli.errors import InputError
 from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
+from attn_cli.model.classifier import Classifier
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecord, TraceRecorder
 from attn_cli.training.precision import Precision
@@ -148,6 +149,7 @@ def _dims(model: Stack, batch: int, length: int) -> dict[str, int]:
         "F": config.inner_width,
         "V": model.vocab_size,
         "L": config.n_layer,
+        **({"Y": model.head.out_features} if isinstance(model, Classifier) else {}),
     }
 
 

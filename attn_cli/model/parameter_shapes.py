@@ -39,6 +39,8 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, n_labels: int = 0) ->
     block |= _linear("feed_forward.down", F, C, config)
 
     shapes: dict[str, Shape] = {"token_embedding.weight": (V, C)}
+    for number in range(len(config.ngrams)):
+        shapes[f"ngram_embedding.tables.{number}.weight"] = (config.ngram_rows, C)
     if config.position == "learned":
         shapes["position_embedding.weight"] = (config.block_size, C)
     for layer in range(config.n_layer):

@@ -24,6 +24,8 @@ KINDS = [
     ("model.block=qwen3", "model.position=rope", "model.n_head=1"),
     # Longer than plain products go: the fast path takes torch's fused attention here.
     ("model.block=qwen3", "model.position=rope", "model.block_size=300"),
+    ("task=mlm", "model.ngrams=[2, 3]", "model.ngram_rows=64"),
+    ("task=classify", "model.ngrams=[2, 3]", "model.ngram_rows=64"),
 ]
 
 
@@ -31,7 +33,9 @@ def inspected(
     *settings: str, length: int = 5, vocab_size: int = 100, **how: Any
 ) -> tuple[Transformer, Shapes]:
     torch.manual_seed(0)
-    model = build_model(tiny_config(*settings).model, vocab_size)
+    config = tiny_config(*settings)
+    n_labels = 11 if config.task == "classify" else 0
+    model = build_model(config.model, vocab_size, config.task, n_labels)
     ids = [place % vocab_size for place in range(length)]
     return model, inspect_shapes(model, ids, **how)
 
@@ -66,9 +70,9 @@ def test_symbols_come_from_the_operation() -> None:
     assert rows["final norm"].symbolic == ("B", "T", "C")
 
 
-@pytest.mark.parametrize("block", ["gpt2", "qwen3"])
-def test_dims_explain_every_shape(block: str) -> None:
-    _, shapes = inspected(f"model.block={block}", "model.position=rope", length=7)
+@pytest.mark.parametrize("settings", KINDS)
+def test_dims_explain_every_shape(settings: tuple[str, ...]) -> None:
+    _, shapes = inspected(*settings, length=7)
     for row in shapes.rows:
         assert tuple(shapes.dims[symbol] for symbol in row.symbolic) == row.shape
 

@@ -22,6 +22,7 @@ LEGEND = {
     "F": "feed-forward",
     "V": "vocabulary",
     "L": "layers",
+    "Y": "labels",
 }
 FORMATS = {"float32": "fp32", "bfloat16": "bf16"}
 COLUMNS = ("operation", "symbolic", "shape", "parameters", "FLOPs", "bytes", "format")
@@ -31,7 +32,9 @@ TEXT_COLUMNS = 3
 def shapes_view(shapes: Shapes, costs: Costs, unit: str, *, explain: bool) -> RenderableType:
     """One line an operation, grouped by where it happens; legend above, totals below."""
     legend = ", ".join(
-        f"{symbol}={shapes.dims[symbol]} {name or f'{unit}s'}" for symbol, name in LEGEND.items()
+        f"{symbol}={shapes.dims[symbol]} {name or f'{unit}s'}"
+        for symbol, name in LEGEND.items()
+        if symbol in shapes.dims
     )
     totals = [Paragraph(line) for line in (*_totals(shapes, costs, unit), "", *_checks(shapes))]
     table = Table(COLUMNS, list(_rows(shapes.rows, explain)), TEXT_COLUMNS)
