@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli.blanks import DEFAULT_BLANK, split_at_blanks
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.run_or_text import note_normal_form
-from attn_cli.cli.terminal import result, result_json, sanitize
+from attn_cli.cli.terminal import notice, result, result_json, sanitize
 from attn_cli.errors import InputError
 from attn_cli.text.display import printable_symbol
 
@@ -29,8 +31,14 @@ def fill(
     ],
     run: RunOption = None,
     blank: Annotated[
-        str, typer.Option("--blank", metavar="CHAR", help="What stands for a blank.")
-    ] = "_",
+        str | None,
+        typer.Option(
+            "--blank",
+            metavar="CHAR",
+            help="What stands for a blank; a backslash before it makes it an ordinary character.",
+            show_default=DEFAULT_BLANK,
+        ),
+    ] = None,
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, help="Show this many candidates for each blank.")
     ] = 0,
@@ -53,13 +61,14 @@ def fill(
     from attn_cli.generation.fill import fill as fill_blanks
     from attn_cli.runs.loaded_model import load_model
 
-    if len(blank) != 1:
+    if blank is not None and len(blank) != 1:
         raise InputError(f"`blank` {blank!r} is not one character", "as in --blank '?'")
     loaded = load_model(run)
     loaded.require("mlm", "attn fill")
     if num_samples > 1 and not temperature:
         raise InputError(f"`num_samples` {num_samples} would be equal", "add --temperature 1")
-    texts = [_encode(line, blank, loaded) for each in text for line in _lines(each)]
+    texts = [line for each in text for line in _lines(each)]
+    encoded = [_encode(parts, loaded) for parts in split_at_blanks(texts, blank, loaded)]
     filled = [
         fill_blanks(
             loaded.model,
@@ -69,7 +78,7 @@ def fill(
             seed=each_seed,
             n_alternatives=max(alternatives, 1),
         )
-        for ids in texts
+        for ids in encoded
         for each_seed in range(seed, seed + num_samples)
     ]
     if as_json:
@@ -99,31 +108,33 @@ def _lines(text: str) -> list[str]:
     return "".join(decode_stream(sys.stdin.buffer, "standard input")).splitlines()
 
 
-def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:
+def _encode(parts: Sequence[str], loaded: TrainedModel) -> list[int]:
     """The ids of a text, with that of a hidden character where there is a blank.
 
+    Args:
+        parts: What stands before, between and after its blanks.
+        loaded: The model.
+
     Raises:
-        InputError: It has no blank, or an unknown character.
+        InputError: It has an unknown character, or is more than the one line that a model of
+            lines takes.
     """
-    if blank not in text:
-        raise InputError(
-            f"no blank in {text!r}", f"write {blank} for each character that is missing"
-        )
+    text = "".join(parts)
     if loaded.lines and "\n" in text:
         raise InputError(f"{text!r} has a newline", "a model of lines fills one line: give one")
     note_normal_form(text, loaded.tokenizer)
     mask_id = loaded.tokenizer.mask_id
     assert mask_id is not None
-    parts = [loaded.tokenizer.encode(part).tolist() for part in text.split(blank)]
-    ids = list(parts[0])
-    for part in parts[1:]:
+    first, *rest = (loaded.tokenizer.encode(part).tolist() for part in parts)
+    ids = list(first)
+    for part in rest:
         ids += [mask_id, *part]
     room = loaded.config.model.block_size - len(loaded.line_beginning)
     if len(ids) > room:
-        raise InputError(
-            f"the text has {len(ids):,} characters, and the model sees at most {room:,}",
-            "give a shorter text",
-        )
+        too_long = f"the text has {len(ids):,} characters, and the model sees at most {room:,}"
+        if loaded.lines:
+            raise InputError(too_long, "give a shorter line")
+        notice(f"{too_long}: each blank is filled from as many around it")
     return [*loaded.line_beginning, *ids]
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from attn_cli.cli.blanks import note_blank
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
@@ -58,6 +59,7 @@ def generate(options: GenerateOptions) -> None:
         note_prompt_is_a_path(prompt, "attn generate")
     for prompt in prompts:
         note_normal_form(prompt, loaded.tokenizer)
+        note_blank(prompt, loaded)
         _warn_of_long_prompt(prompt, generator)
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attn_cli.generation.text_stream import Alternative
 from attn_cli.model.stack import Stack
 from attn_cli.text.tokenizer import Tokenizer
+
+BLANKS_PER_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ def fill(
 
     Args:
         model: An encoder, in evaluation mode.
-        ids: The text, T of them, at most `block_size`; `tokenizer.mask_id` where there is a blank.
+        ids: The text, T of them; `tokenizer.mask_id` where there is a blank. Where there are
+            more than `block_size`, each blank is filled from as many around it.
         tokenizer: The model's vocabulary.
         temperature: 0 takes the most probable character of the most certain blank; above, a
             character is drawn, for the blank of which the model is most certain.
@@ -71,15 +75,15 @@ def fill(
         n_alternatives: How many of the most probable characters to keep of each blank.
     """
     assert tokenizer.mask_id is not None
-    device = model.token_embedding.weight.device
-    text = torch.tensor([list(ids)], device=device)  # (1, T)
+    text = torch.tensor(list(ids), device=model.token_embedding.weight.device)  # (T,)
     random = np.random.default_rng(seed)
+    blanks = (text == tokenizer.mask_id).nonzero().flatten()  # (N,)
+    logits = torch.zeros(len(blanks), tokenizer.vocab_size, dtype=torch.float64)  # (N, V)
+    outdated = torch.ones(len(blanks), dtype=torch.bool)  # (N,)
     filled: list[FilledBlank] = []
-    while True:
-        blanks = (text[0] == tokenizer.mask_id).nonzero().flatten()  # (N,)
-        if not len(blanks):
-            return FilledText(tuple(text[0].tolist()), tuple(filled))
-        logits = model(text)[0, blanks].double()  # (N, V)
+    while len(blanks):
+        if outdated.any():
+            logits[outdated] = _blank_logits(model, text, blanks[outdated])
         logits[:, tokenizer.mask_id] = -torch.inf
         probs = logits.softmax(dim=-1)
         row = int(probs.amax(dim=-1).argmax())
@@ -87,18 +91,32 @@ def fill(
         chosen = int(probs[row].argmax())
         if temperature:
             above = logits[row] - logits[row].max()  # the largest is 0, however low a temperature
-            tempered = (above / temperature).softmax(dim=-1).cpu().numpy()
+            tempered = (above / temperature).softmax(dim=-1).numpy()
             chosen = int(random.choice(len(tempered), p=tempered))
         position = int(blanks[row])
-        text[0, position] = chosen
+        text[position] = chosen
+        alternatives = zip(best.indices.tolist(), best.values.tolist(), strict=True)
         filled.append(
             FilledBlank(
                 position,
                 tokenizer.symbols[chosen],
                 float(probs[row, chosen]),
-                tuple(
-                    Alternative(tokenizer.symbols[id_], prob)
-                    for id_, prob in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-                ),
+                tuple(Alternative(tokenizer.symbols[id_], prob) for id_, prob in alternatives),
             )
         )
+        left = torch.arange(len(blanks)) != row
+        blanks, logits = blanks[left], logits[left]
+        outdated = ((blanks - position).abs() < model.config.block_size).cpu()
+    return FilledText(tuple(text.tolist()), tuple(filled))
+
+
+def _blank_logits(model: Stack, text: Tensor, blanks: Tensor) -> Tensor:
+    """The logits of each blank (N, V), in fp64 on the CPU, from the characters around it."""
+    width = min(len(text), model.config.block_size)
+    windows = text.unfold(0, width, 1)  # (T - width + 1, width), one from each position on
+    rows = []
+    for some in torch.split(blanks, BLANKS_PER_BATCH):
+        starts = (some - width // 2).clamp(0, len(text) - width)
+        distinct, window = torch.unique(starts, return_inverse=True)
+        rows.append(model(windows[distinct])[window, some - starts])  # (N, V)
+    return torch.cat(rows).double().cpu()

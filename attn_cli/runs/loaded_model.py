@@ -109,7 +109,8 @@ class LoadedModel:
             kind, command = KINDS[self.config.task]
             raise InputError(
                 f"{what} needs {needed}, and {self.description}, is {kind}",
-                f"use {command}, or another run; `attn runs` lists them",
+                f"use {command}, or another run (`attn runs` lists them), or train one: "
+                f"attn train TEXT --task {task}",
             )
 
     def encode_prompt(self, text: str | None, *, blank: str = "") -> tuple[int, ...]:

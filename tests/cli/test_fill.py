@@ -30,6 +30,52 @@ def test_standard_input_is_filled_line_by_line(attn: Attn, trained_encoder: Trai
     assert [len(line) for line in outcome.out.splitlines()] == [7, 7]
 
 
+def test_lines_without_a_blank_pass_unchanged(attn: Attn, trained_encoder: Trained) -> None:
+    run = ("--run", trained_encoder.run.path)
+    outcome = attn("fill", "-", *run, stdin=b"The fox\n\nmet t_e owl\n")
+    assert outcome.out == "The fox\n\nmet the owl\n"
+
+
+def test_a_backslash_makes_a_blank_an_ordinary_character(
+    attn: Attn, trained_encoder: Trained
+) -> None:
+    run = ("--run", trained_encoder.run.path)
+    filled = attn("fill", r"T\_e f_x", *run).out
+    assert filled == "T_e fox\n"
+    assert attn("fill", r"T_e f\?x", "--blank", "_", *run).out == "The f\\?x\n"
+
+
+def test_a_longer_text_is_filled_from_what_is_around_each_blank(
+    attn: Attn, trained_encoder: Trained
+) -> None:
+    text = "The fox met the owl. The fox met the owl."  # of which the model sees 16 characters
+    blanks = text.replace("the", "t_e")
+    outcome = attn("fill", blanks, "--run", trained_encoder.run.path)
+    assert outcome.out == text + "\n"
+    assert "has 41 characters, and the model sees at most 16" in outcome.err
+
+
+def test_a_blank_that_the_training_text_has_is_told(attn: Attn, tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text("def my_name(self):\n    return self._name\n" * 30)
+    sizes = ("model.n_layer=1", "model.n_embd=8", "model.n_head=1", "model.block_size=8")
+    settings = [word for size in sizes for word in ("--set", size)]
+    train = ("train", code, "--steps", "1", "--quiet", *settings)
+    assert attn(*train, "--task", "mlm", "--out", "code").code == 0
+    notice = "_ is in the text that the model was trained on, too (60 times)"
+    assert notice in attn("fill", "self._na_e", "--run", "code").err
+    assert notice not in attn("fill", r"self.\_na_e", "--run", "code").err
+    assert notice not in attn("fill", "self._na?e", "--blank", "?", "--run", "code").err
+    assert attn(*train, "--out", "decoder").code == 0
+    assert "fills blanks" not in attn("generate", "self._na_e", "--run", "decoder").err
+
+
+def test_a_blank_for_a_decoder_is_told(attn: Attn, trained: Trained) -> None:
+    generate = ("generate", "--max-new-chars", "1", "--run", trained.run.path)
+    assert "an encoder fills blanks: attn train TEXT --task mlm" in attn(*generate, "The _wl").err
+    assert "blank" not in attn(*generate, "The owl").err
+
+
 def test_json_has_every_blank_in_the_order_of_certainty(
     attn: Attn, trained_encoder: Trained
 ) -> None:
@@ -53,9 +99,10 @@ def test_a_temperature_draws_and_a_seed_repeats(attn: Attn, trained_encoder: Tra
     ("arguments", "message"),
     [
         (("fill", "no blank"), "no blank in 'no blank'"),
+        (("fill", "no", "blank"), "no blank in any of the texts"),
+        (("fill", r"The f\_x"), "no blank in"),
         (("fill", "a_b", "--num-samples", "3"), "add --temperature"),
         (("fill", "a_b", "--blank", "__"), "'__' is not one character"),
-        (("fill", "_" * 17), "has 17 characters, and the model sees at most 16"),
         (("evaluate", "--per-char"), "--per-char needs a decoder"),
         (("fill", "é_"), "outside the printable vocabulary"),
     ],
@@ -93,6 +140,7 @@ def test_a_decoder_fills_no_blanks(attn: Attn, trained: Trained) -> None:
     outcome = attn("fill", "The f_x", "--run", trained.run.path)
     assert outcome.code == 2
     assert "attn fill needs an encoder" in outcome.err
+    assert "attn train TEXT --task mlm" in outcome.err
 
 
 def test_a_map_of_an_encoder_is_square(attn: Attn, trained_encoder: Trained) -> None:
