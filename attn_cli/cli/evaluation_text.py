@@ -30,8 +30,8 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     from attn_cli.text.tables import table_ending
 
     data = loaded.config.data
-    options = read_options(data)
-    if not (table_ending(Path(file)) or Path(file).is_dir()):
+    options = read_options(loaded.config)
+    if not (options.labelled or table_ending(Path(file)) or Path(file).is_dir()):
         options = replace(options, column=None)
     elif data.column is not None:
         notice(f"{file}: its column {data.column}, as of the training text")

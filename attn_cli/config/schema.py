@@ -61,6 +61,8 @@ class DataConfig(_Section):
     column: Annotated[str, BeforeValidator(_as_text)] | None = None
     """Of tables (CSV, TSV, JSON lines, Parquet), the column to learn, by its name or its number
     from 1; default: files are read as they are."""
+    label: Annotated[str, BeforeValidator(_as_text)] | None = None
+    """The column of labels, in task classify; default: the second, and the first is the text."""
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of files and standard input: utf-8, latin-1, cp1252, utf-16, ..."""
     tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
@@ -273,6 +275,8 @@ class Config(_Section):
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
         if self.task == "lm" and self.model.ngrams:
             raise ValueError("model.ngrams is for encoders, in tasks mlm and classify")
+        if self.task != "classify" and self.data.label is not None:
+            raise ValueError("data.label is the column of labels, which only task classify learns")
         if self.task != "classify" and self.train.best_by == "macro_f1":
             raise ValueError("train.best_by: macro_f1 is of labels, in task classify alone")
         return self

@@ -222,9 +222,8 @@ class LoadedModel:
         Raises:
             DatasetError: The text is missing, has changed, or was never known.
         """
-        data = self.config.data
-        corpus = load_configured_corpus(data, self.tokenizer)
-        return corpus.fit(self.config.model.block_size, data.too_long)
+        corpus = load_configured_corpus(self.config, self.tokenizer)
+        return corpus.fit(self.config.model.block_size, self.config.data.too_long)
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,10 +347,11 @@ def load_run_corpus(
     else:
         saved = {}
     data = (moved or data).model_copy(update=saved)
+    config = checkpoint.config.model_copy(update={"data": data})
     validation = known.validation
     try:
         corpus = load_configured_corpus(
-            data,
+            config,
             checkpoint.tokenizer,
             expected=(known.sha256, known.chars),
             expected_validation=(validation.sha256, validation.chars) if validation else None,
@@ -375,7 +375,7 @@ def _vocabulary(config: Config) -> tuple[Tokenizer, tuple[str, ...]]:
     labels: tuple[str, ...] = ()
     kind = config.data.tokenizer
     if config.task == "classify" or kind in ("corpus", "auto"):
-        corpus = load_configured_corpus(config.data)
+        corpus = load_configured_corpus(config)
         tokenizer, labels = corpus.tokenizer, corpus.labels
     else:
         tokenizer = bytes_tokenizer() if kind == "bytes" else printable_tokenizer()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from attn_cli.config.schema import DataConfig
+from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import validation_floor
 from attn_cli.text.encoded_text import (
@@ -20,8 +20,10 @@ from attn_cli.text.encoded_text import (
     load_text,
 )
 from attn_cli.text.examples import Examples, Split, TooLong, joined
+from attn_cli.text.label_notes import label_notes
 from attn_cli.text.lines import check_lines, find_lines, split_lines
 from attn_cli.text.sources import PLAIN, ReadOptions, Source, read_options
+from attn_cli.text.stratified_split import split_labelled
 from attn_cli.text.tokenizer import (
     TokenIds,
     Tokenizer,
@@ -82,11 +84,14 @@ class Corpus(EncodedText):
         return replace(self, train=train, validation=self.validation.fit(block_size, too_long))
 
     def line_notes(self) -> Iterator[str]:
-        """Lines for the user: how many lines there are, and how many of them are too long."""
+        """Lines for the user: how many lines there are, which labels, and how many are too long."""
         if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
             return
         splits, block_size = (self.train, self.validation), self.train.max_targets
-        yield f"{len(self.train):,} lines to train on, {len(self.validation):,} to validate on"
+        what = "examples" if self.labels else "lines"
+        yield f"{len(self.train):,} {what} to train on, {len(self.validation):,} to validate on"
+        if self.labels:
+            yield from label_notes(self.train, self.validation, self.labels)
         n_cut = sum(len(each.cut) for each in splits)
         n_dropped = sum(each.n_dropped for each in splits)
         total = sum(map(len, splits)) + n_dropped
@@ -126,10 +131,12 @@ def load_corpus(
     records: Records = "stream",
     split_seed: int = 0,
     options: ReadOptions = PLAIN,
+    labels: Sequence[str] | None = None,
 ) -> Corpus:
     """The corpus of a text, read and encoded; see `load_text`.
 
-    The text to validate on, if one is named, is encoded in the same vocabulary.
+    The text to validate on, if one is named, is encoded in the same vocabulary. Where lines have
+    labels, `labels` are those that a model knows; None for those of the texts.
     """
     ends = "\n" if records == "lines" else ""
     encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, ends, options)
@@ -138,8 +145,12 @@ def load_corpus(
         validation_text = _load_validation_text(
             validation, encoded.tokenizer, unknown, in_memory_limit, expected_validation, options
         )
+    names = _label_names(encoded, validation_text, labels)
     if validation_text is not None:
-        train, held_out = (as_split(each, records) for each in (encoded, validation_text))
+        train, held_out = (as_split(each, records, names) for each in (encoded, validation_text))
+    elif names:
+        lines = labelled_lines(encoded, names)
+        train, held_out = split_labelled(lines, validation_fraction, split_seed)
     elif records == "lines":
         lines = find_lines(encoded.ids, encoded.tokenizer, encoded.cache_key)
         train, held_out = split_lines(lines, validation_fraction, split_seed)
@@ -152,37 +163,80 @@ def load_corpus(
         validation=held_out,
         validation_fraction=validation_fraction,
         validation_text=validation_text,
+        labels=names,
     )
 
 
-def as_split(text: EncodedText, records: Records) -> Split:
-    """A whole text as it is to be predicted: its ids, or all of its lines.
+def as_split(text: EncodedText, records: Records, labels: Sequence[str] = ()) -> Split:
+    """A whole text as it is to be predicted: its ids, or all of its lines, with their labels.
 
     Raises:
         DatasetError: All lines are blank.
     """
     if records == "stream":
         return text.ids
+    if labels:
+        return labelled_lines(text, labels)
     return find_lines(text.ids, text.tokenizer, text.cache_key)
 
 
+def labelled_lines(text: EncodedText, labels: Sequence[str]) -> Examples:
+    """All lines of a text with their labels, as indices among those of a model.
+
+    Args:
+        text: Read with `ReadOptions.labelled`.
+        labels: The names of the model's labels.
+
+    Raises:
+        DatasetError: All lines are blank, or one has a label that the model does not know.
+    """
+    own = text.source.labels()
+    assert own is not None
+    own.check_known(labels, ", ".join(text.sources))
+    return own.label(find_lines(text.ids, text.tokenizer, text.cache_key), labels)
+
+
+def _label_names(
+    text: EncodedText, validation_text: EncodedText | None, known: Sequence[str] | None
+) -> tuple[str, ...]:
+    """The names of all labels; none where lines have none.
+
+    Args:
+        text: The training text.
+        validation_text: The text to validate on instead of a part of it.
+        known: Those of a model.
+
+    Raises:
+        DatasetError: There is one label only, or the labels are none.
+    """
+    labels = text.source.labels()
+    if labels is None or known is not None:
+        return tuple(known or ())
+    labels.check_plausible(", ".join(text.sources))
+    held_out = validation_text and validation_text.source.labels()
+    return tuple(sorted({*labels.names, *(held_out.names if held_out else ())}))
+
+
 def load_configured_corpus(
-    data: DataConfig,
+    config: Config,
     tokenizer: Tokenizer | None = None,
     expected: tuple[str, int] | None = None,
     expected_validation: tuple[str, int] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Corpus:
     """The corpus that a configuration names.
 
     Args:
-        data: The texts, and how they are read.
+        config: The texts, how they are read, and for which task.
         tokenizer: The vocabulary of a model; None for the one that the configuration chooses.
         expected: As in `load_text`.
         expected_validation: The same, of the text to validate on.
+        labels: The names of a model's labels; None for those of the texts.
 
     Raises:
         AttnError: As in `load_text`.
     """
+    data = config.data
     return load_corpus(
         data.text,
         data.tokenizer if tokenizer is None else tokenizer,
@@ -190,10 +244,11 @@ def load_configured_corpus(
         data.validation_fraction,
         expected=expected,
         validation=data.validation,
-        options=read_options(data),
+        options=read_options(config),
         expected_validation=expected_validation,
         records=data.records,
         split_seed=data.split_seed,
+        labels=labels,
     )
 
 

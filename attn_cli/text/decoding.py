@@ -3,7 +3,7 @@
 import codecs
 import io
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,26 @@ def split_lines(chunks: Iterator[str]) -> Iterator[str]:
         rest.append(last)
     if line := "".join(rest):
         yield line
+
+
+def join_texts(texts: Iterable[str], separator: str) -> Iterator[str]:
+    """Texts in chunks of about a million characters, joined by a separator.
+
+    None is put after a text that ends with one.
+    """
+    chunk: list[str] = []
+    size, open_end = 0, False
+    for text in texts:
+        if open_end:
+            chunk.append(separator)
+        chunk.append(text)
+        size += len(text)
+        open_end = not text.endswith(separator)
+        if size >= BLOCK:
+            yield "".join(chunk)
+            chunk, size = [], 0
+    if chunk:
+        yield "".join(chunk)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Literal
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.decoding import split_lines
+from attn_cli.text.display import counted
 
 Row = list[str]
 _Quoting = Literal[0, 3]  # csv.QUOTE_MINIMAL, csv.QUOTE_NONE
@@ -89,12 +90,7 @@ class DelimitedTable:
         """
         for line, row in itertools.islice(self._rows(), self._has_header, None):
             if len(row) != len(self.columns):
-                raise DatasetError(
-                    f"{self.name}: line {line:,} has {len(row)} fields instead of "
-                    f"{len(self.columns)}",
-                    hint=f'write a field with {self._delimiter!r} or a quote in it in "double '
-                    'quotes", and a quote in it twice',
-                )
+                raise self._wrong_length(line, len(row))
             yield line, tuple(row[position] for position in positions)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
@@ -124,6 +120,21 @@ class DelimitedTable:
                 yield first, row
             first += len(lines)
             lines.clear()
+
+    def _wrong_length(self, line: int, n_fields: int) -> DatasetError:
+        """The error about a row with too many or too few fields."""
+        if self._quoting == csv.QUOTE_NONE:
+            between = "a tab" if self._delimiter == "\t" else repr(self._delimiter)
+            hint = f"each line has {len(self.columns)} fields, with {between} between"
+        else:
+            hint = (
+                f'write a field with {self._delimiter!r} or a quote in it in "double quotes", and '
+                "a quote in it twice"
+            )
+        fields = counted(n_fields, "field")
+        return DatasetError(
+            f"{self.name}: line {line:,} has {fields} instead of {len(self.columns)}", hint
+        )
 
     def _malformed(self, first: int, lines: Sequence[str], error: csv.Error) -> DatasetError:
         """The error about a row that begins in line `first`."""

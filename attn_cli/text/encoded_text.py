@@ -38,7 +38,8 @@ class EncodedText:
     ids: TokenIds  # of shape (number of tokens,); in memory, or mapped from disk
     tokenizer: Tokenizer  # the tokenizer that encoded the text, without special symbols
     chars: int  # characters of the text, before any was replaced or dropped
-    sha256: str  # of the text in UTF-8, with newlines as LF and documents joined
+    # Of the text in UTF-8, with newlines as LF and documents joined, and of its labels, if any.
+    sha256: str
     n_unknown: int  # how many characters were outside the vocabulary
     examples: tuple[tuple[str, str], ...]  # up to five of them, each with its replacement
     source: Source  # where the text came from; its `chunks()` can be read again
@@ -202,6 +203,8 @@ class _Encoder:
             if self.n_unknown > MAX_UNKNOWN * self.stats.chars:
                 raise self._too_many_unknown()
             yield encoded.ids
+        if (labels := self.source.labels()) is not None:
+            digest.update(labels.digest())
         if digest.hexdigest() != self.stats.sha256:
             raise DatasetError(
                 f"{self.source.name} changed while it was being read", hint="try again"

@@ -62,7 +62,7 @@ def split_lines(
     is held out.
     """
     hashes = lines.lines[:, 2].view(np.uint64)
-    keys = _mix(hashes ^ _mix(np.array([seed], np.uint64)))  # (M,)
+    keys = mix(hashes ^ mix(np.array([seed], np.uint64)))  # (M,)
     wanted = max(1, round(validation_fraction * len(keys)))
     threshold = np.partition(keys, wanted - 1)[wanted - 1]
     held_out = keys <= threshold
@@ -133,7 +133,7 @@ class _LineFinder:
         self._is_blank = np.array([symbol.isspace() for symbol in symbols])
         # By character, so that the same lines are held out whatever the ids of a vocabulary are.
         codes = [ord(symbol) if len(symbol) == 1 else i for i, symbol in enumerate(symbols)]
-        self._token_hashes = np.where(self._is_break, np.uint64(0), _mix(np.array(codes, "u8")))
+        self._token_hashes = np.where(self._is_break, np.uint64(0), mix(np.array(codes, "u8")))
 
     def tables(self, ids: TokenIds) -> Iterator[NDArray[np.int64]]:
         """Parts of the table of a text, flattened."""
@@ -181,12 +181,12 @@ class _LineFinder:
         ids, offsets = ids[starts[0] :], starts - starts[0]
         lengths = np.diff(offsets, append=len(ids))
         places = np.arange(len(ids)) - np.repeat(offsets, lengths)  # of each token in its line
-        weights = _mix(np.arange(1, int(lengths.max()) + 1, dtype=np.uint64))
+        weights = mix(np.arange(1, int(lengths.max()) + 1, dtype=np.uint64))
         hashes = np.add.reduceat(self._token_hashes[ids] * weights[places], offsets)
-        return np.stack((starts, ends, _mix(hashes).view(np.int64)), axis=1)[has_text]
+        return np.stack((starts, ends, mix(hashes).view(np.int64)), axis=1)[has_text]
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele et al. 2014): each bit depends on all bits."""
     mixed = values + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

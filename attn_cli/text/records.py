@@ -42,6 +42,11 @@ class Record:
 class RecordReader:
     """The records of a table, which can be read any number of times.
 
+    Args:
+        table: The table.
+        columns: What a record has.
+        allow_empty: Whether some fields of a record may be empty; they are empty texts then.
+
     Attributes:
         empty_rows: How many rows of the last reading were left out, as all their fields were empty.
 
@@ -49,10 +54,11 @@ class RecordReader:
         DatasetError: The table has no such column.
     """
 
-    def __init__(self, table: Table, columns: RecordColumns) -> None:
+    def __init__(self, table: Table, columns: RecordColumns, *, allow_empty: bool = False) -> None:
         self.table = table
+        self._allow_empty = allow_empty
         self.columns = columns
-        self._positions = [find_column(table, name) for name in columns.names]
+        self.positions = [find_column(table, name) for name in columns.names]
         self.empty_rows = 0
 
     def __iter__(self) -> Iterator[Record]:
@@ -65,7 +71,7 @@ class RecordReader:
         self.empty_rows = 0
         n_source = len(self.columns.source)
         has_target = self.columns.target is not None
-        for number, values in self.table.rows(self._positions):
+        for number, values in self.table.rows(self.positions):
             if all(value is None or value == "" for value in values):
                 self.empty_rows += 1
                 continue
@@ -81,6 +87,9 @@ class RecordReader:
             if column == self.columns.label and isinstance(value, int):
                 value = str(value)
             if value is None or value == "":
+                if self._allow_empty:
+                    fields.append("")
+                    continue
                 raise self._error(number, column, "is empty", "fill it, or remove the row")
             if not isinstance(value, str):
                 kind = _KINDS.get(type(value), f"a {type(value).__name__}")

@@ -28,7 +28,7 @@ class TextStats:
     """Totals of a text, before it is encoded.
 
     Attributes:
-        sha256: Of the text in UTF-8.
+        sha256: Of the text in UTF-8, and of its labels, where it has some.
         chars: How many characters it has.
         utf8_bytes: How many bytes they are in UTF-8.
         outside: How many of its characters are not among the 100 of `string.printable`.
@@ -93,6 +93,8 @@ def scan(source: Source, *, counted: bool) -> TextStats:
         alphabet.update(rest)
         alphabet.update(symbol for symbol in missing if symbol in chunk)
         missing = "".join(symbol for symbol in missing if symbol not in alphabet)
+    if (labels := source.labels()) is not None:
+        digest.update(labels.digest())
     lines = newlines + (last != "\n") if looks_like_a_list(beginning) else 0
     return TextStats(digest.hexdigest(), chars, utf8_bytes, outside, frozenset(alphabet), lines)
 

@@ -13,16 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from attn_cli.config.schema import DataConfig
+from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
 from attn_cli.text.compressed import COMPRESSED, open_compressed
 from attn_cli.text.decoding import read_file, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
+from attn_cli.text.label_file import LabelFile
+from attn_cli.text.line_labels import LabelList, LineLabels
+from attn_cli.text.records import RecordColumns
 from attn_cli.text.spool import Spool
 from attn_cli.text.table_source import (
     PREFIX,
     TableSource,
+    contains_tables,
     hint_on_table,
     open_tables,
     parse_hf_name,
@@ -45,6 +49,8 @@ class Document:
     chunks: Callable[[], Iterator[str]]  # its text, in chunks of about a million characters
     # What the user should know of it, a line each; complete once it was read.
     notes: Callable[[], list[str]] = list
+    # The label of each of its lines; complete once it was read.
+    labels: LabelList | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,20 @@ class ReadOptions:
     encoding: str = "utf-8"  # of files and standard input, by a name that Python knows
     column: str | None = None  # what the text is in tables; None: they are read as they are
     lines: bool = False  # whether each row of a table is a line; else it is a document
+    labelled: bool = False  # whether each line has a label: texts are tables, or folders of labels
+    label: str | None = None  # what the labels are in tables; None: the second column
+
+    def columns(self, text: str | None) -> RecordColumns:
+        """The columns to read from a table.
+
+        Args:
+            text: That of the texts; where None, it is the first but that of the labels.
+        """
+        if not self.labelled:
+            assert text is not None
+            return RecordColumns((text,))
+        text = text or ("2" if self.label == "1" else "1")
+        return RecordColumns((text,), label=self.label or ("1" if text == "2" else "2"))
 
 
 PLAIN = ReadOptions()  # text in UTF-8
@@ -71,20 +91,27 @@ class Source:
     def chunks(self) -> Iterator[str]:
         """The whole text in chunks, in constant memory; each call starts over.
 
-        Documents are joined by a form feed, unless the first already ends with one.
+        Documents are joined by a form feed, unless the first already ends with one; those whose
+        lines have labels, by a newline.
 
         Raises:
             DatasetError: A document cannot be read, or is not text in UTF-8.
         """
         last = ""
         for document in self.documents:
+            separator = SEPARATOR if document.labels is None else "\n"
             first = True
             for chunk in document.chunks():
-                if first and last and last != SEPARATOR:
-                    yield SEPARATOR
+                if first and last and last != separator:
+                    yield separator
                 first = False
                 last = chunk[-1]
                 yield chunk
+
+    def labels(self) -> LineLabels | None:
+        """The label of each line, complete once the text has been read; None where none has one."""
+        lists = [document.labels for document in self.documents if document.labels is not None]
+        return LineLabels.merged(lists) if lists else None
 
     def notes(self) -> list[str]:
         """What was left out, a line each; complete once the text has been read."""
@@ -99,9 +126,16 @@ class Source:
         return notes
 
 
-def read_options(data: DataConfig) -> ReadOptions:
+def read_options(config: Config) -> ReadOptions:
     """How a configuration says that its texts are read."""
-    return ReadOptions(data.encoding, data.column, lines=data.records == "lines")
+    data = config.data
+    return ReadOptions(
+        data.encoding,
+        data.column,
+        lines=data.records == "lines",
+        labelled=config.task == "classify",
+        label=data.label,
+    )
 
 
 def open_source(
@@ -147,7 +181,7 @@ def _find(
             raise DatasetError(
                 f"the built-in text {name!r} is no table", hint="leave data.column out"
             )
-        return name, [_builtin_document(name)], Counter()
+        return name, [_builtin_document(name, options)], Counter()
     if name == "-":
         stream = stdin or sys.stdin.buffer
         return "-", [_spooled_document(stream, "standard input", options)], Counter()
@@ -164,18 +198,22 @@ def _find(
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode) and _is_run(path) and (path / "config.yaml").is_file():
         raise DatasetError(f"{path} is a run, not a text", "give the text that it was trained on")
-    if options.column is not None:
+    is_table = options.column is not None or options.label is not None
+    if options.labelled and not is_table:
+        is_table = not stat.S_ISDIR(mode) or contains_tables(path)
+    if is_table:
         return stored, [_table_document(path, options.column, options)], Counter()
     if stat.S_ISDIR(mode):
-        return stored, *_folder_documents(path, options.encoding)
+        return stored, *_folder_documents(path, options)
     return stored, [_file_document(path, options.encoding)], Counter()
 
 
-def _table_document(path: Path, column: str, options: ReadOptions) -> Document:
+def _table_document(path: Path, column: str | None, options: ReadOptions) -> Document:
     """A column of a table, or of a folder of tables."""
     with translate_read_errors(path):
-        rows = open_tables(path, options.encoding, column, _separator(options))
-    return Document(rows.name, rows.chunks, rows.notes)
+        columns = options.columns(column)
+        rows = open_tables(path, options.encoding, columns, _separator(options))
+    return Document(rows.name, rows.chunks, rows.notes, rows.labels)
 
 
 def _separator(options: ReadOptions) -> str:
@@ -183,8 +221,13 @@ def _separator(options: ReadOptions) -> str:
     return "\n" if options.lines else SEPARATOR
 
 
-def _builtin_document(name: str) -> Document:
+def _builtin_document(name: str, options: ReadOptions) -> Document:
     path = builtin_path(name)
+    if options.labelled:
+        raise DatasetError(
+            f"the built-in text {name!r} has no labels",
+            hint="give a table of texts and labels, or a folder with a file for each label",
+        )
     if path is None:
         return Document(name, lambda: iter((generated_text(name),)))
     return Document(name, partial(read_file, path))
@@ -228,7 +271,22 @@ def _file_document(path: Path, encoding: str) -> Document:
     )
 
 
-def _folder_documents(folder: Path, encoding: str) -> tuple[list[Document], Counter[str]]:
+def _folder_documents(folder: Path, options: ReadOptions) -> tuple[list[Document], Counter[str]]:
+    """The text files of a folder, each perhaps a label, and what else was left out."""
+    paths, left_out = _text_files(folder, options.encoding)
+    if not options.labelled:
+        chunks = [partial(read_file, path, options.encoding) for path in paths]
+        return [*map(Document, map(str, paths), chunks)], left_out
+    if len(paths) == 1:
+        raise DatasetError(
+            f"the folder {folder} has one text file, {paths[0].name}, so there is one label",
+            hint="give a folder with a file for each label, or a table of texts and labels",
+        )
+    files = [LabelFile(path, options.encoding) for path in paths]
+    return [Document(file.name, file.chunks, labels=file.labels) for file in files], left_out
+
+
+def _text_files(folder: Path, encoding: str) -> tuple[list[Path], Counter[str]]:
     """The text files of a folder, and what else was left out."""
     paths: list[Path] = []
     left_out: Counter[str] = Counter()
@@ -260,7 +318,7 @@ def _folder_documents(folder: Path, encoding: str) -> tuple[list[Document], Coun
             f"the folder {folder} has no text files{f'; {_counts(left_out)}' if left_out else ''}",
             hint="give a folder with text files",
         )
-    return [Document(str(path), partial(read_file, path, encoding)) for path in texts], left_out
+    return texts, left_out
 
 
 def _counts(left_out: Mapping[str, int]) -> str:
@@ -292,12 +350,14 @@ def _looks_binary(path: Path, encoding: str) -> bool:
 
 def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Document:
     spool = Spool(stream, name, options.encoding)
-    if options.column is None:
+    if options.column is None and not options.labelled:
         return Document(name, spool.chunks)
     is_json = next(spool.chunks()).lstrip().startswith("{")
-    table = partial(text_table, name, ".jsonl" if is_json else None, spool.chunks, [options.column])
-    rows = TableSource(name, [table], options.column, _separator(options))
-    return Document(name, rows.chunks, rows.notes)
+    columns = options.columns(options.column)
+    kind = ".jsonl" if is_json else None
+    table = partial(text_table, name, kind, spool.chunks, columns.names)
+    rows = TableSource(name, [table], columns, _separator(options))
+    return Document(name, rows.chunks, rows.notes, rows.labels)
 
 
 def _short_name(names: Sequence[str]) -> str:

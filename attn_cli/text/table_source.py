@@ -1,4 +1,6 @@
-"""One column of a table, or of a folder of tables, as a text: row by row, in constant memory.
+"""A column of a table, or of a folder of tables, as a text: row by row, in constant memory.
+
+With a column of labels beside it, each row is a line, and its label is kept.
 
 Nothing is read from the network.
 """
@@ -15,12 +17,12 @@ from typing import TypeAlias
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.arrow_tables import SavedTable
-from attn_cli.text.decoding import read_file
+from attn_cli.text.decoding import join_texts, read_file
 from attn_cli.text.display import counted
+from attn_cli.text.line_labels import LabelList
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.tables import ENDINGS, Table, open_table, table_ending
 
-_CHUNK = 1 << 20  # characters yielded at a time
 _SPLIT = re.compile(
     r"(?:^|[-._ 0-9/])(?:(train|training)"
     r"|(?:validation|valid|dev|val|test|testing|eval|evaluation))(?=[-._ 0-9/]|$)"
@@ -42,9 +44,12 @@ class TableSource:
     Args:
         name: What to call them in a note.
         tables: Open each of them, in their order.
-        column: By its name or its number from 1.
+        columns: The column of the texts, and that of their labels, if they have any.
         separator: What rows are joined by; a newline means that each row is a line.
         left_out: What of them was left out before.
+
+    Attributes:
+        labels: Of each line, complete once the texts have been read; None where they have none.
 
     Raises:
         DatasetError: The first one cannot be read, or has no such column.
@@ -55,24 +60,30 @@ class TableSource:
         self,
         name: str,
         tables: Sequence[OpenTable],
-        column: str,
+        columns: RecordColumns,
         separator: str,
         left_out: Sequence[str] = (),
     ) -> None:
         self.name = name
+        self.labels = LabelList() if columns.label is not None else None
         self._tables = tables
-        self._columns = RecordColumns(target=column)
+        self._columns = columns
         self._separator = separator
         self._left_out = left_out
-        self._empty_rows = self._unbroken = 0
-        self._first = RecordReader(tables[0](), self._columns)  # an error comes before any work
+        self._empty_rows = self._unlabelled = self._unbroken = 0
+        self._first = self._reader(tables[0]())  # an error comes before any work
 
     def notes(self) -> list[str]:
         """How the table was read, and what was left out or changed when it was last read."""
         left_out = [*self._left_out]
         if self._empty_rows:
             left_out.insert(0, f"rows without text ({self._empty_rows:,})")
+        if self._unlabelled:
+            left_out.insert(0, f"rows without a label ({self._unlabelled:,})")
         notes = [*self._first.table.notes]
+        if self.labels is not None:
+            text, label = (self._first.table.columns[each] for each in self._first.positions)
+            notes.append(f"the texts of {self.name} are its column {text}, their labels {label}")
         if left_out:
             notes.append(f"left out of {self.name}: {', '.join(left_out)}")
         if self._unbroken:
@@ -86,39 +97,58 @@ class TableSource:
         Raises:
             DatasetError: A table cannot be read, or a row of it is broken.
         """
-        chunk: list[str] = []
-        size, open_end = 0, False
-        for text in self._texts():
-            if open_end:
-                chunk.append(self._separator)
-            chunk.append(text)
-            size += len(text)
-            open_end = not text.endswith(self._separator)
-            if size >= _CHUNK:
-                yield "".join(chunk)
-                chunk, size = [], 0
-        if chunk:
-            yield "".join(chunk)
+        return join_texts(self._texts(), self._separator)
 
     def _texts(self) -> Iterator[str]:
-        self._empty_rows = self._unbroken = 0
+        self._empty_rows = self._unlabelled = self._unbroken = 0
+        if self.labels is not None:
+            self.labels.clear()
         for number, open_one in enumerate(self._tables):
-            reader = RecordReader(open_one(), self._columns) if number else self._first
+            reader = self._reader(open_one()) if number else self._first
             for record in reader:
-                text = record.target
-                assert text is not None
+                (text,) = record.source
                 if self._separator == "\n":
                     text = self._as_line(text)
-                if text:
-                    yield text
-                else:
+                if self.labels is not None:
+                    text = text.rstrip()  # nobody sees by what blanks a label could be told
+                if not text:
                     self._empty_rows += 1
+                elif self.labels is None or self._append_label(record.label or ""):
+                    yield text
             self._empty_rows += reader.empty_rows
+
+    def _append_label(self, label: str) -> bool:
+        """Keeps a label, unless it is blank: then the answer is no."""
+        assert self.labels is not None
+        label = " ".join(label.split())
+        if label:
+            self.labels.append(label)
+        else:
+            self._unlabelled += 1
+        return bool(label)
 
     def _as_line(self, text: str) -> str:
         line, breaks = _BREAKS.subn(" ", text.strip("\n\f"))
         self._unbroken += breaks > 0
         return line
+
+    def _reader(self, table: Table) -> RecordReader:
+        if self.labels is None:
+            return RecordReader(table, self._columns)
+        if len(table.columns) < 2:
+            raise DatasetError(
+                f"{table.name} has one column, and no labels",
+                hint="a line is a text, a tab and its label; or give a folder with a file for each "
+                "label",
+            )
+        reader = RecordReader(table, self._columns, allow_empty=True)
+        if len(set(reader.positions)) < 2:
+            raise DatasetError(
+                f"the texts and the labels of {table.name} are the same column, "
+                f"{table.columns[reader.positions[0]]}",
+                hint="set data.column to the texts' column, data.label to the labels'",
+            )
+        return reader
 
 
 def parse_hf_name(name: str) -> tuple[Path, str]:
@@ -137,7 +167,7 @@ def parse_hf_name(name: str) -> tuple[Path, str]:
     return found, column
 
 
-def open_tables(path: Path, encoding: str, column: str, separator: str) -> TableSource:
+def open_tables(path: Path, encoding: str, columns: RecordColumns, separator: str) -> TableSource:
     """A column of a table, of a folder of tables, or of a data set that `save_to_disk` wrote.
 
     Of several splits of a data set, `train` is taken.
@@ -146,8 +176,15 @@ def open_tables(path: Path, encoding: str, column: str, separator: str) -> Table
         DatasetError: There is none, or the column is not in it.
         MissingPackageError: It needs a package that is not installed.
     """
-    tables, left_out = _find_tables(path, encoding, column)
-    return TableSource(str(path), tables, column, separator, left_out)
+    tables, left_out = _find_tables(path, encoding, columns.names)
+    return TableSource(str(path), tables, columns, separator, left_out)
+
+
+def contains_tables(folder: Path) -> bool:
+    """Whether a folder has tables in it, or is a data set that `save_to_disk` wrote."""
+    if any((folder / name).is_file() for name in ("dataset_dict.json", "state.json")):
+        return True
+    return any(table_ending(path) not in (None, ".json") for path in _shown_files(folder))
 
 
 def hint_on_table(path: Path, encoding: str) -> list[str]:
@@ -177,20 +214,16 @@ def hint_on_table(path: Path, encoding: str) -> list[str]:
 
 
 def _find_tables(
-    path: Path, encoding: str, column: str
+    path: Path, encoding: str, columns: Sequence[str]
 ) -> tuple[Sequence[OpenTable], Sequence[str]]:
     """What opens each table, and what was left out."""
     if not path.is_dir():
-        return [partial(open_table, path, encoding, [column])], []
+        return [partial(open_table, path, encoding, columns)], []
     if (path / "dataset_dict.json").is_file():
         return [partial(SavedTable, _train_of(path))], []
     if (path / "state.json").is_file():
         return [partial(SavedTable, path)], []
-    files = [
-        file
-        for file in path.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    ]
+    files = [*_shown_files(path)]
     # JSON without lines describes a data set.
     paths = [file for file in files if table_ending(file) not in (None, ".json")]
     # Sorted as text, so that the order is the same on every system.
@@ -210,7 +243,15 @@ def _find_tables(
         "files that are no tables": len(files) - len(paths),
     }
     left_out = [f"{what} ({count})" for what, count in counts.items() if count]
-    return [partial(open_table, file, encoding, [column]) for file in train], left_out
+    return [partial(open_table, file, encoding, columns) for file in train], left_out
+
+
+def _shown_files(folder: Path) -> Iterator[Path]:
+    """All files in a folder and the folders below it but the hidden ones."""
+    for file in folder.rglob("*"):
+        parts = file.relative_to(folder).parts
+        if file.is_file() and not any(part.startswith(".") for part in parts):
+            yield file
 
 
 def _train_of(path: Path) -> Path:

@@ -134,7 +134,7 @@ def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
         init_from = init_checkpoint(config.train.init_from)
     data = config.data
     if init_from is None:
-        corpus = load_configured_corpus(data)
+        corpus = load_configured_corpus(config)
         return RunStart(config, corpus, notes=corpus.notes)
     _require_same_shapes(config, init_from)
     tokenizer = init_from.tokenizer
@@ -143,7 +143,7 @@ def start_over(config: Config, init_from: Checkpoint | None = None) -> RunStart:
             f"data.tokenizer is {data.tokenizer}, and {init_from.folder} has {tokenizer.kind}",
             "leave data.tokenizer as it is there: a model keeps its vocabulary",
         )
-    corpus = load_configured_corpus(data, tokenizer)
+    corpus = load_configured_corpus(config, tokenizer)
     note = f"begins with the weights of {init_from.folder}"
     return RunStart(config, corpus, init_from, notes=(note,))
 

@@ -84,21 +84,22 @@ def open_text(request: RunRequest) -> Source:
     Raises:
         AttnError: The configuration cannot be used, or a name names nothing.
     """
-    data = run_config(request)[0].data
+    config = run_config(request)[0]
+    data = config.data
     if STDIN_NAME in (*data.text, *(data.validation or ())):
         raise InputError(
             "standard input can be read only once, and a check reads a text several times",
             "save the text to a file and name that",
         )
-    return open_source(data.text, options=read_options(data))
+    return open_source(data.text, options=read_options(config))
 
 
 def unreadable_files(request: RunRequest, source: Source) -> Iterator[UnreadableFile]:
     """The files of a text, and of the one to validate on, that cannot be read: all of them."""
-    data = run_config(request)[0].data
+    config = run_config(request)[0]
     documents = source.documents
-    if data.validation:
-        documents += open_source(data.validation, options=read_options(data)).documents
+    if config.data.validation:
+        documents += open_source(config.data.validation, options=read_options(config)).documents
     for document in documents:
         try:
             for _ in document.chunks():

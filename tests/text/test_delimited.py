@@ -114,7 +114,7 @@ def test_rows_are_numbered_by_the_line_that_they_begin_in() -> None:
     ("text", "message"),
     [
         ("a,b\n1,2\n\n1,2,3\n", "t.csv: line 4 has 3 fields instead of 2"),
-        ("a,b\n1,2\n1\n", "t.csv: line 3 has 1 fields instead of 2"),
+        ("a,b\n1,2\n1\n", "t.csv: line 3 has 1 field instead of 2"),
         ('a,b\n1,"2\n3,4\n5,6\n', "t.csv: line 2: the quote that opens here never closes"),
         ('a,b\n1,"2\n3,4\n5,"6"\n', "t.csv: line 2: the quote that opens here never closes"),
         ('a,b\n"1\n1","2\n3,4\n', "t.csv: line 3: the quote that opens here never closes"),
