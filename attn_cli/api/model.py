@@ -33,6 +33,7 @@ from attn_cli.text.tokenizer import Tokenizer
 # torch takes a second to import, and generation on a CPU does without it.
 if TYPE_CHECKING:
     from attn_cli.api.trace import Trace
+    from attn_cli.inspection.embedding import Level, Pool
     from attn_cli.model.stack import Stack
     from attn_cli.objectives.evaluation import Evaluation
     from attn_cli.text.examples import Split
@@ -214,29 +215,55 @@ class Model:
         ids = self._loaded.encode_prompt(text)
         return Trace(forward_pass(self.module, ids), tuple(self._loaded.symbols(ids)))
 
+    @overload
     def embed(
         self,
         texts: Prompts,
         *,
-        pool: Literal["mean", "last", "max"] = "mean",
+        level: Literal["text"] = "text",
         layer: int | None = None,
-    ) -> NDArray[np.float32]:
-        """A vector for each of N texts, (N, C).
+        pool: Pool | None = None,
+    ) -> NDArray[np.float32]: ...
+
+    @overload
+    def embed(
+        self, texts: Prompts, *, level: Literal["char"], layer: int | None = None
+    ) -> list[NDArray[np.float32]]: ...
+
+    def embed(
+        self,
+        texts: Prompts,
+        *,
+        level: Level = "text",
+        layer: int | None = None,
+        pool: Pool | None = None,
+    ) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        """The vectors of N texts, as `attn embed` computes them: the model's hidden states.
 
         Args:
-            texts: Each of at most `block_size` characters.
-            pool: How T vectors become one: their mean, the last (the only one that has seen
-                all of the text where attention is causal), or the maximum of each channel.
+            texts: Each of at most `block_size` characters, or one less for a model of lines.
+            level: `text` for a vector for each text, `char` for one for each of its characters.
             layer: After which block, from 1; 0 for before the first. None for after the last
                 block and the final norm.
+            pool: How the vectors of a text's T characters become one: `mean`, which is the
+                default; `last`, the only one that has seen all of the text where attention is
+                causal; or `max`, of each channel.
+
+        Returns:
+            (N, C); with level `char` a list of N arrays (T, C).
 
         Raises:
-            InputError: A text is too long or has unknown characters, or there is no such layer.
+            InputError: A text is too long or has unknown characters, or there is no such level,
+                layer or pool.
         """
-        from attn_cli.inspection.embedding import embed
+        from attn_cli.inspection.embedding import Embedder
 
         check_texts("texts", texts)
-        return embed(self._loaded, texts, pool, layer)
+        embedder = Embedder(self._loaded, level, layer, pool)
+        vectors = embedder([self._ids(index, text) for index, text in enumerate(texts)])
+        if level == "char":
+            return vectors
+        return np.array(vectors, np.float32).reshape(len(texts), self.config.model.n_embd)
 
     def __repr__(self) -> str:
         return f"<Model of {self._loaded.description}>"
@@ -250,6 +277,14 @@ class Model:
         from attn_cli.inspection.token_losses import evaluation_model
 
         return evaluation_model(self._loaded)
+
+    def _ids(self, index: int, text: str) -> tuple[int, ...]:
+        """The ids of one of some texts; none of an empty one."""
+        begin = len(self._loaded.line_beginning)
+        try:
+            return self._loaded.encode_prompt(text)[begin:] if text else ()
+        except InputError as error:
+            raise type(error)(f"`texts[{index}]`: {error.message}", error.hint) from None
 
     def _as_split(self, text: str) -> Split:
         check_text("text", text)

@@ -1,58 +1,133 @@
-"""A vector for each text: the hidden states of its characters, pooled.
+"""Vectors of texts and of their characters: the hidden states of a model, whatever its task.
 
-Shapes: N texts, T time (characters), C channels = n_embd, L layers.
+Shapes: N texts, B batch, T time (characters), C channels = n_embd, L layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from attn_cli.errors import InputError
-from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.objectives.evaluation import TOKENS_PER_BATCH
 
 if TYPE_CHECKING:
+    from attn_cli.model.stack import Stack
     from attn_cli.runs.loaded_model import LoadedModel
 
-POOLS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {  # (T, C) -> (C,)
-    "mean": lambda hidden: hidden.mean(dim=0),
+Level: TypeAlias = Literal["text", "char"]
+Pool: TypeAlias = Literal["mean", "last", "max"]
+Vectors: TypeAlias = NDArray[np.float32]
+
+_POOLS: dict[Pool, Callable[[Vectors], Vectors]] = {  # (T, C) -> (C,)
+    "mean": lambda hidden: hidden.mean(axis=0),
     "last": lambda hidden: hidden[-1],
-    "max": lambda hidden: hidden.amax(dim=0),
+    "max": lambda hidden: hidden.max(axis=0),
 }
 
 
-def embed(
-    loaded: LoadedModel, texts: Sequence[str], pool: str = "mean", layer: int | None = None
-) -> NDArray[np.float32]:
-    """The vectors of N texts, (N, C).
+class Embedder:
+    """Turns texts into vectors.
 
     Args:
-        loaded: The model.
-        texts: Each of at most `block_size` characters.
-        pool: `mean`, `last` or `max`, over the T characters of a text.
-        layer: After which block, from 1; 0 for before the first. None for after the final norm.
+        loaded: The model: a decoder or an encoder.
+        level: `text` for a vector for each text, `char` for one for each of its characters.
+        layer: After which block, from 1; 0 for before the first. None for after the last block
+            and the final norm.
+        pool: How the vectors of a text's characters become one: `mean`, also where None, `last`
+            or `max`. None with level `char`.
+        model: The torch model, in evaluation mode; that of `loaded` where None.
 
     Raises:
-        InputError: A text does not fit the model, or there is no such layer or pool.
+        InputError: There is no such level, layer or pool.
     """
-    if pool not in POOLS:
-        raise InputError(f"`pool` {pool!r} is none of {', '.join(POOLS)}")
-    n_layer = loaded.config.model.n_layer
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        level: Level = "text",
+        layer: int | None = None,
+        pool: Pool | None = None,
+        *,
+        model: Stack | None = None,
+    ) -> None:
+        _check(level, layer, pool, loaded.config.model.n_layer)
+        self.loaded = loaded
+        self.level: Level = level
+        self.layer = layer
+        self.pool: Pool | None = (pool or "mean") if level == "text" else None
+        self._model = loaded.model if model is None else model
+
+    def __call__(self, texts: Sequence[Sequence[int]]) -> list[Vectors]:
+        """The vectors of N texts: of each (C,), or (T, C) with level `char`.
+
+        Args:
+            texts: The ids of each, without the newline that a line begins with. That is added,
+                and pooled with the characters, as a classifier does; an empty text of a model of
+                a stream is the beginning of a document.
+        """
+        loaded = self.loaded
+        whole = [(*loaded.line_beginning, *ids) or (loaded.bos_id,) for ids in texts]
+        states = hidden_states(self._model, whole, self.layer)
+        if self.pool is not None:
+            return list(map(_POOLS[self.pool], states))
+        return [all_[len(all_) - len(ids) :] for all_, ids in zip(states, texts, strict=True)]
+
+
+@torch.no_grad()
+def hidden_states(
+    model: Stack, texts: Sequence[Sequence[int]], layer: int | None = None
+) -> list[Vectors]:
+    """The hidden states of N texts, (T, C) each, computed in padded batches of similar lengths.
+
+    Args:
+        model: In evaluation mode.
+        texts: Their ids, at least one and at most `block_size` each.
+        layer: After which block, from 1; 0 for before the first. None for after the final norm.
+    """
+    device = model.token_embedding.weight.device
+    lengths = [len(ids) for ids in texts]
+    states: dict[int, Vectors] = {}
+    for batch in _batches(lengths):
+        T = lengths[batch[-1]]
+        ids = torch.zeros(len(batch), T, dtype=torch.int64)
+        for row, index in enumerate(batch):
+            ids[row, : lengths[index]] = torch.tensor(texts[index])
+        is_text = torch.arange(T) < torch.tensor([lengths[index] for index in batch])[:, None]
+        mask = None if bool(is_text.all()) else is_text[:, None, None, :].to(device)  # (B, 1, 1, T)
+        hidden = model.hidden(ids.to(device), mask=mask, layer=layer)  # (B, T, C)
+        for index, vectors in zip(batch, hidden.numpy(force=True), strict=True):
+            states[index] = vectors[: lengths[index]]
+    return [states[index] for index in range(len(texts))]
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The indices of the texts of each batch, from the shortest text to the longest."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[index] > TOKENS_PER_BATCH:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _check(level: str, layer: int | None, pool: str | None, n_layer: int) -> None:
+    if level not in get_args(Level):
+        raise InputError(f"`level` {level!r} is none of {', '.join(get_args(Level))}")
+    if pool is not None and pool not in _POOLS:
+        raise InputError(f"`pool` {pool!r} is none of {', '.join(_POOLS)}")
+    if level == "char" and pool is not None:
+        raise InputError(
+            f"`pool` {pool} makes one vector of a text's, and `level` char keeps all of them",
+            "leave one of the two out",
+        )
     if layer is not None and layer not in range(n_layer + 1):
         raise InputError(
             f"`layer` {layer!r} is not from 0 to {n_layer}", "leave it out for the final norm"
         )
-    vectors = np.empty((len(texts), loaded.config.model.n_embd), np.float32)
-    for index, text in enumerate(texts):
-        try:
-            ids = loaded.encode_prompt(text)
-        except InputError as error:
-            raise type(error)(f"`texts[{index}]`: {error.message}", error.hint) from None
-        forward = forward_pass(loaded.model, ids)
-        hidden = forward["final norm"] if layer is None else forward.residual_stream[layer]
-        vectors[index] = POOLS[pool](hidden).numpy(force=True)
-    return vectors

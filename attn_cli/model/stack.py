@@ -91,8 +91,9 @@ class Stack(nn.Module):
         mask: torch.Tensor | None = None,
         cache: KVCache | None = None,
         trace: NullTrace = NO_TRACE,
+        layer: int | None = None,
     ) -> torch.Tensor:
-        """The hidden states (B, T, C) of a text, after the final norm.
+        """The hidden states (B, T, C) of a text, after the final norm or an earlier block.
 
         Args:
             ids: Characters, (B, T) of int64; with a cache, those after the cached ones.
@@ -100,6 +101,7 @@ class Stack(nn.Module):
                 Padding is hidden by (B, 1, 1, S), False where a key is padding.
             cache: Keys and values of the characters before; these are appended to it.
             trace: Collects every tensor on the way.
+            layer: After which block to stop, from 1; 0 for the embeddings. None: all of them, and the final norm.
 
         Raises:
             OperationError: A kind of block ignores the cache, and would predict from it wrongly.
@@ -122,14 +124,16 @@ class Stack(nn.Module):
             trace.record("token + position", x, "B T C")
         x = dropout(x, self.config.dropout, self.training)
 
-        for number, block in enumerate(self.blocks):
-            layer = None if cache is None else cache.layers[number]
-            x = block(x, mask=mask, cache=layer, trace=trace.scope(f"block {number + 1}"))
-            if layer is not None and layer.length != start + length:
+        for number, block in enumerate(self.layers()[:layer]):
+            layer_cache = None if cache is None else cache.layers[number]
+            x = block(x, mask=mask, cache=layer_cache, trace=trace.scope(f"block {number + 1}"))
+            if layer_cache is not None and layer_cache.length != start + length:
                 raise OperationError(
                     f"model.block: {self.config.block} does not keep what it has read in its cache",
                     "hand `cache` on to attention in model/block.py",
                 )
+        if layer is not None:
+            return x
 
         hidden: torch.Tensor = self.final_norm(x)
         trace.record("final norm", hidden, "B T C", self.final_norm)
