@@ -12,6 +12,7 @@ from attn_cli import __version__
 from attn_cli.cli.check import check
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
+from attn_cli.cli.embed import embed
 from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
@@ -46,6 +47,7 @@ app = typer.Typer(
 app.command(cls=TrainCommand)(train)
 app.command(epilog=GENERATE_EXAMPLES)(generate)
 app.command()(fill)
+app.command()(embed)
 app.command("inspect-shapes")(inspect_shapes)
 app.command()(explain)
 app.command("inspect-attention")(inspect_attention)

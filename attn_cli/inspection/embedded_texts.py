@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,17 +15,11 @@ from attn_cli.inspection.embedding import Embedder, Level, Pool, Vectors
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.display import counted
 from attn_cli.text.encoded_text import MAX_UNKNOWN
+from attn_cli.text.labelled_texts import LabelledText
 from attn_cli.text.tokenizer import EXAMPLES, TokenIds
 from attn_cli.training.device import choose_device
 
 _CHUNK = 2**16  # tokens of texts whose vectors are in memory at once
-
-
-class LabelledText(NamedTuple):
-    """A text, and its label where it has one."""
-
-    text: str
-    label: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,14 +30,14 @@ class EmbeddedText:
         line: Its number, from 1.
         text: As it was given.
         label: Its label; None where it has none.
-        ids: As the model read it, (T,): cut, and without unknown characters.
+        characters: As the model read it, T of them: cut, and without unknown ones.
         vectors: (1, C) of the whole text, or (T, C) of its characters.
     """
 
     line: int
     text: str
     label: str | None
-    ids: TokenIds
+    characters: list[str]
     vectors: Vectors
 
 
@@ -130,7 +123,8 @@ class EmbeddedTexts:
         vectors = self.embedder([ids.tolist() for _, ids in rows])
         for (text, ids), of_text in zip(rows, vectors, strict=True):
             self.n_texts += 1
-            yield EmbeddedText(self.n_texts, *text, ids, np.atleast_2d(of_text))
+            characters = self._loaded.symbols(ids.tolist())
+            yield EmbeddedText(self.n_texts, *text, characters, np.atleast_2d(of_text))
 
     def _encode(self, text: str) -> TokenIds:
         tokenizer = self._loaded.tokenizer

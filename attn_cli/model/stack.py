@@ -101,7 +101,8 @@ class Stack(nn.Module):
                 Padding is hidden by (B, 1, 1, S), False where a key is padding.
             cache: Keys and values of the characters before; these are appended to it.
             trace: Collects every tensor on the way.
-            layer: After which block to stop, from 1; 0 for the embeddings. None: all of them, and the final norm.
+            layer: After which block to stop, from 1; 0 for before the first. None for all blocks
+                and the final norm.
 
         Raises:
             OperationError: A kind of block ignores the cache, and would predict from it wrongly.

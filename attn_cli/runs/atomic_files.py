@@ -28,13 +28,22 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         WriteError: It cannot be written; the old content is still there.
     """
     data = content.encode() if isinstance(content, str) else content
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Context manager: a temporary file to write, which replaces `path` where all went well.
+
+    Raises:
+        WriteError: It cannot be written; the old content is still there.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TMP_SUFFIX}")
     with _name_file_in_error(path):
         try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            sync_file(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Texts one at a time, in constant memory: the lines of a file, or the rows of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from attn_cli.errors import DatasetError
+from attn_cli.text.decoding import split_lines
+from attn_cli.text.records import RecordColumns, RecordReader
+from attn_cli.text.sources import ReadOptions, open_source
+from attn_cli.text.tables import open_table, table_ending
+
+_FIRST = "1"  # column of a table
+_BREAKS = re.compile(r"[\n\f]+")
+
+
+class LabelledText(NamedTuple):
+    """A text of one line, and its label where it has one."""
+
+    text: str
+    label: str | None
+
+
+class LabelledTexts:
+    """The texts of a file, which can be read any number of times, unless it is standard input.
+
+    Args:
+        name: A file, a built-in text, a folder, or "-" for standard input. Of a table the texts
+            are the rows of a column, with line breaks as spaces; of all else the lines, the
+            blank ones included.
+        encoding: Of the text.
+        column: The column of a table, by its name or its number from 1; the first where None.
+        label: Likewise that of the labels; None where there are none.
+
+    Raises:
+        DatasetError: It cannot be read, is empty, or has no such column.
+        MissingPackageError: It needs a package that is not installed.
+    """
+
+    def __init__(
+        self, name: str, encoding: str, column: str | None = None, label: str | None = None
+    ) -> None:
+        self._reader: RecordReader | None = None
+        is_table = column is not None or label is not None or table_ending(Path(name)) is not None
+        if is_table and name != "-":
+            columns = RecordColumns(source=(column or _FIRST,), label=label)
+            table = open_table(Path(name), encoding, columns.names)
+            self._reader = RecordReader(table, columns)
+            return
+        if label is not None:
+            raise DatasetError("labels are read from a file", "save standard input to one first")
+        options = ReadOptions(encoding, column, lines=True)
+        self._source = open_source([name], options=options)
+
+    def __iter__(self) -> Iterator[LabelledText]:
+        if self._reader is not None:
+            for record in self._reader:
+                text = _BREAKS.sub(" ", record.source[0])
+                yield LabelledText(text, record.label)
+            return
+        for document in self._source.documents:
+            for line in split_lines(document.chunks()):
+                yield LabelledText(line.removesuffix("\n"), None)
+
+    def notes(self) -> tuple[str, ...]:
+        """How it was read, where that is a guess."""
+        return () if self._reader is None else self._reader.table.notes
