@@ -111,7 +111,7 @@ class Stack(nn.Module):
         assert start + length <= self.config.block_size, "longer than block_size"
 
         trace.record("characters", ids, "B T")
-        x = self.token_embedding(ids)  # (B, T, C)
+        x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
         trace.record("token embedding", x, "B T C", self.token_embedding)
         if self.ngram_embedding is not None:
             ngrams = self.ngram_embedding(ids)  # (B, T, C)

@@ -182,6 +182,13 @@ def test_embeddings_are_pooled_activations(
         np.testing.assert_allclose(vector, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_each_character_has_a_vector(model: attn_api.Model) -> None:
+    texts = ["The fox", "", "owl"]
+    vectors = model.embed(texts, level="char")
+    assert [each.shape for each in vectors] == [(7, 24), (0, 24), (3, 24)]
+    np.testing.assert_allclose(vectors[2], model.trace("owl")["final norm"], rtol=1e-5, atol=1e-6)
+
+
 def test_no_texts_have_no_vectors(model: attn_api.Model) -> None:
     assert model.embed([]).shape == (0, 24)
 
@@ -237,6 +244,8 @@ def test_numpy_numbers_are_numbers(model: attn_api.Model) -> None:
         (lambda m: m.embed(["a", "a" * 17]), InputError, r"`texts\[1\]`: .*17 characters"),
         (lambda m: m.embed(["é"]), PromptError, r"`texts\[0\]`: .*'é'"),
         (lambda m: m.embed(["a"], pool="sum"), InputError, "`pool` 'sum' is none of"),
+        (lambda m: m.embed(["a"], level="word"), InputError, "`level` 'word' is none of"),
+        (lambda m: m.embed(["a"], level="char", pool="max"), InputError, "`pool` max makes one"),
         (lambda m: m.embed(["a"], layer=3), InputError, "`layer` 3 is not from 0 to 2"),
         (lambda m: m.embed(["a"], layer="1"), InputError, "`layer` '1' is not from 0 to 2"),
     ],
