@@ -119,7 +119,6 @@ def test_what_cannot_be_filled_is_told(
     "command",
     [
         ("generate", "The"),
-        ("explain", "The"),
         ("inspect-training",),
         ("export", "page", "there"),
         ("inspect-attention", "The", "--html", "page.html"),
