@@ -23,7 +23,7 @@ def export(
             help="page: one HTML file in which the model runs, to play with. "
             "hf: a folder for Hugging Face's transformers. "
             "gguf: a file for llama.cpp, Ollama and LM Studio. "
-            "onnx: a folder with two graphs for ONNX Runtime.",
+            "onnx: a folder with graphs for ONNX Runtime.",
         ),
     ],
     out: Annotated[
@@ -47,10 +47,11 @@ def export(
         raise InputError("--text is for a page", "leave it out")
     if number_type is not None and format != "gguf":
         raise InputError("--type is for gguf", "leave it out")
+    from attn_cli.export.compatibility import check_task
     from attn_cli.runs.loaded_model import load_model
 
     model = load_model(run)
-    model.require("lm", "attn export")
+    check_task(model, format)
     if format == "page":
         from attn_cli.cli.page_file import write_page
 

@@ -62,4 +62,5 @@ def import_(
             f"U+{ord(min(stand_ins)):04X} on, so that every probability is as it was"
         )
     result(f"run {run.path}")
-    result(f"next: attn generate --run {shlex.quote(str(run.path))}")
+    command = "attn generate" if checkpoint.config.task == "lm" else "attn fill _"
+    result(f"next: {command} --run {shlex.quote(str(run.path))}")

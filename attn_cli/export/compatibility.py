@@ -1,4 +1,4 @@
-"""Which models GPT-2 and Qwen3 elsewhere can express exactly, and their weights in that form.
+"""Which models other formats can express exactly, and their weights as GPT-2 and Qwen3 have them.
 
 GPT-2 has a table of positions and biases everywhere: sinusoidal positions become such a table,
 no positions a table of zeros, and missing biases are zeros. Qwen3 rotates queries and keys by
@@ -9,18 +9,28 @@ Shapes: T time (characters), C channels = n_embd.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.config.schema import ModelConfig
+from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.errors import InputError
 from attn_cli.inspection.supported import check_supported
 from attn_cli.model.parameter_shapes import parameter_shapes
+from attn_cli.runs.loaded_model import KINDS, LoadedModel
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
+
+ExportFormat = Literal["page", "hf", "gguf", "onnx"]
+# The tasks whose models each format can hold.
+_TASKS: dict[ExportFormat, tuple[Task, ...]] = {
+    "page": ("lm",),
+    "hf": ("lm", "mlm"),
+    "gguf": ("lm",),
+    "onnx": ("lm", "mlm"),
+}
 
 POSITION_TABLE = "position_embedding.weight"
 # Divides every rotary angle: the cosine is 1 then, and what the sine adds is lost in rounding.
@@ -29,6 +39,21 @@ NO_ROTATION_FACTOR = 1e30
 # The kinds of block that have a counterpart elsewhere, and the positions it can express.
 _POSITIONS = {"gpt2": ("learned", "sinusoidal", "none"), "qwen3": ("rope", "none")}
 _ANY_MODEL = "export page or onnx, which take every combination"
+
+
+def check_task(model: LoadedModel, format: ExportFormat) -> None:
+    """Refuses a model of a task that a format cannot hold.
+
+    Raises:
+        InputError: It cannot; the message names the formats that can.
+    """
+    task = model.config.task
+    if task not in _TASKS[format]:
+        others = " or ".join(other for other, tasks in _TASKS.items() if task in tasks)
+        raise InputError(
+            f"the {format} export does not take {model.description}: it is {KINDS[task][0]}",
+            f"export {others}, or another run; `attn runs` lists them",
+        )
 
 
 def check_exportable(config: ModelConfig, what: str) -> None:

@@ -31,7 +31,7 @@ def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
             "attn imports gpt2 and qwen3",
         )
     values, requirements = _gpt2(record) if kind == "gpt2" else _qwen3(record)
-    requirements += _requirements(record, quantization_config=(None,))
+    requirements += _requirements(record, quantization_config=(None,), is_causal=(True, False))
     for key, found, possible in requirements:
         if found not in possible:
             raise InputError(

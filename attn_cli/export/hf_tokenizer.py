@@ -25,6 +25,7 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 # [UNK], <pad>, <|endoftext|>
 _SPECIAL_TOKEN = re.compile(r"\[\w+\]|<\|?\w+\|?>", re.ASCII)
 PRIVATE_USE = [chr(code) for code in range(0xE000, 0xF900)]  # characters without a meaning
+MASK = "[MASK]"  # what a hidden character is called there
 MAX_PADDING = 128  # ids without a token, up to a multiple of 64 or 128
 HINT = "attn imports models whose tokens are single characters or bytes"
 
@@ -38,13 +39,13 @@ def replacement_symbol(tokenizer: Tokenizer) -> str:
 def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
     """The content of tokenizer.json; `eos_id` ends a text, where there is one."""
     of_bytes = tokenizer.kind == "bytes"
-    pieces = _byte_alphabet() if of_bytes else tokenizer.symbols
-    added = [] if eos_id is None else [_special(eos_id, pieces[eos_id])]
+    pieces = _pieces(tokenizer)
+    specials = [id_ for id_ in (eos_id, tokenizer.mask_id) if id_ is not None]
     return {
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": added,
+        "added_tokens": [_special(id_, pieces[id_]) for id_ in specials],
         "normalizer": None,
         "pre_tokenizer": _BYTE_LEVEL if of_bytes else None,
         "post_processor": None,
@@ -72,14 +73,30 @@ def tokenizer_settings(tokenizer: Tokenizer, eos_id: int | None, block_size: int
         "clean_up_tokenization_spaces": False,
         "model_max_length": block_size,
     }
+    if tokenizer.mask_id is not None:
+        settings |= {
+            # The same class by its name since transformers 5: earlier ones, which cannot run an
+            # encoder (see huggingface.py), stop here.
+            "tokenizer_class": "TokenizersBackend",
+            "mask_token": MASK,
+            "pad_token": MASK,  # which attention does not see, where no token ends a text
+        }
     if eos_id is not None:
-        piece = _byte_alphabet()[eos_id] if tokenizer.kind == "bytes" else tokenizer.symbols[eos_id]
+        piece = _pieces(tokenizer)[eos_id]
         settings |= {"bos_token": piece, "eos_token": piece, "pad_token": piece}
     return settings
 
 
-def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer:
-    """The tokenizer of a tokenizer.json for a model of so many ids; `name` is for messages.
+def tokenizer_from_file(
+    record: object, vocab_size: int, name: str, *, with_mask: bool = False
+) -> Tokenizer:
+    """The tokenizer of a tokenizer.json.
+
+    Args:
+        record: The content of the file.
+        vocab_size: How many ids the model has.
+        name: Of the file, for messages.
+        with_mask: Whether it has a token for a hidden character, as an encoder's.
 
     Raises:
         InputError: It is another kind of tokenizer, or damaged.
@@ -98,6 +115,11 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
     if _adds_tokens(record.get("post_processor")):
         raise InputError(f"{name} adds tokens to the text: it has a post-processor", HINT)
     pieces = _in_order(_special_tokens(record, vocab) | vocab, vocab_size, name)
+    if with_mask and pieces[-1] != MASK:
+        raise InputError(
+            f"{name}: the last token is {pieces[-1]!r:.40}, and the model is an encoder",
+            f"attn imports encoders whose last token is {MASK}",
+        )
     if (byte := _of_bytes(pieces, before)) is not None:
         return byte
     by_name = sum(_BYTE_TOKEN.fullmatch(piece) is not None for piece in pieces) == 256
@@ -112,15 +134,16 @@ def tokenizer_from_file(record: object, vocab_size: int, name: str) -> Tokenizer
         raise InputError(
             f"{name} does not split the text into characters: see its pre-tokenizer", HINT
         )
-    pieces = with_stand_ins(pieces)
+    pieces = with_stand_ins(pieces[:-1] if with_mask else pieces)
     printable = pieces == list(string.printable)
     try:
-        return tokenizer_from_json(
+        tokenizer = tokenizer_from_json(
             {"kind": "printable" if printable else "corpus", "symbols": pieces}
         )
     except CheckpointError as error:
         what = error.message.partition(": ")[2].removeprefix("its ")
         raise InputError(f"{name}: {what}", HINT) from None
+    return tokenizer.with_mask() if with_mask else tokenizer
 
 
 def with_stand_ins(pieces: list[str]) -> list[str]:
@@ -130,6 +153,14 @@ def with_stand_ins(pieces: list[str]) -> list[str]:
     """
     stand_ins = iter(sorted(set(PRIVATE_USE).difference(pieces)))
     return [next(stand_ins, piece) if _is_special(piece) else piece for piece in pieces]
+
+
+def _pieces(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The token of each id."""
+    if tokenizer.kind == "bytes":
+        return _byte_alphabet()
+    characters = tokenizer.without_specials().symbols
+    return characters if tokenizer.mask_id is None else (*characters, MASK)
 
 
 def _is_special(piece: str) -> bool:

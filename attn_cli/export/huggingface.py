@@ -1,7 +1,7 @@
 """A model as a folder that Hugging Face's transformers load without any code of ours.
 
-Block `gpt2` is `GPT2LMHeadModel`, block `qwen3` is `Qwen3ForCausalLM`. Needs neither torch nor
-transformers.
+Block `gpt2` is `GPT2LMHeadModel`, block `qwen3` is `Qwen3ForCausalLM`; an encoder is the same with
+`is_causal` false, which transformers know from 5.3 on. Needs neither torch nor transformers.
 """
 
 import json
@@ -30,21 +30,23 @@ def huggingface_files(model: TrainedModel) -> dict[str, bytes]:
         mapping.external: mapping.to_external(weights) for mapping in huggingface_map(config)
     }
     settings = tokenizer_settings(tokenizer, model.eos_id, config.block_size)
-    return {
+    files = {
         "config.json": _json(model_settings(model)),
-        "generation_config.json": _json(_generation_settings(model)),
         # transformers require the framework that the tensors are of.
         "model.safetensors": save(tensors, metadata={"format": "pt"}),
         "tokenizer.json": _json(tokenizer_file(tokenizer, model.eos_id)),
         "tokenizer_config.json": _json(settings),
         "README.md": model_card(model).encode(),
     }
+    if model.config.task == "lm":
+        files["generation_config.json"] = _json(_generation_settings(model))
+    return files
 
 
 def model_settings(model: TrainedModel) -> dict[str, Any]:
     """The content of config.json, with every value that has a default elsewhere."""
     config = model.config.model
-    shared = {
+    shared: dict[str, Any] = {
         "vocab_size": model.tokenizer.vocab_size,
         "tie_word_embeddings": config.tie_embeddings,
         "bos_token_id": model.bos_id,
@@ -52,6 +54,8 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
         "pad_token_id": model.eos_id,
         "dtype": "float32",
     }
+    if model.config.task == "mlm":
+        shared |= {"is_causal": False, "use_cache": False}
     if config.block == "qwen3":
         rope: dict[str, Any] = {"rope_type": "default"}
         if config.position == "none":

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
-from attn_cli.config.schema import Config, DataConfig, TrainConfig
+from attn_cli.config.schema import Config, DataConfig, Task, TrainConfig
 from attn_cli.errors import InputError
 from attn_cli.export.compatibility import Floats, strip_padding
 from attn_cli.export.hf_config import config_from_hf
@@ -55,8 +55,11 @@ def read_folder(folder: Path) -> ImportedModel:
     _check_folder(folder)
     record = _read_json(folder / CONFIG)
     model, vocab_size = config_from_hf(record, str(folder / CONFIG))
+    task: Task = "lm" if record.get("is_causal", True) else "mlm"
     path = folder / TOKENIZER
-    tokenizer = tokenizer_from_file(_read_json(path), vocab_size, str(path))
+    tokenizer = tokenizer_from_file(
+        _read_json(path), vocab_size, str(path), with_mask=task == "mlm"
+    )
     mappings = huggingface_map(model)
     shapes = parameter_shapes(model, vocab_size)
     external = _read_weights(folder / WEIGHTS, 4 * parameter_count(shapes))
@@ -83,7 +86,7 @@ def read_folder(folder: Path) -> ImportedModel:
     data = DataConfig(text=[f"not known: imported from {name}"], tokenizer=tokenizer.kind)
     return ImportedModel(
         # Its training precision is not known; fp32 evaluates it exactly.
-        Config(data=data, model=model, train=TrainConfig(precision="fp32")),
+        Config(task=task, data=data, model=model, train=TrainConfig(precision="fp32")),
         tokenizer,
         internal,
         bos_id,
@@ -107,7 +110,8 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
     from attn_cli.runs.checkpoint import save_checkpoint
 
     name = folder.resolve().name
-    model = build_model(imported.config.model, imported.tokenizer.vocab_size)
+    config, tokenizer = imported.config, imported.tokenizer
+    model = build_model(config.model, tokenizer.vocab_size, config.task)
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             parameter.copy_(torch.from_numpy(imported.weights[parameter_name]))
@@ -122,14 +126,14 @@ def import_folder(folder: Path, out: Path | None) -> RunFolder:
                 model,
                 {},
                 {},
-                imported.config,
-                imported.tokenizer,
+                config,
+                tokenizer,
                 data,
                 TrainerState(finished=True),
             )
             run.set_pointer("latest", saved)
             run.set_pointer("best", saved)
-            run.write_config_and_tokenizer(imported.config, imported.tokenizer)
+            run.write_config_and_tokenizer(config, tokenizer)
     except BaseException:
         run.remove_if_empty(folder_too=out is None)
         raise

@@ -1,14 +1,16 @@
 """The README of a Hugging Face folder: what the model is, its data, losses, recipe and a sample."""
 
+import json
 import re
 from collections.abc import Iterator
 
 from attn_cli import __version__
-from attn_cli.export.hf_tokenizer import replacement_symbol
+from attn_cli.export.hf_tokenizer import MASK, replacement_symbol
 from attn_cli.runs.checkpoint_metadata import TextInfo
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
 from attn_cli.text.display import escape_control_characters
+from attn_cli.text.tokenizer import HIDDEN
 
 _MAX_SAMPLE_LENGTH = 2_000  # characters
 
@@ -32,40 +34,72 @@ def _introduction(model: TrainedModel) -> str:
     """The header, what the model is, and how to load it."""
     tokenizer, shape = model.tokenizer, model.config.model
     unit = tokenizer.unit
-    class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
-    letters = [symbol for symbol in tokenizer.symbols if symbol.isalpha()]
-    prompt = "T" if "T" in letters or not letters else letters[0]
+    decoder = model.config.task == "lm"
     card = f"""---
 library_name: transformers
-pipeline_tag: text-generation
+pipeline_tag: {"text-generation" if decoder else "fill-mask"}
 tags: [attn, character-level]
 ---
 
 # {plain(model.name)}
 
-A transformer that generates one {unit} at a time, trained with attn {__version__}:
+A transformer that {f"generates one {unit} at a time" if decoder else "fills blanks in a text"}, \
+trained with attn {__version__}:
 {model.checkpoint.metadata.parameters:,} parameters, {shape.n_layer} layers of \
 {shape.n_head} heads, width {shape.n_embd}, context length {shape.block_size:,} {unit}s.
 
-```python
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # the folder of this file
-model = AutoModelForCausalLM.from_pretrained(folder)
-tokenizer = AutoTokenizer.from_pretrained(folder)
-prompt = tokenizer("{prompt}", return_tensors="pt")
-output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - 1)})
-print(tokenizer.decode(output[0]))
-```
-
-It is a `{class_name}` with the same logits as the original. The prompt and the generated text \
-together must fit into {shape.block_size:,} {unit}s."""
+{_usage(model)}"""
     if tokenizer.kind != "bytes":
         card += (
             f"\nIts vocabulary has {tokenizer.vocab_size:,} characters; any other character is "
             f"replaced by {replacement_symbol(tokenizer)!r}."
         )
     return card
+
+
+def _usage(model: TrainedModel) -> str:
+    """Code that loads the model and uses it, and what to know about it."""
+    shape, unit = model.config.model, model.tokenizer.unit
+    class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
+    prompt = example_text(model)
+    if model.config.task == "lm":
+        imported = "AutoModelForCausalLM, AutoTokenizer"
+        used = f"""prompt = tokenizer({python_literal(prompt)}, return_tensors="pt")
+output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - len(prompt))})
+print(tokenizer.decode(output[0]))"""
+        note = f"""It is a `{class_name}` with the same logits as the original. The prompt and the \
+generated text together must fit into {shape.block_size:,} {unit}s."""
+    else:
+        imported = "AutoModelForCausalLM, AutoTokenizer, pipeline"
+        used = f"""fill = pipeline("fill-mask", model=model, tokenizer=tokenizer)
+for guess in fill({python_literal(prompt + MASK)}):
+    print(repr(guess["token_str"]), guess["score"])"""
+        note = f"""It is a `{class_name}` with the same logits as the original, whose attention \
+sees both sides: `is_causal` is false in config.json. transformers before 5.3 ignore that, and \
+their predictions are wrong. A text must fit into {shape.block_size:,} {unit}s\
+{", with the newline that each begins with" * model.lines}."""
+    return f"""```python
+from transformers import {imported}
+
+folder = "."  # the folder of this file
+model = AutoModelForCausalLM.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder)
+{used}
+```
+
+{note}"""
+
+
+def example_text(model: TrainedModel) -> str:
+    """The beginning of a text in the model's script, for code that uses it."""
+    letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
+    letter = "T" if "T" in letters or not letters else letters[0]
+    return "\n" * model.lines + letter
+
+
+def python_literal(text: str) -> str:
+    """The text as a literal of Python."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _data(model: TrainedModel) -> Iterator[str]:
@@ -95,7 +129,8 @@ def _metrics(model: TrainedModel) -> StepMetrics | None:
 
 
 def _losses(model: TrainedModel) -> Iterator[str]:
-    metadata, unit, metrics = model.checkpoint.metadata, model.tokenizer.unit, _metrics(model)
+    metadata, metrics = model.checkpoint.metadata, _metrics(model)
+    unit = "hidden " * (model.config.task == "mlm") + model.tokenizer.unit
     val_loss = metrics.val_loss if metrics else None
     if val_loss is None and metadata.best_step == metadata.step:
         val_loss = metadata.best_val_loss
@@ -128,6 +163,11 @@ def _training(model: TrainedModel) -> Iterator[str]:
         f"warm-up steps, weight decay {train.weight_decay:g}, gradient clipping at "
         f"{train.grad_clip:g}"
     )
+    if model.config.task == "mlm":
+        yield (
+            f"- {train.mask_fraction:.0%} of the {unit}s hidden, in spans of "
+            f"{train.mask_span:g} on average"
+        )
     yield (
         f"- block {shape.block}, positions {shape.position}, "
         f"{'with' if shape.bias else 'no'} biases, "
@@ -144,7 +184,10 @@ def _sample(model: TrainedModel) -> Iterator[str]:
     if not text:
         return
     temperature = model.config.sample.temperature
-    yield f"Generated at step {model.step:,} with temperature {temperature:g}:"
+    if model.config.task == "lm":
+        yield f"Generated at step {model.step:,} with temperature {temperature:g}:"
+    else:
+        yield f"A text with blanks ({HIDDEN}), and how the model of step {model.step:,} fills them:"
     yield ""
     longest = max(map(len, re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

@@ -1,14 +1,16 @@
-"""A model as two ONNX graphs: a full forward pass, and one that continues from a KV cache.
+"""A model as ONNX graphs; of a decoder a second one continues from a KV cache.
 
-    model.onnx     ids (B, T)                                    -> logits (B, T, V)
-    decode.onnx    ids (B, T), past_keys, past_values            -> logits (B, T, V), keys, values
+    decoder    model.onnx     input_ids                            logits (B, T, V)
+               decode.onnx    input_ids, past_keys, past_values    logits (B, T, V), keys, values
+    encoder    model.onnx     input_ids, attention_mask            logits (B, T, V), hidden_states
 
-Keys and values are (L, B, H, S, D) of float32; S, the characters before, may be 0. Batch and
-time are free. Both are traced from the model itself, in the textbook form of attention, whose
-operations do not depend on how long a text is.
+Ids and mask are (B, T) of int64, hidden states (B, T, C), keys and values (L, B, H, S, D) of
+float32; S, the characters before, may be 0. Batch and time are free. All are traced from the
+model itself, in the textbook form of attention, whose operations do not depend on how long a
+text is.
 
-Shapes: B batch, T new characters, S characters before, H heads, D head size, V vocabulary,
-L layers.
+Shapes: B batch, T new characters, S characters before, C channels = n_embd, H heads, D head size,
+V vocabulary, L layers.
 """
 
 import contextlib
@@ -24,7 +26,7 @@ import torch
 from torch import nn
 
 from attn_cli.errors import InputError
-from attn_cli.export.model_card import plain
+from attn_cli.export.onnx_readme import decoder_readme, encoder_readme
 from attn_cli.inspection.supported import check_supported
 from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.stack import Stack
@@ -39,6 +41,16 @@ class _Textbook(NullTrace):
     """Records nothing; selects the textbook form of attention."""
 
     textbook = True
+
+
+class _HiddenStates(_Textbook):
+    """Keeps what the final norm returned."""
+
+    tensor: torch.Tensor  # (B, T, C)
+
+    def record(self, operation: str, tensor: torch.Tensor, *_: object, **__: object) -> None:
+        if operation == "final norm":
+            self.tensor = tensor
 
 
 class _GrowingLayer(LayerKVCache):
@@ -57,7 +69,7 @@ class _GrowingLayer(LayerKVCache):
 
 
 class FullPass(nn.Module):
-    """ids (B, T) -> logits (B, T, V)."""
+    """Ids (B, T) -> logits (B, T, V)."""
 
     def __init__(self, model: Stack) -> None:
         super().__init__()
@@ -69,7 +81,7 @@ class FullPass(nn.Module):
 
 
 class CachedStep(nn.Module):
-    """ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T."""
+    """Ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T."""
 
     def __init__(self, model: Stack) -> None:
         super().__init__()
@@ -83,6 +95,21 @@ class CachedStep(nn.Module):
         keys = torch.stack([layer.keys for layer in cache.layers])
         values = torch.stack([layer.values for layer in cache.layers])
         return logits, keys, values
+
+
+class EncoderPass(nn.Module):
+    """Ids (B, T) and their mask, 0 for padding -> logits (B, T, V), hidden states (B, T, C)."""
+
+    def __init__(self, model: Stack) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        hidden = _HiddenStates()
+        mask = attention_mask[:, None, None, :] != 0  # (B, 1, 1, T)
+        return self.model(ids, mask=mask, trace=hidden), hidden.tensor
 
 
 def onnx_files(model: TrainedModel) -> dict[str, bytes]:
@@ -100,27 +127,47 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
     if config.block_size < 5:
         raise InputError(
             f"model.block_size={config.block_size} is too short for a graph of variable length",
-            "export page or hf",
+            "train with a block_size of at least 5",
         )
-    network = model.model
+    if model.config.task == "lm":
+        files, readme = _decoder_graphs(model), decoder_readme(model)
+    else:
+        files, readme = _encoder_graph(model), encoder_readme(model)
+    tokenizer = model.tokenizer
+    ids = {"bos_id": model.bos_id, "eos_id": model.eos_id, "mask_id": tokenizer.mask_id}
+    vocabulary = json.dumps({**tokenizer.to_json(), **ids}, ensure_ascii=False)
+    return {**files, "tokenizer.json": f"{vocabulary}\n".encode(), "README.md": readme.encode()}
+
+
+def _encoder_graph(model: TrainedModel) -> dict[str, bytes]:
+    ids, mask = torch.zeros(2, 2, dtype=torch.long), torch.ones(2, 2, dtype=torch.long)
+    dynamic = {0: "batch", 1: "time"}
+    return _graph(
+        "model",
+        EncoderPass(model.model),
+        (ids, mask),
+        (dynamic, dynamic),
+        ["input_ids", "attention_mask"],
+        ["logits", "hidden_states"],
+    )
+
+
+def _decoder_graphs(model: TrainedModel) -> dict[str, bytes]:
+    config, network = model.config.model, model.model
     ids = torch.zeros(2, 2, dtype=torch.long)
     shape = (config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head)
     # Two tensors: the tracer would make a single input of one that is passed twice.
     past_keys, past_values = torch.zeros(shape), torch.zeros(shape)  # (L, B, H, S, D)
     of_ids, of_past = {0: "batch", 1: "time"}, {1: "batch", 3: "past"}
-    files = _graph("model", FullPass(network), (ids,), (of_ids,), ["ids"], ["logits"])
-    files |= _graph(
+    full = _graph("model", FullPass(network), (ids,), (of_ids,), ["input_ids"], ["logits"])
+    return full | _graph(
         "decode",
         CachedStep(network),
         (ids, past_keys, past_values),
         (of_ids, of_past, of_past),
-        ["ids", "past_keys", "past_values"],
+        ["input_ids", "past_keys", "past_values"],
         ["logits", "keys", "values"],
     )
-    vocabulary = {**model.tokenizer.to_json(), "bos_id": model.bos_id, "eos_id": model.eos_id}
-    files["tokenizer.json"] = (json.dumps(vocabulary, ensure_ascii=False) + "\n").encode()
-    files["README.md"] = _readme(model).encode()
-    return files
 
 
 def _graph(
@@ -163,46 +210,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-
-
-def _readme(model: TrainedModel) -> str:
-    config, V = model.config.model, model.tokenizer.vocab_size
-    L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
-    unit = model.tokenizer.unit
-    shown = (
-        'bytes(text).decode(errors="replace")'
-        if model.tokenizer.kind == "bytes"
-        else '"".join(vocabulary["symbols"][id] for id in text)'
-    )
-    return f"""# {plain(model.name)}
-
-A transformer that generates one {unit} at a time, trained with attn, as two ONNX graphs:
-
-| graph | inputs | outputs |
-|---|---|---|
-| model.onnx | ids (B, T) int64 | logits (B, T, {V}) float32 |
-| decode.onnx | ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32 | \
-logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32 |
-
-B texts of T {unit}s, after S {unit}s that are in the cache; S may be 0, and S + T is at most
-{config.block_size:,}. `logits[:, -1]` are those of the next {unit}. tokenizer.json has the symbol
-of each id (with kind `bytes`, an id is a byte) and the id that a text begins after.
-
-```python
-import json
-
-import numpy as np
-import onnxruntime
-
-vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
-session = onnxruntime.InferenceSession("decode.onnx")
-keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32)
-text, next_id = [], vocabulary["bos_id"]
-for _ in range({min(60, config.block_size)}):
-    inputs = {{"ids": np.array([[next_id]]), "past_keys": keys, "past_values": values}}
-    logits, keys, values = session.run(["logits", "keys", "values"], inputs)
-    next_id = int(logits[0, -1].argmax())
-    text.append(next_id)
-print({shown})
-```
-"""

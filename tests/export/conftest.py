@@ -26,6 +26,7 @@ from tests.conftest import train_in
 
 CHARS = 64
 PROMPTS = ("The fox", "The owl met", "They sat", "moon", "T")
+ENCODER = "task=mlm"
 BLOCKS = {
     "gpt2": ("model.block=gpt2", "model.bias=true", "model.tie_embeddings=false"),
     "qwen3": ("model.block=qwen3", "model.position=rope"),
@@ -69,7 +70,7 @@ def known(model: TrainedModel, prompts: Sequence[str] = PROMPTS) -> Known:
 
 def farthest(found: Any, wanted: torch.Tensor) -> float:
     """The largest difference of two lists of numbers."""
-    return (torch.tensor(found) - wanted).abs().max().item()
+    return (torch.as_tensor(found) - wanted).abs().max().item()
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +84,23 @@ def learned(tmp_path_factory: pytest.TempPathFactory, verse_file: Path) -> Mappi
                     root / block, verse_file, "model.block_size=96", "train.steps=160", *overrides
                 ).run.path
             )
+        )
+        for block, overrides in BLOCKS.items()
+    }
+
+
+@pytest.fixture(scope="session")
+def learned_encoders(
+    tmp_path_factory: pytest.TempPathFactory, verse_file: Path
+) -> Mapping[str, Known]:
+    """The same of encoders, which have learned less."""
+    root = tmp_path_factory.mktemp("learned-encoders")
+    return {
+        block: known(
+            load_model(
+                train_in(root / block, verse_file, ENCODER, "train.steps=80", *overrides).run.path
+            ),
+            (),
         )
         for block, overrides in BLOCKS.items()
     }
@@ -111,8 +129,10 @@ def random_run(
 ) -> TrainedModel:
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
+    if config.task == "mlm":
+        tokenizer = tokenizer.with_mask()
     torch.manual_seed(3)
-    model = build_model(config.model, tokenizer.vocab_size)
+    model = build_model(config.model, tokenizer.vocab_size, config.task)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             centre = 1.0 if name.endswith("norm.weight") else 0.0

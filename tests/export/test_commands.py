@@ -183,6 +183,25 @@ def test_what_cannot_leave_names_its_option(attn: Attn, make_run: MakeRun) -> No
     assert not Path("out").exists()
 
 
+def test_an_encoder_goes_out_and_comes_back(attn: Attn, make_run: MakeRun) -> None:
+    run = make_run("task=mlm").folder.path
+    assert attn("export", "hf", "model", "--run", run).code == 0
+    back = attn("import", "model", "--out", "back")
+    assert back.out == "run back\nnext: attn fill _ --run back\n"
+    filled = [attn("fill", "Th_ o_l", "--run", which, "--json").json["samples"]
+              for which in (run, "back")]  # fmt: skip
+    assert filled[0] == filled[1]
+
+
+@pytest.mark.parametrize("form", ["page", "gguf"])
+def test_what_holds_no_encoder_names_what_does(attn: Attn, make_run: MakeRun, form: str) -> None:
+    outcome = attn("export", form, "out", "--run", make_run("task=mlm").folder.path)
+    assert outcome.code == 2
+    assert f"the {form} export does not take" in outcome.err
+    assert "it is an encoder, which fills blanks\n  export hf or onnx" in outcome.err
+    assert not Path("out").exists()
+
+
 def test_import_of_what_is_no_folder(attn: Attn, make_run: MakeRun) -> None:
     assert "nowhere is not a folder" in attn("import", "nowhere").err
     run = make_run().folder.path

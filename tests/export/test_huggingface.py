@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
+from attn_cli.export.hf_tokenizer import MASK
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.import_hf import import_folder
 from attn_cli.export.output import write_folder
@@ -20,6 +23,7 @@ from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (
     BLOCKS,
     CHARS,
+    ENCODER,
     PROMPTS,
     Known,
     MakeRun,
@@ -35,6 +39,7 @@ FILES = {
     "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
     "tokenizer_config.json", "README.md", "attn.json",
 }  # fmt: skip
+BLANKS = (f"The f{MASK}x", f"Th{MASK} owl met")  # of different lengths
 # What the architectures do not have by name, and what can be said exactly with what they have.
 KINDS = [
     (f"model.position={position}", f"model.bias={bias}", f"model.tie_embeddings={tied}")
@@ -45,6 +50,7 @@ KINDS = [
     ("model.block=qwen3", f"model.position={position}", f"model.tie_embeddings={tied}")
     for position, tied in itertools.product(("rope", "none"), ("true", "false"))
 ]
+KINDS += [(ENCODER, *kind) for kind in KINDS]
 
 
 def exported(model: TrainedModel, folder: Path) -> Path:
@@ -66,9 +72,19 @@ def corrupted(folder: Path, to: Path) -> Path:
     return to
 
 
+def causal(folder: Path, to: Path) -> Path:
+    """A copy of an encoder that is read as a decoder."""
+    shutil.copytree(folder, to)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (to / "config.json").write_text(json.dumps({**config, "is_causal": True}), "utf-8")
+    return to
+
+
 @pytest.fixture(scope="module")
 def cases(
-    learned: Mapping[str, Known], tmp_path_factory: pytest.TempPathFactory
+    learned: Mapping[str, Known],
+    learned_encoders: Mapping[str, Known],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Known, dict[str, Any], dict[str, Any]]]:
     """Of each model: what attn knows, what was asked, what transformers answered."""
     root = tmp_path_factory.mktemp("huggingface")
@@ -85,6 +101,11 @@ def cases(
         folder = exported(ours.model, root / block)
         case(block, ours, folder, prompts=PROMPTS, strings=printable, save=str(root / "re" / block))
         case(f"{block} corrupted", ours, corrupted(folder, root / f"{block}-bad"), prompts=PROMPTS)
+    for block, ours in learned_encoders.items():
+        folder = exported(ours.model, root / f"{block}-encoder")
+        saved = str(root / "re" / f"{block}-encoder")
+        case(f"{block} encoder", ours, folder, blanks=BLANKS, strings=printable, save=saved)
+        case(f"{block} encoder, causal", ours, causal(folder, root / f"{block}-causal"))
     for kind in KINDS:
         name = " ".join(kind)
         model = random_run(root / "runs" / name, kind)
@@ -122,6 +143,32 @@ def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_transformers_fill_blanks_as_an_encoder_does(cases: dict[str, Any], block: str) -> None:
+    ours, request, theirs = cases[f"{block} encoder"]
+    tokenizer, network = ours.model.tokenizer, ours.model.model
+    assert farthest(theirs["logits"], ours.logits) < TOLERANCE
+    assert theirs["decoded"] == request["strings"]
+    for text, padded, guesses in zip(BLANKS, theirs["padded"], theirs["fills"], strict=True):
+        before, after = (tokenizer.encode(part).tolist() for part in text.split(MASK))
+        logits = network(torch.tensor([[*before, tokenizer.mask_id, *after]]))[0]
+        assert farthest(padded[: len(logits)], logits) < TOLERANCE
+        probs, ids = logits[len(before)].softmax(dim=-1).topk(3)
+        assert [guess["token"] for guess in guesses] == ids.tolist()
+        assert [guess["score"] for guess in guesses] == pytest.approx(probs.tolist(), abs=1e-5)
+        assert guesses[0]["sequence"] == text.replace(MASK, tokenizer.symbols[ids[0]])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", BLOCKS)
+def test_an_encoder_read_as_a_decoder_fails_the_comparison(
+    cases: dict[str, Any], block: str
+) -> None:
+    ours, _, theirs = cases[f"{block} encoder, causal"]
+    assert farthest(theirs["logits"], ours.logits) > 100 * TOLERANCE
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [" ".join(kind) for kind in KINDS])
 def test_whatever_can_be_said_is_said_exactly(cases: dict[str, Any], kind: str) -> None:
     ours, _, theirs = cases[kind]
@@ -140,12 +187,24 @@ def test_other_vocabularies_are_read_id_for_id(cases: dict[str, Any], kind: str)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
+def test_the_card_s_code_runs(cases: dict[str, Any], block: str) -> None:
+    generated = cases[block][2]["printed"]
+    assert generated.startswith("T")
+    guesses = cases[f"{block} encoder"][2]["printed"].splitlines()
+    scores = [float(guess.rpartition(" ")[2]) for guess in guesses]
+    assert len(scores) == 5
+    assert 1 > scores[0] >= scores[-1] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [*BLOCKS, *(f"{block} encoder" for block in BLOCKS)])
 def test_what_transformers_save_comes_back(
-    cases: dict[str, Any], block: str, tmp_path: Path
+    cases: dict[str, Any], case: str, tmp_path: Path
 ) -> None:
-    ours, request, _ = cases[block]
+    ours, request, _ = cases[case]
     back = load_model(import_folder(Path(request["save"]), tmp_path / "back").path)
     wanted = ours.model.config.model
+    assert back.config.task == ours.model.config.task
     assert back.config.model == wanted.model_copy(update={"n_inner": wanted.inner_width})
     assert back.tokenizer == ours.model.tokenizer
     assert back.weights.keys() == ours.model.weights.keys()
@@ -170,6 +229,16 @@ def test_the_folder_says_all_that_has_another_default_elsewhere(make_run: MakeRu
         assert json.loads(files["tokenizer.json"])["model"]["vocab"] == {
             symbol: id_ for id_, symbol in enumerate(string.printable)
         }
+
+
+def test_an_encoder_says_that_it_sees_both_sides(make_run: MakeRun) -> None:
+    files = huggingface_files(make_run(ENCODER, bos_id=96))
+    assert {*files, "attn.json"} == FILES - {"generation_config.json"}
+    assert json.loads(files["config.json"])["is_causal"] is False
+    settings = json.loads(files["tokenizer_config.json"])
+    assert settings["tokenizer_class"] == "TokenizersBackend"
+    assert settings["mask_token"] == settings["pad_token"] == MASK
+    assert json.loads(files["tokenizer.json"])["model"]["vocab"][MASK] == 100
 
 
 def test_nothing_of_this_machine_leaves(make_run: MakeRun, tmp_path: Path) -> None:

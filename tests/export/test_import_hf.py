@@ -21,7 +21,7 @@ from attn_cli.export.output import write_folder
 from attn_cli.generation.numpy_model import NumpyModel
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
-from tests.export.conftest import BLOCKS, MakeRun
+from tests.export.conftest import BLOCKS, ENCODER, MakeRun
 
 CASES: dict[str, tuple[tuple[str, ...], Any]] = {
     "gpt2": (BLOCKS["gpt2"], printable_tokenizer()),
@@ -37,6 +37,8 @@ CASES: dict[str, tuple[tuple[str, ...], Any]] = {
         (*BLOCKS["qwen3"], "model.tie_embeddings=false", "model.rope_theta=500.0"),
         bytes_tokenizer(),
     ),
+    "gpt2 encoder": ((*BLOCKS["gpt2"], ENCODER), corpus_tokenizer("αβ ▁▢")),
+    "qwen3 encoder": ((*BLOCKS["qwen3"], ENCODER), printable_tokenizer()),
 }
 
 
@@ -56,7 +58,7 @@ def test_out_and_back_is_the_same_model_bit_for_bit(
     second = exported(back, tmp_path / "second")
     for name in ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"):
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
-    assert back.config.model == model.config.model
+    assert (back.config.task, back.config.model) == (model.config.task, model.config.model)
     assert back.tokenizer == model.tokenizer
     assert (back.bos_id, back.eos_id) == (model.bos_id, model.eos_id)
     ids = np.array([[1, 0, 3, 2, 1]])
@@ -101,6 +103,7 @@ GPT2_OPTIONS = {
     "n_positions": 1.5,
     "quantization_config": {"bits": 4},
     "model_type": "llama",
+    "is_causal": None,
 }
 QWEN3_OPTIONS = {
     "num_key_value_heads": 1,
@@ -215,6 +218,12 @@ def test_a_tokenizer_of_another_kind_is_told(
     with pytest.raises(InputError, match=TOKENIZERS[change]) as told:
         read_folder(gpt2)
     assert "single characters or bytes" in (told.value.hint or "")
+
+
+def test_an_encoder_without_a_mask_token_is_told(gpt2: Path) -> None:
+    edit(gpt2 / "config.json", is_causal=False)
+    with pytest.raises(InputError, match=r"the last token is .* and the model is an encoder"):
+        read_folder(gpt2)
 
 
 def test_special_tokens_keep_their_ids(gpt2: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from attn_cli.errors import InputError
 from attn_cli.export.onnx_graphs import onnx_files
@@ -21,6 +22,8 @@ from tests.export.outside import ask
 pytestmark = pytest.mark.slow  # the exporter alone takes several seconds a model
 
 TOLERANCE = 1e-4
+PADDING = 3
+ENCODERS = [f"{block} encoder" for block in BLOCKS]
 
 
 def corrupted(folder: Path, to: Path) -> Path:
@@ -29,30 +32,34 @@ def corrupted(folder: Path, to: Path) -> Path:
     from onnx import numpy_helper
 
     shutil.copytree(folder, to)
-    for graph in ("model.onnx", "decode.onnx"):
-        model = onnx.load(to / graph)
+    for graph in to.glob("*.onnx"):
+        model = onnx.load(graph)
         (norm,) = (t for t in model.graph.initializer if t.name.endswith("final_norm.weight"))
         array = numpy_helper.to_array(norm).copy()
         array[0] += 20.0
         norm.CopyFrom(numpy_helper.from_array(array, norm.name))
-        onnx.save(model, to / graph)
+        onnx.save(model, graph)
     return to
 
 
 @pytest.fixture(scope="module")
 def cases(
-    learned: Mapping[str, Known], tmp_path_factory: pytest.TempPathFactory
+    learned: Mapping[str, Known],
+    learned_encoders: Mapping[str, Known],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Known, Path, dict[str, Any]]]:
     """Of each model: what attn knows, its folder, what ONNX Runtime answered."""
     root = tmp_path_factory.mktemp("onnx")
     asked: dict[str, tuple[Known, Path]] = {}
-    for block, ours in learned.items():
-        folder = root / block
+    encoders = {f"{block} encoder": ours for block, ours in learned_encoders.items()}
+    for name, ours in {**learned, **encoders}.items():
+        folder = root / name
         write_folder(folder, onnx_files(ours.model), ours.model, "onnx")
-        asked[block] = ours, folder
-        asked[f"{block} corrupted"] = ours, corrupted(folder, root / f"{block}-bad")
+        asked[name] = ours, folder
+        asked[f"{name} corrupted"] = ours, corrupted(folder, root / f"{name}-bad")
     answers = ask("onnx_runtime", [
-        {"folder": str(folder), "ids": ours.ids, "prompts": PROMPTS, "chars": CHARS}
+        {"folder": str(folder), "ids": ours.ids, "prompts": PROMPTS, "chars": CHARS,
+         "padding": PADDING}
         for ours, folder in asked.values()
     ])  # fmt: skip
     return {name: (*asked[name], answer) for name, answer in zip(asked, answers, strict=True)}
@@ -77,7 +84,25 @@ def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block
     assert theirs["texts"] != ours.texts
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_s_pass_ignores_padding(cases: dict[str, Any], name: str) -> None:
+    ours, _, theirs = cases[name]
+    with torch.no_grad():
+        hidden = ours.model.model.hidden(torch.tensor(ours.ids))
+    T = hidden.shape[1]
+    for case, padding in (("whole", 0), ("padded", PADDING)):
+        logits, states = (torch.tensor(found) for found in theirs[case])
+        assert logits.shape[1] == states.shape[1] == T + padding
+        assert farthest(logits[:, :T], ours.logits) < TOLERANCE
+        assert farthest(states[:, :T], hidden) < TOLERANCE
+    with torch.no_grad():
+        one = ours.model.model(torch.tensor(ours.ids)[:1, :1])
+    assert farthest(theirs["one"][0], one) < TOLERANCE
+    corrupted, _ = cases[f"{name} corrupted"][2]["whole"]
+    assert farthest(corrupted, ours.logits) > 100 * TOLERANCE
+
+
+@pytest.mark.parametrize("block", [*BLOCKS, *ENCODERS])
 def test_the_readme_s_code_runs(
     cases: dict[str, Any],
     block: str,
@@ -90,9 +115,16 @@ def test_the_readme_s_code_runs(
     code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
     assert code
     exec(code[1], {})
-    assert len(capsys.readouterr().out.rstrip("\n")) >= 50
+    printed = capsys.readouterr().out
+    if block in BLOCKS:
+        assert len(printed.rstrip("\n")) >= 50
+    else:
+        assert len(printed) == len("T▢\nT▢▢\n")
+        assert "▢" not in printed
     vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-    assert vocabulary["symbols"] == list(ours.model.tokenizer.symbols)
+    tokenizer = ours.model.tokenizer
+    assert vocabulary["symbols"] == list(tokenizer.without_specials().symbols)
+    assert vocabulary["mask_id"] == tokenizer.mask_id
     assert vocabulary["bos_id"] == ours.model.bos_id
 
 
@@ -110,7 +142,7 @@ def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) 
     session = onnxruntime.InferenceSession(files["model.onnx"])
     numpy_model = NumpyModel(model.config.model, model.weights)
     wanted = numpy_model.forward(ids, numpy_model.new_cache())
-    found = session.run(None, {"ids": ids})[0][:, -1]
+    found = session.run(None, {"input_ids": ids})[0][:, -1]
     np.testing.assert_allclose(found, wanted, atol=TOLERANCE)
 
 

@@ -1,14 +1,27 @@
 """transformers, as a user calls them: no code of the model's own, nothing from the network."""
 
+import contextlib
+import io
 import json
+import os
 import sys
+from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 from transformers.utils import logging
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+
+
+def printed(folder):
+    """What the code in the folder's README prints."""
+    code = Path(folder, "README.md").read_text("utf-8").partition("```python\n")[2]
+    os.chdir(folder)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(code.partition("```")[0], {})
+    return out.getvalue()
 
 
 @torch.no_grad()
@@ -20,6 +33,10 @@ def answer(request):
         ids = tokenizer(prompt, return_tensors="pt")
         written = model.generate(**ids, do_sample=False, max_new_tokens=request["chars"])
         texts.append(tokenizer.decode(written[0]))
+    fills, padded = [], None
+    if blanks := request.get("blanks"):
+        fills = pipeline("fill-mask", model=model, tokenizer=tokenizer, top_k=3)(blanks)
+        padded = model(**tokenizer(blanks, padding=True, return_tensors="pt")).logits.tolist()
     if "save" in request:
         model.save_pretrained(request["save"])
         tokenizer.save_pretrained(request["save"])
@@ -28,6 +45,9 @@ def answer(request):
         "model": type(model).__name__,
         "logits": model(torch.tensor(request["ids"])).logits.tolist(),
         "texts": texts,
+        "printed": printed(request["folder"]) if "save" in request else None,
+        "fills": fills,
+        "padded": padded,
         "encoded": encoded,
         "decoded": [tokenizer.decode(ids) for ids in encoded],
         "bos_eos": [model.config.bos_token_id, model.config.eos_token_id],

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the whole pass, the cached step at every split, and text written by the step."""
+"""ONNX Runtime: a whole pass; of a decoder also the step at every split, and text written by it."""
 
 import json
 import sys
@@ -10,6 +10,8 @@ import onnxruntime
 
 def answer(request):
     folder = Path(request["folder"])
+    if not (folder / "decode.onnx").exists():
+        return encoded(folder, request)
     whole = onnxruntime.InferenceSession(folder / "model.onnx")
     step = onnxruntime.InferenceSession(folder / "decode.onnx")
     symbols = json.loads((folder / "tokenizer.json").read_text("utf-8"))["symbols"]
@@ -18,7 +20,7 @@ def answer(request):
     def read(ids, keys, values):
         return step.run(
             ["logits", "keys", "values"],
-            {"ids": np.array(ids), "past_keys": keys, "past_values": values},
+            {"input_ids": np.array(ids), "past_keys": keys, "past_values": values},
         )
 
     def nothing(batch):
@@ -41,11 +43,25 @@ def answer(request):
             logits, keys, values = read([text[-1:]], keys, values)
         texts.append("".join(symbols[id_] for id_ in text))
     return {
-        "logits": whole.run(["logits"], {"ids": ids})[0].tolist(),
-        "one": whole.run(["logits"], {"ids": ids[:1, :1]})[0].tolist(),
+        "logits": whole.run(["logits"], {"input_ids": ids})[0].tolist(),
+        "one": whole.run(["logits"], {"input_ids": ids[:1, :1]})[0].tolist(),
         "splits": splits,
         "texts": texts,
     }
+
+
+def encoded(folder, request):
+    session = onnxruntime.InferenceSession(folder / "model.onnx")
+    ids = np.array(request["ids"])
+
+    def run(ids, mask):
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        return [array.tolist() for array in session.run(["logits", "hidden_states"], inputs)]
+
+    padded = np.pad(ids, ((0, 0), (0, request["padding"])), constant_values=1)
+    mask = np.pad(np.ones_like(ids), ((0, 0), (0, request["padding"])))
+    return {"whole": run(ids, np.ones_like(ids)), "one": run(ids[:1, :1], np.ones((1, 1), int)),
+            "padded": run(padded, mask)}  # fmt: skip
 
 
 print(json.dumps([answer(request) for request in json.load(sys.stdin)]))
