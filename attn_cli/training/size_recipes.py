@@ -3,6 +3,7 @@
 Those of a text were measured in benchmarks/sizes.py; see benchmarks/LOG.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,6 +80,14 @@ STREAM_RECIPE = SizeRecipe(
     dropout_epochs=0.0,
     dropout=0.1,
 )
+# An encoder learns from the hidden characters alone, and is better shallow for longer. The second
+# and the last are estimates.
+ENCODER_SIZES = (
+    ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
+    ModelSize(2, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
+    ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=3_000_000),
+    ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=30_000_000),
+)
 # A batch is of lines, whose characters are fewer than block_size.
 LINES_RECIPE = SizeRecipe(
     sizes=(
@@ -103,7 +112,7 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
     An encoder predicts only what is hidden, other characters in each epoch, so it takes more
     epochs to predict each as often.
     """
-    recipe = _recipe_of_text(corpus)
+    recipe = _recipe_of_text(corpus, ENCODER_SIZES if config.task == "mlm" else STREAM_RECIPE.sizes)
     if config.task == "lm":
         return recipe
     epochs = recipe.most_epochs / config.train.mask_fraction
@@ -111,10 +120,10 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
     return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small)
 
 
-def _recipe_of_text(corpus: Corpus) -> SizeRecipe:
+def _recipe_of_text(corpus: Corpus, stream_sizes: Sequence[ModelSize]) -> SizeRecipe:
     train = corpus.train
     if not isinstance(train, Examples):
-        fitting = (size for size in STREAM_RECIPE.sizes if size.block_size < len(train))
+        fitting = (size for size in stream_sizes if size.block_size < len(train))
         return replace(STREAM_RECIPE, sizes=tuple(fitting))
     longest = padded_length(train.longest)
     sizes = (replace(size, block_size=min(size.block_size, longest)) for size in LINES_RECIPE.sizes)

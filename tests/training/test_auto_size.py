@@ -12,7 +12,13 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.auto_size import Plan, choose_size
-from attn_cli.training.size_recipes import LINES_RECIPE, STREAM_RECIPE, recipe_for
+from attn_cli.training.size_recipes import (
+    ENCODER_SIZES,
+    LINES_RECIPE,
+    STREAM_RECIPE,
+    ModelSize,
+    recipe_for,
+)
 from attn_cli.training.threads import ThreadPolicy
 from tests.conftest import VERSE
 
@@ -67,6 +73,7 @@ def test_an_encoder_takes_more_epochs_as_it_predicts_a_part_of_each(tmp_path: Pa
     decoder = recipe_for(corpus, load_config(None))
     settings = [parse_override("task=mlm"), parse_override("train.mask_fraction=0.25")]
     encoder = recipe_for(corpus, load_config(None, settings))
+    assert encoder.sizes == ENCODER_SIZES
     assert encoder.most_epochs == 4 * decoder.most_epochs
     assert encoder.most_epochs_of_small == 4 * decoder.most_epochs_of_small
 
@@ -91,13 +98,15 @@ def test_the_random_state_is_kept(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_every_size_is_a_valid_configuration() -> None:
-    for size in STREAM_RECIPE.sizes:
+@pytest.mark.parametrize("sizes", [STREAM_RECIPE.sizes, ENCODER_SIZES])
+def test_every_size_is_a_valid_configuration(sizes: tuple[ModelSize, ...]) -> None:
+    for size in sizes:
         overrides = [parse_override(f"{k}={json.dumps(v)}") for k, v in size.settings().items()]
         assert load_config(None, overrides).model.n_embd == size.n_embd
 
 
-def test_sizes_grow() -> None:
-    least = [size.min_train_chars for size in STREAM_RECIPE.sizes]
+@pytest.mark.parametrize("sizes", [STREAM_RECIPE.sizes, ENCODER_SIZES])
+def test_sizes_grow(sizes: tuple[ModelSize, ...]) -> None:
+    least = [size.min_train_chars for size in sizes]
     assert least[0] == 0
     assert least == sorted(set(least))
