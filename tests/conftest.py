@@ -149,6 +149,16 @@ def names_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def labelled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same names in a table, each with its ending as its label."""
+    path = tmp_path_factory.mktemp("texts") / "labelled.tsv"
+    endings = ("stin", "delia", "ret", "la", "n")
+    rows = ((name.strip(), next(filter(name.strip().endswith, endings))) for name in NAMES)
+    path.write_text("".join(f"{name}\t{label}\n" for name, label in rows), encoding="utf-8")
+    return path
+
+
 def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
     request = tiny_request(folder, f"data.text={json.dumps(str(text))}", *overrides)
@@ -187,6 +197,14 @@ def trained_encoder(verse_file: Path, tmp_path_factory: pytest.TempPathFactory) 
     # AdamW alone would need far longer to see that neighbours matter.
     kind = ("task=mlm", "model.position=rope", "train.optimizer=muon")
     return train_in(folder, verse_file, *kind, "train.steps=400")
+
+
+@pytest.fixture(scope="session")
+def trained_classifier(labelled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same of a classifier."""
+    folder = tmp_path_factory.mktemp("session") / "runs" / "endings"
+    kind = ("task=classify", "model.position=rope", "train.optimizer=muon")
+    return train_in(folder, labelled_file, *kind, "train.best_by=accuracy", "train.steps=160")
 
 
 @pytest.fixture

@@ -20,9 +20,11 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
+from attn_cli.objectives.labels import Labels
+from attn_cli.objectives.next_char import NextChar
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
-from attn_cli.text.example_batches import padded_batch
+from attn_cli.text.example_batches import labelled_batch, padded_batch
 from attn_cli.text.examples import Examples
 from attn_cli.training.compile_policy import (
     WORTHWHILE_SECONDS,
@@ -218,9 +220,9 @@ def _chars_per_second(
 
     What processes have to send one another is not in it.
     """
-    vocab_size = corpus.tokenizer.vocab_size
+    vocab_size, n_labels = corpus.tokenizer.vocab_size, len(corpus.labels)
     with torch.random.fork_rng(devices=[]):
-        model = build_model(config.model, vocab_size, config.task).to(device)
+        model = build_model(config.model, vocab_size, config.task, n_labels).to(device)
         batch = _typical_batch(config, corpus, world).to(device)
     mp_model = MixedPrecisionModel(model, choose_precision(config.train.precision, device))
     optimizers = make_optimizers(model, config.train)
@@ -238,11 +240,12 @@ def _chars_per_second(
                 micro_batch=micro_batch,
                 lr_scale=0.0,
                 grad_clip=1.0,
+                loss_function=Labels.loss if corpus.labels else NextChar.loss,
             )
         took.append(time.perf_counter() - begin)
         if not search.done:
             search.record(took[-1])
-    return world.world_size * batch.target_count / min(took)
+    return world.world_size * batch.char_count / min(took)
 
 
 def _typical_batch(config: Config, corpus: Corpus, world: World) -> Batch:
@@ -255,4 +258,5 @@ def _typical_batch(config: Config, corpus: Corpus, world: World) -> Batch:
     counts = some.target_counts
     middle = int(np.searchsorted(counts, counts.mean()))
     rows = np.arange(middle - batch_size // 2, middle - batch_size // 2 + batch_size)
-    return padded_batch(some[rows.clip(0, len(some) - 1)])
+    typical = some[rows.clip(0, len(some) - 1)]
+    return labelled_batch(typical) if corpus.labels else padded_batch(typical)

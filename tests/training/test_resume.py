@@ -39,6 +39,10 @@ KINDS = {
     "encoder of lines, accumulation": (
         "task=mlm", "data.records=lines", "train.micro_batch_size=4",
     ),
+    "classifier, n-grams, accumulation, dropout": (
+        "task=classify", "train.best_by=macro_f1", "train.micro_batch_size=4", "train.patience=3",
+        "model.dropout=0.1", "model.ngrams=[2, 3]", "model.ngram_rows=64", "model.ngram_dropout=0.5",
+    ),
 }  # fmt: skip
 
 
@@ -61,6 +65,7 @@ def assert_same_end(one: RunFolder, other: RunFolder) -> None:
     assert lines(one) == lines(other)
     state, known = (read_checkpoint(run.checkpoint("latest")).metadata for run in (one, other))
     assert (state.best_step, state.best_val_loss) == (known.best_step, known.best_val_loss)
+    assert state.best_metric == known.best_metric
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -68,11 +73,14 @@ def never_stopped(
     request: pytest.FixtureRequest,
     verse_file: Path,
     names_file: Path,
+    labelled_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Trained:
     folder = tmp_path_factory.mktemp("never") / "run"
-    text = names_file if "data.records=lines" in KINDS[request.param] else verse_file
-    return train_in(folder, text, *STEPS, *KINDS[request.param])
+    texts = {"data.records=lines": names_file, "task=classify": labelled_file}
+    kind = KINDS[request.param]
+    text = next((text for setting, text in texts.items() if setting in kind), verse_file)
+    return train_in(folder, text, *STEPS, *kind)
 
 
 def text_of(trained: Trained) -> Path:
