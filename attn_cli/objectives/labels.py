@@ -57,11 +57,11 @@ class Labels(TextObjective):
         some = examples[:: -(-len(examples) // SAMPLE_EXAMPLES)]
         batch = labelled_batch(some).to(model.head.weight.device)
         probs = model(batch.inputs, mask=batch.mask).float().softmax(dim=-1)  # (B, Y)
-        lines = []
-        for text, label, prob in zip(some.texts(), some.labels, probs, strict=True):
+        names, lines = self.corpus.labels, []
+        for text, label, prob in zip(some.texts(), some.labels.tolist(), probs, strict=True):
             predicted = int(prob.argmax())
-            line = f"{text}: {self.corpus.labels[predicted]} {float(prob[predicted]):.0%}"
-            lines.append(line + f", not {self.corpus.labels[label]}" * (predicted != label))
+            line = f"{text}: {names[predicted]} {float(prob[predicted]):.0%}"
+            lines.append(line if predicted == label else f"{line}, not {names[label]}")
         return "\n".join(lines)
 
 

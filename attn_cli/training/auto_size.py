@@ -96,13 +96,14 @@ def choose_sizes(
     """What `choose_size` chooses for each of several times; each speed is measured once."""
     check_length(corpus, STREAM_RECIPE.sizes[0].block_size)
 
+    recipe = recipe_for(corpus, configure({}))
+
     @cache
     def speed_of(size: ModelSize) -> float:
-        settings = configure(size.settings())
+        settings = configure({**recipe.settings, **size.settings()})
         check_batch_divides(settings, world)
         return world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
 
-    recipe = recipe_for(corpus, configure({}))
     choices = []
     for seconds in times:
         plan = _plan(recipe, corpus, seconds, speed_of)
@@ -174,6 +175,7 @@ class Plan:
         steps = self.chars / (batch * self.chars_per_sequence)
         highest = recipe.small_learning_rate if self.is_small else math.inf
         return {
+            **recipe.settings,
             **self.size.settings(),
             "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
             "train.batch_size": batch,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,9 +68,13 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
     """
     source = find_config(DEFAULT if request.config is None else request.config)
     overrides = request.overrides
+    labelled = load_config(source, overrides).task == "classify"
     if request.has_own_text:
-        overrides = (Override("data.tokenizer", "auto", "text"), *overrides)
-    if request.leaves_size_open and request.leaves_end_open and request.init_from is None:
+        # What a text may do without, as accents, is often what tells labels apart.
+        kind = "corpus" if labelled and request.init_from is None else "auto"
+        overrides = (Override("data.tokenizer", kind, "text"), *overrides)
+    begins_anew = labelled or request.init_from is None
+    if request.leaves_size_open and request.leaves_end_open and begins_anew:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
@@ -102,17 +105,19 @@ def new_run(request: RunRequest, world: World) -> RunStart:
             "save the text to a file and name that",
         )
 
-    init_from = None
+    init_from, inherited, origin = None, dict[str, Any](), "`minutes`"
     if request.init_from is not None:
-        init_from = init_checkpoint(request.init_from)
-        config = configure(_settings_of(init_from), f"`init_from` {request.init_from}")
+        init_from, origin = init_checkpoint(request.init_from), f"`init_from` {request.init_from}"
+        inherited = _settings_of(init_from)
+        config = configure(inherited, origin)
     start = start_over(config, init_from)
     is_table = any(table_ending(Path(name)) for name in config.data.text)  # which has its own hint
     asks = "records" not in config.data.model_fields_set and not is_table
     if start.corpus.list_lines and asks:
         start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
-    if request.leaves_size_open and config.train.minutes and start.init_from is None:
-        start = replace(start, resize=partial(configure, origin="`minutes`"))
+    begins_anew = config.task == "classify" or start.init_from is None
+    if request.leaves_size_open and config.train.minutes and begins_anew:
+        start = replace(start, resize=lambda chosen: configure(chosen | inherited, origin))
     return start
 
 

@@ -3,8 +3,8 @@
 Those of a text were measured in benchmarks/sizes.py; see benchmarks/LOG.md.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from attn_cli.config.schema import Config
@@ -61,6 +61,7 @@ class SizeRecipe:
     dropout_chars: int  # with fewer, dropout pays even so
     dropout_epochs: float  # and only where a text is read more often
     dropout: float
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of all sizes, as keys
 
 
 # The second and third size are between two measured lengths of training, one on either side of
@@ -104,6 +105,22 @@ LINES_RECIPE = SizeRecipe(
     dropout_epochs=10.0,
     dropout=0.1,
 )
+# Of labelled records: n-grams tell most, and must not be learned by heart.
+LABELS_RECIPE = SizeRecipe(
+    sizes=(ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 128, 6e-3, min_train_chars=0),),
+    most_epochs=8.0,
+    most_epochs_of_small=8.0,
+    small_chars=0,
+    small_learning_rate=6e-3,
+    dropout_chars=2**62,
+    dropout_epochs=0.0,
+    dropout=0.3,
+    settings={
+        "model.ngrams": [2, 3, 4],
+        "model.ngram_dropout": 0.7,
+        "train.best_by": "accuracy",
+    },
+)
 
 
 def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
@@ -113,7 +130,7 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
     epochs to predict each as often.
     """
     recipe = _recipe_of_text(corpus, ENCODER_SIZES if config.task == "mlm" else STREAM_RECIPE.sizes)
-    if config.task == "lm":
+    if config.task != "mlm":
         return recipe
     epochs = recipe.most_epochs / config.train.mask_fraction
     of_small = recipe.most_epochs_of_small / config.train.mask_fraction
@@ -125,6 +142,7 @@ def _recipe_of_text(corpus: Corpus, stream_sizes: Sequence[ModelSize]) -> SizeRe
     if not isinstance(train, Examples):
         fitting = (size for size in stream_sizes if size.block_size < len(train))
         return replace(STREAM_RECIPE, sizes=tuple(fitting))
+    recipe = LABELS_RECIPE if corpus.labels else LINES_RECIPE
     longest = padded_length(train.longest)
-    sizes = (replace(size, block_size=min(size.block_size, longest)) for size in LINES_RECIPE.sizes)
-    return replace(LINES_RECIPE, sizes=tuple(sizes))
+    sizes = (replace(size, block_size=min(size.block_size, longest)) for size in recipe.sizes)
+    return replace(recipe, sizes=tuple(sizes))

@@ -41,7 +41,8 @@ KINDS = {
     ),
     "classifier, n-grams, accumulation, dropout": (
         "task=classify", "train.best_by=macro_f1", "train.micro_batch_size=4", "train.patience=3",
-        "model.dropout=0.1", "model.ngrams=[2, 3]", "model.ngram_rows=64", "model.ngram_dropout=0.5",
+        "model.ngrams=[2, 3]", "model.ngram_rows=64", "model.ngram_dropout=0.5",
+        "model.dropout=0.1",
     ),
 }  # fmt: skip
 
@@ -89,17 +90,11 @@ def text_of(trained: Trained) -> Path:
 
 def again(trained: Trained) -> tuple[str, ...]:
     """What makes the same run once more."""
-    config = trained.config.model_dump()
-    keys = ("block", "position", "dropout", "bias")
+    keys = [setting.partition("=")[0] for kind in KINDS.values() for setting in kind]
+    values = trained.config.flat()
     return (
         *STEPS,
-        f"task={trained.config.task}",
-        f"data.records={trained.config.data.records}",
-        *(f"model.{key}={json.dumps(config['model'][key])}" for key in keys),
-        *(
-            f"train.{key}={json.dumps(config['train'][key])}"
-            for key in ("optimizer", "micro_batch_size", "precision", "patience")
-        ),
+        *(f"{key}={json.dumps(values[key])}" for key in dict.fromkeys(keys)),
     )
 
 
