@@ -107,13 +107,13 @@ class ModelConfig(_Section):
     """Whether linear layers and LayerNorms have biases; always false in qwen3."""
     tie_embeddings: bool = True
     """Whether the output layer shares the token embedding's weights."""
-    ngrams: list[Annotated[int, Field(ge=2, le=16)]] = []
-    """Lengths of n-grams, as 2, 3, 4, whose embeddings are added to that of the character that
-    they end at, in tasks mlm and classify; default: none."""
-    ngram_rows: PositiveInt = 16_384
-    """Rows of the table of each length of n-grams, which are hashed into it."""
-    ngram_dropout: Fraction = 0.0
-    """Probability that an n-gram has no embedding, in training."""
+    label_ngrams: list[Annotated[int, Field(ge=1, le=16)]] = []
+    """In task classify, lengths of n-grams, as 2, 3, 4, that have scores of their own for each
+    label, added to those of the encoder; default: none."""
+    label_ngram_rows: PositiveInt = 16_384
+    """Rows of the table of each length, into which its n-grams are hashed."""
+    label_ngram_dropout: Fraction = 0.0
+    """Probability that an n-gram is left out, in training."""
     rope_theta: Annotated[float, Field(gt=1.0)] = 10_000.0
     """Base of the wavelengths of rotary position embeddings."""
 
@@ -193,6 +193,9 @@ class TrainConfig(_Section):
     """Fraction of the characters that are hidden and predicted, in task mlm."""
     mask_span: Annotated[float, Field(ge=1.0, le=1000.0)] = 2.0
     """Mean length of the spans that are hidden, in task mlm."""
+    label_smoothing: Fraction = 0.0
+    """Probability that is spread evenly over all labels in what is learned, in task classify;
+    losses of the validation split are without it."""
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
     best_by: Literal["loss", "accuracy", "macro_f1"] = "loss"
@@ -273,8 +276,8 @@ class Config(_Section):
             raise ValueError("a label is of a record: data.records must be lines in task classify")
         if self.task != "lm" and self.data.tokenizer == "bytes":
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
-        if self.task == "lm" and self.model.ngrams:
-            raise ValueError("model.ngrams is for encoders, in tasks mlm and classify")
+        if self.task != "classify" and self.model.label_ngrams:
+            raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
         if self.task != "classify" and self.data.label is not None:
             raise ValueError("data.label is the column of labels, which only task classify learns")
         if self.task != "classify" and self.train.best_by == "macro_f1":

@@ -13,8 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from attn_cli.config.schema import Config
 from attn_cli.model.classifier import Classifier
 from attn_cli.model.stack import Stack
-from attn_cli.objectives.labels import Labels
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.labels import label_loss
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
@@ -77,11 +77,10 @@ def copy_in(precision: Precision, model: Stack) -> Stack:
 
 
 def embedding_parameters(model: Stack) -> int:
-    """Parameters that are looked up: the embeddings of characters, n-grams and positions."""
+    """Parameters that are looked up: the embeddings of characters and of positions."""
     found = [model.token_embedding.weight]
-    for embedding in (model.ngram_embedding, model.position_embedding):
-        if embedding is not None:
-            found += embedding.parameters()
+    if model.position_embedding is not None:
+        found += model.position_embedding.parameters()
     return sum(parameter.numel() for parameter in found)
 
 
@@ -114,8 +113,8 @@ def _training_flops(model: Stack, ids: torch.Tensor) -> int:
 def _loss(model: Stack, ids: torch.Tensor) -> torch.Tensor:
     """The summed loss of some texts (B, T), whatever is predicted."""
     if isinstance(model, Classifier):
-        return Labels.loss(model, Batch(ids, torch.zeros_like(ids[:, 0])))[0]
-    return NextChar.loss(model, Batch(ids, ids))[0]
+        return label_loss(model, Batch(ids, torch.zeros_like(ids[:, 0])))[0]
+    return token_loss(model, Batch(ids, ids))[0]
 
 
 def _saved_bytes(model: Stack, batch: int) -> int:

@@ -4,9 +4,6 @@ DESCRIPTIONS = {
     "characters": "The text as token ids: each character's index in the vocabulary.",
     "token embedding": "Each character is looked up in a learned table, one row of C numbers for "
     "every symbol: what the character means by itself.",
-    "n-gram embedding": "Each character together with those before it, two or more at a time, is "
-    "looked up, too: hashed tables, whose rows are summed.",
-    "token + n-grams": "Their sum is what the character means after those before it.",
     "position embedding": 'Each position in the text has C numbers of its own; without them, "ab" '
     'and "ba" would look alike to attention.',
     "token + position": "Their sum is the residual stream: C numbers a character, which every "
@@ -51,7 +48,10 @@ DESCRIPTIONS = {
     "final norm": "The residual stream is normalised for the last time.",
     "logits": "A score for each of V next characters; a softmax turns them into probabilities.",
     "mean over text": "The mean over all characters is one vector for the text.",
-    "label logits": "A score for each of Y labels; a softmax turns them into probabilities.",
+    "label scores": "A score for each of Y labels.",
+    "n-gram scores": "Each n-gram of the text, hashed into a table, has Y scores of its own; their "
+    "sum, divided by the root of how many there are.",
+    "label logits": "The sum of both; a softmax turns it into probabilities.",
     # Rows that stand for several operations.
     "attention": "Each character attends to those before it and takes a weighted mean of their "
     "values.",

@@ -56,8 +56,7 @@ class ForwardPass:
         Raises:
             InputError: The model's blocks do not record it.
         """
-        sums = ("token + position", "token + n-grams", "token embedding")
-        before = next(name for name in sums if name in self)
+        before = "token + position" if "token + position" in self else "token embedding"
         return torch.stack([self[before], *self.of_each_block("feed-forward residual")])
 
     @cached_property

@@ -11,12 +11,8 @@ def check_supported(config: ModelConfig, what: str) -> None:
     """Refuses a model that would be taken for another; `what` is about to show or write it.
 
     Raises:
-        InputError: Its block or its position is none of those known here, or it has n-grams.
+        InputError: Its block or its position is none of those known here.
     """
-    if config.ngrams:
-        raise InputError(
-            f"{what} does not support model.ngrams", "train a model without: --set model.ngrams=[]"
-        )
     for key, value, known in (
         ("model.block", config.block, BLOCKS),
         ("model.position", config.position, POSITIONS),

@@ -9,6 +9,7 @@ from torch import nn
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.cache import KVCache
 from attn_cli.model.dropout import dropout
+from attn_cli.model.ngrams import NgramScores
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
@@ -16,7 +17,8 @@ from attn_cli.model.trace import NO_TRACE, NullTrace
 class Classifier(Stack):
     """An encoder, the mean over its characters, and a linear layer to Y logits.
 
-    Since both are linear, each character's share in a label's logit can be told exactly.
+    With `label_ngrams`, the n-grams of the text add scores of their own. All of it is linear in
+    the hidden states and the scores, so that what each character adds to a logit is known exactly.
 
     Args:
         config: The `model` section of a configuration; `tie_embeddings` has no meaning here.
@@ -27,7 +29,16 @@ class Classifier(Stack):
     def __init__(self, config: ModelConfig, vocab_size: int, n_labels: int) -> None:
         super().__init__(config, vocab_size, causal=False)
         self.head = nn.Linear(config.n_embd, n_labels)
+        self.ngram_scores = (
+            NgramScores(
+                config.label_ngrams, config.label_ngram_rows, n_labels, config.label_ngram_dropout
+            )
+            if config.label_ngrams
+            else None
+        )
         self._init_weights()
+        if self.ngram_scores is not None:
+            self.ngram_scores.init_weights()
 
     def forward(
         self,
@@ -44,9 +55,13 @@ class Classifier(Stack):
         hidden = self.hidden(ids, mask=mask, cache=cache, trace=trace)  # (B, T, C)
         pooled = mean_over_text(hidden, mask)
         trace.record("mean over text", pooled, "B C")
-        pooled = dropout(pooled, self.config.dropout, self.training)
-        logits: torch.Tensor = self.head(pooled)  # (B, Y)
-        trace.record("label logits", logits, "B Y", self.head)
+        logits: torch.Tensor = self.head(dropout(pooled, self.config.dropout, self.training))
+        trace.record("label scores", logits, "B Y", self.head)
+        if self.ngram_scores is not None:
+            of_ngrams = self.ngram_scores(ids, mask).sum(dim=1)  # (B, T + 1, Y) -> (B, Y)
+            trace.record("n-gram scores", of_ngrams, "B Y", self.ngram_scores)
+            logits = logits + of_ngrams
+        trace.record("label logits", logits, "B Y")
         return logits
 
 

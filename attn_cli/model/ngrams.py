@@ -1,40 +1,44 @@
-"""Embeddings of n-grams: of each character together with those before it.
+"""Scores of n-grams: what each run of n characters says for each label, by itself.
 
-Hashed into tables of a fixed size, so that no vocabulary of n-grams is needed (Pagnoni et al.
-2024, Byte Latent Transformer, section 3.2.1).
+A linear model over all n-grams of a text, as fastText is (Joulin et al. 2017), to stand beside a
+deep one (Cheng et al. 2016, "wide and deep"). N-grams are hashed into tables of a fixed size, so
+that no vocabulary of them is needed.
 
-Shapes: B batch, T time (characters), C channels = n_embd, R rows of a table.
+Shapes: B batch, T time (characters), Y labels, R rows of a table.
 """
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 # Odd, so that a product with it loses nothing of a 64-bit number (Knuth 1998, section 6.4).
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
+# Under Adam, as if the tables' learning rate were as many times that of the rest.
+SCALE = 3.0
 _HALF = 32  # the upper half of a product depends on every bit of the number
 
 
-class NgramEmbedding(nn.Module):
-    """The sum of the embeddings of the n-grams that end at each character, one of each length.
+class NgramScores(nn.Module):
+    """Y scores for each n-gram of a text.
 
-    The tables start at zero, so that a model begins as it would without them. What stands before
-    the first character is a symbol of its own.
+    What stands before and after a text is a symbol of its own, so that there are n-grams of its
+    beginning and of its end. The tables start at zero: a model begins as it would without them.
 
     Args:
         lengths: The lengths n, each with a table of its own.
-        rows: R, of each table; n-grams that share a row share its embedding.
-        n_embd: C.
-        dropout: Probability that an n-gram has no embedding, in training.
+        rows: R, of each table; n-grams that share a row share its scores.
+        n_labels: Y.
+        dropout: Probability that an n-gram is left out, in training.
     """
 
-    def __init__(self, lengths: Sequence[int], rows: int, n_embd: int, dropout: float) -> None:
+    def __init__(self, lengths: Sequence[int], rows: int, n_labels: int, dropout: float) -> None:
         super().__init__()
         self.lengths = tuple(lengths)
         self.rows = rows
         self.dropout = dropout
-        self.tables = nn.ModuleList(nn.Embedding(rows, n_embd) for _ in self.lengths)
+        self.tables = nn.ModuleList(nn.Embedding(rows, n_labels) for _ in self.lengths)
 
     @torch.no_grad()
     def init_weights(self) -> None:
@@ -42,25 +46,42 @@ class NgramEmbedding(nn.Module):
         for parameter in self.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """The summed embeddings (B, T, C) of the n-grams of some texts (B, T)."""
-        embedded = []
-        for table, rows in zip(self.tables, self.hashed(ids), strict=True):
-            vectors = table(rows)  # (B, T, C)
-            if self.training and self.dropout:
-                kept = torch.rand(rows.shape, device=ids.device) >= self.dropout  # (B, T)
-                vectors = vectors * kept[..., None].to(vectors.dtype)
-            embedded.append(vectors)
-        return torch.stack(embedded).sum(dim=0)
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """The scores (B, T + 1, Y) of the n-grams that end at each character, and at the end.
 
-    def hashed(self, ids: torch.Tensor) -> list[torch.Tensor]:
-        """The row of the n-gram that ends at each character, (B, T), for each length."""
-        T = ids.shape[1]
-        rows, key = {}, torch.zeros_like(ids)
+        Divided by the root of how many places a text has, and zero where there is padding.
+
+        Args:
+            ids: Characters, (B, T) of int64.
+            mask: Where there is a character, (B, 1, 1, T) of bool; everywhere where None.
+        """
+        B, T = ids.shape
+        is_text = ids.new_ones(B, T, dtype=torch.bool) if mask is None else mask[:, 0, 0, :]
+        ends_here = F.pad(is_text, (1, 0), value=True)  # (B, T + 1): the text, and its end
+        scores = []
+        for table, rows in zip(self.tables, self.hashed(ids, is_text), strict=True):
+            counts = ends_here
+            if self.training and self.dropout:
+                counts = counts & (torch.rand(rows.shape, device=ids.device) >= self.dropout)
+            scores.append(table(rows) * counts[..., None])  # (B, T + 1, Y)
+        places = ends_here.sum(dim=1)[:, None, None]  # (B, 1, 1)
+        return torch.stack(scores).sum(dim=0) * (SCALE / places.sqrt())
+
+    def hashed(self, ids: torch.Tensor, is_text: torch.Tensor) -> list[torch.Tensor]:
+        """The row of the n-gram that ends at each character and at the end, for each length.
+
+        Args:
+            ids: Characters, (B, T) of int64.
+            is_text: Which of them are no padding, (B, T) of bool.
+
+        Returns:
+            Rows (B, T + 1) for each length.
+        """
+        symbols = F.pad((ids + 1).masked_fill(~is_text, 0), (0, 1))  # (B, T + 1); 0: no text
+        rows, key = {}, torch.zeros_like(symbols)
         for n in range(1, max(self.lengths) + 1):
-            before = torch.zeros_like(ids)
-            if n <= T:
-                before[:, n - 1 :] = ids[:, : T - n + 1] + 1  # the n-th last character
+            # The n-th last character of each n-gram.
+            before = F.pad(symbols, (n - 1, 0))[:, : symbols.shape[1]]
             key = (key ^ (key >> _HALF)) * MULTIPLIER + before
             rows[n] = ((key * MULTIPLIER) >> _HALF) % self.rows
         return [rows[n] for n in self.lengths]

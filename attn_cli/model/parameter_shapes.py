@@ -39,8 +39,6 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, n_labels: int = 0) ->
     block |= _linear("feed_forward.down", F, C, config)
 
     shapes: dict[str, Shape] = {"token_embedding.weight": (V, C)}
-    for number in range(len(config.ngrams)):
-        shapes[f"ngram_embedding.tables.{number}.weight"] = (config.ngram_rows, C)
     if config.position == "learned":
         shapes["position_embedding.weight"] = (config.block_size, C)
     for layer in range(config.n_layer):
@@ -48,6 +46,8 @@ def parameter_shapes(config: ModelConfig, vocab_size: int, n_labels: int = 0) ->
     shapes |= _norm("final_norm", C, config)
     if n_labels:
         shapes |= {"head.weight": (n_labels, C), "head.bias": (n_labels,)}
+        for number in range(len(config.label_ngrams)):
+            shapes[f"ngram_scores.tables.{number}.weight"] = (config.label_ngram_rows, n_labels)
     elif not config.tie_embeddings:
         shapes["head.weight"] = (V, C)
     return shapes

@@ -20,7 +20,6 @@ from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block, make_norm
 from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.dropout import dropout
-from attn_cli.model.ngrams import NgramEmbedding
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
@@ -49,11 +48,6 @@ class Stack(nn.Module):
         head_size = config.n_embd // config.n_head
 
         self.token_embedding = nn.Embedding(vocab_size, config.n_embd)
-        self.ngram_embedding = (
-            NgramEmbedding(config.ngrams, config.ngram_rows, config.n_embd, config.ngram_dropout)
-            if config.ngrams
-            else None
-        )
         self.position_embedding: nn.Module | None = None
         rotary = None
         match config.position:
@@ -113,11 +107,6 @@ class Stack(nn.Module):
         trace.record("characters", ids, "B T")
         x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
         trace.record("token embedding", x, "B T C", self.token_embedding)
-        if self.ngram_embedding is not None:
-            ngrams = self.ngram_embedding(ids)  # (B, T, C)
-            trace.record("n-gram embedding", ngrams, "B T C", self.ngram_embedding)
-            x = x + ngrams
-            trace.record("token + n-grams", x, "B T C")
         if self.position_embedding is not None:
             position = self.position_embedding(start, length)  # (T, C)
             trace.record("position embedding", position, "T C", self.position_embedding)
@@ -186,8 +175,6 @@ class Stack(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() >= 2:
                 nn.init.normal_(parameter, std=small if id(parameter) in residual else 0.02)
-        if self.ngram_embedding is not None:
-            self.ngram_embedding.init_weights()
 
 
 @contextmanager

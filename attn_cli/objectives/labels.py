@@ -34,11 +34,8 @@ class Labels(TextObjective):
         examples = as_examples(self.corpus.train)
         return ExampleBatches(examples, train.batch_size, train.seed, part, parts, labelled_batch)
 
-    @staticmethod
-    def loss(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
-        logits = model(batch.inputs, mask=batch.mask)  # (B, Y)
-        loss = F.cross_entropy(logits.float(), batch.targets, reduction="sum")
-        return loss, batch.target_count
+    def loss(self, model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        return label_loss(model, batch, self.config.train.label_smoothing)
 
     def evaluate_on(
         self,
@@ -63,6 +60,21 @@ class Labels(TextObjective):
             line = f"{text}: {names[predicted]} {float(prob[predicted]):.0%}"
             lines.append(line if predicted == label else f"{line}, not {names[label]}")
         return "\n".join(lines)
+
+
+def label_loss(model: torch.nn.Module, batch: Batch, smoothing: float = 0.0) -> tuple[Tensor, int]:
+    """The cross-entropy of labels in nats, as a sum in fp32, of shape (), and their number.
+
+    Args:
+        model: A classifier; may be wrapped or compiled.
+        batch: Of labelled texts.
+        smoothing: Probability that is spread over all labels (Szegedy et al. 2016, section 7).
+    """
+    logits = model(batch.inputs, mask=batch.mask)  # (B, Y)
+    loss = F.cross_entropy(
+        logits.float(), batch.targets, reduction="sum", label_smoothing=smoothing
+    )
+    return loss, batch.target_count
 
 
 def as_examples(text: Split) -> Examples:

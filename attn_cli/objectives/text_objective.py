@@ -65,17 +65,8 @@ class TextObjective(ABC):
         block_size = self.config.model.block_size
         return Batches(text, block_size, train.batch_size, train.seed, part, parts)
 
-    @staticmethod
-    def loss(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
-        """The cross-entropy in nats, as a sum in fp32, of shape (), and its number of targets."""
-        logits = model(batch.inputs, mask=batch.mask)  # (B, T, V)
-        loss = F.cross_entropy(
-            logits.float().flatten(0, 1),  # (B * T, V)
-            batch.targets.flatten(),  # (B * T,)
-            ignore_index=IGNORE_INDEX,
-            reduction="sum",
-        )
-        return loss, batch.target_count
+    def loss(self, model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
+        return token_loss(model, batch)
 
     def evaluate(
         self,
@@ -106,6 +97,18 @@ class TextObjective(ABC):
             if took > 0.01 * budget:
                 break
         return took * target_count(text) / target_count(part)
+
+
+def token_loss(model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
+    """The cross-entropy of characters in nats, as a sum in fp32, of shape (), and their number."""
+    logits = model(batch.inputs, mask=batch.mask)  # (B, T, V)
+    loss = F.cross_entropy(
+        logits.float().flatten(0, 1),  # (B * T, V)
+        batch.targets.flatten(),  # (B * T,)
+        ignore_index=IGNORE_INDEX,
+        reduction="sum",
+    )
+    return loss, batch.target_count
 
 
 def dataset_info(corpus: Corpus) -> DatasetInfo:

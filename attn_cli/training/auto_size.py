@@ -20,8 +20,8 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
-from attn_cli.objectives.labels import Labels
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.labels import label_loss
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.example_batches import labelled_batch, padded_batch
@@ -242,7 +242,7 @@ def _chars_per_second(
                 micro_batch=micro_batch,
                 lr_scale=0.0,
                 grad_clip=1.0,
-                loss_function=Labels.loss if corpus.labels else NextChar.loss,
+                loss_function=label_loss if corpus.labels else token_loss,
             )
         took.append(time.perf_counter() - begin)
         if not search.done:

@@ -105,7 +105,7 @@ LINES_RECIPE = SizeRecipe(
     dropout_epochs=10.0,
     dropout=0.1,
 )
-# Of labelled records: n-grams tell most, and must not be learned by heart.
+# Of labelled records: what n-grams say by themselves, and an encoder for what they do not.
 LABELS_RECIPE = SizeRecipe(
     sizes=(ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 128, 6e-3, min_train_chars=0),),
     most_epochs=8.0,
@@ -116,8 +116,10 @@ LABELS_RECIPE = SizeRecipe(
     dropout_epochs=0.0,
     dropout=0.3,
     settings={
-        "model.ngrams": [2, 3, 4],
-        "model.ngram_dropout": 0.7,
+        "model.label_ngrams": [2, 3, 4, 5],
+        "model.label_ngram_rows": 65_536,
+        "model.label_ngram_dropout": 0.5,
+        "train.label_smoothing": 0.1,
         "train.best_by": "accuracy",
     },
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
@@ -38,7 +38,7 @@ def train_step(
     micro_batch: int,
     lr_scale: float,
     grad_clip: float,
-    loss_function: LossFunction = NextChar.loss,
+    loss_function: LossFunction = token_loss,
     world: World = SINGLE_PROCESS,
 ) -> StepResult:
     """One optimizer step: the gradient of the mean loss of a batch, clipped and applied.

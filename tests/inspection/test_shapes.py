@@ -12,7 +12,7 @@ from attn_cli.inspection.descriptions import DESCRIPTIONS, description
 from attn_cli.inspection.shapes import Shapes, folded, inspect_shapes
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training.precision import MixedPrecisionModel, Precision
 from tests.conftest import tiny_config
@@ -24,8 +24,8 @@ KINDS = [
     ("model.block=qwen3", "model.position=rope", "model.n_head=1"),
     # Longer than plain products go: the fast path takes torch's fused attention here.
     ("model.block=qwen3", "model.position=rope", "model.block_size=300"),
-    ("task=mlm", "model.ngrams=[2, 3]", "model.ngram_rows=64"),
-    ("task=classify", "model.ngrams=[2, 3]", "model.ngram_rows=64"),
+    ("task=mlm",),
+    ("task=classify", "model.label_ngrams=[2, 3]", "model.label_ngram_rows=64"),
 ]
 
 
@@ -175,7 +175,7 @@ def saved_for_the_way_back(model: Transformer, batch: int) -> int:
     """Bytes that the graph of a training step's loss holds, found by walking through it."""
     ids = torch.zeros(batch, model.config.block_size, dtype=torch.int64)
     model.train()
-    loss, _ = NextChar.loss(model, Batch(ids, ids))
+    loss, _ = token_loss(model, Batch(ids, ids))
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), ids)}
     own |= {buffer.untyped_storage().data_ptr() for buffer in model.buffers()}
     found: dict[int, torch.Tensor] = {}
@@ -244,7 +244,7 @@ def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
             return op(*args, **(kwargs or {}))
 
     for _ in range(2):  # the second piece of a batch adds to what is there
-        loss, _ = NextChar.loss(mp_model.forward_model, Batch(ids, ids))
+        loss, _ = token_loss(mp_model.forward_model, Batch(ids, ids))
         loss.backward()
         with Watch():
             mp_model.accumulate_gradients()

@@ -14,7 +14,7 @@ from attn_cli.model.parameter_shapes import parameter_shapes
 from tests.conftest import tiny_config
 
 V, Y = 23, 5
-CONFIG = tiny_config().model
+CONFIG = tiny_config("task=classify", "model.label_ngrams=[2, 3]").model
 
 
 @pytest.fixture
@@ -22,16 +22,21 @@ def classifier() -> Classifier:
     torch.manual_seed(7)
     model = build_model(CONFIG, V, "classify", Y)
     assert isinstance(model, Classifier)
+    assert model.ngram_scores is not None
+    for table in model.ngram_scores.tables:  # which begins at zero
+        torch.nn.init.normal_(table.weight)
     return model.eval()
 
 
 @torch.no_grad()
-def test_the_logits_are_the_mean_of_what_each_character_gives(classifier: Classifier) -> None:
+def test_the_logits_are_of_the_mean_and_of_the_ngrams(classifier: Classifier) -> None:
     ids = torch.arange(7)[None]
     each = classifier.head(classifier.hidden(ids))  # (B, T, Y)
+    assert classifier.ngram_scores is not None
+    of_ngrams = classifier.ngram_scores(ids).sum(dim=1)
 
     assert classifier(ids).shape == (1, Y)
-    torch.testing.assert_close(classifier(ids), each.mean(dim=1))
+    torch.testing.assert_close(classifier(ids), each.mean(dim=1) + of_ngrams)
 
 
 @torch.no_grad()

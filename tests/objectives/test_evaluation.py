@@ -10,7 +10,7 @@ from attn_cli.errors import DatasetError
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, PerTokenLosses, evaluate
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.runs.checkpoint import read_checkpoint
 from attn_cli.text.example_batches import equal_length_batches, padded_batch
 from attn_cli.text.examples import Examples
@@ -95,9 +95,9 @@ def test_padding_changes_neither_the_loss_nor_the_gradient(block: str, lines: Ex
     model = build_model(config.model, 100)
     padded = padded_batch(lines[:9], 16)
     assert padded.target_count < padded.targets.numel()
-    loss, count = NextChar.loss(model, padded)
+    loss, count = token_loss(model, padded)
     gradients = torch.autograd.grad(loss, list(model.parameters()))
-    alone = [NextChar.loss(model, each) for each in equal_length_batches(lines[:9], 1)]
+    alone = [token_loss(model, each) for each in equal_length_batches(lines[:9], 1)]
     assert count == sum(number for _, number in alone)
     total = torch.stack([each for each, _ in alone]).sum()
     assert loss.item() == pytest.approx(total.item(), rel=1e-5)

@@ -10,7 +10,7 @@ import torch
 
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
-from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training import compile_policy
 from attn_cli.training.compile_policy import CompilationError, compile_blocks
@@ -34,14 +34,14 @@ def test_losses_and_gradients_are_the_same(
     ids = torch.randint(19, (3, 14))
     batch = Batch(ids[:, :-1], ids[:, 1:])
     before = torch.get_rng_state()
-    twin = compile_blocks(model, batch, NextChar.loss)
+    twin = compile_blocks(model, batch, token_loss)
     assert torch.equal(torch.get_rng_state(), before)
     assert all(parameter.grad is None for parameter in model.parameters())
 
     results = []
     for one in (model, twin):
         torch.manual_seed(1)  # the same is dropped
-        loss, _ = NextChar.loss(one, batch)
+        loss, _ = token_loss(one, batch)
         loss.backward()
         gradients = [p.grad.clone() for p in model.parameters() if p.grad is not None]
         results.append((loss.detach(), gradients))
@@ -63,12 +63,12 @@ def test_batches_of_all_lengths_are_compiled_once(
     def batch(length: int) -> Batch:
         return Batch(ids[:, :length], ids[:, 1 : length + 1])
 
-    twin = compile_blocks(model, batch(9), NextChar.loss, lengths_vary=True)
+    twin = compile_blocks(model, batch(9), token_loss, lengths_vary=True)
     with torch._dynamo.config.patch(error_on_recompile=True):
         for length in (5, 16, 7, 12):
-            loss, _ = NextChar.loss(twin, batch(length))
+            loss, _ = token_loss(twin, batch(length))
             loss.backward()  # type: ignore[no-untyped-call]
-            torch.testing.assert_close(loss, NextChar.loss(model, batch(length))[0])
+            torch.testing.assert_close(loss, token_loss(model, batch(length))[0])
 
 
 @pytest.mark.slow  # a process of its own, with torch's compiler in it

@@ -41,7 +41,7 @@ KINDS = {
     ),
     "classifier, n-grams, accumulation, dropout": (
         "task=classify", "train.best_by=macro_f1", "train.micro_batch_size=4", "train.patience=3",
-        "model.ngrams=[2, 3]", "model.ngram_rows=64", "model.ngram_dropout=0.5",
+        "model.label_ngrams=[2, 3]", "model.label_ngram_rows=64", "model.label_ngram_dropout=0.5",
         "model.dropout=0.1",
     ),
 }  # fmt: skip
