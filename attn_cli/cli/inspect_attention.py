@@ -58,7 +58,7 @@ def inspect_attention(
     if loaded.labels:
         from attn_cli.inspection.label_evidence import label_evidence
 
-        evidence = label_evidence(loaded.model, ids, first=len(loaded.line_beginning))
+        evidence = label_evidence(loaded.classifier, ids, first=len(loaded.line_beginning))
     if as_json:
         record = {
             "model": loaded.description,

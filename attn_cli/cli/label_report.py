@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 from attn_cli.text.display import counted, quoted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from attn_cli.inspection.label_evidence import LabelEvidence
     from attn_cli.objectives.label_evaluation import LabelEvaluation
 
@@ -57,9 +60,15 @@ def evidence_record(evidence: LabelEvidence, labels: Sequence[str]) -> dict[str,
     return {
         "label": labels[evidence.label],
         "probs": {label: float(p) for label, p in zip(labels, evidence.probs, strict=True)},
-        "shares": evidence.shares.astype(float).round(7).tolist(),
+        "shares": _rounded(evidence.shares),
+        "ngram_shares": None if evidence.ngram_shares is None else _rounded(evidence.ngram_shares),
         "bias": evidence.bias,
         "probs_without": [
             None if math.isnan(p) else round(p, 7) for p in evidence.probs_without.tolist()
         ],
     }
+
+
+def _rounded(numbers: NDArray[np.float32]) -> list[float]:
+    rounded: list[float] = numbers.astype(float).round(7).tolist()
+    return rounded

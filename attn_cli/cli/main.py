@@ -10,6 +10,7 @@ import typer
 
 from attn_cli import __version__
 from attn_cli.cli.check import check
+from attn_cli.cli.classify import classify
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
 from attn_cli.cli.embed import embed
@@ -47,6 +48,7 @@ app = typer.Typer(
 app.command(cls=TrainCommand)(train)
 app.command(epilog=GENERATE_EXAMPLES)(generate)
 app.command()(fill)
+app.command()(classify)
 app.command()(embed)
 app.command("inspect-shapes")(inspect_shapes)
 app.command()(explain)

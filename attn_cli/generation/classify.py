@@ -3,16 +3,66 @@
 Shapes: N texts, B of them in a batch, T time (characters), Y labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from attn_cli.errors import DatasetError
 from attn_cli.model.stack import Stack
+from attn_cli.runs.loaded_model import LoadedModel
+from attn_cli.runs.text_encoder import TextEncoder
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 TOKENS_PER_BATCH = 8192
+CHUNK = 1024  # texts that are in memory at once
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifiedText:
+    """A text with the probability of each label.
+
+    Attributes:
+        text: As it was given.
+        labels: The names of the model's labels.
+        probs: The probability of each, (Y,).
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    probs: NDArray[np.float32]
+
+    def most_probable(self, number: int) -> list[tuple[str, float]]:
+        """The most probable labels with their probabilities, the best first."""
+        best = np.argsort(-self.probs, kind="stable")[:number]
+        return [(self.labels[index], float(self.probs[index])) for index in best]
+
+
+def classify_texts(
+    loaded: LoadedModel, texts: Iterable[str], encode: TextEncoder
+) -> Iterator[ClassifiedText]:
+    """Each of any number of texts with its labels, in order and in constant memory.
+
+    Args:
+        loaded: A classifier.
+        texts: Read while this is iterated.
+        encode: Makes ids of them for this model.
+
+    Raises:
+        DatasetError: There are no texts, or `encode` refuses one.
+    """
+    texts, found = iter(texts), False
+    while chunk := list(islice(texts, CHUNK)):
+        found = True
+        ids = [(*loaded.line_beginning, *encode(text).tolist()) for text in chunk]
+        encode.check_known()
+        for text, probs in zip(chunk, label_probabilities(loaded.model, ids), strict=True):
+            yield ClassifiedText(text, loaded.labels, probs)
+    if not found:
+        raise DatasetError("there are no texts to classify", "give a line at least")
 
 
 @torch.no_grad()

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attn_cli.errors import DatasetError, PromptError
+from attn_cli.errors import DatasetError
 from attn_cli.inspection.embedding import Embedder, Level, Pool, Vectors
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.text.display import counted
-from attn_cli.text.encoded_text import MAX_UNKNOWN
+from attn_cli.runs.text_encoder import TextEncoder
 from attn_cli.text.labelled_texts import LabelledText
-from attn_cli.text.tokenizer import EXAMPLES, TokenIds
+from attn_cli.text.tokenizer import TokenIds
 from attn_cli.training.device import choose_device
 
 _CHUNK = 2**16  # tokens of texts whose vectors are in memory at once
@@ -52,8 +51,6 @@ class EmbeddedTexts:
 
     Attributes:
         n_texts: How many there were, when they have been iterated.
-        n_empty: How many of them had no characters.
-        n_cut: How many were longer than the model's context, and cut there.
 
     Raises:
         InputError: There is no such level, layer or pool.
@@ -73,16 +70,15 @@ class EmbeddedTexts:
         self._loaded = loaded
         self._name = name
         self._texts = texts
-        self.n_texts = self.n_empty = self.n_cut = 0
-        self._n_chars = self._n_unknown = 0
-        self._examples: dict[str, str] = {}
+        self._encode = TextEncoder(loaded, name)
+        self.n_texts = 0
 
     def __iter__(self) -> Iterator[EmbeddedText]:
         """The texts in order.
 
         Raises:
             DatasetError: There are none, or over 5 % of their characters are outside the model's
-                vocabulary, or one is and `data.unknown` is "error".
+                vocabulary, or `TextEncoder` refuses one.
         """
         rows: list[tuple[LabelledText, TokenIds]] = []
         n_tokens = 0
@@ -99,44 +95,17 @@ class EmbeddedTexts:
 
     def notes(self) -> Iterator[str]:
         """What was changed of the texts, a line each; complete when they have been iterated."""
-        if self.n_cut:
-            room = self._loaded.tokenizer.count(self._room)
-            yield f"{counted(self.n_cut, 'text')} cut to {room}, which the model sees at most"
-        if self.n_empty:
-            yield f"{counted(self.n_empty, 'text')} without characters, as the beginning of one"
-        if self._n_unknown:
-            what = f"{counted(self._n_unknown, 'character')} outside the vocabulary"
-            shown = ", ".join(f"{old!r} as {new!r}" for old, new in self._examples.items())
-            yield f"{what} {'was' if self._n_unknown == 1 else 'were'} changed: {shown}"
+        return self._encode.notes()
 
     @property
-    def _room(self) -> int:
-        return self._loaded.config.model.block_size - len(self._loaded.line_beginning)
+    def n_cut(self) -> int:
+        """How many texts were longer than the model's context, and cut there."""
+        return self._encode.n_cut
 
     def _embedded(self, rows: list[tuple[LabelledText, TokenIds]]) -> Iterator[EmbeddedText]:
-        if self._n_unknown > MAX_UNKNOWN * self._n_chars:
-            raise DatasetError(
-                f"over {MAX_UNKNOWN:.0%} of the characters of {self._name} are outside the "
-                f"vocabulary of {self._loaded.description}",
-                "give texts in the characters of the training text: a model's vocabulary is fixed",
-            )
+        self._encode.check_known()
         vectors = self.embedder([ids.tolist() for _, ids in rows])
         for (text, ids), of_text in zip(rows, vectors, strict=True):
             self.n_texts += 1
             characters = self._loaded.symbols(ids.tolist())
             yield EmbeddedText(self.n_texts, *text, characters, np.atleast_2d(of_text))
-
-    def _encode(self, text: str) -> TokenIds:
-        tokenizer = self._loaded.tokenizer
-        try:
-            encoded = tokenizer.encode_with_report(text, self._loaded.config.data.unknown)
-        except PromptError as error:
-            raise DatasetError(f"{self._name}: {error.message} of {text!r}", error.hint) from None
-        self._n_chars += len(text)
-        self._n_unknown += encoded.n_unknown
-        for old, new in encoded.examples:
-            if len(self._examples) < EXAMPLES:
-                self._examples[old] = new
-        self.n_empty += not len(encoded.ids)
-        self.n_cut += len(encoded.ids) > self._room
-        return encoded.ids[: self._room]

@@ -28,6 +28,7 @@ from attn_cli.text.opening import HELLO, beginning, writes_hello
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
+    from attn_cli.model.classifier import Classifier
     from attn_cli.model.stack import Stack
 
 OWN_TEXT_LENGTH = 200  # characters
@@ -68,6 +69,14 @@ class LoadedModel:
             CheckpointError: The file of its weights is missing or damaged.
         """
         return self.make_model()
+
+    @property
+    def classifier(self) -> Classifier:
+        """The same, of task classify."""
+        from attn_cli.model.classifier import Classifier
+
+        assert isinstance(self.model, Classifier)
+        return self.model
 
     @property
     def weights(self) -> dict[str, NDArray[np.float32]]:
