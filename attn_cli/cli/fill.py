@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attn_cli.cli.blanks import DEFAULT_BLANK, split_at_blanks
+from attn_cli.cli.blanks import BLANK, note_known_blank
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.run_or_text import note_normal_form
 from attn_cli.cli.terminal import notice, result, result_json, sanitize
 from attn_cli.errors import InputError
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import printable_symbol, quoted
 
 if TYPE_CHECKING:
     from attn_cli.generation.fill import FilledText
@@ -36,7 +36,7 @@ def fill(
             "--blank",
             metavar="CHAR",
             help="What stands for a blank; a backslash before it makes it an ordinary character.",
-            show_default=DEFAULT_BLANK,
+            show_default=BLANK,
         ),
     ] = None,
     alternatives: Annotated[
@@ -68,7 +68,6 @@ def fill(
     if num_samples > 1 and not temperature:
         raise InputError(f"`num_samples` {num_samples} would be equal", "add --temperature 1")
     texts = [line for each in text for line in _lines(each)]
-    encoded = [_encode(parts, loaded) for parts in split_at_blanks(texts, blank, loaded)]
     filled = [
         fill_blanks(
             loaded.model,
@@ -78,7 +77,7 @@ def fill(
             seed=each_seed,
             n_alternatives=max(alternatives, 1),
         )
-        for ids in encoded
+        for ids in _encode_all(texts, blank, loaded)
         for each_seed in range(seed, seed + num_samples)
     ]
     if as_json:
@@ -108,27 +107,33 @@ def _lines(text: str) -> list[str]:
     return "".join(decode_stream(sys.stdin.buffer, "standard input")).splitlines()
 
 
-def _encode(parts: Sequence[str], loaded: TrainedModel) -> list[int]:
-    """The ids of a text, with that of a hidden character where there is a blank.
+def _encode_all(texts: Sequence[str], blank: str | None, loaded: TrainedModel) -> list[list[int]]:
+    """The ids of the texts, of which one at least has a blank; see `_encode`.
 
-    Args:
-        parts: What stands before, between and after its blanks.
-        loaded: The model.
+    Raises:
+        InputError: None has, or one cannot be encoded.
+    """
+    char = blank or BLANK
+    encoded = [_encode(each, char, loaded) for each in texts]
+    if not any(loaded.tokenizer.mask_id in ids for ids in encoded):
+        where = quoted(texts[0]) if len(texts) == 1 else "any of the texts"
+        raise InputError(f"no blank in {where}", f"write {char} for each character that is missing")
+    if blank is None:
+        note_known_blank(texts, loaded)
+    return encoded
+
+
+def _encode(text: str, blank: str, loaded: TrainedModel) -> list[int]:
+    """The ids of a text, with that of a hidden character for each blank.
 
     Raises:
         InputError: It has an unknown character, or is more than the one line that a model of
             lines takes.
     """
-    text = "".join(parts)
     if loaded.lines and "\n" in text:
         raise InputError(f"{text!r} has a newline", "a model of lines fills one line: give one")
     note_normal_form(text, loaded.tokenizer)
-    mask_id = loaded.tokenizer.mask_id
-    assert mask_id is not None
-    first, *rest = (loaded.tokenizer.encode(part).tolist() for part in parts)
-    ids = list(first)
-    for part in rest:
-        ids += [mask_id, *part]
+    ids = loaded.encode_blanks(text, blank)
     room = loaded.config.model.block_size - len(loaded.line_beginning)
     if len(ids) > room:
         too_long = f"the text has {len(ids):,} characters, and the model sees at most {room:,}"

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attn_cli.cli.blanks import BLANK
 from attn_cli.cli.terminal import notice
 from attn_cli.errors import InputError
 from attn_cli.text.display import quoted
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
     from attn_cli.text.tokenizer import Tokenizer
 
-BLANK = "_"  # stands for a hidden character in a text for an encoder
 _MAX_PATH_CHARS = 500  # a longer text is nobody's file name
 
 

@@ -142,7 +142,7 @@ class LoadedModel:
             opening = HELLO if hello else beginning(self.own_text())
             ids = self.tokenizer.encode(opening, unknown="drop").tolist()[:context]
         elif blank:
-            ids = self._encode_blanks(text, blank)
+            ids = self.encode_blanks(text, blank)
         else:
             ids = self.tokenizer.encode(text, unknown="error").tolist()
         if len(ids) > context:
@@ -152,8 +152,16 @@ class LoadedModel:
             )
         return (*begin, *ids) or (self.bos_id,)
 
-    def _encode_blanks(self, text: str, blank: str) -> list[int]:
-        """The ids of a text in which some characters are hidden."""
+    def encode_blanks(self, text: str, blank: str) -> list[int]:
+        """The ids of a text for an encoder, with that of a hidden character for each blank.
+
+        Args:
+            text: Of any length.
+            blank: What stands for a hidden character, unless a backslash stands before it.
+
+        Raises:
+            PromptError: The text has an unknown character.
+        """
         tokenizer, mask_id, escaped = self.tokenizer, self.tokenizer.mask_id, f"\\{blank}"
         assert mask_id is not None
         known = next(filter(str.isalpha, tokenizer.symbols), tokenizer.symbols[0])
