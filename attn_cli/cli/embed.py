@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.embed_options import EmbedOptions
 from attn_cli.cli.flags import options_from_dataclass
+from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import DatasetError
@@ -37,6 +39,8 @@ def embed(options: EmbedOptions) -> None:
     options.check()
     if options.out is not None:
         check_vector_file(options.out)
+    if options.html is not None:
+        check_page_file(options.html)
     check_text_is_no_run(options.file, "did you mean: attn embed FILE --run RUN")
     loaded = load_model(options.run)
     texts = LabelledTexts(options.file, loaded.config.data.encoding, options.column, options.label)
@@ -55,14 +59,18 @@ def embed(options: EmbedOptions) -> None:
     else:
         for _ in stream:
             pass
+    if options.html is not None:
+        _write_page(options.html, options.file, embedded, compared)
+        record["page"] = str(options.html)
     for note in (*texts.notes(), *embedded.notes()):
         notice(note)
     if options.as_json:
         result_json(record | _summary(embedded, options, compared))
         return
     notice(f"{loaded.description}: {counted(embedded.n_texts, 'text')}")
-    if options.out is not None:
-        result(str(options.out))
+    for path in (options.out, options.html):
+        if path is not None:
+            result(str(path))
     if options.neighbours:
         _print_neighbours(compared, options.neighbours)
 
@@ -80,6 +88,23 @@ def _collect(
             )
         compared.append(text)
         yield text
+
+
+def _write_page(
+    path: Path, file: str, embedded: EmbeddedTexts, compared: Sequence[EmbeddedText]
+) -> None:
+    import numpy as np
+
+    from attn_cli.inspection.page.projection import projection_page
+
+    html = projection_page(
+        "Texts as points" if file == "-" else f"{Path(file).name} as points",
+        embedded.description,
+        [text.text for text in compared],
+        [text.label for text in compared],
+        np.concatenate([text.vectors for text in compared]),
+    )
+    write_html(path, html.encode())
 
 
 def _summary(

@@ -54,7 +54,7 @@ def write_page(
     from attn_cli.inspection.supported import check_supported
 
     # Before the work.
-    _require_own(path)
+    check_page_file(path)
     loaded.require("lm", "the page")
     check_supported(loaded.config.model, "the page")
     contents = PageContents(
@@ -69,7 +69,7 @@ def write_page(
         head=head - 1,
     )
     html = page(contents).encode()
-    _write(path, html)
+    write_html(path, html)
     if as_json:
         result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
         return
@@ -96,7 +96,12 @@ def _snapshots(loaded: LoadedModel, ids: tuple[int, ...]) -> Sequence[Snapshot]:
     return tuple(snapshots(loaded.folder, ids, notice))
 
 
-def _write(path: Path, html: bytes) -> None:
+def write_html(path: Path, html: bytes) -> None:
+    """Writes a page: complete, or not at all.
+
+    Raises:
+        OperationError: It cannot be written.
+    """
     from attn_cli.runs.atomic_files import atomic_write
 
     assert OWN in html[:HEAD]
@@ -108,8 +113,12 @@ def _write(path: Path, html: bytes) -> None:
         ) from None
 
 
-def _require_own(path: Path) -> None:
-    """Refuses any existing file that is not a page of attn."""
+def check_page_file(path: Path) -> None:
+    """Makes sure that a page can be written, and that nothing is lost by it.
+
+    Raises:
+        InputError: There is another file that is not a page of attn, or none can be there.
+    """
     if str(path) == "-":
         raise InputError("a page needs a file of its own", "name one, such as page.html")
     try:

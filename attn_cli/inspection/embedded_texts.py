@@ -93,6 +93,15 @@ class EmbeddedTexts:
         if not self.n_texts:
             raise DatasetError(f"{self._name} has no texts", "give a line at least")
 
+    @property
+    def description(self) -> str:
+        """What the vectors are of, without the folders around the run."""
+        layer, pool = self.embedder.layer, self.embedder.pool
+        where = "the final norm" if layer is None else f"layer {layer}"
+        vectors = "vectors" if pool is None else f"{pool} of the vectors"
+        loaded = self._loaded
+        return f"{loaded.name}, step {loaded.step:,}: {vectors} after {where}"
+
     def notes(self) -> Iterator[str]:
         """What was changed of the texts, a line each; complete when they have been iterated."""
         return self._encode.notes()

@@ -81,9 +81,10 @@ def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]
     watched: list[tuple[Opened, str]] = []
     contexts = []
 
-    def open_page(contents: PageContents, width: int = 1280, **options: Any) -> Opened:
+    def open_page(contents: PageContents | str, width: int = 1280, **options: Any) -> Opened:
         path = tmp_path / f"page-{len(watched)}.html"
-        path.write_text(page(contents), encoding="utf-8")
+        html = contents if isinstance(contents, str) else page(contents)
+        path.write_text(html, encoding="utf-8")
         context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)

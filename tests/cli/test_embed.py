@@ -139,6 +139,21 @@ def test_neighbours_are_the_most_similar_other_texts(attn: Attn, trained: Traine
     assert printed[0].startswith(f"The owl met  The owl sat {first[0]['similarity']:.2f}  zzzz ")
 
 
+def test_a_page_shows_the_texts_and_only_a_page_is_replaced(
+    attn: Attn, table: Path, tmp_path: Path, trained: Trained
+) -> None:
+    command = ("embed", table, "--column", "text", "--label", "class", "--run", trained.run.path)
+    outcome = attn(*command, "--html", "points.html")
+    assert (outcome.code, outcome.out) == (0, "points.html\n"), outcome.err
+    page = (tmp_path / "points.html").read_text(encoding="utf-8")
+    assert '"texts":["The fox","The owl","a fox"]' in page
+    assert str(trained.run.path.parent) not in page
+    assert attn(*command, "--html", "points.html", "--json").json["page"] == "points.html"
+    outcome = attn(*command, "--html", table.name)
+    assert outcome.code == 2
+    assert "is not a page of attn" in outcome.err
+
+
 @pytest.mark.parametrize("ending", ["npz", "csv", "tsv", "parquet"])
 def test_only_a_file_of_vectors_is_replaced(
     attn: Attn, lines: Path, tmp_path: Path, trained: Trained, ending: str

@@ -23,17 +23,11 @@ from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
-from attn_cli.inspection.page.build import (
-    FOLDER,
-    MAX_BYTES,
-    SCRIPTS,
-    STYLES,
-    PageContents,
-    as_json,
-    page,
-)
+from attn_cli.inspection.page import projection
+from attn_cli.inspection.page.build import MAX_BYTES, SCRIPTS, STYLES, PageContents, page
 from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
 from attn_cli.inspection.page.payload import evenly_spaced
+from attn_cli.inspection.page.template import FOLDER, as_json
 from attn_cli.model.build import build_model
 from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
@@ -155,8 +149,9 @@ def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    for folder, names in (("scripts", SCRIPTS), ("styles", STYLES)):
-        assert {path.stem for path in (FOLDER / folder).iterdir()} == set(names)
+    scripts, styles = {*SCRIPTS, *projection.SCRIPTS}, {*STYLES, *projection.STYLES}
+    for folder, names in (("scripts", scripts), ("styles", styles)):
+        assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():
             assert "</s" not in path.read_text("utf-8")  # would end the element it stands in
     html = page(contents)

@@ -24,7 +24,7 @@ logitLensView(state);
 ablationView(state, data.ablations);
 checkpointsView(state, snapshots);
 keyboard(state);
-themeButton();
+themeButton(() => state.notify("theme"));
 watchWidth();
 
 state.subscribe(["text"], () => {
@@ -40,25 +40,6 @@ function openedState(data) {
     byId("model-line").textContent = error.message;
     throw error;
   }
-}
-
-function themeButton() {
-  const button = byId("theme-button");
-  const name = () => (button.textContent = theme === "dark" ? "Light theme" : "Dark theme");
-  const change = (to) => {
-    theme = to;
-    name();
-    state.notify("theme");
-  };
-  button.addEventListener("click", () => {
-    const other = theme === "dark" ? "light" : "dark";
-    document.documentElement.dataset.theme = other;
-    change(other);
-  });
-  prefersDark.addEventListener("change", ({ matches }) => {
-    if (!document.documentElement.dataset.theme) change(matches ? "dark" : "light");
-  });
-  name();
 }
 
 // What is drawn to the width of the page is drawn anew when that changes.

@@ -1,0 +1,96 @@
+"""A page as one HTML file: a template, with its styles, scripts and data inline.
+
+The page may load nothing: its content security policy names the hashes of its own style and
+script. What comes from a user is in it only as JSON without a single "<", and reaches the screen
+as text.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from attn_cli.inspection.lesson.blocks import Formula, SideBySide, Table
+
+FOLDER = Path(__file__).parent
+
+
+class PageTemplate:
+    """A template with the styles and scripts that it is rendered with.
+
+    Args:
+        name: Its file.
+        styles: Names of style sheets, in the order of the cascade.
+        scripts: Names of scripts, each after those that it uses.
+    """
+
+    def __init__(self, name: str, styles: Sequence[str], scripts: Sequence[str]) -> None:
+        self._template = _environment().get_template(name)
+        self._style = "\n".join(_source("styles", f"{style}.css") for style in styles)
+        body = "\n".join(_source("scripts", f"{script}.js") for script in scripts)
+        self._script = f'(() => {{\n"use strict";\n{body}\n}})();'
+
+    def render(self, title: str, **context: object) -> str:
+        """The HTML of a page, to be saved as UTF-8."""
+        return self._template.render(
+            title=_encodable(title),
+            style=self._style,
+            script=self._script,
+            style_hash=_hash(self._style),
+            script_hash=_hash(self._script),
+            **context,
+        )
+
+
+def as_json(value: object) -> str:
+    """JSON that is safe in a `<script>` element: no markup, no line separators, only ASCII."""
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":  # outside of strings JSON has none of these
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    kinds: dict[str, type] = {"formula": Formula, "table": Table, "pair": SideBySide}
+    environment.tests |= {
+        name: lambda part, kind=kind: isinstance(part, kind) for name, kind in kinds.items()
+    }
+    environment.filters["text_columns"] = _text_columns
+    return environment
+
+
+def _text_columns(table: Table) -> set[int]:
+    """The columns that hold words, which are aligned to the left."""
+    return {
+        column
+        for _, cells in table.rows
+        for column, cell in enumerate(cells)
+        if re.search(r"[^\W\d_]{3}", cell)
+    }
+
+
+def _source(*path: str) -> str:
+    """A style or a script without comments and indentation."""
+    lines = (line.strip() for line in FOLDER.joinpath(*path).read_text("utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _hash(text: str) -> str:
+    """The hash of a style or script as a content security policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _encodable(text: str) -> str:
+    """A text without lone surrogates, which names from a command line may hold."""
+    return text.encode("utf-8", "replace").decode()
