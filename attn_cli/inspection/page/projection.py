@@ -26,6 +26,7 @@ SCRIPTS = (
     "projection",
 )
 COMPONENTS = 3  # P
+_TINY = np.finfo(np.float32).tiny
 _SCALE = 10_000  # of coordinates, which the page has as integers
 
 
@@ -53,7 +54,7 @@ def principal_components(vectors: Vectors, count: int = COMPONENTS) -> Projectio
     axes = axes[:, ::-1][:, :count]  # (C, P)
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(count)])
     values = np.maximum(values[::-1], 0)
-    explained = values[:count] / max(float(values.sum()), np.finfo(np.float32).tiny)
+    explained = values[:count] / values.sum(initial=_TINY)
     return Projection(deviations @ axes, explained)
 
 
@@ -81,7 +82,7 @@ def _payload(
     description: str, texts: Sequence[str], labels: Sequence[str | None], vectors: Vectors
 ) -> dict[str, Any]:
     projection = principal_components(vectors)
-    largest = max(float(np.abs(projection.points).max()), np.finfo(np.float32).tiny)
+    largest = float(np.abs(projection.points).max(initial=_TINY))
     names = sorted({label for label in labels if label is not None})
     number = {name: index for index, name in enumerate(names)}
     return {
