@@ -25,6 +25,7 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
         DatasetError: It is missing, or cannot be used.
     """
     from attn_cli.text.builtin import BUILTIN_NAMES
+    from attn_cli.text.corpus import labelled_lines
     from attn_cli.text.encoded_text import load_evaluation_text
     from attn_cli.text.sources import read_options
     from attn_cli.text.tables import table_ending
@@ -33,14 +34,16 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     options = read_options(loaded.config)
     if not (options.labelled or table_ending(Path(file)) or Path(file).is_dir()):
         options = replace(options, column=None)
-    elif data.column is not None:
+    elif data.column is not None and not options.labelled:
         notice(f"{file}: its column {data.column}, as of the training text")
     if data.encoding != "utf-8" and file not in BUILTIN_NAMES:
         notice(f"{file} is read as {data.encoding}, as the training text was")
     text = load_evaluation_text([file], loaded.tokenizer, data.unknown, options=options)
     for note in (*text.source.notes(), *text.notes_on_unknown):
         notice(note)
-    return loaded.as_split(text.ids, text.cache_key)
+    if not loaded.labels:
+        return loaded.as_split(text.ids, text.cache_key)
+    return labelled_lines(text, loaded.labels).fit(loaded.config.model.block_size, data.too_long)
 
 
 @contextmanager

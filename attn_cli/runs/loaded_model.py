@@ -372,6 +372,7 @@ def load_run_corpus(
             checkpoint.tokenizer,
             expected=(known.sha256, known.chars),
             expected_validation=(validation.sha256, validation.chars) if validation else None,
+            labels=known.labels or None,
         )
         return corpus.fit(checkpoint.config.model.block_size, data.too_long)
     except DatasetError as error:

@@ -4,7 +4,8 @@ runs/NAME/config.yaml       every setting; trains the same model again
           tokenizer.json
           metrics.jsonl     one object per logged step
           samples.txt       text generated at each evaluation
-          text.txt          the training text, where it came from standard input
+          text.txt          the training text, where it came from standard input;
+          text.jsonl        the same with a label for each line
           loss.svg          the loss plot
           metrics.csv, tensorboard/, trackio/, wandb/   of the loggers that were asked for
           checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` hold the name of one
@@ -15,7 +16,6 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, InputError
 from attn_cli.runs.atomic_files import TMP_SUFFIX, append, atomic_write, read_at_most
+from attn_cli.text.sources import Source
 from attn_cli.text.tokenizer import Tokenizer
 
 _STEP_FOLDER = re.compile(r"step-[0-9]{8,15}")
@@ -59,7 +60,12 @@ class RunFolder:
 
     @property
     def text(self) -> Path:
-        return self.path / "text.txt"
+        """The training text, where it came from standard input; a table where it has labels."""
+        return self._labelled_text if self._labelled_text.is_file() else self.path / "text.txt"
+
+    @property
+    def _labelled_text(self) -> Path:
+        return self.path / "text.jsonl"
 
     @property
     def csv(self) -> Path:
@@ -135,13 +141,15 @@ class RunFolder:
         """Writes config.yaml; again once the run has resolved what was left to it."""
         atomic_write(self.config, dump_config(config))
 
-    def save_text(self, chunks: Iterable[str]) -> Path:
+    def save_text(self, source: Source) -> Path:
         """Saves a text that is nowhere else, such as standard input, and returns its file."""
-        with self.text.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(chunks)
+        has_labels = source.labels() is not None
+        path = self._labelled_text if has_labels else self.text
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(source.json_lines() if has_labels else source.chunks())
             file.flush()
             os.fsync(file.fileno())
-        return self.text
+        return path
 
     def best_or_latest(self) -> Path:
         """The folder of the best checkpoint; of the latest before the first evaluation.

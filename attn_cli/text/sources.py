@@ -1,6 +1,7 @@
 """Finds the texts that a user names: files, folders, built-in texts, standard input."""
 
 import difflib
+import json
 import os
 import re
 import stat
@@ -17,7 +18,7 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
 from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
 from attn_cli.text.compressed import COMPRESSED, open_compressed
-from attn_cli.text.decoding import read_file, translate_read_errors
+from attn_cli.text.decoding import read_file, split_lines, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
 from attn_cli.text.label_file import LabelFile
 from attn_cli.text.line_labels import LabelList, LineLabels
@@ -34,6 +35,7 @@ from attn_cli.text.table_source import (
 from attn_cli.text.tables import text_table
 
 SEPARATOR = "\f"  # between documents
+TEXT_COLUMN, LABEL_COLUMN = "text", "label"  # of a table of a labelled text
 
 # Control characters that no text contains, but nearly every binary file:
 # all below the space except BEL to CR (7 to 13) and ESC (27).
@@ -112,6 +114,17 @@ class Source:
         """The label of each line, complete once the text has been read; None where none has one."""
         lists = [document.labels for document in self.documents if document.labels is not None]
         return LineLabels.merged(lists) if lists else None
+
+    def json_lines(self) -> Iterator[str]:
+        """The lines with their labels as JSON lines, which have the same text and labels again.
+
+        The text has been read before.
+        """
+        labels = self.labels()
+        assert labels is not None
+        for line, label in zip(split_lines(self.chunks()), labels.ids, strict=True):
+            row = {TEXT_COLUMN: line.removesuffix("\n"), LABEL_COLUMN: labels.names[label]}
+            yield json.dumps(row, ensure_ascii=False) + "\n"
 
     def notes(self) -> list[str]:
         """What was left out, a line each; complete once the text has been read."""

@@ -16,6 +16,7 @@ from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_configured_corpus
+from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
@@ -177,6 +178,8 @@ _MAY_BEGIN = {("lm", "lm"), ("mlm", "mlm"), ("mlm", "classify"), ("classify", "c
 def with_text(config: Config, path: Path) -> Config:
     """The configuration with a file as its text that was read by it before."""
     as_saved = {"text": [str(path.resolve())], "column": None, "encoding": "utf-8"}
+    if config.task == "classify":
+        as_saved |= {"column": TEXT_COLUMN, "label": LABEL_COLUMN}
     data = config.data.model_copy(update=as_saved)
     return config.model_copy(update={"data": data})
 

@@ -76,7 +76,7 @@ def prepare_run(
         if run is None:
             run = held.enter_context(_new_folder(request, start, world))
             if world.is_main and STDIN_NAME in corpus.sources:
-                saved = run.save_text(corpus.source.chunks())
+                saved = run.save_text(corpus.source)
                 start = replace(start, config=with_text(start.config, saved))
         held.enter_context(translate_errors(run, start.config, world))
         trainer = Trainer(
