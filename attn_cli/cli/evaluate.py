@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
-from attn_cli.cli.label_report import label_lines, label_record
+from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
@@ -95,18 +95,20 @@ def _evaluate_labels(loaded: TrainedModel, file: str | None, *, as_json: bool) -
     from attn_cli.inspection.token_losses import label_evaluation
 
     if file is not None:
-        text = read_text(file, loaded)
+        text, sources = read_text(file, loaded), [file]
     else:
         with hint_on_missing_text("name a table to measure on: attn evaluate FILE"):
             text = loaded.corpus().validation
+        sources = loaded.config.data.validation or loaded.config.data.text
     evaluation = label_evaluation(loaded, text)
+    best = best_possible(sources, text, loaded.labels)
     name = file or VALIDATION
     if as_json:
         of_run = {"run": str(loaded.folder.path), "step": loaded.step, "text": name}
-        result_json({**of_run, **label_record(evaluation, loaded.labels)})
+        result_json({**of_run, **label_record(evaluation, loaded.labels, best)})
         return
     result(f"{loaded.description}, {name}")
-    for line in label_lines(evaluation, loaded.labels):
+    for line in label_lines(evaluation, loaded.labels, best):
         result(line)
 
 

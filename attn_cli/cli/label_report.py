@@ -14,12 +14,39 @@ if TYPE_CHECKING:
 
     from attn_cli.inspection.label_evidence import LabelEvidence
     from attn_cli.objectives.label_evaluation import LabelEvaluation
+    from attn_cli.text.examples import Split
 
 MOST_CONFUSED = 5  # pairs of labels that are shown
 
 
-def label_lines(evaluation: LabelEvaluation, labels: Sequence[str]) -> Iterator[str]:
-    """Lines about an evaluation: accuracy, macro-F1, the majority beside it, confusions."""
+def best_possible(
+    names: Sequence[str], examples: Split, labels: Sequence[str]
+) -> LabelEvaluation | None:
+    """How the best classifier there can be does on some examples; None where it is not known.
+
+    Args:
+        names: Of the texts that the examples are from: known is a built-in one with labels.
+        examples: They have labels.
+        labels: The names of the labels.
+    """
+    from attn_cli.objectives.label_evaluation import evaluate_guesses
+    from attn_cli.objectives.labels import as_examples
+    from attn_cli.text.builtin import best_guesses
+
+    guesses = best_guesses(names[0]) if len(names) == 1 else None
+    return None if guesses is None else evaluate_guesses(as_examples(examples), labels, guesses)
+
+
+def label_lines(
+    evaluation: LabelEvaluation, labels: Sequence[str], best: LabelEvaluation | None = None
+) -> Iterator[str]:
+    """Lines about an evaluation: accuracy, macro-F1, the majority beside it, confusions.
+
+    Args:
+        evaluation: Of a model.
+        labels: The names of the labels.
+        best: Of the best classifier there can be, on the same examples.
+    """
     low, high = evaluation.accuracy_interval
     yield (
         f"accuracy    {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}), "
@@ -30,6 +57,11 @@ def label_lines(evaluation: LabelEvaluation, labels: Sequence[str]) -> Iterator[
         f"majority    {evaluation.majority_accuracy:.1%} of them are {quoted(majority)}: "
         "the accuracy of always saying so"
     )
+    if best is not None:
+        yield (
+            f"at best     {best.accuracy:.1%}, macro-F1 {best.macro_f1:.3f}: of a classifier that "
+            "knows how the texts were made"
+        )
     yield f"macro-F1    {evaluation.macro_f1:.3f}, the mean over {evaluation.n_labels_seen} labels"
     yield f"loss        {evaluation.loss:.4f} nats per example"
     confused = evaluation.most_confused(MOST_CONFUSED)
@@ -41,8 +73,13 @@ def label_lines(evaluation: LabelEvaluation, labels: Sequence[str]) -> Iterator[
         yield f"confusions  {listed}"
 
 
-def label_record(evaluation: LabelEvaluation, labels: Sequence[str]) -> dict[str, Any]:
+def label_record(
+    evaluation: LabelEvaluation, labels: Sequence[str], best: LabelEvaluation | None = None
+) -> dict[str, Any]:
     """The same for `--json`, with the whole confusion matrix: rows are the examples' own labels."""
+    of_best = {}
+    if best is not None:
+        of_best = {"bayes_accuracy": best.accuracy, "bayes_macro_f1": best.macro_f1}
     return {
         "loss": evaluation.loss,
         "examples": evaluation.examples,
@@ -50,6 +87,7 @@ def label_record(evaluation: LabelEvaluation, labels: Sequence[str]) -> dict[str
         "accuracy_interval": list(evaluation.accuracy_interval),
         "macro_f1": evaluation.macro_f1,
         "majority_accuracy": evaluation.majority_accuracy,
+        **of_best,
         "labels": list(labels),
         "confusion": evaluation.confusion.tolist(),
     }

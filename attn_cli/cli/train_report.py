@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.flags import with_flags
-from attn_cli.cli.label_report import label_lines, label_record
+from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.terminal import notice, result
 from attn_cli.text.display import counted
 
@@ -82,7 +82,10 @@ def report(
         result("val loss not measured yet: stopped before the first evaluation")
     elif best is not None:
         result(f"on the validation split, at the best step {outcome.best_step:,}:")
-        for line in label_lines(best, corpus.labels):
+        ideal = None
+        if corpus.validation_text is None:
+            ideal = best_possible(corpus.sources, corpus.validation, corpus.labels)
+        for line in label_lines(best, corpus.labels, ideal):
             result(line)
     else:
         result(

@@ -4,6 +4,7 @@ Shapes: B batch, Y labels.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,26 @@ class LabelEvaluation:
         order = np.argsort(-wrong, axis=None, kind="stable")[:number]
         pairs = zip(*np.unravel_index(order, wrong.shape), strict=True)
         return [(int(a), int(b), int(wrong[a, b])) for a, b in pairs if wrong[a, b]]
+
+
+def evaluate_guesses(
+    examples: Examples, labels: Sequence[str], guesses: Mapping[str, str]
+) -> LabelEvaluation | None:
+    """How well known guesses do, whose loss is not known: NaN; None where one is missing.
+
+    Args:
+        examples: They have labels.
+        labels: The names of the labels.
+        guesses: The name of a label for each text.
+    """
+    index = {name: number for number, name in enumerate(labels)}
+    confusion = np.zeros((len(labels), len(labels)), np.int64)
+    uncut = examples.fit(examples.longest, "cut")
+    for text, label in zip(uncut.texts(), examples.labels, strict=True):
+        if guesses.get(text) not in index:
+            return None
+        confusion[label, index[guesses[text]]] += 1
+    return LabelEvaluation(math.nan, confusion)
 
 
 @torch.no_grad()

@@ -11,7 +11,9 @@ from attn_cli.errors import DatasetError, OperationError
 from attn_cli.resources import resource_folder
 from attn_cli.text.paths import cache_folder
 
-BUILTIN_NAMES = ("tales", "python-docs", "unicode-names", "shakespeare", "names")
+BUILTIN_NAMES = ("tales", "languages", "python-docs", "unicode-names", "shakespeare", "names")
+LABELLED_NAMES = ("languages",)  # tables of texts and labels
+_FILES = {"tales": "tales.txt", "languages": "languages.tsv"}  # that come with the package
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,27 @@ def builtin_path(name: str) -> Path | None:
                 hint=f"fetch it again with: attn data fetch {name}",
             )
         return path
-    if name == "tales":
-        path = resource_folder("data") / "tales.txt"
+    if name in _FILES:
+        path = resource_folder("data") / _FILES[name]
         if not path.is_file():
             raise OperationError(
                 f"the built-in text {name!r} is missing: {path}", hint="reinstall attn"
             )
         return path
     return None
+
+
+def best_guesses(name: str) -> dict[str, str] | None:
+    """The most probable label of each text of a built-in data set: no better guess can be made.
+
+    It is known only for `languages`, whose generator knows its own probabilities.
+    """
+    if name != "languages":
+        return None
+    path = builtin_path(name)
+    assert path is not None
+    rows = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    return {text: guess for text, _, guess in rows}
 
 
 def generated_text(name: str) -> str:

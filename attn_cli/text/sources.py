@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
-from attn_cli.text.builtin import BUILTIN_NAMES, builtin_path, generated_text
+from attn_cli.text.builtin import BUILTIN_NAMES, LABELLED_NAMES, builtin_path, generated_text
 from attn_cli.text.compressed import COMPRESSED, open_compressed
 from attn_cli.text.decoding import read_file, split_lines, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
@@ -32,7 +32,7 @@ from attn_cli.text.table_source import (
     open_tables,
     parse_hf_name,
 )
-from attn_cli.text.tables import text_table
+from attn_cli.text.tables import open_table, text_table
 
 SEPARATOR = "\f"  # between documents
 TEXT_COLUMN, LABEL_COLUMN = "text", "label"  # of a table of a labelled text
@@ -190,9 +190,10 @@ def _find(
 ) -> tuple[str, list[Document], Counter[str]]:
     """The name from any folder, the documents, and what was left out."""
     if name in BUILTIN_NAMES:
-        if options.column is not None:
+        if options.column is not None or options.label is not None:
             raise DatasetError(
-                f"the built-in text {name!r} is no table", hint="leave data.column out"
+                f"the built-in text {name!r} is read as it is",
+                hint="leave data.column and data.label out",
             )
         return name, [_builtin_document(name, options)], Counter()
     if name == "-":
@@ -236,10 +237,17 @@ def _separator(options: ReadOptions) -> str:
 
 def _builtin_document(name: str, options: ReadOptions) -> Document:
     path = builtin_path(name)
+    if name in LABELLED_NAMES:
+        assert path is not None
+        columns = RecordColumns((TEXT_COLUMN,), label=LABEL_COLUMN if options.labelled else None)
+        table = partial(open_table, path, "utf-8", columns.names)
+        rows = TableSource(name, [table], columns, _separator(options))
+        return Document(name, rows.chunks, labels=rows.labels)
     if options.labelled:
         raise DatasetError(
             f"the built-in text {name!r} has no labels",
-            hint="give a table of texts and labels, or a folder with a file for each label",
+            hint=f"give {', '.join(LABELLED_NAMES)}, a table of texts and labels, or a folder with "
+            "a file for each label",
         )
     if path is None:
         return Document(name, lambda: iter((generated_text(name),)))

@@ -69,6 +69,8 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
     """
     source = find_config(DEFAULT if request.config is None else request.config)
     overrides = request.overrides
+    if request.has_labelled_text:
+        overrides = (Override("task", "classify", "text"), *overrides)
     labelled = load_config(source, overrides).task == "classify"
     if request.has_own_text:
         # What a text may do without, as accents, is often what tells labels apart.

@@ -12,6 +12,7 @@ from attn_cli.config.presets import DEFAULT, presets
 from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
 from attn_cli.runs.run_lookup import resolve_name
+from attn_cli.text.builtin import LABELLED_NAMES
 
 _EXCLUSIONS = (
     ("minutes", "steps"), ("resume", "out"), ("resume", "init_from"), ("resume", "name"),
@@ -53,6 +54,13 @@ class RunRequest:
         values = {override.key: override.value for override in self.overrides}
         own = "data.text" in values and values["data.text"] not in (DEFAULT, [DEFAULT])
         return own and self.config is None
+
+    @property
+    def has_labelled_text(self) -> bool:
+        """Whether the text is a built-in one with labels, and nothing says for which task."""
+        texts = next((o.value for o in reversed(self.overrides) if o.key == "data.text"), ())
+        names = [texts] if isinstance(texts, str) else list(texts)
+        return self.config is None and bool(names) and set(names) <= set(LABELLED_NAMES)
 
     @property
     def leaves_size_open(self) -> bool:

@@ -24,7 +24,7 @@ def test_a_folder_of_labels(attn: Attn, tmp_path: Path) -> None:
     assert f"{len(ROWS) - 12:,} examples to train on, 12 to validate on" in outcome.err
     assert " labels; the most frequent is 'ends-in-" in outcome.err
     # Nothing of a run is lost by a label that changes but its data.
-    (tmp_path / "surnames" / "ends-in-a.txt").rename(tmp_path / "names" / "ends-in-ah.txt")
+    (tmp_path / "surnames" / "ends-in-a.txt").rename(tmp_path / "surnames" / "ends-in-ah.txt")
     refused = attn("train", "--resume", "run", "--more-steps", "2")
     assert refused.code == 2
     assert "names has changed since training" in refused.err
@@ -53,3 +53,17 @@ def test_evaluate_reads_another_table_with_the_labels_of_the_model(
     refused = attn("evaluate", "other.tsv", "--run", "run")
     assert refused.code == 2
     assert "other.tsv has 1 label that the model does not know, of 1 example: 'x'" in refused.err
+
+
+def test_a_built_in_text_with_labels_is_classified_beside_the_best_possible(attn: Attn) -> None:
+    outcome = attn("train", "languages", *QUICK[1:], "--out", "run")
+    assert outcome.code == 0, outcome.err
+    assert "8 labels; the most frequent is 'frog'" in outcome.err
+    found = attn("evaluate", "--run", "run", "--json").json
+    assert 0.88 < found["bayes_accuracy"] < 0.96
+    assert 0.88 < found["bayes_macro_f1"] < 0.96
+    assert f"at best     {found['bayes_accuracy']:.1%}" in outcome.out
+    of_all = attn("evaluate", "languages", "--run", "run", "--json").json
+    assert round(of_all["bayes_accuracy"], 6) == 0.922625
+    as_lines = attn("train", "languages", "--task", "lm", "--lines", *QUICK[1:])
+    assert "7,200 lines to train on, 800 to validate on" in as_lines.err, as_lines.err

@@ -8,6 +8,7 @@ from attn_cli.errors import DatasetError
 from attn_cli.resources import resource_folder
 from attn_cli.text.builtin import (
     DOWNLOADS,
+    best_guesses,
     builtin_path,
     download_path,
     entropy_floor,
@@ -72,3 +73,10 @@ def test_the_floor_of_tales_is_what_its_maker_wrote() -> None:
 
 def test_other_texts_have_no_known_floor() -> None:
     assert entropy_floor("python-docs") is None
+
+
+def test_the_best_guesses_are_those_of_the_languages_alone() -> None:
+    guesses = best_guesses("languages")
+    assert guesses is not None
+    assert guesses["hoot"] == "owl"
+    assert best_guesses("tales") is None

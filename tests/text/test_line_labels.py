@@ -241,3 +241,21 @@ def test_a_large_text_is_mapped_from_disk_with_the_same_labels(tmp_path: Path) -
         labels = text.source.labels()
         assert isinstance(labels, LineLabels)
         assert labels.ids.tolist() == [2, 2, 0, 0, 1, 1]
+
+
+def test_json_lines_are_the_same_data_set(tmp_path: Path) -> None:
+    source = open_source([str(write(tmp_path / "t.csv"))], options=LABELLED)
+    known = load_text(source, printable_tokenizer())
+    (tmp_path / "again.jsonl").write_text("".join(source.json_lines()))
+    assert load(tmp_path / "again.jsonl").sha256 == known.sha256
+
+
+def test_the_built_in_languages_have_labels() -> None:
+    corpus = load("languages")
+    assert corpus.labels == (
+        "bear", "duck", "frog", "mouse", "otter", "owl", "squirrel", "toad",
+    )  # fmt: skip
+    assert ("hoot", "owl") in all_examples(corpus)
+    words = open_source(["languages"], options=ReadOptions(lines=True))
+    assert words.labels() is None
+    assert "\nhoot\n" in "".join(words.chunks())

@@ -312,5 +312,5 @@ def test_another_encoding(tmp_path: Path, encoding: str) -> None:
 
 
 def test_a_built_in_text_is_no_table() -> None:
-    with pytest.raises(DatasetError, match="the built-in text 'tales' is no table"):
+    with pytest.raises(DatasetError, match="the built-in text 'tales' is read as it is"):
         open_source(["tales"], options=ReadOptions(column="name"))
