@@ -49,7 +49,7 @@ def test_evaluate_reads_another_table_with_the_labels_of_the_model(
     (tmp_path / "some.tsv").write_text(TABLE[: TABLE.index("\n", 60) + 1])
     found = attn("evaluate", "some.tsv", "--run", "run", "--json").json
     assert found["examples"] == (tmp_path / "some.tsv").read_text().count("\n")
-    (tmp_path / "other.tsv").write_text("Vex\tx\nBala\ta\n")
+    (tmp_path / "other.tsv").write_text("Dala\tx\nBala\ta\n")
     refused = attn("evaluate", "other.tsv", "--run", "run")
     assert refused.code == 2
     assert "other.tsv has 1 label that the model does not know, of 1 example: 'x'" in refused.err
