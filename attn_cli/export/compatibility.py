@@ -29,7 +29,7 @@ _TASKS: dict[ExportFormat, tuple[Task, ...]] = {
     "page": ("lm",),
     "hf": ("lm", "mlm"),
     "gguf": ("lm",),
-    "onnx": ("lm", "mlm"),
+    "onnx": ("lm", "mlm", "classify"),
 }
 
 POSITION_TABLE = "position_embedding.weight"

@@ -3,6 +3,7 @@
     decoder    model.onnx     input_ids                            logits (B, T, V)
                decode.onnx    input_ids, past_keys, past_values    logits (B, T, V), keys, values
     encoder    model.onnx     input_ids, attention_mask            logits (B, T, V), hidden_states
+    classifier model.onnx     input_ids, attention_mask            logits (B, Y), hidden_states
 
 Ids and mask are (B, T) of int64, hidden states (B, T, C), keys and values (L, B, H, S, D) of
 float32; S, the characters before, may be 0. Batch and time are free. All are traced from the
@@ -10,7 +11,7 @@ model itself, in the textbook form of attention, whose operations do not depend 
 text is.
 
 Shapes: B batch, T new characters, S characters before, C channels = n_embd, H heads, D head size,
-V vocabulary, L layers.
+V vocabulary, Y labels, L layers.
 """
 
 import contextlib
@@ -19,14 +20,15 @@ import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import nn
 
 from attn_cli.errors import InputError
-from attn_cli.export.onnx_readme import decoder_readme, encoder_readme
+from attn_cli.export.onnx_readme import classifier_readme, decoder_readme, encoder_readme
 from attn_cli.inspection.supported import check_supported
 from attn_cli.model.cache import KVCache, LayerKVCache
 from attn_cli.model.stack import Stack
@@ -98,7 +100,7 @@ class CachedStep(nn.Module):
 
 
 class EncoderPass(nn.Module):
-    """Ids (B, T) and their mask, 0 for padding -> logits (B, T, V), hidden states (B, T, C)."""
+    """Ids (B, T), mask (B, T) with 0 for padding -> logits (B, T, V) or (B, Y), (B, T, C)."""
 
     def __init__(self, model: Stack) -> None:
         super().__init__()
@@ -129,10 +131,13 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
             f"model.block_size={config.block_size} is too short for a graph of variable length",
             "train with a block_size of at least 5",
         )
-    if model.config.task == "lm":
-        files, readme = _decoder_graphs(model), decoder_readme(model)
-    else:
-        files, readme = _encoder_graph(model), encoder_readme(model)
+    match model.config.task:
+        case "lm":
+            files, readme = _decoder_graphs(model), decoder_readme(model)
+        case "mlm":
+            files, readme = _encoder_graph(model), encoder_readme(model)
+        case "classify":
+            files, readme = _encoder_graph(model), classifier_readme(model)
     tokenizer = model.tokenizer
     ids = {"bos_id": model.bos_id, "eos_id": model.eos_id, "mask_id": tokenizer.mask_id}
     vocabulary = json.dumps({**tokenizer.to_json(), **ids}, ensure_ascii=False)
@@ -149,6 +154,7 @@ def _encoder_graph(model: TrainedModel) -> dict[str, bytes]:
         (dynamic, dynamic),
         ["input_ids", "attention_mask"],
         ["logits", "hidden_states"],
+        {"labels": json.dumps(model.labels, ensure_ascii=False)} if model.labels else {},
     )
 
 
@@ -177,6 +183,7 @@ def _graph(
     dynamic: tuple[dict[int, str], ...],
     inputs: list[str],
     outputs: list[str],
+    metadata: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, bytes]:
     """The files of one graph: the graph, and the weights that do not fit into it."""
     with _quiet(), torch.no_grad():
@@ -193,6 +200,7 @@ def _graph(
     assert program is not None
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # paths of this machine
+    program.model.metadata_props.update(metadata)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"{name}.onnx")
         program.save(str(path))

@@ -51,43 +51,77 @@ print({shown})
 
 def encoder_readme(model: TrainedModel) -> str:
     """The README of an encoder's graph, in Markdown."""
-    config, V = model.config.model, model.tokenizer.vocab_size
-    short = example_text(model) + HIDDEN
+    beginning = example_text(model)
+    texts = [beginning + HIDDEN, beginning + HIDDEN + HIDDEN]
     return f"""# {plain(model.name)}
 
 An encoder, which fills blanks in a text, trained with attn, as an ONNX graph:
 
-| graph | inputs | outputs |
-|---|---|---|
-| model.onnx | input_ids, attention_mask (B, T) int64 | logits (B, T, {V}), hidden_states \
-(B, T, {config.n_embd}) float32 |
+{_inputs_and_outputs(model, f"(B, T, {model.tokenizer.vocab_size})")}
 
-B texts of at most {config.block_size:,} characters; attention_mask is 1, and 0 where a shorter text
-is padded. hidden_states are those after the final norm. tokenizer.json has the symbol of each id,
-and mask_id, the id of a hidden character.
+mask_id in tokenizer.json is the id of a hidden character.
 
 ```python
-import json
-
-import numpy as np
-import onnxruntime
-
-vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
-symbols = vocabulary["symbols"]
-ids = {{symbol: id for id, symbol in enumerate(symbols)}} | {{"{HIDDEN}": vocabulary["mask_id"]}}
-session = onnxruntime.InferenceSession("model.onnx")
-
-texts = [{python_literal(short)}, {python_literal(short + HIDDEN)}]  # {HIDDEN} is a blank
-rows = [[ids[character] for character in text] for text in texts]
-lengths = np.array([[len(row)] for row in rows])
-T = lengths.max()
-inputs = {{
-    "input_ids": np.array([row + [0] * (T - len(row)) for row in rows]),
-    "attention_mask": (np.arange(T) < lengths).astype(np.int64),
-}}
+{_padded_batch(texts, f' | {{"{HIDDEN}": vocabulary["mask_id"]}}')}
 logits, hidden_states = session.run(["logits", "hidden_states"], inputs)
 best = logits[..., : len(symbols)].argmax(-1)
 for text, row in zip(texts, best):
     print("".join(symbols[id] if c == "{HIDDEN}" else c for c, id in zip(text, row)))
 ```
 """
+
+
+def classifier_readme(model: TrainedModel) -> str:
+    """The README of a classifier's graph, in Markdown."""
+    beginning = example_text(model)
+    return f"""# {plain(model.name)}
+
+A classifier, which labels texts, trained with attn, as an ONNX graph:
+
+{_inputs_and_outputs(model, f"(B, {len(model.labels)})")}
+
+The graph's metadata has the names of the labels, in the order of the logits. A text begins with a
+newline.
+
+```python
+{_padded_batch([beginning, beginning + beginning[-1]])}
+logits, hidden_states = session.run(["logits", "hidden_states"], inputs)
+labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
+for text, row in zip(texts, logits):
+    print(f"{{text.strip()}}: {{labels[row.argmax()]}}")
+```
+"""
+
+
+def _inputs_and_outputs(model: TrainedModel, logits: str) -> str:
+    config = model.config.model
+    return f"""| graph | inputs | outputs |
+|---|---|---|
+| model.onnx | input_ids, attention_mask (B, T) int64 | logits {logits}, hidden_states \
+(B, T, {config.n_embd}) float32 |
+
+B texts of at most {config.block_size:,} characters; attention_mask is 1, and 0 where a shorter
+text is padded. hidden_states are those after the final norm. tokenizer.json has the symbol of
+each id."""
+
+
+def _padded_batch(texts: list[str], more_ids: str = "") -> str:
+    """Code that opens the graph and makes its `inputs` of texts."""
+    return f"""import json
+
+import numpy as np
+import onnxruntime
+
+vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
+symbols = vocabulary["symbols"]
+ids = {{symbol: id for id, symbol in enumerate(symbols)}}{more_ids}
+session = onnxruntime.InferenceSession("model.onnx")
+
+texts = [{", ".join(map(python_literal, texts))}]
+rows = [[ids[character] for character in text] for text in texts]
+lengths = np.array([[len(row)] for row in rows])
+T = lengths.max()
+inputs = {{
+    "input_ids": np.array([row + [0] * (T - len(row)) for row in rows]),
+    "attention_mask": (np.arange(T) < lengths).astype(np.int64),
+}}"""

@@ -27,6 +27,7 @@ from tests.conftest import train_in
 CHARS = 64
 PROMPTS = ("The fox", "The owl met", "They sat", "moon", "T")
 ENCODER = "task=mlm"
+LABELS = ["fox", "øwl", "moon", "a b", "sun"]
 BLOCKS = {
     "gpt2": ("model.block=gpt2", "model.bias=true", "model.tie_embeddings=false"),
     "qwen3": ("model.block=qwen3", "model.position=rope"),
@@ -129,10 +130,11 @@ def random_run(
 ) -> TrainedModel:
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
-    if config.task == "mlm":
+    if config.task != "lm":
         tokenizer = tokenizer.with_mask()
+    labels = LABELS if config.task == "classify" else []
     torch.manual_seed(3)
-    model = build_model(config.model, tokenizer.vocab_size, config.task)
+    model = build_model(config.model, tokenizer.vocab_size, config.task, len(labels))
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             centre = 1.0 if name.endswith("norm.weight") else 0.0
@@ -142,7 +144,7 @@ def random_run(
     start = tokenizer.document_separator_id if bos_id is None else bos_id
     saved = save_checkpoint(
         run.checkpoints, model, {}, {}, config, tokenizer,
-        DatasetInfo(name="random", chars=1, sha256="0", bos_id=start),
+        DatasetInfo(name="random", chars=1, sha256="0", bos_id=start, labels=labels),
         TrainerState(step=7, best_step=7, best_val_loss=1.25),
     )  # fmt: skip
     run.set_pointer("best", saved)

@@ -193,12 +193,23 @@ def test_an_encoder_goes_out_and_comes_back(attn: Attn, make_run: MakeRun) -> No
     assert filled[0] == filled[1]
 
 
-@pytest.mark.parametrize("form", ["page", "gguf"])
-def test_what_holds_no_encoder_names_what_does(attn: Attn, make_run: MakeRun, form: str) -> None:
-    outcome = attn("export", form, "out", "--run", make_run("task=mlm").folder.path)
+@pytest.mark.parametrize(
+    ("form", "task", "what"),
+    [
+        ("page", "mlm", "an encoder, which fills blanks\n  export hf or onnx"),
+        ("gguf", "mlm", "an encoder, which fills blanks\n  export hf or onnx"),
+        ("page", "classify", "a classifier, which labels texts\n  export onnx"),
+        ("gguf", "classify", "a classifier, which labels texts\n  export onnx"),
+        ("hf", "classify", "a classifier, which labels texts\n  export onnx"),
+    ],
+)
+def test_what_a_format_cannot_hold_names_what_can(
+    attn: Attn, make_run: MakeRun, form: str, task: str, what: str
+) -> None:
+    outcome = attn("export", form, "out", "--run", make_run(f"task={task}").folder.path)
     assert outcome.code == 2
     assert f"the {form} export does not take" in outcome.err
-    assert "it is an encoder, which fills blanks\n  export hf or onnx" in outcome.err
+    assert f"it is {what}" in outcome.err
     assert not Path("out").exists()
 
 

@@ -16,7 +16,17 @@ import torch
 from attn_cli.errors import InputError
 from attn_cli.export.onnx_graphs import onnx_files
 from attn_cli.export.output import write_folder
-from tests.export.conftest import BLOCKS, CHARS, PROMPTS, Known, MakeRun, farthest
+from tests.export.conftest import (
+    BLOCKS,
+    CHARS,
+    LABELS,
+    PROMPTS,
+    Known,
+    MakeRun,
+    farthest,
+    known,
+    random_run,
+)
 from tests.export.outside import ask
 
 pytestmark = pytest.mark.slow  # the exporter alone takes several seconds a model
@@ -52,7 +62,9 @@ def cases(
     root = tmp_path_factory.mktemp("onnx")
     asked: dict[str, tuple[Known, Path]] = {}
     encoders = {f"{block} encoder": ours for block, ours in learned_encoders.items()}
-    for name, ours in {**learned, **encoders}.items():
+    kind = ("task=classify", "model.block_size=17")
+    classifier = known(random_run(root / "runs", kind, bos_id=96), ())
+    for name, ours in {**learned, **encoders, "classifier": classifier}.items():
         folder = root / name
         write_folder(folder, onnx_files(ours.model), ours.model, "onnx")
         asked[name] = ours, folder
@@ -84,7 +96,7 @@ def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block
     assert theirs["texts"] != ours.texts
 
 
-@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("name", [*ENCODERS, "classifier"])
 def test_an_encoder_s_pass_ignores_padding(cases: dict[str, Any], name: str) -> None:
     ours, _, theirs = cases[name]
     with torch.no_grad():
@@ -92,8 +104,9 @@ def test_an_encoder_s_pass_ignores_padding(cases: dict[str, Any], name: str) -> 
     T = hidden.shape[1]
     for case, padding in (("whole", 0), ("padded", PADDING)):
         logits, states = (torch.tensor(found) for found in theirs[case])
-        assert logits.shape[1] == states.shape[1] == T + padding
-        assert farthest(logits[:, :T], ours.logits) < TOLERANCE
+        assert states.shape[1] == T + padding
+        of_text = logits if name == "classifier" else logits[:, :T]
+        assert farthest(of_text, ours.logits) < TOLERANCE
         assert farthest(states[:, :T], hidden) < TOLERANCE
     with torch.no_grad():
         one = ours.model.model(torch.tensor(ours.ids)[:1, :1])
@@ -102,7 +115,7 @@ def test_an_encoder_s_pass_ignores_padding(cases: dict[str, Any], name: str) -> 
     assert farthest(corrupted, ours.logits) > 100 * TOLERANCE
 
 
-@pytest.mark.parametrize("block", [*BLOCKS, *ENCODERS])
+@pytest.mark.parametrize("block", [*BLOCKS, *ENCODERS, "classifier"])
 def test_the_readme_s_code_runs(
     cases: dict[str, Any],
     block: str,
@@ -118,6 +131,10 @@ def test_the_readme_s_code_runs(
     printed = capsys.readouterr().out
     if block in BLOCKS:
         assert len(printed.rstrip("\n")) >= 50
+    elif block == "classifier":
+        lines = [line.split(": ") for line in printed.splitlines()]
+        assert [text for text, _ in lines] == ["T", "TT"]
+        assert {label for _, label in lines} <= set(LABELS)
     else:
         assert len(printed) == len("T▢\nT▢▢\n")
         assert "▢" not in printed
