@@ -51,9 +51,7 @@ def embed(options: EmbedOptions) -> None:
     stream = _collect(embedded, compared, options) if options.compares else iter(embedded)
     record: dict[str, Any] = {"run": str(loaded.folder.path), "step": loaded.step}
     if options.out is not None:
-        table = VectorTable(
-            options.level == "char", options.label is not None, loaded.config.model.n_embd
-        )
+        table = VectorTable(options.level == "char", texts.labelled, loaded.config.model.n_embd)
         rows = write_vectors(options.out, table, stream)
         record |= {"out": str(options.out), "rows": rows}
     else:

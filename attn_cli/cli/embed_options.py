@@ -20,7 +20,8 @@ class EmbedOptions:
         str,
         typer.Argument(
             metavar="FILE",
-            help="A text with a row for each line, or a table; - for standard input.",
+            help="A text with a row for each line, a table, or a folder whose files are labels; "
+            "- for standard input.",
         ),
     ]
     run: RunOption = None

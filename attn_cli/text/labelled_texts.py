@@ -30,10 +30,13 @@ class LabelledTexts:
     Args:
         name: A file, a built-in text, a folder, or "-" for standard input. Of a table the texts
             are the rows of a column, with line breaks as spaces; of all else the lines, the
-            blank ones included.
+            blank ones included. In a folder, the name of a file is the label of its lines.
         encoding: Of the text.
         column: The column of a table, by its name or its number from 1; the first where None.
         label: Likewise that of the labels; None where there are none.
+
+    Attributes:
+        labelled: Whether each text has a label.
 
     Raises:
         DatasetError: It cannot be read, is empty, or has no such column.
@@ -44,14 +47,16 @@ class LabelledTexts:
         self, name: str, encoding: str, column: str | None = None, label: str | None = None
     ) -> None:
         self._reader: RecordReader | None = None
+        is_folder = Path(name).is_dir()
+        self.labelled = is_folder or label is not None
         is_table = column is not None or label is not None or table_ending(Path(name)) is not None
-        if is_table and name != "-":
+        if is_table and name != "-" and not is_folder:
             columns = RecordColumns(source=(column or _FIRST,), label=label)
             table = open_table(Path(name), encoding, columns.names)
             self._reader = RecordReader(table, columns)
             return
         if label is not None:
-            raise DatasetError("labels are read from a file", "save standard input to one first")
+            raise DatasetError(f"`label` names a column, and {name} is no table", "leave it out")
         options = ReadOptions(encoding, column, lines=True)
         self._source = open_source([name], options=options)
 
@@ -62,8 +67,9 @@ class LabelledTexts:
                 yield LabelledText(text, record.label)
             return
         for document in self._source.documents:
+            label = Path(document.name).stem if self.labelled else None
             for line in split_lines(document.chunks()):
-                yield LabelledText(line.removesuffix("\n"), None)
+                yield LabelledText(line.removesuffix("\n"), label)
 
     def notes(self) -> tuple[str, ...]:
         """How it was read, where that is a guess."""

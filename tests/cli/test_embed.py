@@ -98,6 +98,21 @@ def test_a_table_has_texts_and_labels_in_columns(
     np.testing.assert_allclose(arrays["embeddings"], vectors, rtol=1e-5, atol=1e-5)
 
 
+def test_in_a_folder_the_names_of_the_files_are_the_labels(
+    attn: Attn, tmp_path: Path, trained_classifier: Trained
+) -> None:
+    (tmp_path / "animals").mkdir()
+    for name, lines in (("owl", "The owl\nAn owl\n"), ("fox", "The fox\n")):
+        (tmp_path / "animals" / f"{name}.txt").write_text(lines)
+    run = trained_classifier.run.path
+    assert attn("embed", "animals", "--out", "v.csv", "--run", run).code == 0
+    rows, vectors = read(tmp_path / "v.csv")
+    assert [row["text"] for row in rows] == ["The fox", "The owl", "An owl"]
+    assert [row["label"] for row in rows] == ["fox", "owl", "owl"]
+    expected = load(run).embed([row["text"] for row in rows])
+    np.testing.assert_allclose(vectors, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_the_first_column_is_the_text_where_none_is_named(
     attn: Attn, table: Path, tmp_path: Path, trained: Trained
 ) -> None:
@@ -181,7 +196,7 @@ def test_only_a_file_of_vectors_is_replaced(
         (("empty.txt", "--out", "v.npz"), "empty.txt is empty"),
         (("nothing.txt", "--out", "v.npz"), "'nothing.txt'"),
         (("table.csv", "--out", "v.npz", "--label", "kind"), "table.csv has no column 'kind'"),
-        (("-", "--out", "v.npz", "--label", "2"), "labels are read from a file"),
+        (("-", "--out", "v.npz", "--label", "2"), "--label names a column, and - is no table"),
         (("tab.txt", "--out", "v.tsv"), "a tab, which TSV cannot hold, is in 'a\\tb'"),
         (("russian.txt", "--out", "v.npz"), "over 5% of the characters of russian.txt"),
     ],

@@ -11,7 +11,6 @@ from attn_cli.inspection.embedded_texts import EmbeddedTexts
 from attn_cli.inspection.embedding import Embedder, hidden_states
 from attn_cli.inspection.neighbours import nearest
 from attn_cli.model.build import build_model
-from attn_cli.model.classifier import mean_over_text
 from attn_cli.model.trace import TraceRecorder
 from attn_cli.runs.loaded_model import LoadedModel, load_model
 from attn_cli.text.labelled_texts import LabelledText
@@ -63,13 +62,14 @@ def test_states_are_the_residual_stream_after_a_layer(layer: int) -> None:
     np.testing.assert_allclose(states, tensors[names[layer]][0], rtol=1e-5, atol=1e-6)
 
 
-def test_the_mean_is_what_a_classifier_pools() -> None:
-    model = _model("mlm", "rope")
-    ids, mask = torch.tensor([[3, 1, 4, 0, 0]]), torch.tensor([[True] * 3 + [False] * 2])
-    hidden = model.hidden(ids, mask=mask[:, None, None, :])
-    pooled = mean_over_text(hidden, mask[:, None, None, :])[0].numpy(force=True)
-    (states,) = hidden_states(model, [[3, 1, 4]])
-    np.testing.assert_allclose(states.mean(axis=0), pooled, rtol=1e-5, atol=1e-6)
+def test_a_classifier_scores_the_mean(trained_classifier: Trained) -> None:
+    loaded = load_model(trained_classifier.run.path)
+    texts = [loaded.tokenizer.encode(text, unknown="drop").tolist() for text in ("The owl", "x")]
+    for ids, vector in zip(texts, Embedder(loaded)(texts), strict=True):
+        with torch.no_grad():
+            (logits,) = loaded.model(torch.tensor([[*loaded.line_beginning, *ids]]))
+            scores = loaded.model.head(torch.from_numpy(vector))
+        torch.testing.assert_close(scores, logits)
 
 
 def test_a_line_begins_with_a_newline_which_is_pooled_and_is_no_character() -> None:
