@@ -18,16 +18,16 @@ from attn_cli.text.display import counted
 if TYPE_CHECKING:
     from attn_cli.inspection.embedded_texts import EmbeddedText, EmbeddedTexts
 
-MAX_COMPARED = 20_000  # texts that are in memory with their vectors
+MAX_COMPARED = 30_000  # texts that are in memory with their vectors
 MAX_SHOWN = 24  # characters to which a text is padded where its neighbours are listed
 
 
 @options_from_dataclass
 def embed(options: EmbedOptions) -> None:
-    """Write the vectors of texts: a model's hidden states, of any layer.
+    """Write the vectors of texts: a model's hidden states at any layer.
 
-    Of a decoder or an encoder; those of an encoder know what stands on both sides of a character.
-    In Python: attn.load().embed(texts)
+    Any model will do. A decoder's vector of a character knows what came before it, an encoder's
+    what is on both sides. In Python: attn.load().embed(texts)
 
     For example: attn embed names.txt --out vectors.npz
     """

@@ -20,7 +20,7 @@ class EmbedOptions:
         str,
         typer.Argument(
             metavar="FILE",
-            help="A text with a row for each line, a table, or a folder whose files are labels; "
+            help="A text with a row for each line, a table, or a folder of a file for each label; "
             "- for standard input.",
         ),
     ]
@@ -58,7 +58,7 @@ class EmbedOptions:
     ] = None
     pool: Annotated[
         Literal["mean", "last", "max"] | None,
-        typer.Option(help="What of its characters' vectors is a text's; the mean when left out."),
+        typer.Option(help="How its characters' vectors become a text's; their mean when left out."),
     ] = None
     column: Annotated[
         str | None,

@@ -97,7 +97,7 @@ class EmbeddedTexts:
     def description(self) -> str:
         """What the vectors are of, without the folders around the run."""
         layer, pool = self.embedder.layer, self.embedder.pool
-        where = "the final norm" if layer is None else f"layer {layer}"
+        where = {None: "the final norm", 0: "the embeddings"}.get(layer, f"layer {layer}")
         vectors = "vectors" if pool is None else f"{pool} of the vectors"
         loaded = self._loaded
         return f"{loaded.name}, step {loaded.step:,}: {vectors} after {where}"

@@ -39,6 +39,7 @@ def nearest(vectors: Vectors, count: int) -> Iterator[list[Neighbour]]:
         similarities = directions[first : first + _BLOCK] @ directions.T  # (B, N)
         rows = np.arange(len(similarities))
         similarities[rows, first + rows] = -np.inf  # no text is its own neighbour
-        found = np.argsort(-similarities, axis=1, kind="stable")[:, :count]  # (B, count)
-        for row, indices in enumerate(found.tolist()):
-            yield [Neighbour(index, float(similarities[row, index])) for index in indices]
+        found = np.argpartition(-similarities, count, axis=1)[:, :count]  # (B, count), unsorted
+        for row, indices in zip(similarities, found.tolist(), strict=True):
+            near = [Neighbour(index, float(row[index])) for index in indices]
+            yield sorted(near, key=lambda each: (-each.similarity, each.index))
