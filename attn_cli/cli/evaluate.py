@@ -54,7 +54,7 @@ def evaluate(
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
     loaded = load_model(run)
     if per_char:
-        loaded.require("lm", "`per_char`")
+        loaded.require(("lm", "mlm"), "`per_char`")
     if loaded.config.task == "classify":
         _evaluate_labels(loaded, file, as_json=as_json)
         return
@@ -63,18 +63,19 @@ def evaluate(
     if run is None and not (as_json or sys.stdout.isatty()):
         notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
 
-    from attn_cli.inspection.token_losses import mean_loss, token_losses
+    from attn_cli.inspection.token_losses import mean_loss, predicted_characters, token_losses
 
     lists = None
     show: Callable[[str], None] = result
     if per_char:
-        losses, ids = token_losses(loaded, text), joined(text)
+        losses, predicted = token_losses(loaded, text), predicted_characters(loaded, text)
+        what = (loaded.tokenizer, joined(text), predicted, losses)
         if as_json:
-            lists = as_lists(loaded.tokenizer, ids, losses)
+            lists = as_lists(*what)
         elif can_colour():
-            write_coloured(loaded.tokenizer, ids, losses)
+            write_coloured(*what)
         else:
-            write_table(loaded.tokenizer, ids, losses)
+            write_table(*what)
             show = notice  # a program reads the table, and nothing after it
         evaluation = losses.evaluation()
     else:

@@ -16,6 +16,7 @@ from attn_cli.cli.options import (
     LayerOption,
     RunOption,
     path_option,
+    run_option,
 )
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
@@ -43,6 +44,14 @@ def explain(
         bool,
         typer.Option("--tiny", help="Explain a handmade model, small enough for a calculator."),
     ] = False,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            parser=run_option,
+            help="A decoder's run, to show beside an encoder on the same text.",
+        ),
+    ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,
     show_all: Annotated[
@@ -61,12 +70,21 @@ def explain(
     """Explain attention, step by step, with a model's own numbers on a text.
 
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
-    weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head.
+    weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
+    fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
     """
+    from attn_cli.inspection.handmade_model import STORY
+    from attn_cli.inspection.lesson.build import lesson_on
+    from attn_cli.runs.loaded_model import TrainedModel
+
     loaded = _model(run, config, tiny=tiny)
+    decoder = None if beside is None else _decoder(beside, loaded)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
     ids = _tiny_ids(loaded, text) if tiny else encode_text(loaded, text, "attn explain")
-    steps = _lesson(loaded, ids, layer, head, tiny=tiny)
+    foreword = STORY if tiny else "" if isinstance(loaded, TrainedModel) else FRESH
+    ids, steps = lesson_on(
+        loaded, ids, layer=layer - 1, head=head - 1, foreword=foreword, decoder=decoder
+    )
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
@@ -96,22 +114,24 @@ def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
     if tiny:
         return handmade_model()
     loaded = find_model(run, config)
-    loaded.require("lm", "attn explain")
+    loaded.require(("lm", "mlm"), "attn explain")
     return loaded
 
 
-def _lesson(
-    loaded: LoadedModel, ids: tuple[int, ...], layer: int, head: int, *, tiny: bool
-) -> list[LessonStep]:
-    """The steps for a text, with a word about the model; layer and head from 1."""
-    from attn_cli.inspection.forward_pass import forward_pass
-    from attn_cli.inspection.handmade_model import STORY
-    from attn_cli.inspection.lesson.build import lesson
-    from attn_cli.runs.loaded_model import TrainedModel
+def _decoder(beside: Path, loaded: LoadedModel) -> LoadedModel:
+    """The decoder to show beside a model, which has to be an encoder."""
+    from attn_cli.errors import InputError
+    from attn_cli.runs.loaded_model import load_model
 
-    foreword = STORY if tiny else "" if isinstance(loaded, TrainedModel) else FRESH
-    activations = forward_pass(loaded.model, ids)
-    return lesson(activations, loaded.tokenizer, layer=layer - 1, head=head - 1, foreword=foreword)
+    loaded.require("mlm", "`beside`")
+    decoder = load_model(beside)
+    decoder.require("lm", "`beside`")
+    if decoder.lines != loaded.lines:
+        raise InputError(
+            f"of {loaded.description}, and {decoder.description}, one was trained on lines",
+            "name two runs of the same kind of text",
+        )
+    return decoder
 
 
 def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:

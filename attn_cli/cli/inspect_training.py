@@ -51,7 +51,8 @@ def inspect_training(
 ) -> None:
     """Show how attention and samples changed over the checkpoints that a run kept.
 
-    A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more.
+    A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more. Of an
+    encoder, the bits are those of each character of the text when it is hidden.
     """
     from attn_cli.inspection.forward_pass import select_heads
     from attn_cli.inspection.history import snapshots, summarise
@@ -60,7 +61,7 @@ def inspect_training(
     if run is not None and run_option is not None:
         raise InputError("RUN and --run are the same", "give one of the two")
     loaded = load_model(run or run_option)
-    loaded.require("lm", "attn inspect-training")
+    loaded.require(("lm", "mlm"), "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     ids = _text_ids(loaded, text)
     kept = list(snapshots(loaded.folder, ids, notice))
@@ -80,8 +81,11 @@ def inspect_training(
         )
         return
     notice(loaded.describe(ids))
+    tokenizer, unit = loaded.tokenizer, loaded.tokenizer.unit
     for summary, weights in zip(summaries, maps, strict=True):
-        _print_snapshot(summary, weights, layers, heads, characters, loaded.tokenizer.unit)
+        _print_snapshot(
+            summary, weights, layers, heads, characters, unit, encoder=tokenizer.mask_id is not None
+        )
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
 
@@ -107,25 +111,29 @@ def _print_snapshot(
     heads: range,
     characters: list[str],
     unit: str,
+    *,
+    encoder: bool,
 ) -> None:
     """A checkpoint's figures, its attention maps and the beginning of its sample."""
     from attn_cli.inspection.terminal.attention_map import attention_view
 
     out = console()
-    out.print(_heading(summary, unit), style="bold")
+    out.print(_heading(summary, unit, encoder=encoder), style="bold")
     out.print(attention_view(weights, layers, heads, characters, unit))
     for line in _sample_lines(summary.sample):
         out.print(escape_control_characters(line), no_wrap=True, overflow="ellipsis")
     result()
 
 
-def _heading(summary: CheckpointSummary, unit: str) -> str:
+def _heading(summary: CheckpointSummary, unit: str, *, encoder: bool) -> str:
     parts = [f"step {summary.step:,}"]
     if summary.val_loss is not None:
         parts.append(f"val loss {summary.val_loss:.4f} nats")
     if summary.bits_per_char is not None:
         parts.append(f"{summary.bits_per_char:.2f} bits per {unit} of this text")
-    parts.append(f"next {printable_symbol(summary.next)} with {summary.next_probability:.0%}")
+    if summary.next is not None:
+        what = "blank" if encoder else "next"
+        parts.append(f"{what} {printable_symbol(summary.next)} with {summary.next_probability:.0%}")
     if summary.attention_shift is not None:
         parts.append(f"{summary.attention_shift:.0%} of the attention shifted since the last")
     return " · ".join(parts)

@@ -55,13 +55,14 @@ def write_page(
 
     # Before the work.
     check_page_file(path)
-    loaded.require("lm", "the page")
+    loaded.require(("lm", "mlm"), "the page")
     check_supported(loaded.config.model, "the page")
+    decoder = loaded.tokenizer.mask_id is None  # of which the page shows more
     contents = PageContents(
         _without_private_paths(loaded),
         ids,
-        ablate_heads(loaded.model, ids),
-        _snapshots(loaded, ids),
+        ablate_heads(loaded.model, ids) if decoder else (),
+        _snapshots(loaded, ids) if decoder else (),
         title,
         lesson,
         generate_first,

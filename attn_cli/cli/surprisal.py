@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
-    # As from `PerTokenLosses`: in nats, of all characters but the first.
+    # As from `PerTokenLosses`: in nats, of all characters that are predicted.
     Losses = Iterable[NDArray[np.float32]]
+    # Which these are, (N,).
+    Predicted = NDArray[np.bool_]
 
 # From how many bits on, and the background; they stay apart where a terminal has 16 colours only.
 LEVELS = (
@@ -37,14 +39,15 @@ def can_colour() -> bool:
     return sys.stdout.isatty() and out.color_system is not None and not out.no_color
 
 
-def write_coloured(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
+def write_coloured(
+    tokenizer: Tokenizer, ids: TokenIds, predicted: Predicted, losses: Losses
+) -> None:
     """The text, each character on the colour of its surprisal, and a legend."""
     from rich.segment import Segment, Segments
 
     out = console()
-    pieces = chain.from_iterable(
-        _styled(character, bits) for character, bits in _surprisals(tokenizer, ids, losses)
-    )
+    surprisals = _surprisals(tokenizer, ids, predicted, losses)
+    pieces = chain.from_iterable(_styled(character, bits) for character, bits in surprisals)
     last = ""
     while some := list(islice(pieces, CHUNK)):
         segments = [
@@ -61,19 +64,21 @@ def write_coloured(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
     out.print(Segments(legend), soft_wrap=True)
 
 
-def write_table(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> None:
+def write_table(tokenizer: Tokenizer, ids: TokenIds, predicted: Predicted, losses: Losses) -> None:
     """A line for each predicted character or byte: its position from 0, itself, its bits."""
     fields = [_field(symbol) for symbol in tokenizer.symbols]
     print(f"position\t{tokenizer.unit}\tbits")
-    for position, (token, bits) in enumerate(zip(ids[1:], _bits(losses), strict=True), 1):
-        print(f"{position}\t{fields[token]}\t{bits:.4f}")
+    for position, bits in zip(predicted.nonzero()[0], _bits(losses), strict=True):
+        print(f"{position}\t{fields[ids[position]]}\t{bits:.4f}")
     sys.stdout.flush()  # so that what comes on standard error comes after it
 
 
-def as_lists(tokenizer: Tokenizer, ids: TokenIds, losses: Losses) -> dict[str, list[Any]]:
+def as_lists(
+    tokenizer: Tokenizer, ids: TokenIds, predicted: Predicted, losses: Losses
+) -> dict[str, list[Any]]:
     """Two lists of the same length, the predicted characters or bytes and their bits."""
     return {
-        "characters": [tokenizer.symbols[token] for token in ids[1:]],
+        "characters": [tokenizer.symbols[token] for token in ids[predicted]],
         "surprisal_bits": [round(bits, 4) for bits in _bits(losses)],
     }
 
@@ -85,19 +90,16 @@ def _bits(losses: Losses) -> Iterator[float]:
 
 
 def _surprisals(
-    tokenizer: Tokenizer, ids: TokenIds, losses: Losses
+    tokenizer: Tokenizer, ids: TokenIds, predicted: Predicted, losses: Losses
 ) -> Iterator[tuple[str, float | None]]:
-    """Each character and its bits, those of its bytes together; None of the first character."""
-    bits = _bits(losses)
-    predicted = False
+    """Each character and its bits, those of its bytes together; None where it is not predicted."""
+    bits, start = _bits(losses), 0
     for character, size in tokenizer.characters(ids):
-        if predicted:
-            yield character, sum(islice(bits, size))
-        else:
-            # Its first byte is not predicted, and so neither is the character.
-            sum(islice(bits, size - 1))
-            yield character, None
-            predicted = True
+        which = predicted[start : start + size]
+        start += size
+        together = sum(islice(bits, int(which.sum())))
+        # Where a byte is not predicted, neither is its character.
+        yield character, together if which.all() else None
 
 
 def _styled(character: str, bits: float | None) -> Iterator[tuple[str, str | None]]:

@@ -26,7 +26,7 @@ Weights = Mapping[str, Floats]
 ExportFormat = Literal["page", "hf", "gguf", "onnx"]
 # The tasks whose models each format can hold.
 _TASKS: dict[ExportFormat, tuple[Task, ...]] = {
-    "page": ("lm",),
+    "page": ("lm", "mlm"),
     "hf": ("lm", "mlm"),
     "gguf": ("lm",),
     "onnx": ("lm", "mlm", "classify"),

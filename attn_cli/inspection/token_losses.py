@@ -1,18 +1,36 @@
 """How a run's model does on a text, measured exactly as the run's training measured it."""
 
+import numpy as np
+from numpy.typing import NDArray
+
 from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.objectives.label_evaluation import LabelEvaluation, evaluate_labels
 from attn_cli.objectives.labels import as_examples
 from attn_cli.runs.loaded_model import TrainedModel
-from attn_cli.text.examples import Split
+from attn_cli.text.examples import Examples, Split, joined
 from attn_cli.training.device import choose_device
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 
 def token_losses(loaded: TrainedModel, text: Split) -> PerTokenLosses:
-    """The loss of each of N ids but the first, in nats, computed while it is iterated."""
+    """The loss of each of `predicted_characters`, in nats, computed while it is iterated."""
     return PerTokenLosses(evaluation_model(loaded), text, loaded.tokenizer.mask_id)
+
+
+def predicted_characters(loaded: TrainedModel, text: Split) -> NDArray[np.bool_]:
+    """Which of the ids of `joined(text)` have a loss: of a decoder, all but the first.
+
+    Of an encoder, all but the last, or where the text consists of lines, all but the newlines
+    that begin and end them.
+    """
+    ids = np.asarray(joined(text))
+    if loaded.tokenizer.mask_id is None:
+        return np.arange(len(ids)) > 0
+    if isinstance(text, Examples):
+        is_inside: NDArray[np.bool_] = ids != text.newline_id
+        return is_inside
+    return np.arange(len(ids)) < len(ids) - 1
 
 
 def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:

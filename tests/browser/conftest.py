@@ -119,7 +119,8 @@ def random_model(
     config = load_config(None, [parse_override(override) for override in overrides])
     tokenizer = tokenizer or printable_tokenizer()
     torch.manual_seed(7)
-    model = build_model(config.model, tokenizer.vocab_size).eval()
+    tokenizer = tokenizer.with_mask() if config.task == "mlm" else tokenizer
+    model = build_model(config.model, tokenizer.vocab_size, config.task).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             noise = torch.randn_like(parameter)
@@ -143,4 +144,9 @@ def torch_logits(loaded: LoadedModel, ids: list[int]) -> torch.Tensor:
 def contents(loaded: LoadedModel, text: str | None, **more: Any) -> PageContents:
     """A page on a text, without anything computed in advance unless given."""
     given: dict[str, Any] = {"ablations": (), "snapshots": (), "title": "A page", **more}
-    return PageContents(loaded=loaded, ids=loaded.encode_prompt(text), **given)
+    return PageContents(loaded=loaded, ids=encoded(loaded, text), **given)
+
+
+def encoded(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
+    """The ids of a text; for an encoder, with blanks."""
+    return loaded.encode_prompt(text, blank="" if loaded.tokenizer.mask_id is None else "_")

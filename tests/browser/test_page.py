@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from attn_cli.generation.config import GenerationConfig
+from attn_cli.generation.fill import fill
 from attn_cli.generation.sampling import probabilities
 from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.hidden_characters import hidden_characters
 from attn_cli.inspection.history import snapshots
 from attn_cli.runs.loaded_model import TrainedModel, load_model
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer
-from tests.browser.conftest import contents, random_model, torch_logits
+from tests.browser.conftest import contents, encoded, random_model, torch_logits
 from tests.conftest import Outcome, Trained
 
 pytestmark = pytest.mark.browser
@@ -42,6 +44,7 @@ def test_typed_text_gives_the_logits_that_torch_gives(
         torch.testing.assert_close(weights, wanted.attention, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("task", ["lm", "mlm"])
 @pytest.mark.parametrize("position", ["learned", "sinusoidal", "rope", "none"])
 @pytest.mark.parametrize(
     ("block", "tied"),
@@ -53,13 +56,13 @@ def test_typed_text_gives_the_logits_that_torch_gives(
     ],
 )
 def test_every_shape_of_model_runs_as_it_does_in_torch(
-    block: tuple[str, ...], tied: str, position: str, opened: Callable[..., Any]
+    block: tuple[str, ...], tied: str, position: str, task: str, opened: Callable[..., Any]
 ) -> None:
     shape = (*SMALL, *block, f"model.position={position}", f"model.tie_embeddings={tied}")
-    loaded = random_model(*shape)
+    loaded = random_model(*shape, f"task={task}")
     page = opened(contents(loaded, "Hello"))
-    text = "To be, or not to be:"
-    wanted = torch_logits(loaded, list(loaded.encode_prompt(text)))
+    text = "To be, or not to be:" if task == "lm" else "To _e, or n_t to be_"
+    wanted = torch_logits(loaded, list(encoded(loaded, text)))
     assert wanted.std() > 0.5  # errors would show
     torch.testing.assert_close(page.logits(text), wanted, atol=1e-3, rtol=0)
     # What is typed at the end, and in the middle, finds the rest already computed.
@@ -69,6 +72,60 @@ def test_every_shape_of_model_runs_as_it_does_in_torch(
     weights = torch.tensor(page.run("() => attn.attention()"), dtype=torch.float32)
     wanted_weights = forward_pass(loaded.model, loaded.encode_prompt("To bee, or not")).attention
     torch.testing.assert_close(weights, wanted_weights, atol=1e-4, rtol=0)
+
+
+@pytest.fixture(scope="module")
+def encoder(trained_encoder: Trained) -> TrainedModel:
+    return load_model(trained_encoder.run.path)
+
+
+def test_an_encoder_fills_blanks_as_attn_fill_does(
+    encoder: TrainedModel, opened: Callable[..., Any]
+) -> None:
+    from playwright.sync_api import expect
+
+    text = "The f_x m_t t_e"
+    ids = encoded(encoder, text)
+    page = opened(contents(encoder, text))
+    weights = torch.tensor(page.run("() => attn.attention()"), dtype=torch.float32)
+    wanted = forward_pass(encoder.model, ids).attention
+    assert (wanted[..., 0, 1:] > 0).all()
+    torch.testing.assert_close(weights, wanted, atol=1e-4, rtol=0)
+    # The first blank is chosen, and what is shown for it is what the model says.
+    assert page.run("() => attn.chosen().query") == 5
+    blanks = hidden_characters(encoder.model, ids, encoder.tokenizer.mask_id)  # type: ignore[arg-type]
+    best = encoder.tokenizer.symbols[int(blanks.log_probs[0].argmax())]
+    assert f"In the blank at 5: ‘{best}’ with" in page.page.inner_text("#next-caption")
+    filled = fill(encoder.model, ids, encoder.tokenizer)
+    page.page.click("#fill-one")
+    first = filled.blanks[0]
+    told = page.page.locator("#fill-note")
+    expect(told).to_contain_text(f"‘{first.char}’ at {first.position}")
+    page.page.click("#fill-all")
+    expect(page.page.locator("#typed")).to_have_value(encoder.tokenizer.decode(filled.ids))
+    page.page.click("#fill-all")
+    expect(told).to_have_text("There is no blank: type _ for one.")
+
+
+def test_an_encoder_hides_the_chosen_character_of_a_text_without_blanks(
+    encoder: TrainedModel, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(encoder, "The f_x"))
+    page.type("The fox")
+    page.page.locator("#surprisal-strip > *").nth(4).click()
+    assert page.run("() => attn.chosen().query") == 4
+    hidden = hidden_characters(
+        encoder.model, encoded(encoder, "The fox"), encoder.tokenizer.mask_id
+    )  # type: ignore[arg-type]
+    bits = float(hidden.losses[4]) / np.log(2)
+    assert f": {bits:.2f} bits." in page.page.inner_text("#surprisal-readout")
+    assert "‘f’ at 4, hidden:" in page.page.inner_text("#next-caption")
+    # A backslash makes a blank an ordinary character.
+    page.type(r"a_\_", shown="a▢_")
+    assert page.run("() => attn.ids()") == list(encoded(encoder, r"a_\_"))
+    page.page.keyboard.press("Home")
+    for selector in ("#lens", "#ablation", "#history", "#write"):
+        assert page.page.locator(selector).count() == 0
 
 
 def test_the_default_model_with_its_weights_as_integers(opened: Callable[..., Any]) -> None:

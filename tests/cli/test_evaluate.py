@@ -49,17 +49,22 @@ def test_a_program_gets_a_table(attn: Attn, trained: Trained, tmp_path: Path) ->
 
 def test_what_was_certain_has_no_bits(capsys: pytest.CaptureFixture[str]) -> None:
     """The loss of a character of probability 1 is -0.0, which would print as -0.0000."""
-    write_table(printable_tokenizer(), np.array([10, 11]), [np.array([-0.0], dtype=np.float32)])
+    predicted, losses = np.array([False, True]), [np.array([-0.0], dtype=np.float32)]
+    write_table(printable_tokenizer(), np.array([10, 11]), predicted, losses)
     assert capsys.readouterr().out.endswith("1\tb\t0.0000\n")
 
 
-def test_json_has_two_lists(attn: Attn, trained: Trained, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["trained", "trained_encoder"])
+def test_json_has_two_lists(
+    attn: Attn, request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
     (tmp_path / "mine.txt").write_text(TEXT)
-    at = ("--run", trained.run.path, "--json")
+    at = ("--run", request.getfixturevalue(kind).run.path, "--json")
     result = attn("evaluate", "mine.txt", "--per-char", *at).json
     lists = result.pop("per_char")
     assert result == attn("evaluate", "mine.txt", *at).json
-    assert lists["characters"] == list(TEXT[1:])
+    # An encoder predicts the first character too, and leaves out the last.
+    assert lists["characters"] == list(TEXT[1:] if kind == "trained" else TEXT[:-1])
     assert len(lists["surprisal_bits"]) == result["chars"]
     mean = sum(lists["surprisal_bits"]) / result["chars"]
     assert mean == pytest.approx(result["bits_per_char"], abs=1e-4)
@@ -125,7 +130,8 @@ def coloured(
     # In arrays of two, as it comes in arrays of thousands.
     nats = np.array(bits, dtype=np.float32) * np.float32(math.log(2))
     losses = [nats[first : first + 2] for first in range(0, len(nats), 2)]
-    write_coloured(tokenizer, np.array(ids, dtype=np.uint8), losses)
+    predicted = np.arange(len(ids)) > 0
+    write_coloured(tokenizer, np.array(ids, dtype=np.uint8), predicted, losses)
     text = capsys.readouterr().out.rpartition("surprisal")[0]
     pieces = re.findall(r"\x1b\[30;48;5;(\d+)m([^\x1b]*)\x1b\[0m|([^\x1b]+)", text)
     return [(styled or plain, colour or None) for colour, styled, plain in pieces]

@@ -61,6 +61,25 @@ def test_for_programs(attn: Attn, trained: Trained) -> None:
     assert both["left"]["rows"][0][0] == "0 T"
 
 
+def test_an_encoder_beside_a_decoder(
+    attn: Attn, trained: Trained, trained_encoder: Trained
+) -> None:
+    at = ("--run", trained_encoder.run.path)
+    alone = headings(attn("explain", "The f_x", *at).out)
+    assert alone[0] == "Which character is missing?"
+    outcome = attn("explain", "The f_x", *at, "--beside", trained.run.path)
+    assert "on 'The f▢x'" in outcome.err
+    assert [title for title in headings(outcome.out) if title not in alone] == ["Beside a decoder"]
+    for wrong, message in {
+        ("--run", trained.run.path, "--beside", trained.run.path): "--beside needs an encoder",
+        (*at, "--beside", trained_encoder.run.path): "--beside needs a decoder",
+        ("--tiny", "--beside", trained.run.path): "--beside needs an encoder",
+    }.items():
+        refused = attn("explain", "The", *wrong)
+        assert (refused.code, refused.out) == (2, "")
+        assert message in refused.err
+
+
 def test_layer_and_head(attn: Attn, trained: Trained) -> None:
     at = ("--run", trained.run.path)
     second = attn("explain", "The", *at, "--layer", "2", "--head", "3").out

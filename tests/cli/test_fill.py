@@ -103,7 +103,6 @@ def test_a_temperature_draws_and_a_seed_repeats(attn: Attn, trained_encoder: Tra
         (("fill", r"The f\_x"), "no blank in"),
         (("fill", "a_b", "--num-samples", "3"), "add --temperature"),
         (("fill", "a_b", "--blank", "__"), "'__' is not one character"),
-        (("evaluate", "--per-char"), "--per-char needs a decoder"),
         (("fill", "é_"), "outside the printable vocabulary"),
     ],
 )
@@ -119,9 +118,6 @@ def test_what_cannot_be_filled_is_told(
     "command",
     [
         ("generate", "The"),
-        ("explain", "The"),
-        ("inspect-training",),
-        ("inspect-attention", "The", "--html", "page.html"),
     ],
 )
 def test_what_needs_a_decoder_says_so(
@@ -131,7 +127,6 @@ def test_what_needs_a_decoder_says_so(
     assert outcome.code == 2
     assert "needs a decoder" in outcome.err
     assert "attn fill" in outcome.err
-    assert not Path("page.html").exists()
 
 
 def test_a_decoder_fills_no_blanks(attn: Attn, trained: Trained) -> None:
@@ -161,6 +156,15 @@ def test_the_evaluation_of_an_encoder_is_no_decoders_loss(
     record = attn("evaluate", "--json", "--run", trained_encoder.run.path).json
     assert 0.5 < record["accuracy"] <= 1.0
     assert record["baselines"] is None
+
+
+def test_each_character_of_lines_has_its_bits(attn: Attn, names_file: Path) -> None:
+    attn("train", names_file, "--task", "mlm", "--lines", "--steps", "2", "--out", "names")
+    piped = attn("evaluate", "-", "--per-char", "--run", "names", stdin=b"Ban\nDeila\n").out
+    rows = [line.split("\t") for line in piped.splitlines()[1:]]
+    assert [(int(row[0]), row[1]) for row in rows] == [
+        *enumerate("Ban", 1), *enumerate("Deila", 5)
+    ]  # fmt: skip
 
 
 def test_bytes_are_not_hidden(attn: Attn, verse_file: Path) -> None:

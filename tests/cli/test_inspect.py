@@ -194,6 +194,22 @@ def test_blanks_and_underscores_that_are_none(attn: Any, trained_encoder: Traine
     assert (outcome.code, "'é' at position 3" in outcome.err) == (2, True)
 
 
+def test_training_of_an_encoder(attn: Any, trained_encoder: Trained) -> None:
+    run = trained_encoder.run.path
+    found = attn("inspect-training", run, "--text", "The fox", "--json").json["checkpoints"]
+    assert found[-1]["next"] is None
+    lens = attn("inspect-logits", "The fox", "--run", run, "--json").json["surprisal_bits"]
+    mean = sum(row[-1] for row in lens) / len(lens)
+    assert found[-1]["bits_per_char"] == pytest.approx(mean, abs=1e-4)
+    assert found[-1]["attention_shift"] > 0
+    blanks = ("--text", "The f_x", "--json")
+    found = attn("inspect-training", run, *blanks).json["checkpoints"][-1]
+    lens = attn("inspect-logits", "The f_x", "--run", run, "--json").json
+    assert (found["next"], found["bits_per_char"]) == (lens["predictions"][0][-1], None)
+    shown = attn("inspect-training", run, *blanks[:2]).out
+    assert f" · blank {found['next']} with " in shown
+
+
 def test_training(attn: Any, trained: Trained) -> None:
     found = attn("inspect-training", trained.run.path, "--json").json
     steps = [checkpoint["step"] for checkpoint in found["checkpoints"]]
@@ -269,16 +285,20 @@ def test_a_run_whose_text_is_gone_says_what_to_type(
     assert attn("inspect-training", run, "--text", "The fox").code == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"), [("trained", b"verse, step 240"), ("trained_encoder", b"encoder, step 400")]
+)
 def test_a_page_is_written_and_written_again(
-    attn: Any, at: tuple[str, str], tmp_path: Path
+    attn: Any, request: pytest.FixtureRequest, kind: str, name: bytes, tmp_path: Path
 ) -> None:
+    at = ("--run", str(request.getfixturevalue(kind).run.path))
     page = tmp_path / "attention.html"
     first = attn("inspect-attention", "The fox", *at, "--html", page)
     assert (first.code, first.out) == (0, f"{page}\n")
     assert "opens in a browser" in first.err
     before = page.read_bytes()
     assert before.startswith(b"<!doctype html>")
-    assert b"verse, step 240" in before
+    assert name in before
     assert str(tmp_path).encode() not in before  # nor any other folder of the user's
     assert at[1].encode() not in before
     again = attn("inspect-attention", "The owl", *at, "--html", page, "--json").json

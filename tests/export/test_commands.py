@@ -196,8 +196,7 @@ def test_an_encoder_goes_out_and_comes_back(attn: Attn, make_run: MakeRun) -> No
 @pytest.mark.parametrize(
     ("form", "task", "what"),
     [
-        ("page", "mlm", "an encoder, which fills blanks\n  export hf or onnx"),
-        ("gguf", "mlm", "an encoder, which fills blanks\n  export hf or onnx"),
+        ("gguf", "mlm", "an encoder, which fills blanks\n  export page or hf or onnx"),
         ("page", "classify", "a classifier, which labels texts\n  export onnx"),
         ("gguf", "classify", "a classifier, which labels texts\n  export onnx"),
         ("hf", "classify", "a classifier, which labels texts\n  export onnx"),

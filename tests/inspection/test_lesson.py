@@ -12,10 +12,11 @@ import torch
 from attn_cli.errors import InputError
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.lesson.blocks import LessonStep, SideBySide, Table
-from attn_cli.inspection.lesson.build import lesson
+from attn_cli.inspection.lesson.build import lesson, lesson_on
 from attn_cli.inspection.lesson.rounding import rounded
 from attn_cli.model.build import build_model
-from attn_cli.model.transformer import Transformer
+from attn_cli.model.stack import Stack
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 from tests.conftest import tiny_config
 from tests.inspection.redone import check_arithmetic, parts, tables, unit
@@ -31,6 +32,9 @@ KINDS = {
     "many heads and layers": ["model.n_head=12", "model.n_layer=9"],
     "narrow": ["model.n_embd=4", "model.n_head=2", "model.n_inner=6", "model.bias=true"],
     "one channel": ["model.n_embd=1", "model.n_head=1"],
+    "encoder": ["task=mlm", "model.bias=true"],
+    "encoder without positions": ["task=mlm", "model.block=qwen3", "model.position=none"],
+    "small encoder": ["task=mlm", "model.n_embd=8", "model.n_head=1", "model.position=rope"],
 }
 TEXTS = {"one": "x", "a few": "Hello", "whole window": "to be or not to "}
 
@@ -43,11 +47,21 @@ def told(
     layer: int = 0,
     head: int = 0,
     spread: float = 20.0,
-) -> tuple[Transformer, list[LessonStep]]:
+    decoder: str | None = None,
+) -> tuple[Stack, list[LessonStep]]:
     """A lesson on a model of random weights as large as trained ones."""
+    loaded = a_model(kind, tokenizer or printable_tokenizer(), spread)
+    ids = loaded.encode_prompt(text, blank="_" if loaded.config.task == "mlm" else "")
+    other = None if decoder is None else a_model(decoder, printable_tokenizer(), spread)
+    _, steps = lesson_on(loaded, ids, layer=layer, head=head, decoder=other)
+    return loaded.model, steps
+
+
+def a_model(kind: str, tokenizer: Tokenizer, spread: float) -> LoadedModel:
     torch.manual_seed(3)
-    tokenizer = tokenizer or printable_tokenizer()
-    model = build_model(tiny_config(*KINDS[kind]).model, tokenizer.vocab_size).eval()
+    config = tiny_config(*KINDS[kind])
+    tokenizer = tokenizer.with_mask() if config.task == "mlm" else tokenizer
+    model = build_model(config.model, tokenizer.vocab_size, config.task).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name.endswith("bias"):
@@ -56,8 +70,7 @@ def told(
                 parameter.uniform_(0.5, 2.0)
             else:
                 parameter.mul_(spread)
-    seen = forward_pass(model, tokenizer.encode(text).tolist())
-    return model, lesson(seen, tokenizer, layer=layer, head=head)
+    return LoadedModel(config, tokenizer, 0, kind, lambda: model)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -156,12 +169,84 @@ def test_what_is_said_of_the_mask_is_true() -> None:
     _, steps = told("gpt2", "Hello")
     both = next(part for part in parts(steps) if isinstance(part, SideBySide))
     later = sum(float(cell) for cell in both.right.rows[0][1][1:])
-    said = next(p for p in parts(steps) if isinstance(p, str) and p.startswith("Without the mask"))
-    share = re.search(r"would give ([01]\.\d\d) of its weight", said)
+    share = re.search(r"would give ([01]\.\d\d) of its weight", said(steps, "Without the mask"))
     assert share
     assert abs(float(share[1]) - later) < 0.03
     assert both.left.rows[-1] == both.right.rows[-1]
     assert both.left.rows[0][1] == ("1.00", "0.00", "0.00", "0.00", "0.00")
+
+
+def said(steps: Sequence[LessonStep], beginning: str) -> str:
+    """The paragraph that begins with these words."""
+    (found,) = [p for p in parts(steps) if isinstance(p, str) and p.startswith(beginning)]
+    return found
+
+
+def test_an_encoder_is_asked_what_is_missing() -> None:
+    model, steps = told("encoder", "Hel_o")
+    shown = [step.title for step in steps]
+    assert shown[0] == "Which character is missing?"
+    assert "Here ‘▢’ at position 3 stands for it" in said(steps, "An encoder answers")
+    decoders = ["What comes next?", "The causal mask", "Sampling"]
+    assert not set(shown) & {*decoders, "Beside a decoder"}
+    assert {"No mask", "Filling the blank", "Context-aware embeddings"} <= set(shown)
+    assert "is not known" in said(steps, "What is hidden in this text")
+    # Of a text without blanks, the middle is hidden, and its loss is that of what was there.
+    model, steps = told("encoder", "Hello")
+    text = printable_tokenizer().encode("Hello").tolist()
+    mask_id = printable_tokenizer().vocab_size
+    logits = forward_pass(model, [*text[:2], mask_id, *text[3:]])["logits"][2, :mask_id]
+    loss = -float(logits.log_softmax(-1)[text[2]])
+    name, (_, cell) = by_caption(steps, "losses of each character").rows[2]
+    assert name == "2 l"
+    assert float(cell) == pytest.approx(loss, abs=0.51 * unit(cell))
+
+
+def test_an_encoder_weighs_both_sides() -> None:
+    model, steps = told("encoder", "Hel_o", layer=1, head=1)
+    text = printable_tokenizer().encode("Hel").tolist()
+    seen = forward_pass(
+        model, [*text, printable_tokenizer().vocab_size, *printable_tokenizer().encode("o")]
+    )
+    row = seen.attention[1, 1, 3]
+    shares = [float(row[:3].sum()), float(row[3]), float(row[4:].sum())]
+    numbers = re.findall(r"[01]\.\d\d", said(steps, "Of the weight of"))
+    assert [float(number) for number in numbers] == pytest.approx(shares, abs=0.0051)
+    both = next(part for part in parts(steps) if isinstance(part, SideBySide))
+    for query, (_, cells) in enumerate(both.right.rows):
+        assert all(cell == "0.00" for cell in cells[query + 1 :])
+    scores = seen["block 2.attention.scaled scores"][1, 3, :4].softmax(-1).tolist()
+    masked = [float(cell) for cell in both.right.rows[3][1][:4]]
+    assert masked == pytest.approx(scores, abs=0.0051)
+
+
+def test_an_encoder_beside_a_decoder() -> None:
+    model, steps = told("encoder", "to be or not to", layer=1, head=1, decoder="gpt2")
+    decoder = a_model("gpt2", printable_tokenizer(), 20.0).model
+    ids = printable_tokenizer().encode("to be or not to").tolist()
+    seen = forward_pass(decoder, ids)
+    pairs = [part for part in parts(steps) if isinstance(part, SideBySide)]
+    maps, cosines = pairs[1], pairs[2]
+    shown = [int(name.split()[0]) for name, _ in maps.right.rows]
+    for query, (_, cells) in zip(shown, maps.right.rows, strict=True):
+        numbers = [float(cell) for cell in cells]
+        assert numbers == pytest.approx(seen.attention[1, 1, query, shown].tolist(), abs=0.0051)
+    # "to be" alone, and as the beginning of the text: only the encoder notices.
+    assert [name for name, _ in cosines.left.rows] == [f"{i} {c}" for i, c in enumerate("to␣be")]
+    for name, cells in cosines.right.rows:
+        assert {*cells} == {"1"}, name
+    alone = forward_pass(model, ids[:5]).residual_stream[:, 4]
+    whole = forward_pass(model, ids).residual_stream[:, 4]
+    expected = torch.cosine_similarity(alone, whole, dim=-1).tolist()
+    last = [float(cell) for cell in cosines.left.rows[4][1]]
+    assert last == pytest.approx(expected, abs=0.00051)
+    assert last[0] == 1
+    assert last[-1] < 0.999
+    answers = by_caption(steps, "probabilities of each character")
+    before = seen["logits"][6].softmax(-1).tolist()  # of the character at position 7
+    for symbol, (_, cell) in answers.rows:
+        id_ = printable_tokenizer().symbols.index(symbol)
+        assert float(cell) == pytest.approx(before[id_], abs=0.00051)
 
 
 def test_steps_have_no_markup_and_no_controls() -> None:

@@ -154,7 +154,9 @@ def test_every_asset_is_in_the_page(contents: PageContents) -> None:
         assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():
             assert "</s" not in path.read_text("utf-8")  # would end the element it stands in
-    html = page(contents)
+    # What is for a decoder alone, or for an encoder alone, is in the page of that one.
+    encoder = fresh(corpus_tokenizer("ab").with_mask(), "model.n_layer=1")
+    html = page(contents) + page(PageContents(encoder, (0, 1), (), (), "A page"))
     for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
         assert f'id="{identifier}"' in html
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from attn_cli.inspection.lesson.blocks import Formula, Part, SideBySide, Table
+from attn_cli.inspection.lesson.blocks import Formula, Part, Table
 from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.rounding import (
     FACTOR,
@@ -26,16 +26,13 @@ from attn_cli.inspection.lesson.worked_arithmetic import (
     worked_softmax,
 )
 
-TIE = 1e-5  # weights that differ by less count as equal
-SIDE_BY_SIDE = 2  # decimals of weights where two tables stand side by side
-
 
 def one_score(context: LessonContext) -> Iterator[Part]:
     """The score of one query with one key, and the table of all."""
-    querying, found = context.quoted(context.last), context.quoted(context.top_key)
+    querying, found = context.quoted(context.followed), context.quoted(context.top_key)
     query, key = _queries_and_keys(context)
     itself = " Here both belong to the same character: a character sees itself too." * (
-        context.top_key == context.last
+        context.top_key == context.followed
     )
     yield (
         "How well does a key match a query? Multiply the two channel by channel and add up the "
@@ -48,7 +45,7 @@ def one_score(context: LessonContext) -> Iterator[Part]:
     )
     yield from dot_product(
         f"query times key, head {context.head + 1}, D = {context.D} channels",
-        ("query", query[context.last].tolist()),
+        ("query", query[context.followed].tolist()),
         ("key", key[context.top_key].tolist()),
     )
     yield (
@@ -60,11 +57,11 @@ def one_score(context: LessonContext) -> Iterator[Part]:
 
 def scaled_scores(context: LessonContext) -> Iterator[Part]:
     """The scores divided by the square root of D."""
-    score = context.head_tensor("scores")[context.last, context.top_key]
+    score = context.head_tensor("scores")[context.followed, context.top_key]
     after = context.head_tensor("scaled scores")
     root = rounded_number(math.sqrt(context.D), FACTOR)
     ((one,),) = rounded_factors([float(score)])
-    other = rounded_number(float(after[context.last, context.top_key]), SUM)
+    other = rounded_number(float(after[context.followed, context.top_key]), SUM)
     yield (
         "A sum of D products grows with D: for random, independent numbers of variance 1, its "
         f"standard deviation is √D = √{context.D} = {root}. Every score is divided by this, so "
@@ -73,18 +70,6 @@ def scaled_scores(context: LessonContext) -> Iterator[Part]:
     )
     yield Formula((f"{one} / √{context.D} = {other}",))
     yield context.pair_table("scaled scores", after)
-
-
-def causal_mask(context: LessonContext) -> Iterator[Part]:
-    """The causal mask: no character sees later ones."""
-    yield (
-        "In training the model predicts the next character at every position at once. If a "
-        "character could look at later ones, it would simply copy the answer. So each query sees "
-        "only its own key and earlier ones: every score above the diagonal is set to minus "
-        "infinity. This is the causal mask."
-        + (" With one character there is nothing to mask." if context.T == 1 else "")
-    )
-    yield context.pair_table("masked scores", context.head_tensor("masked scores"))
 
 
 def softmax(context: LessonContext) -> Iterator[Part]:
@@ -96,60 +81,21 @@ def softmax(context: LessonContext) -> Iterator[Part]:
         "the powers small, the largest score of the row is first subtracted from all of them, "
         "which does not change the result."
     )
-    yield f"The row of {context.quoted(context.last)}, which sees the whole text:"
+    yield f"The row of {context.quoted(context.followed)}, which sees the whole text:"
     yield from worked_softmax(
         "softmax of one row of scores",
         "score",
-        context.head_tensor("masked scores")[context.last].tolist(),
+        context.visible_scores[context.followed].tolist(),
         list(zip(context.shown, context.row_names, strict=True)),
     )
 
 
-def with_and_without_mask(context: LessonContext) -> Iterator[Part]:
-    """The attention weights of the head, and what they would be without the mask."""
-    causal = context.attention_weights
-    unmasked = context.head_tensor("scaled scores").softmax(dim=-1)
-    weight = f"{float(causal[context.last, context.top_key]):.{SIDE_BY_SIDE}f}"
-    row = causal[context.last]
-    equal = int((row > row[context.top_key] - TIE).sum()) - 1
-    yield (
-        "These are the attention weights of the whole text. Each row belongs to one character, and "
-        f"adds up to 1. In layer {context.layer + 1}, head {context.head + 1}, "
-        f"{context.quoted(context.last)} gives the largest weight, {weight}, to "
-        + ("itself" if context.top_key == context.last else context.quoted(context.top_key))
-        + (f", and as much to {equal} other{'s' * (equal > 1)}." if equal else ".")
-    )
-    yield (
-        "Beside them are the weights that the same scores give without the mask, as in an encoder: "
-        "a model that sees the whole text at once, and is trained to predict characters that were "
-        "hidden in it."
-    )
-    yield SideBySide(
-        context.pair_table("with the causal mask", causal, SIDE_BY_SIDE),
-        context.pair_table("without the mask", unmasked, SIDE_BY_SIDE),
-    )
-    if context.T > 1:
-        ahead = unmasked.triu(1).sum(dim=-1)  # (T,) the weight of each query on later keys
-        first = context.shown[0]
-        yield (
-            f"Without the mask {context.quoted(first)} would give "
-            f"{float(ahead[first]):.{SIDE_BY_SIDE}f} of its weight to what comes after it"
-            + (
-                "; with it, it can only attend to itself. "
-                if first == 0
-                else "; with it, that weight is 0. "
-            )
-            + "The last rows are equal on both sides: after the last character there is nothing "
-            "to mask."
-        )
-
-
 def weighted_values(context: LessonContext) -> Iterator[Part]:
     """The weighted sum of the values."""
-    weights = context.attention_weights[context.last].tolist()
+    weights = context.attention_weights[context.followed].tolist()
     values = context.head_tensor("value heads")[:, 0].tolist()
     multiplied = [weight * value for weight, value in zip(weights, values, strict=True)]
-    rest = math.fsum(multiplied[i] for i in context.hidden)
+    rest = math.fsum(multiplied[i] for i in context.omitted)
     one, other = rounded_factors(
         [weights[i] for i in context.shown], [values[i] for i in context.shown]
     )
@@ -158,7 +104,7 @@ def weighted_values(context: LessonContext) -> Iterator[Part]:
         "Now the values are used. What a character receives is a weighted sum of the values that "
         "it sees: each value times its attention weight."
     )
-    yield f"Channel 0 of what {context.quoted(context.last)} receives:"
+    yield f"Channel 0 of what {context.quoted(context.followed)} receives:"
     yield Table.of_columns(
         "weight times value",
         with_others(context.row_names, context.T),

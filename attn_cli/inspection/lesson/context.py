@@ -10,11 +10,13 @@ from functools import cached_property
 import torch
 
 from attn_cli.inspection.forward_pass import ForwardPass
+from attn_cli.inspection.hidden_characters import HiddenCharacters
 from attn_cli.inspection.lesson.blocks import Table
 from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded_rows
 from attn_cli.text.display import printable_symbol
 from attn_cli.text.tokenizer import Tokenizer
 
+CANDIDATES = 5  # characters whose probabilities are shown
 MAX_SHOWN = 8  # rows and columns of a table; a matrix with no more is shown in full
 
 
@@ -23,28 +25,42 @@ class LessonContext:
 
     Attributes:
         T, C, H, D, F, V, L: The sizes.
-        last: The position that is followed: the last one, whose next character is not known.
+        encoder: Whether the model sees both sides of a character, and fills blanks.
+        followed: The position that is followed: the last one, whose next character is not known;
+            of an encoder, the first blank.
+        hidden: Of an encoder, each character of the text hidden in turn; None where some are not
+            known, and of a decoder.
+        decoder: A decoder on the same text, and its vocabulary, to compare with; may be None.
         attention_weights: Of the head, (T, T): rows are queries, and sum to 1.
-        top_key: The position with the largest weight in the last row.
+        top_key: The position with the largest weight in the followed row.
     """
 
     def __init__(
-        self, activations: ForwardPass, tokenizer: Tokenizer, layer: int, head: int
+        self,
+        activations: ForwardPass,
+        tokenizer: Tokenizer,
+        layer: int,
+        head: int,
+        hidden: HiddenCharacters | None = None,
+        decoder: tuple[ForwardPass, Tokenizer] | None = None,
     ) -> None:
         self.activations = activations
         self.tokenizer = tokenizer
         self.layer = layer
         self.head = head
+        self.hidden = hidden
+        self.decoder = decoder
         self.model, self.ids = activations.model, activations.ids
         config = self.model.config
         self.T, self.C, self.H = len(self.ids), config.n_embd, config.n_head
         self.D, self.F = self.C // self.H, config.inner_width
         self.V, self.L = self.model.vocab_size, config.n_layer
-        self.last = self.T - 1
+        self.encoder = tokenizer.mask_id is not None
+        self.followed = self.ids.index(tokenizer.mask_id) if self.encoder else self.T - 1
         self.block = self.model.layers()[layer]
         self.attention = self.block.attention
         self.attention_weights = self.head_tensor("softmax weights")
-        self.top_key = int(self.attention_weights[self.last].argmax())
+        self.top_key = int(self.attention_weights[self.followed].argmax())
 
     def layer_tensor(self, operation: str) -> torch.Tensor:
         """A tensor of the layer, (T, C) or (H, T, ...)."""
@@ -67,22 +83,48 @@ class LessonContext:
         return f"‘{self.symbol(self.ids[position])}’ at position {position}"
 
     @cached_property
+    def visible_scores(self) -> torch.Tensor:
+        """The scores of the head that its softmax turns into weights, (T, T)."""
+        return self.head_tensor("scaled scores" if self.encoder else "masked scores")
+
+    @cached_property
+    def candidates(self) -> list[int]:
+        """The most probable ids for what the model is asked, the most probable first."""
+        order = self.answer_logits.argsort(descending=True, stable=True).tolist()
+        return [int(id_) for id_ in order[: len(order) if len(order) <= MAX_SHOWN else CANDIDATES]]
+
+    @cached_property
+    def answer_logits(self) -> torch.Tensor:
+        """The logits (V,) at the followed character; of an encoder all but the mask's, the last."""
+        return self.activations["logits"][self.followed, : self.V - self.encoder]
+
+    @cached_property
     def shown(self) -> tuple[int, ...]:
-        """The positions in tables: all, or in a long text the last ones and `top_key`."""
+        """The positions in tables: all, or in a long text those around `followed`, and `top_key`.
+
+        Of a decoder, which follows the last, those are the last ones.
+        """
         if self.T <= MAX_SHOWN:
             return tuple(range(self.T))
-        first = self.T - MAX_SHOWN + (self.top_key < self.T - MAX_SHOWN)
-        return tuple(sorted({self.top_key, *range(first, self.T)}))
+        around = self._around(MAX_SHOWN)
+        if self.top_key not in around:
+            around = self._around(MAX_SHOWN - 1)
+        return tuple(sorted({self.top_key, *around}))
+
+    def _around(self, count: int) -> range:
+        """So many positions in a row, with the followed one as near to their middle as can be."""
+        first = min(max(0, self.followed - count // 2), self.T - count)
+        return range(first, first + count)
 
     @property
-    def hidden(self) -> list[int]:
+    def omitted(self) -> list[int]:
         """The positions that no table shows."""
         return [position for position in range(self.T) if position not in self.shown]
 
     @property
     def row_names(self) -> tuple[str, ...]:
         """Position and character of each shown row."""
-        digits = len(str(self.last))
+        digits = len(str(self.T - 1))
         return tuple(f"{t:{digits}} {self.symbol(self.ids[t])}" for t in self.shown)
 
     @property
@@ -106,7 +148,7 @@ class LessonContext:
     @property
     def truncation(self) -> str:
         """The end of a caption where a table shows only some of the text."""
-        return f"; {len(self.shown)} of them" if self.hidden else ""
+        return f"; {len(self.shown)} of them" if self.omitted else ""
 
 
 def shape_text(axes: str, tensor: torch.Tensor) -> str:

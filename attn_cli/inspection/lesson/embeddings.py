@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula, Part, Table
-from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext, small_matrix
 from attn_cli.inspection.lesson.rounding import (
     PRODUCT,
     in_parentheses,
@@ -20,8 +20,9 @@ from attn_cli.model.position import LearnedPosition, SinusoidalPosition
 
 
 def question(context: LessonContext, foreword: str) -> Iterator[Part]:
-    """What a language model does, and the letters for its sizes."""
-    unit = context.tokenizer.unit
+    """What a model is asked, and the letters for its sizes."""
+    unit, followed = context.tokenizer.unit, context.followed
+    known = " and what stands for a hidden one" * context.encoder
     legend = (
         ("B", 1, "batch: texts processed together; here one, so its axis is left out"),
         ("T", context.T, f"time: {unit}s of the text"),
@@ -29,14 +30,21 @@ def question(context: LessonContext, foreword: str) -> Iterator[Part]:
         ("H", context.H, "heads: attention is computed this many times side by side in a layer"),
         ("D", context.D, "head size: C / H, the channels that one head works with"),
         ("F", context.F, "width of the feed-forward network"),
-        ("V", context.V, f"vocabulary: {unit}s that the model knows"),
+        ("V", context.V, f"vocabulary: {unit}s that the model knows{known}"),
         ("L", context.L, "layers"),
     )
+    asked = (
+        "An encoder answers one question: what is missing here? It reads a text in which some "
+        f"{unit}s are hidden, and gives each of the {context.V - 1} {unit}s that it knows a "
+        f"probability of being the hidden one. Here ‘{context.symbol(context.ids[followed])}’ at "
+        f"position {followed} stands for it."
+        if context.encoder
+        else "A language model answers one question: what comes next? It reads a text and gives "
+        f"each of the {context.V} {unit}s that it knows a probability of being the next one."
+    )
     yield (
-        "A language model answers one question: what comes next? It reads a text and gives each of "
-        f"the {context.V} {unit}s that it knows a probability of being the next one. This lesson "
-        "follows one text through every step of that computation, which is called a forward pass. "
-        "Every number below comes from a real forward pass of this model."
+        f"{asked} This lesson follows one text through every step of that computation, which is "
+        "called a forward pass. Every number below comes from a real forward pass of this model."
     )
     if foreword:
         yield foreword
@@ -69,6 +77,7 @@ def ids(context: LessonContext) -> Iterator[Part]:
         f"A model can only do arithmetic, so each {unit} becomes a number: its index in the "
         f"vocabulary, which is {vocabulary}. This number is called its id. It is a name and not an "
         "amount: a larger id does not mean more of anything."
+        + f" A hidden character has an id of its own, the last: {context.V - 1}." * context.encoder
         + (" Where this lesson says “character”, read “byte”." if unit == "byte" else "")
     )
     yield Table.of_columns(
@@ -76,13 +85,15 @@ def ids(context: LessonContext) -> Iterator[Part]:
         context.row_names,
         {"id": [str(context.ids[position]) for position in context.shown]},
     )
-    if context.hidden:
-        far = ", and the one that the last attends to most" * (
-            context.top_key < context.T - MAX_SHOWN
+    if context.omitted:
+        around = "those around the hidden one" if context.encoder else "the last ones"
+        others = set(context.shown) - {context.top_key}
+        far = f", and the one that {'it' if context.encoder else 'the last'} attends to most" * (
+            context.top_key < min(others) - 1 or context.top_key > max(others) + 1
         )
         yield (
-            f"The text has {context.T} {unit}s. Tables show {len(context.shown)} of them, the last "
-            f"ones{far}; the model works on all."
+            f"The text has {context.T} {unit}s. Tables show {len(context.shown)} of them, {around}"
+            f"{far}; the model works on all."
         )
 
 
@@ -122,8 +133,13 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
             "Many models add a vector for the position here. This one does not: it rotates queries "
             "and keys inside attention instead, and the lesson will show that there."
             if rotary
-            else "Most models add a vector for the position here. This one adds none: all that it "
-            "can know about the order is that a character never sees later ones."
+            else "Most models add a vector for the position here. This one adds none: "
+            + (
+                "it knows nothing of the order."
+                if context.encoder
+                else "all that it can know about the order is that a character never sees later "
+                "ones."
+            )
         )
         yield why + how
         return
@@ -147,14 +163,14 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
     yield why + how
     yield context.vector_table("position embeddings", "T, C", position)
     if isinstance(module, SinusoidalPosition):
-        sine, cosine = rounded(position[context.last, :2].tolist())
-        lines = (f"sin({context.last}) = {sine}", f"cos({context.last}) = {cosine}")
-        yield f"Position {context.last}, channels 0 and 1, in radians:"
+        sine, cosine = rounded(position[context.followed, :2].tolist())
+        lines = (f"sin({context.followed}) = {sine}", f"cos({context.followed}) = {cosine}")
+        yield f"Position {context.followed}, channels 0 and 1, in radians:"
         yield Formula(lines)
     yield context.vector_table("their sum", "T, C", both)
     (one, other), *_ = rounded_factors(
-        [float(token[context.last, 0]), float(position[context.last, 0])]
+        [float(token[context.followed, 0]), float(position[context.followed, 0])]
     )
-    added = rounded_number(float(both[context.last, 0]), PRODUCT)
-    yield f"Channel 0 of {context.quoted(context.last)}:"
+    added = rounded_number(float(both[context.followed, 0]), PRODUCT)
+    yield f"Channel 0 of {context.quoted(context.followed)}:"
     yield Formula((f"{one} + {in_parentheses(other)} = {added}",))

@@ -28,7 +28,7 @@ from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
 
 def feed_forward_norm(context: LessonContext) -> Iterator[Part]:
     """The norm before the feed-forward network."""
-    stream, last = context.layer_tensor("attention residual"), context.last
+    stream, last = context.layer_tensor("attention residual"), context.followed
     yield (
         "Before the second half of the layer the residual stream is normalised, as before the "
         "first, with a gain of its own. Only what goes into the next part is normalised; the "
@@ -59,7 +59,7 @@ def feed_forward(context: LessonContext) -> Iterator[Part]:
 
 def _gelu(context: LessonContext, module: GeluFeedForward, intro: str) -> Iterator[Part]:
     up, gelu = context.layer_tensor("feed-forward.up"), context.layer_tensor("feed-forward.gelu")
-    last = context.last
+    last = context.followed
     unit = int(gelu[last].argmax())
     inner = up[last, unit].item()
     ((x,),) = rounded_factors([inner])
@@ -90,7 +90,7 @@ def _gelu(context: LessonContext, module: GeluFeedForward, intro: str) -> Iterat
 
 
 def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> Iterator[Part]:
-    last = context.last
+    last = context.followed
     gate, silu, up, gated = (
         context.layer_tensor(f"feed-forward.{name}") for name in ("gate", "silu", "up", "gate * up")
     )
@@ -131,10 +131,9 @@ def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> It
 
 def _rows(context: LessonContext, what: str, operations: dict[str, str]) -> Part:
     """The followed character's vectors after some operations, a row each."""
-    rows = [
-        context.layer_tensor(f"feed-forward.{name}")[context.last].tolist() for name in operations
-    ]
-    return matrix_table(f"{context.quoted(context.last)} {what}", list(operations.values()), rows)
+    t = context.followed
+    rows = [context.layer_tensor(f"feed-forward.{name}")[t].tolist() for name in operations]
+    return matrix_table(f"{context.quoted(t)} {what}", list(operations.values()), rows)
 
 
 def residual(context: LessonContext) -> Iterator[Part]:
@@ -157,13 +156,14 @@ def other_layers(context: LessonContext) -> Iterator[Part]:
         "weights. A later layer works on what earlier ones have added: its heads can look for what "
         "no single character can tell, such as a word."
     )
-    stream = context.activations.residual_stream[:, context.last]  # (L + 1, C)
+    stream = context.activations.residual_stream[:, context.followed]  # (L + 1, C)
     chosen = list(range(context.L + 1))
     if context.L + 1 > MAX_SHOWN:
         chosen = [*range(MAX_SHOWN - 1), context.L]
     names = ["before layer 1", *(f"after layer {number + 1}" for number in range(context.L))]
     yield matrix_table(
-        f"the residual stream of {context.quoted(context.last)}, {shape_text('L + 1, C', stream)}"
+        f"the residual stream of {context.quoted(context.followed)}, "
+        + shape_text("L + 1, C", stream)
         + ("; some of them" if len(chosen) <= context.L else ""),
         [names[i] for i in chosen],
         [stream[i].tolist() for i in chosen],

@@ -24,12 +24,12 @@ def other_heads(context: LessonContext) -> Iterator[Part]:
     """The weights of the layer's other heads, for the same character."""
     if context.H == 1:
         return
-    weights = context.layer_tensor("attention.softmax weights")[:, context.last]  # (H, T)
+    weights = context.layer_tensor("attention.softmax weights")[:, context.followed]  # (H, T)
     shown = weights[:MAX_SHOWN, list(context.shown)].tolist()
     names = [f"head {number}" for number in range(1, len(shown) + 1)]
     yield (
         "At the same time the other heads of this layer do the same with queries, keys and values "
-        f"of their own. The weights of each for {context.quoted(context.last)}:"
+        f"of their own. The weights of each for {context.quoted(context.followed)}:"
     )
     yield Table(
         f"weights of the last row, {shape_text('H, T', weights)}"
@@ -64,11 +64,11 @@ def merge_and_project(context: LessonContext) -> Iterator[Part]:
         "reach every channel."
     )
     yield from small_matrix("weights of the projection, (C, C)", projection.weight)
-    yield f"Channel 0 of the projection for {context.quoted(context.last)}:"
+    yield f"Channel 0 of the projection for {context.quoted(context.followed)}:"
     yield from dot_product(
         "row 0 of the projection's weights, times the merged heads",
         ("weight", projection.weight[0].tolist()),
-        ("merged", merged[context.last].tolist()),
+        ("merged", merged[context.followed].tolist()),
         None if bias is None else bias[0].item(),
     )
     yield context.vector_table(
@@ -97,7 +97,7 @@ def residual_sum(
 ) -> Iterator[Part]:
     """A residual sum: by hand for channel 0 of the followed character, then for all."""
     added, after = context.layer_tensor(addition), context.layer_tensor(f"{part} residual")
-    last = context.last
+    last = context.followed
     one, other = rounded([float(before[last, 0]), float(added[last, 0])], FACTOR)
     both = rounded_number(float(after[last, 0]), SUM)
     yield f"Channel 0 of {context.quoted(last)}:"

@@ -43,7 +43,7 @@ def attention_norm(context: LessonContext) -> Iterator[Part]:
         + " Each character's vector is normalised by itself."
     )
     yield from worked_norm(
-        f"the vector of {context.quoted(context.last)}", stream[context.last], norm
+        f"the vector of {context.quoted(context.followed)}", stream[context.followed], norm
     )
     yield context.vector_table("after the norm", "T, C", context.layer_tensor("attention norm"))
 

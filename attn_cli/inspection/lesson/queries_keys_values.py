@@ -43,11 +43,11 @@ def linear_layers(context: LessonContext) -> Iterator[Part]:
         yield from small_matrix(f"weights of the {role}, (C, C)", layer.weight)
         if layer.bias is not None:
             yield from small_matrix(f"bias of the {role}, (1, C)", layer.bias[None], ["b"])
-    yield f"Channel {channel} of the query of {context.quoted(context.last)}:"
+    yield f"Channel {channel} of the query of {context.quoted(context.followed)}:"
     yield from dot_product(
         f"row {channel} of the query's weights, times the vector after the norm",
         ("weight", query.weight[channel].tolist()),
-        ("vector", normed[context.last].tolist()),
+        ("vector", normed[context.followed].tolist()),
         None if query.bias is None else query.bias[channel].item(),
     )
 
@@ -94,13 +94,13 @@ def query_key_norm(context: LessonContext) -> Iterator[Part]:
     norm = context.attention.query_norm
     if norm is None:
         return
-    vector = context.head_tensor("query heads")[context.last]
+    vector = context.head_tensor("query heads")[context.followed]
     yield (
         "Scores will be products of queries and keys, and would be large just because the vectors "
         "are long. So each query and each key is normalised once more, now within the head, by an "
         "RMSNorm; values stay as they are."
     )
-    yield from worked_norm(f"the query of {context.quoted(context.last)}", vector, norm)
+    yield from worked_norm(f"the query of {context.quoted(context.followed)}", vector, norm)
     yield context.vector_table("normalised queries", "T, D", context.head_tensor("query norm"))
     yield context.vector_table("normalised keys", "T, D", context.head_tensor("key norm"))
 
@@ -109,7 +109,7 @@ def rotary_positions(context: LessonContext) -> Iterator[Part]:
     """Rotary position embedding, where the model has it."""
     if context.attention.rotary is None:
         return
-    half, base, t = context.D // 2, context.model.config.rope_theta, context.last
+    half, base, t = context.D // 2, context.model.config.rope_theta, context.followed
     before = context.head_tensor(
         "query norm" if context.has("attention.query norm") else "query heads"
     )

@@ -46,6 +46,7 @@ SCRIPTS = (
     "attention_row",
     "next_character",
     "writing",
+    "filling",
     "logit_lens",
     "ablation",
     "checkpoints",
@@ -90,6 +91,7 @@ def page(contents: PageContents) -> str:
             contents.title,
             lesson=contents.lesson,
             generate_first=contents.generate_first,
+            encoder=contents.loaded.tokenizer.mask_id is not None,
             payload=payload,
             snapshots=f"[{','.join(snapshots)}]",
         )

@@ -46,6 +46,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
         "bos_id": loaded.bos_id,
+        "mask_id": tokenizer.mask_id,
         "sample": {
             "temperature": sample.temperature,
             "top_k": sample.top_k,
@@ -79,7 +80,8 @@ def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:
 
 
 def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
-    """One checkpoint; of its attention only what is on and below the diagonal."""
+    """One checkpoint of a decoder; of its attention only what is on and below the diagonal."""
+    assert snapshot.next_probs is not None
     T = snapshot.attention.shape[-1]
     queries, keys = np.tril_indices(T)  # row by row
     triangles = snapshot.attention.numpy(force=True)[:, :, queries, keys]  # (L, H, T (T + 1) / 2)

@@ -19,10 +19,12 @@ thumbnailsView(state);
 attentionView(state);
 attentionRowView(state);
 nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
-writingView(state);
-logitLensView(state);
-ablationView(state, data.ablations);
-checkpointsView(state, snapshots);
+if (model.causal) {
+  writingView(state);
+  logitLensView(state);
+  ablationView(state, data.ablations);
+  checkpointsView(state, snapshots);
+} else fillingView(state);
 keyboard(state);
 themeButton(() => state.notify("theme"));
 watchWidth();
@@ -72,7 +74,7 @@ window.attn = Object.freeze({
     return state.pass.layers.map((_, layer) =>
       Array.from({ length: model.n_head }, (_, head) =>
         Array.from({ length: T }, (_, t) =>
-          Array.from({ length: T }, (_, j) => (j <= t ? state.weight(t, j, layer, head) : 0)),
+          Array.from({ length: T }, (_, j) => (j < state.seenBy(t) ? state.weight(t, j, layer, head) : 0)),
         ),
       ),
     );

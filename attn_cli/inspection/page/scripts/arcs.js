@@ -1,4 +1,5 @@
-// The lines view of one head: an arc from each query back to the keys that it looks at.
+// The lines view of one head: an arc from each query to the keys that it looks at, dashed where
+// these come later.
 
 const ARC_STEP = { smallest: 12, largest: 34 }; // CSS pixels per character
 const HIGHEST = 300; // CSS pixels
@@ -41,12 +42,14 @@ function arcsView(state) {
     canvas.setAttribute("aria-valuetext", state.summary(state.query));
   }
 
-  // How many characters the longest arc leads back that will be drawn.
+  // How many characters the longest arc that will be drawn spans.
   function longestArc() {
     let longest = 0;
     for (let t = 0; t < state.ids.length; t++) {
       const least = t === state.query ? FAINTEST_CHOSEN : FAINTEST;
-      for (let j = 0; j < t - longest; j++) if (state.weight(t, j) >= least) longest = t - j;
+      for (let j = 0; j < state.seenBy(t); j++) {
+        if (state.weight(t, j) >= least) longest = Math.max(longest, Math.abs(t - j));
+      }
     }
     return longest;
   }
@@ -54,7 +57,7 @@ function arcsView(state) {
   function drawArcs(context, t, high, colour, least) {
     const x = (place) => (place + 0.5) * step;
     context.strokeStyle = context.fillStyle = colour;
-    for (let j = 0; j <= t; j++) {
+    for (let j = 0; j < state.seenBy(t); j++) {
       const weight = state.weight(t, j);
       if (weight < least) continue;
       context.globalAlpha = Math.min(1, 0.12 + 0.88 * weight);
@@ -66,11 +69,13 @@ function arcsView(state) {
         context.fill();
         continue;
       }
-      const radius = (x(t) - x(j)) / 2,
+      const radius = Math.abs(x(t) - x(j)) / 2,
         height = Math.min(high - 8, radius * 1.1);
-      context.ellipse(x(j) + radius, high - 2, radius, height, 0, Math.PI, 2 * Math.PI);
+      context.setLineDash(j > t ? [4, 3] : []);
+      context.ellipse(x(Math.min(t, j)) + radius, high - 2, radius, height, 0, Math.PI, 2 * Math.PI);
       context.stroke();
     }
+    context.setLineDash([]);
     context.globalAlpha = 1;
   }
 

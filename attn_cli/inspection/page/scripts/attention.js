@@ -4,7 +4,10 @@ function attentionView(state) {
   const boxes = { map: byId("map"), lines: byId("lines"), table: byId("weights-table") };
   const help = {
     map: Array.from(byId("map-help").childNodes),
-    lines: ["Left and right choose the query; a dot is its weight on itself."],
+    lines: [
+      "Left and right choose the query; a dot is its weight on itself." +
+        (state.model.causal ? "" : " A dashed line leads to what comes after."),
+    ],
     table: ["Arrows scroll the table."],
   };
 

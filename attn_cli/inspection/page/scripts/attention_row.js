@@ -15,9 +15,10 @@ function attentionRowView(state) {
     : "";
 
   const strip = new CharacterStrip(byId("row-strip"), {
-    choose: (t) => state.choose({ query: Math.max(t, state.query), key: t }),
+    choose: (t) =>
+      state.choose({ query: model.causal ? Math.max(t, state.query) : state.query, key: t }),
     describe: (j) =>
-      j > state.query ? `${state.name(j)}, comes later, masked` : state.sentence(state.query, j),
+      j >= state.seenBy(state.query) ? `${state.name(j)}, comes later, masked` : state.sentence(state.query, j),
   });
 
   function draw() {
@@ -25,7 +26,7 @@ function attentionRowView(state) {
     byId("row-title").textContent =
       `One row in numbers: ${vocabulary.shown(state.ids[query])} at ${query}`;
     const shades = state.ids.map((_, j) =>
-      j > query ? null : SCALES.weight.fraction(state.weight(query, j)),
+      j >= state.seenBy(query) ? null : SCALES.weight.fraction(state.weight(query, j)),
     );
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
@@ -81,12 +82,13 @@ function attentionRowView(state) {
       q = part("query", query),
       T = ids.length;
     const score = (j) => dot(q, 0, part("key", j), 0, D);
-    const scaled = Array.from({ length: query + 1 }, (_, j) => score(j) / Math.sqrt(D));
+    const seenKeys = state.seenBy(query);
+    const scaled = Array.from({ length: seenKeys }, (_, j) => score(j) / Math.sqrt(D));
     const largest = Math.max(...scaled);
     const sum = scaled.reduce((total, value) => total + Math.exp(value - largest), 0);
     const places = chosenPlaces(query, key);
     const line = (j) => {
-      const seen = j <= query,
+      const seen = j < seenKeys,
         e = seen ? Math.exp(scaled[j] - largest) : 0;
       const bar = element("span", { className: "bar", "aria-hidden": "true" });
       bar.style.width = `${100 * (e / sum)}%`;
@@ -94,20 +96,22 @@ function attentionRowView(state) {
         "tr",
         { className: j === key ? "chosen" : seen ? "" : "masked" },
         element("th", { scope: "row" }, `${vocabulary.shown(ids[j])} at ${j}`),
-        ...[score(j), score(j) / Math.sqrt(D), seen ? scaled[j] : -Infinity].map((value) =>
-          element("td", {}, number(value)),
-        ),
+        ...[
+          score(j),
+          score(j) / Math.sqrt(D),
+          ...(model.causal ? [seen ? scaled[j] : -Infinity] : []),
+        ].map((value) => element("td", {}, number(value))),
         element("td", {}, number(e)),
         element("td", { className: "weight" }, element("span", {}, number(e / sum)), bar),
       );
     };
-    const rest = query + 1 - places.length;
+    const rest = seenKeys - places.length;
     const restWeight =
       1 - places.reduce((total, j) => total + Math.exp(scaled[j] - largest) / sum, 0);
-    const later = T - query - 1;
+    const later = T - seenKeys;
     return step(
       2,
-      "All scores of the row: mask, then softmax",
+      `All scores of the row: ${model.causal ? "mask, then softmax" : "softmax, without a mask"}`,
       element(
         "div",
         { className: "scroll", tabIndex: 0, role: "region", "aria-label": "The scores of the row" },
@@ -121,8 +125,8 @@ function attentionRowView(state) {
               "tr",
               {},
               element("th", { scope: "col" }, "key"),
-              ...["q · k", "/ √D", "masked", "exp", "weight"].map((text) =>
-                element("th", { scope: "col" }, text),
+              ...["q · k", "/ √D", ...(model.causal ? ["masked"] : []), "exp", "weight"].map(
+                (text) => element("th", { scope: "col" }, text),
               ),
             ),
           ),
@@ -136,7 +140,7 @@ function attentionRowView(state) {
                     "tr",
                     { className: "rest" },
                     element("th", { scope: "row" }, `${rest} more`),
-                    element("td", { colSpan: 4 }),
+                    element("td", { colSpan: model.causal ? 4 : 3 }),
                     element("td", { className: "weight" }, number(Math.max(0, restWeight))),
                   ),
                 ]
@@ -151,10 +155,12 @@ function attentionRowView(state) {
         `The column “exp” is e to the power of the score minus the row’s largest, ${number(largest)}; a weight is that number divided by the sum of the column, ${number(sum)}. `,
         later
           ? `The ${counted(later, vocabulary.unit)} after it would have scores too: the mask sets these to −∞, and so their weights to 0.`
-          : "Nothing comes after it in this text: there is nothing to mask.",
+          : model.causal
+            ? "Nothing comes after it in this text: there is nothing to mask."
+            : "Nothing is masked: what comes after it counts as what comes before.",
       ),
-      ...(query + 1 > MOST_KEYS
-        ? [toggle("keys", `Show all ${query + 1} keys`, `Show the ${MOST_KEYS} largest weights`)]
+      ...(seenKeys > MOST_KEYS
+        ? [toggle("keys", `Show all ${seenKeys} keys`, `Show the ${MOST_KEYS} largest weights`)]
         : []),
     );
   }
@@ -168,7 +174,7 @@ function attentionRowView(state) {
       className: j === key ? "chosen" : "",
     }));
     const output = part("output", query);
-    const rest = query + 1 - places.length;
+    const rest = state.seenBy(query) - places.length;
     if (rest > 0) {
       const others = output.map(
         (value, i) => value - rows.reduce((total, row) => total + row.values[i], 0),
@@ -190,7 +196,7 @@ function attentionRowView(state) {
 
   // The keys of a table, in the text's order: those with the largest weights, and the chosen.
   function chosenPlaces(query, key) {
-    const places = Array.from({ length: query + 1 }, (_, j) => j);
+    const places = Array.from({ length: state.seenBy(query) }, (_, j) => j);
     if (everything.keys || places.length <= MOST_KEYS) return places;
     const most = places
       .sort((a, b) => state.weight(query, b) - state.weight(query, a))

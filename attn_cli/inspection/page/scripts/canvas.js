@@ -19,14 +19,15 @@ function sizeCanvas(canvas, width, height) {
   return context;
 }
 
-// A head's triangle of weights as a picture of T by T pixels. `weightAt(t, j)` is an attention weight.
-function drawPixels(canvas, T, weightAt) {
+// A head's weights as a picture of T by T pixels: `weightAt(t, j)` is an attention weight, and query
+// t sees the first `seenBy(t)` keys.
+function drawPixels(canvas, T, weightAt, seenBy) {
   canvas.width = canvas.height = T;
   canvas.classList.toggle("coarse", T <= 64);
   const context = canvas.getContext("2d"),
     image = context.createImageData(T, T);
   for (let t = 0; t < T; t++) {
-    for (let j = 0; j <= t; j++) {
+    for (let j = 0; j < seenBy(t); j++) {
       const [red, green, blue] = palettes[theme][shadeOf(SCALES.weight.fraction(weightAt(t, j)))];
       const start = 4 * (t * T + j);
       image.data[start] = red;

@@ -27,7 +27,12 @@ function checkpointsView(state, snapshots) {
   function drawHead(canvas, layer, head) {
     const start = (layer * model.n_head + head) * triangle,
       { weights } = shown();
-    drawPixels(canvas, T, (t, j) => weights[start + rowStart(t) + j]);
+    drawPixels(
+      canvas,
+      T,
+      (t, j) => weights[start + rowStart(t) + j],
+      (t) => t + 1,
+    );
   }
 
   function drawMap() {

@@ -1,8 +1,9 @@
 // The forward pass of one text, with every tensor that the page shows.
 //
 // T characters, C channels, H heads, D head size, F feed-forward, V vocabulary, L layers. Arrays
-// have a row per character, and no character sees a later one: the rows of what a text has in
-// common with the one before, from its beginning on, are kept. So this is its own KV cache.
+// have a row per character, and in a decoder no character sees a later one: the rows of what a
+// text has in common with the one before, from its beginning on, are kept. So this is its own KV
+// cache. In an encoder every character sees all others, and a change anywhere changes every row.
 
 // Where row t begins in a triangle of weights, row by row.
 const rowStart = (t) => (t * (t + 1)) / 2;
@@ -21,6 +22,7 @@ class ForwardPass {
     if (ids.length > this.capacity) this.reserve(ids.length);
     let same = 0;
     while (same < ids.length && same < this.ids.length && ids[same] === this.ids[same]) same++;
+    if (!this.model.causal && (same < ids.length || same < this.ids.length)) same = 0;
     this.ids = Array.from(ids);
     this.lensKnown = this.lensKnown.map((known) => Math.min(known, same));
     this.embed(same, ids.length);
@@ -40,7 +42,7 @@ class ForwardPass {
       key: rows(n_embd),
       value: rows(n_embd),
       output: rows(n_embd),
-      weights: new Float32Array(n_head * rowStart(T)), // a triangle per head
+      weights: new Float32Array(n_head * this.rowBefore(T)), // a triangle or a square per head
     }));
     this.lenses = Array.from({ length: n_layer + 1 }, () => null);
     this.lensKnown = new Array(n_layer + 1).fill(0);
@@ -107,12 +109,13 @@ class ForwardPass {
       scale = 1 / Math.sqrt(D);
     const { query, key, value, output, weights } = layer;
     const row = this.rowOf(head, t),
-      out = t * C + head * D;
-    for (let j = 0; j <= t; j++) {
+      out = t * C + head * D,
+      seen = this.seenBy(t);
+    for (let j = 0; j < seen; j++) {
       weights[row + j] = dot(query, out, key, j * C + head * D, D) * scale;
     }
-    softmaxInPlace(weights, row, t + 1);
-    for (let j = 0; j <= t; j++) {
+    softmaxInPlace(weights, row, seen);
+    for (let j = 0; j < seen; j++) {
       const weight = weights[row + j],
         start = j * C + head * D;
       for (let i = 0; i < D; i++) output[out + i] += weight * value[start + i];
@@ -156,9 +159,19 @@ class ForwardPass {
     return this.logits.subarray(end - this.vocabSize, end);
   }
 
+  // How many keys query t sees, from the first on.
+  seenBy(t) {
+    return this.model.causal ? t + 1 : this.ids.length;
+  }
+
+  // How many weights of a head stand before its row t.
+  rowBefore(t) {
+    return this.model.causal ? rowStart(t) : t * this.capacity;
+  }
+
   // Where row t of a head begins in its layer's `weights`.
   rowOf(head, t) {
-    return head * rowStart(this.capacity) + rowStart(t);
+    return head * this.rowBefore(this.capacity) + this.rowBefore(t);
   }
 
   // The surprisal of a character, -log2 of its probability, in bits; null for the first.

@@ -27,7 +27,12 @@ function heatMapView(state) {
     size = Math.max(smallest, Math.min(LARGEST_CELL, room));
     const context = sizeCanvas(byId("map-cells"), T * size, T * size);
     if (size < SMALLEST_CELL) {
-      drawPixels(pixels, T, (t, j) => state.weight(t, j));
+      drawPixels(
+        pixels,
+        T,
+        (t, j) => state.weight(t, j),
+        (t) => state.seenBy(t),
+      );
       context.imageSmoothingEnabled = false;
       context.drawImage(pixels, 0, 0, T * size, T * size);
     } else drawCells(context, T);
@@ -38,7 +43,7 @@ function heatMapView(state) {
 
   function drawCells(context, T) {
     for (let t = 0; t < T; t++) {
-      for (let j = 0; j <= t; j++) {
+      for (let j = 0; j < state.seenBy(t); j++) {
         context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
         context.fillRect(j * size, t * size, size - 1, size - 1);
       }
@@ -80,13 +85,14 @@ function heatMapView(state) {
 
   function drawRow() {
     const { query, key } = state,
+      seen = state.seenBy(query),
       focused = grid.contains(document.activeElement);
     row.setAttribute("aria-rowindex", query + 1);
     row.style.top = `${query * size}px`;
-    row.style.width = `${(query + 1) * size}px`;
+    row.style.width = `${seen * size}px`;
     row.style.height = `${size}px`;
-    while (row.children.length > query + 1) row.lastChild.remove();
-    while (row.children.length < query + 1) row.append(element("span", { role: "gridcell" }));
+    while (row.children.length > seen) row.lastChild.remove();
+    while (row.children.length < seen) row.append(element("span", { role: "gridcell" }));
     Array.from(row.children).forEach((cell, j) => {
       cell.style.left = `${j * size}px`;
       cell.style.width = cell.style.height = `${size}px`;
@@ -114,15 +120,16 @@ function heatMapView(state) {
 
   grid.addEventListener("keydown", (event) => {
     const { query, key, ids } = state,
-      last = ids.length - 1;
+      last = ids.length - 1,
+      lastKey = state.seenBy(query) - 1;
     if (event.altKey || event.metaKey) return;
     const lead = {
       ArrowUp: () => ({ query: Math.max(0, query - 1), key }),
       ArrowDown: () => ({ query: Math.min(last, query + 1), key }),
       ArrowLeft: () => ({ key: Math.max(0, key - 1) }),
-      ArrowRight: () => ({ key: Math.min(query, key + 1) }),
+      ArrowRight: () => ({ key: Math.min(lastKey, key + 1) }),
       Home: () => (event.ctrlKey ? { query: 0, key: 0 } : { key: 0 }),
-      End: () => (event.ctrlKey ? { query: last, key: last } : { key: query }),
+      End: () => (event.ctrlKey ? { query: last, key: last } : { key: lastKey }),
     }[event.key];
     if (!lead) return;
     event.preventDefault();
@@ -133,7 +140,8 @@ function heatMapView(state) {
     const bounds = grid.getBoundingClientRect();
     const key = Math.floor((event.clientX - bounds.left) / size);
     const query = Math.floor((event.clientY - bounds.top) / size);
-    return query < state.ids.length && key >= 0 && key <= query ? { query, key } : null;
+    const inside = query >= 0 && query < state.ids.length && key >= 0;
+    return inside && key < state.seenBy(query) ? { query, key } : null;
   }
 
   grid.addEventListener("pointermove", (event) => {

@@ -9,10 +9,12 @@ const BLOCKS = {
 const POSITIONS = ["learned", "sinusoidal", "rope", "none"];
 
 class Model {
-  constructor({ config, weights, tokenizer }) {
+  constructor({ config, weights, tokenizer, mask_id }) {
     requireKnown("model.block", config.block, Object.keys(BLOCKS));
     requireKnown("model.position", config.position, POSITIONS);
     Object.assign(this, config);
+    this.maskId = mask_id; // what stands for a hidden character; null in a decoder
+    this.causal = mask_id === null;
     this.kind = config.block;
     this.block = BLOCKS[config.block];
     this.vocabSize = tokenizer.symbols.length;

@@ -1,10 +1,11 @@
-// The probabilities of the next character, with temperature, top-k and top-p.
+// The probabilities of the next character, or of an encoder of the blank, with temperature, top-k
+// and top-p.
 
 const MOST_BARS = 10;
 
 function nextCharacterView(state, sample) {
   const { vocabulary } = state,
-    V = vocabulary.size;
+    V = vocabulary.size - (vocabulary.maskId !== null); // what stands for a blank is no answer
   const inputs = { temperature: byId("temperature"), top_k: byId("top-k"), top_p: byId("top-p") };
   inputs.top_k.max = V;
   inputs.temperature.max = Math.max(2, Math.ceil(sample.temperature));
@@ -32,9 +33,9 @@ function nextCharacterView(state, sample) {
       byId(`${inputs[name].id}-shown`).textContent = text;
       inputs[name].setAttribute("aria-valuetext", text);
     }
-    const own = probabilities(state.pass.last),
-      kept = probabilities(state.pass.last, controls);
-    const order = ranked(own),
+    const own = probabilities(state.answer()),
+      kept = probabilities(state.answer(), controls);
+    const order = ranked(own).filter((id) => id !== vocabulary.maskId),
       rows = order.slice(0, MOST_BARS);
     drawBars(
       byId("next-probs"),
@@ -43,7 +44,7 @@ function nextCharacterView(state, sample) {
     );
     say(
       "next-caption",
-      `After ${state.name(state.ids.length - 1)}: ${vocabulary.named(rows[0])} with ${percent(kept[rows[0]])}`,
+      `${whereAsked(state)}: ${vocabulary.named(rows[0])} with ${percent(kept[rows[0]])}`,
     );
     const others = order.slice(MOST_BARS),
       left = others.reduce((sum, id) => sum + kept[id], 0);
@@ -54,7 +55,14 @@ function nextCharacterView(state, sample) {
   }
 
   for (const input of Object.values(inputs)) input.addEventListener("input", draw);
-  state.subscribe(["text"], draw);
+  state.subscribe(state.model.causal ? ["text"] : ["text", "query"], draw);
+}
+
+// Which character the probabilities are of, as the beginning of a caption.
+function whereAsked(state) {
+  const { asked, ids, model } = state;
+  if (model.causal) return `After ${state.name(asked - 1)}`;
+  return ids[asked] === model.maskId ? `In the blank at ${asked}` : `${state.name(asked)}, hidden`;
 }
 
 // Sets a slider to the run's value, with finer steps where its own would miss it.

@@ -9,8 +9,10 @@
 class PageState {
   constructor(data) {
     this.model = new Model(data);
-    this.vocabulary = new Vocabulary(data.tokenizer);
+    this.vocabulary = new Vocabulary(data.tokenizer, data.mask_id);
     this.pass = new ForwardPass(this.model);
+    this.withHidden = new ForwardPass(this.model); // of an encoder, with one more hidden
+    this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
     this.layer = data.layer;
@@ -43,8 +45,10 @@ class PageState {
     this.from = from;
     this.pass.run(this.ids);
     this.pass.logits;
+    this.answers.clear();
     this.changed = String(this.ids) !== String(this.inContext(this.firstIds));
-    this.query = this.ids.length - 1;
+    const blank = this.model.causal ? -1 : this.ids.indexOf(this.model.maskId);
+    this.query = blank < 0 ? this.ids.length - 1 : blank;
     this.key = this.topKey(this.query);
     this.hovered = null; // a cell of the text before
     this.milliseconds = performance.now() - before;
@@ -68,7 +72,7 @@ class PageState {
     Object.assign(this, { layer, head, query, hovered: null });
     const chosen = Math.min(
       key ?? (parts.includes("query") ? this.topKey(query) : this.key),
-      query,
+      this.seenBy(query) - 1,
     );
     if (chosen !== this.key) parts.push("key");
     this.key = chosen;
@@ -91,9 +95,42 @@ class PageState {
     return this.pass.layers[layer].weights[this.pass.rowOf(head, t) + j];
   }
 
+  // How many keys query t sees, from the first on.
+  seenBy(t) {
+    return this.pass.seenBy(t);
+  }
+
+  // The position that the model is asked about: after the text, or of an encoder the chosen
+  // character, which is hidden, or where another is a blank, the first blank.
+  get asked() {
+    const { ids, model, query } = this;
+    if (model.causal) return ids.length;
+    const blank = ids.indexOf(model.maskId);
+    return blank < 0 || ids[query] === model.maskId ? query : blank;
+  }
+
+  // The logits (V,) of each character for what the model is asked.
+  answer() {
+    return this.model.causal ? this.pass.last : this.answerAt(this.asked);
+  }
+
+  // The same of an encoder at any position, with the character there hidden.
+  answerAt(t) {
+    if (!this.answers.has(t)) {
+      const { ids, model, vocabulary } = this,
+        V = vocabulary.size,
+        hidden = ids.map((id, place) => (place === t ? model.maskId : id));
+      const pass = ids[t] === model.maskId ? this.pass : this.withHidden.run(hidden);
+      const logits = pass.logits.slice(t * V, (t + 1) * V);
+      logits[model.maskId] = -Infinity; // it is no character
+      this.answers.set(t, logits);
+    }
+    return this.answers.get(t);
+  }
+
   topKey(t) {
     let best = 0;
-    for (let j = 1; j <= t; j++) if (this.weight(t, j) > this.weight(t, best)) best = j;
+    for (let j = 1; j < this.seenBy(t); j++) if (this.weight(t, j) > this.weight(t, best)) best = j;
     return best;
   }
 
@@ -108,7 +145,7 @@ class PageState {
 
   // A sentence on a whole row: the largest attention weights of a character.
   summary(t) {
-    const places = Array.from({ length: t + 1 }, (_, j) => j);
+    const places = Array.from({ length: this.seenBy(t) }, (_, j) => j);
     places.sort((a, b) => this.weight(t, b) - this.weight(t, a));
     const most = places.slice(0, 3).map((j) => `${this.name(j)} (${percent(this.weight(t, j))})`);
     return `${this.name(t)} looks at ${most.join(", ")}`;

@@ -9,8 +9,11 @@ function thumbnailsView(state) {
   const grid = new HeadGrid(byId("thumbnails"), state.model, {
     choose: (layer, head) => state.choose({ layer, head }),
     fill: (button, layer, head) =>
-      drawPixels(fillWithCanvas(button), state.ids.length, (t, j) =>
-        state.weight(t, j, layer, head),
+      drawPixels(
+        fillWithCanvas(button),
+        state.ids.length,
+        (t, j) => state.weight(t, j, layer, head),
+        (t) => state.seenBy(t),
       ),
     describe: (layer, head) => `Layer ${layer + 1}, head ${head + 1}`,
   });

@@ -32,15 +32,31 @@ function typedTextView(state) {
 
   const strip = new CharacterStrip(byId("surprisal-strip"), {
     choose: (t) => state.choose({ query: t }),
-    hover: (t) => showReadout(t < 0 ? state.query : t),
+    hover: (t) => showReadout(t < 0 || !state.model.causal ? state.query : t),
     describe: (t) => `${vocabulary.named(state.ids[t])}, ${surprisalOf(t)}`,
   });
 
   function surprisalOf(t) {
+    if (!state.model.causal) return `at ${t}`;
     return t === 0 ? "the first that the model sees" : bits(state.pass.surprisal(t));
   }
 
+  // What an encoder would put at a position.
+  function showHidden(t) {
+    const id = state.ids[t],
+      blank = id === vocabulary.maskId;
+    const probs = probabilities(state.answerAt(t));
+    const best = ranked(probs).slice(0, 3);
+    const most = best.map((one) => `${vocabulary.named(one)} ${percent(probs[one])}`).join(", ");
+    const own = blank ? "" : ` Hidden, it has ${percent(probs[id])}: ${bits(-Math.log2(probs[id]))}.`;
+    say("surprisal-readout", `${state.name(t)}.${own} The most probable there: ${most}.`);
+  }
+
   function showReadout(t) {
+    if (!state.model.causal) {
+      showHidden(t);
+      return;
+    }
     const name = `${vocabulary.named(state.ids[t])} at ${t}`;
     if (t === 0) {
       say("surprisal-readout", `${name}: the first that the model sees, so it has no prediction.`);
@@ -73,14 +89,14 @@ function typedTextView(state) {
   });
   state.subscribe(["text", "theme"], () => {
     const shades = state.ids.map((_, t) =>
-      t === 0 ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
+      t === 0 || !state.model.causal ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
     );
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       state.query,
     );
-    drawLegend(byId("surprisal-legend"), "surprisal");
+    if (state.model.causal) drawLegend(byId("surprisal-legend"), "surprisal");
     showReadout(state.query);
   });
   state.subscribe(["query"], () => {
@@ -97,7 +113,7 @@ function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
   if (typedNothing) {
     sentences[0] = `Without a text, the model begins after ${vocabulary.named(ids[0])}.`;
   }
-  if (pass.meanSurprisal !== null)
+  if (model.causal && pass.meanSurprisal !== null)
     sentences.push(`Mean surprisal: ${bits(pass.meanSurprisal)}.`);
   return sentences.join(" ");
 }

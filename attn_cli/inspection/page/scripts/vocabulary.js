@@ -25,8 +25,13 @@ const NAMES = {
   "\u200d": "zero-width joiner",
 };
 
+// What stands for a hidden character in a text that one types, and with a backslash for itself.
+const BLANK = "_",
+  ESCAPED_BLANK = "\\_";
+
 class Vocabulary {
-  constructor({ kind, symbols }) {
+  constructor({ kind, symbols }, maskId = null) {
+    this.maskId = maskId; // null where nothing is ever hidden
     this.bytes = kind === "bytes";
     this.kind = kind;
     this.unit = this.bytes ? "byte" : "character";
@@ -41,8 +46,13 @@ class Vocabulary {
       outside = [];
     const utf8 = new TextEncoder();
     let position = 0;
-    for (const character of text) {
+    for (const piece of this.pieces(text)) {
       position += 1;
+      if (this.maskId !== null && piece === BLANK) {
+        ids.push(this.maskId);
+        continue;
+      }
+      const character = piece === ESCAPED_BLANK ? BLANK : piece;
       const code = character.codePointAt(0);
       if (this.bytes && (code < 0xd800 || code > 0xdfff)) {
         for (const byte of utf8.encode(character)) ids.push(byte);
@@ -52,7 +62,18 @@ class Vocabulary {
     return { ids, outside };
   }
 
+  // The characters of a text; an escaped blank is one.
+  pieces(text) {
+    return this.maskId === null ? text : text.match(/\\_|./gsu) ?? [];
+  }
+
   decode(ids) {
+    const { maskId } = this;
+    if (maskId !== null) {
+      return ids
+        .map((id) => (id === maskId ? BLANK : this.symbols[id].replace(BLANK, ESCAPED_BLANK)))
+        .join("");
+    }
     if (this.bytes)
       return new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(ids));
     return ids.map((id) => this.symbols[id]).join("");
@@ -66,6 +87,7 @@ class Vocabulary {
   // One id in a sentence that may be read aloud.
   named(id) {
     const symbol = this.symbols[id];
+    if (id === this.maskId) return "the blank";
     if (this.bytes && id > 127) return `byte ${id.toString(16)}`;
     return NAMES[symbol] ?? `‘${this.shown(id)}’`;
   }

@@ -27,7 +27,7 @@ function weightsTableView(state) {
               "tr",
               { className: t === state.query ? "chosen" : "" },
               heading(t, "row"),
-              ...Array.from({ length: t + 1 }, (_, j) => cellOf(state.weight(t, j))),
+              ...Array.from({ length: state.seenBy(t) }, (_, j) => cellOf(state.weight(t, j))),
             ),
           ),
         ),
