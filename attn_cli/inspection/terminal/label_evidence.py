@@ -29,32 +29,26 @@ def label_view(
     """The most probable labels, and what each character does for the first of them."""
     best = np.argsort(-evidence.probs, kind="stable")[:_BEST].tolist()
     listed = ", ".join(f"{labels[index]} {evidence.probs[index]:.1%}" for index in best)
-    headings, ngrams = ("char", "encoder", "n-grams", "without"), NGRAMS
-    rows = list(_rows(evidence, characters))
-    if evidence.ngram_shares is None:
-        headings, ngrams = ("char", "encoder", "without"), ""
-        rows = [(char, adds, without) for char, adds, _, without in rows]
+    has_ngrams = evidence.ngram_shares is not None
+    headings = ("char", "encoder", *(("n-grams",) if has_ngrams else ()), "without")
     return Group(
         Text(f"label: {listed}"),
         Text(f"what speaks for {quoted(labels[evidence.label])}:", style="bold"),
-        Table(headings, rows, text_columns=1),
+        Table(headings, list(_rows(evidence, characters)), text_columns=1),
         Text(),
-        Paragraph(LEGEND.format(ngrams=ngrams), style="dim"),
+        Paragraph(LEGEND.format(ngrams=NGRAMS if has_ngrams else ""), style="dim"),
     )
 
 
-def _rows(
-    evidence: LabelEvidence, characters: Sequence[str]
-) -> Iterator[tuple[str, str, str, str]]:
-    of_ngrams = evidence.ngram_shares
+def _rows(evidence: LabelEvidence, characters: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    of_ngrams: list[str] = []
+    if evidence.ngram_shares is not None:
+        of_ngrams = [f"{share:+.2f}" for share in evidence.ngram_shares]
     for t, char in enumerate(characters):
         prob = float(evidence.probs_without[t])
-        yield (
-            printable_symbol(char),
-            f"{evidence.shares[t]:+.2f}",
-            "" if of_ngrams is None else f"{of_ngrams[t]:+.2f}",
-            "" if math.isnan(prob) else f"{prob:.1%}",
-        )
-    if of_ngrams is not None:
-        yield "end", "", f"{of_ngrams[-1]:+.2f}", ""
-    yield "bias", f"{evidence.bias:+.2f}", "", ""
+        without = "" if math.isnan(prob) else f"{prob:.1%}"
+        share = f"{evidence.shares[t]:+.2f}"
+        yield (printable_symbol(char), share, *of_ngrams[t : t + 1], without)
+    if of_ngrams:
+        yield "end", "", of_ngrams[-1], ""
+    yield "bias", f"{evidence.bias:+.2f}", *[""] * bool(of_ngrams), ""
