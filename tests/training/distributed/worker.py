@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from attn_cli.errors import AttnError
 from attn_cli.objectives.evaluation import evaluate
 from attn_cli.objectives.make import make_objective
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.text.corpus import Corpus, Records, load_corpus
+from attn_cli.text.corpus import Corpus, Records, load_configured_corpus, load_corpus
 from attn_cli.text.encoded_text import load_text
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
@@ -50,6 +51,7 @@ LOSSES = {
     "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
     "encoder": ("task=mlm",),
+    "classifier": ("task=classify", "model.label_ngrams=[2, 3]", "train.label_smoothing=0.1"),
     "muon": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "muon, shared": ("train.optimizer=muon", "train.matrix_learning_rate=2e-3"),
     "lines, accumulation": ("data.records=lines", "train.micro_batch_size=1"),
@@ -59,6 +61,7 @@ LOSSES = {
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "encoder": ("task=mlm", "model.dropout=0.1"),
+    "classifier": ("task=classify", "model.label_ngrams=[2]", "model.label_ngram_dropout=0.5"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
     "lines": ("data.records=lines", "model.dropout=0.2", "train.micro_batch_size=2"),
 }
@@ -77,9 +80,17 @@ def corpus_of(folder: Path, records: Records = "stream") -> Corpus:
     return load_corpus([str(folder / f"{records}.txt")], records=records).fit(16, "cut")
 
 
+def text_of(folder: Path, settings: Sequence[str]) -> Path:
+    """The text that a run with these settings trains on."""
+    texts = {"task=classify": "labelled.tsv", "data.records=lines": "lines.txt"}
+    return folder / next((texts[key] for key in texts if key in settings), "stream.txt")
+
+
 def write_texts(folder: Path) -> None:
     (folder / "stream.txt").write_text(VERSE * 30, encoding="utf-8")
     (folder / "lines.txt").write_text("".join(NAMES), encoding="utf-8")
+    labelled = (f"{name.strip()}\t{name.strip()[-2:]}\n" for name in NAMES)
+    (folder / "labelled.tsv").write_text("".join(labelled), encoding="utf-8")
 
 
 def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
@@ -92,8 +103,9 @@ def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
 
 def learner(folder: Path, world: World = SINGLE_PROCESS, *settings: str) -> Learner:
     """A tiny model about to be trained on the text in a folder."""
-    config = tiny_config(*settings)
-    corpus = corpus_of(folder, config.data.records)
+    text = json.dumps(str(text_of(folder, settings)))
+    config = tiny_config(f"data.text={text}", *settings)
+    corpus = load_configured_corpus(config).fit(16, "cut")
     return Learner(config, make_objective(config, corpus), CPU, world=world)
 
 
@@ -123,8 +135,7 @@ def uneven(world: World) -> dict[str, list[float]]:
 
 def train(name: str, folder: Path, out: str, world: World, stop_at: int | None) -> Any:
     """A run of one of the kinds, begun in `folder / out`."""
-    text = folder / ("lines.txt" if "data.records=lines" in RUNS[name] else "stream.txt")
-    names = json.dumps(str(text))
+    names = json.dumps(str(text_of(folder, RUNS[name])))
     request = tiny_request(folder / out, f"data.text={names}", *STEPS, *RUNS[name])
     with prepare_run(request, time.monotonic(), world) as prepared:
         trainer = prepared.trainer

@@ -1,0 +1,172 @@
+"""A classifier, as a user meets it: trained on a table, used, measured, looked into."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attn_cli.runs.checkpoint import read_checkpoint
+from tests.conftest import Outcome, Trained
+
+TEXTS = ("Bastin", "Kodelia", "Fla")
+Attn = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(trained_classifier: Trained) -> str:
+    return str(trained_classifier.run.path)
+
+
+def test_it_learns_the_labels(trained_classifier: Trained) -> None:
+    evaluations = [line for line in trained_classifier.callback.lines if line.val_loss is not None]
+
+    assert evaluations[-1].val_accuracy is not None
+    assert evaluations[-1].val_accuracy > 0.9
+    assert evaluations[-1].val_bits_per_char is None
+    assert evaluations[-1].chars > 160 * 8  # characters, and not examples
+
+
+def test_labels_come_in_the_order_of_texts_the_most_probable_first(attn: Attn, run: str) -> None:
+    done = attn("classify", *TEXTS, "--run", run, "--json")
+
+    texts = done.json["texts"]
+    assert [each["text"] for each in texts] == list(TEXTS)
+    for each, ending in zip(texts, ("stin", "delia", "la"), strict=True):
+        probs = [label["prob"] for label in each["labels"]]
+        assert probs == sorted(probs, reverse=True)
+        assert len(probs) == 3
+        assert each["labels"][0]["label"] == ending
+
+
+def test_a_pipe_gets_a_table_with_tabs(attn: Attn, run: str) -> None:
+    done = attn("classify", *TEXTS, "--run", run, "--top", "2")
+
+    rows = list(csv.reader(io.StringIO(done.out), delimiter="\t"))
+    assert [row[0] for row in rows] == list(TEXTS)
+    assert {len(row) for row in rows} == {5}
+
+
+@pytest.mark.parametrize("how", ["stdin", "file", "table"])
+def test_lines_of_a_file_and_of_standard_input_are_texts(
+    attn: Attn, run: str, how: str, tmp_path: Path
+) -> None:
+    alone = attn("classify", *TEXTS, "--run", run, "--json").json["texts"]
+    lines = "".join(f"{text}\n" for text in TEXTS)
+    path = tmp_path / ("t.tsv" if how == "table" else "t.txt")
+    path.write_text(lines.replace("\n", "\tlabel\n") if how == "table" else lines)
+
+    arguments = ("-",) if how == "stdin" else ("--file", str(path))
+    stdin = lines.encode() if how == "stdin" else b""
+    done = attn("classify", *arguments, "--run", run, "--json", stdin=stdin)
+
+    for each, expected in zip(done.json["texts"], alone, strict=True):
+        assert each["text"] == expected["text"]
+        for one, other in zip(each["labels"], expected["labels"], strict=True):
+            assert one["label"] == other["label"]
+            assert one["prob"] == pytest.approx(other["prob"], abs=1e-5)
+
+
+def test_evaluation_says_how_sure_it_is_and_what_is_confused(attn: Attn, run: str) -> None:
+    record = attn("evaluate", "--run", run, "--json").json
+    lines = attn("evaluate", "--run", run).out
+
+    confusion = record["confusion"]
+    assert record["examples"] == sum(map(sum, confusion)) == 12
+    right = sum(row[index] for index, row in enumerate(confusion))
+    assert record["accuracy"] == right / 12
+    assert record["accuracy_interval"][0] < record["accuracy"] <= record["accuracy_interval"][1]
+    assert record["labels"] == sorted(record["labels"])
+    for words in ("accuracy", "95 % interval", "majority", "macro-F1"):
+        assert words in lines
+
+
+def test_another_table_is_measured_by_its_labels(attn: Attn, run: str, tmp_path: Path) -> None:
+    table = tmp_path / "more.tsv"
+    table.write_text("Bastin\tstin\nKodelia\tdelia\nKodelia\tstin\n", encoding="utf-8")
+
+    record = attn("evaluate", str(table), "--run", run, "--json").json
+
+    assert record["examples"] == 3
+    assert record["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
+    record = attn("inspect-attention", "Bastin", "--run", run, "--json").json
+    shown = attn("inspect-attention", "Bastin", "--run", run).out
+
+    assert record["label"] == "stin"
+    assert sum(record["probs"].values()) == pytest.approx(1, abs=1e-5)
+    assert len(record["shares"]) == len(record["probs_without"]) == len(record["characters"]) == 7
+    assert record["probs_without"][0] is None  # the newline before the text
+    assert "what speaks for 'stin'" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["classify"], "there is no text to classify"),
+        (["classify", "Bastin", "--file", "names.txt"], "exclude each other"),
+        (["classify", "--file", "nope.txt"], "nope.txt"),
+        (["generate", "Bastin"], "attn classify"),
+        (["fill", "Bas_in"], "attn classify"),
+        (["explain", "Bastin"], "attn classify"),
+        (["inspect-heads"], "attn classify"),
+        (["evaluate", "--per-char"], "attn classify"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_input_has_its_line(attn: Attn, run: str, arguments: list[str], words: str) -> None:
+    done = attn(*arguments, "--run", run)
+
+    assert done.code == 2
+    assert words in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_other_models_classify_nothing(attn: Attn, trained: Trained) -> None:
+    done = attn("classify", "Bastin", "--run", str(trained.run.path))
+
+    assert done.code == 2
+    assert "attn classify needs a classifier" in done.err
+
+
+def test_a_classifier_begins_with_an_encoder_of_the_same_texts(
+    attn: Attn, names_file: Path, labelled_file: Path, tmp_path: Path
+) -> None:
+    small = ("--set", "model.n_embd=24", "--set", "model.block_size=16", "--quiet", "--json")
+    encoder = attn(
+        "train", str(names_file), "--lines", "--task", "mlm", "--steps", "3", *small
+    ).json["run"]
+
+    done = attn(
+        "train", str(labelled_file), "--task", "classify", "--init-from", encoder, "--steps", "1",
+        "--set", "train.learning_rate=1e-9", "--set", "train.min_learning_rate=0",
+        "--set", "train.matrix_learning_rate=1e-9",
+        "--quiet", "--json",
+    )  # fmt: skip
+
+    assert done.code == 0, done.err
+    assert done.json["val_examples"] == 12
+    assert 0 <= done.json["val_accuracy"] <= 1
+    assert "val_bits_per_char" not in done.json
+    before, after = (
+        read_checkpoint(next((tmp_path / name / "checkpoints").glob("step-*"))).weights
+        for name in (encoder, done.json["run"])
+    )
+    for name in before:
+        if not name.startswith("head."):
+            assert abs(before[name] - after[name]).max() < 1e-6, name
+    assert after["head.weight"].shape == (5, 24)
+
+
+def test_what_is_sampled_are_predictions(trained_classifier: Trained) -> None:
+    step, text = trained_classifier.run.last_samples()[-1]
+
+    assert step == 160
+    assert len(text.splitlines()) >= 6
+    assert all(re.search(r": (stin|delia|ret|la|n) \d+%", line) for line in text.splitlines())
