@@ -6,13 +6,14 @@ import dataclasses
 import math
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
-from attn_cli.cli.options import FileArgument, JsonOption, RunOption
+from attn_cli.cli.options import FileArgument, JsonOption, RunOption, path_option
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import DatasetError
@@ -36,6 +37,14 @@ def evaluate(
             "elsewhere or with NO_COLOR as a table.",
         ),
     ] = False,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=path_option,
+            help="Of a classifier, write what it takes for what as a figure: .svg, .png or .pdf.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, exactly.
@@ -55,8 +64,10 @@ def evaluate(
     loaded = load_model(run)
     if per_char:
         loaded.require(("lm", "mlm"), "`per_char`")
+    if figure is not None:
+        loaded.require("classify", "`figure`")
     if loaded.config.task == "classify":
-        _evaluate_labels(loaded, file, as_json=as_json)
+        _evaluate_labels(loaded, file, figure, as_json=as_json)
         return
     corpus, text, floor = _texts(loaded, file)
     baselines = _baselines(loaded, corpus, text)
@@ -91,8 +102,14 @@ def evaluate(
             show(line)
 
 
-def _evaluate_labels(loaded: TrainedModel, file: str | None, *, as_json: bool) -> None:
+def _evaluate_labels(
+    loaded: TrainedModel, file: str | None, figure: Path | None, *, as_json: bool
+) -> None:
     """How well a classifier does: accuracy, macro-F1, and what it takes for what."""
+    if figure is not None:
+        from attn_cli.inspection.confusion_plot import check_figure, plot_confusion
+
+        check_figure(figure)
     from attn_cli.inspection.token_losses import label_evaluation
 
     if file is not None:
@@ -104,6 +121,8 @@ def _evaluate_labels(loaded: TrainedModel, file: str | None, *, as_json: bool) -
     evaluation = label_evaluation(loaded, text)
     best = best_possible(sources, text, loaded.labels)
     name = file or VALIDATION
+    if figure is not None:
+        plot_confusion(figure, evaluation.confusion, loaded.labels, f"{loaded.name}, {name}")
     if as_json:
         of_run = {"run": str(loaded.folder.path), "step": loaded.step, "text": name}
         result_json({**of_run, **label_record(evaluation, loaded.labels, best)})

@@ -24,7 +24,7 @@ def plot_losses(path: Path, metrics: Sequence[StepMetrics], title: str) -> None:
 def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
     """The plot of both losses as an SVG document; the same metrics give the same bytes."""
     # matplotlib takes half a second to import, so it is imported where it draws.
-    with _any_environment():
+    with any_environment():
         import matplotlib
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
@@ -56,7 +56,7 @@ def loss_svg(metrics: Sequence[StepMetrics], title: str) -> bytes:
 
 
 @contextmanager
-def _any_environment() -> Iterator[None]:
+def any_environment() -> Iterator[None]:
     """Context manager: matplotlib can be imported without a word whatever the environment is.
 
     It refuses a backend of MPLBACKEND that is not installed, as that of a notebook may be in a

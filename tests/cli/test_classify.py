@@ -85,6 +85,18 @@ def test_evaluation_says_how_sure_it_is_and_what_is_confused(attn: Attn, run: st
         assert words in lines
 
 
+@pytest.mark.parametrize(
+    ("name", "begin"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.PDF", b"%PDF")]
+)
+def test_the_confusions_are_a_figure(
+    attn: Attn, run: str, tmp_path: Path, name: str, begin: bytes
+) -> None:
+    done = attn("evaluate", "--run", run, "--figure", name)
+
+    assert done.code == 0, done.err
+    assert (tmp_path / name).read_bytes().startswith(begin)
+
+
 def test_another_table_is_measured_by_its_labels(attn: Attn, run: str, tmp_path: Path) -> None:
     table = tmp_path / "more.tsv"
     table.write_text("Bastin\tstin\nKodelia\tdelia\nKodelia\tstin\n", encoding="utf-8")
@@ -117,6 +129,7 @@ def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
         (["explain", "Bastin"], "attn classify"),
         (["inspect-heads"], "attn classify"),
         (["evaluate", "--per-char"], "attn classify"),
+        (["evaluate", "--figure", "confusion.txt"], ".svg"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
