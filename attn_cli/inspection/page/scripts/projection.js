@@ -2,7 +2,9 @@
 
 const data = JSON.parse(byId("payload").textContent);
 const { texts, labels, label_of: labelOf } = data;
+const lowered = texts.map((text) => text.toLowerCase());
 let picked = new Set(); // labels that are picked out; none: all are shown
+let query = ""; // what is searched for
 let colours = [];
 
 const plot = new ScatterPlot(byId("plot"), data.points, texts, {
@@ -30,27 +32,25 @@ zoomButtons();
 pointer();
 keys();
 themeButton(recolour);
-byId("search").addEventListener("input", () => {
+byId("search").addEventListener("input", ({ target }) => {
+  query = target.value.trim().toLowerCase();
   plot.draw();
-  const found = plot.order.filter((index) => isFound(index));
-  choose(searched() && found.length === 1 ? found[0] : null);
-  if (searched() && found.length !== 1) say("readout", `${counted(found.length, "text")} found`);
+  const found = plot.order.filter(isFound);
+  choose(query && found.length === 1 ? found[0] : null);
+  if (query && found.length !== 1) say("readout", `${counted(found.length, "text")} found`);
 });
 new ResizeObserver(() => {
   if (plot.width === plot.canvas.parentElement.clientWidth) return;
   plot.resize();
   plot.draw();
+  choose(plot.chosen);
 }).observe(plot.canvas.parentElement);
 plot.resize();
 recolour();
 choose(null);
 
-function searched() {
-  return byId("search").value.trim().toLowerCase();
-}
-
 function isFound(index) {
-  return texts[index].toLowerCase().includes(searched());
+  return lowered[index].includes(query);
 }
 
 function recolour() {
@@ -64,16 +64,18 @@ function recolour() {
 // Chooses a text, or none, and says which it is.
 function choose(index) {
   plot.chosen = index;
-  plot.draw();
   const label = index === null ? undefined : labels[labelOf[index]];
   const told = index === null ? "No text is chosen." : [texts[index], label].filter(Boolean).join(" · ");
   say("readout", told);
   plot.canvas.setAttribute("aria-label", `Texts as points. ${told}`);
-  const tip = byId("tip");
-  tip.hidden = index === null;
+  const tip = byId("tip"),
+    mark = byId("mark");
+  tip.hidden = mark.hidden = index === null;
   if (index === null) return;
   tip.textContent = told;
   const [x, y] = plot.placed[index];
+  mark.style.left = `${x}px`;
+  mark.style.top = `${y}px`;
   tip.style.top = `${y > 40 ? y - 36 : y + 12}px`;
   tip.style.left = `${Math.max(4, Math.min(x + 8, plot.width - tip.offsetWidth - 4))}px`;
 }
@@ -87,8 +89,7 @@ function axesButtons() {
     button.setAttribute("aria-label", `Components ${first + 1} and ${second + 1}: ${share} of the variance`);
     button.addEventListener("click", () => {
       buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
-      plot.setAxes([first, second]);
-      choose(plot.chosen);
+      redraw(() => plot.setAxes([first, second]));
     });
     return button;
   });
@@ -96,16 +97,16 @@ function axesButtons() {
   byId("axes").append(...buttons);
 }
 
-function zoomTo(change) {
+function redraw(change) {
   change();
   plot.draw();
   choose(plot.chosen);
 }
 
 function zoomButtons() {
-  byId("closer").addEventListener("click", () => zoomTo(() => plot.zoomBy(1.5)));
-  byId("farther").addEventListener("click", () => zoomTo(() => plot.zoomBy(1 / 1.5)));
-  byId("all").addEventListener("click", () => zoomTo(() => plot.showAll()));
+  byId("closer").addEventListener("click", () => redraw(() => plot.zoomBy(1.5)));
+  byId("farther").addEventListener("click", () => redraw(() => plot.zoomBy(1 / 1.5)));
+  byId("all").addEventListener("click", () => redraw(() => plot.showAll()));
 }
 
 function pointer() {
@@ -122,9 +123,9 @@ function pointer() {
   plot.canvas.addEventListener("pointermove", (event) => {
     const here = place(event);
     if (from !== null && event.buttons && event.pointerType !== "touch") {
-      plot.moveBy(here[0] - from[0], here[1] - from[1]);
+      const [right, down] = [here[0] - from[0], here[1] - from[1]];
       from = here;
-      choose(plot.chosen);
+      redraw(() => plot.moveBy(right, down));
       return;
     }
     const index = plot.nearest(here, REACH);
@@ -136,7 +137,7 @@ function pointer() {
     (event) => {
       if (!event.ctrlKey) return; // as from two fingers; else it scrolls the page
       event.preventDefault();
-      zoomTo(() => plot.zoomBy(Math.exp(-event.deltaY / 100), place(event)));
+      redraw(() => plot.zoomBy(Math.exp(-event.deltaY / 100), place(event)));
     },
     { passive: false },
   );
@@ -156,11 +157,10 @@ function keys() {
     else if (moves[event.key]) {
       const next = plot.inDirection(...moves[event.key]);
       if (next !== null) {
-        plot.chosen = next;
-        plot.reveal();
         choose(next);
+        if (plot.isBeyond(next)) redraw(() => plot.reveal(next));
       }
-    } else if (zooms[event.key]) zoomTo(zooms[event.key]);
+    } else if (zooms[event.key]) redraw(zooms[event.key]);
     else return;
     event.preventDefault();
   });

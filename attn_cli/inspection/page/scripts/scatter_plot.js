@@ -101,11 +101,21 @@ class ScatterPlot {
     });
   }
 
-  // Moves what is seen so that the chosen point is in it.
-  reveal() {
-    const [x, y] = this.places()[this.chosen];
-    const beyond = (value, size) => Math.max(0, value - (size - MARGIN)) + Math.min(0, value - MARGIN);
-    this.moveBy(-beyond(x, this.width), -beyond(y, this.height));
+  // How far a point is beyond the margins, to the right and downwards.
+  beyond(index) {
+    const [x, y] = this.placed[index];
+    const over = (at, size) => Math.max(0, at - (size - MARGIN)) + Math.min(0, at - MARGIN);
+    return [over(x, this.width), over(y, this.height)];
+  }
+
+  isBeyond(index) {
+    return this.beyond(index).some((pixels) => pixels !== 0);
+  }
+
+  // Moves what is seen so that a point is in it.
+  reveal(index) {
+    const [right, down] = this.beyond(index);
+    this.moveBy(-right, -down);
   }
 
   draw() {
@@ -121,10 +131,6 @@ class ScatterPlot {
     }
     context.globalAlpha = 1;
     this.names();
-    if (this.chosen === null) return;
-    this.dot(this.chosen, this.radius + 5, colourOf("--panel"));
-    this.dot(this.chosen, this.radius + 3, colourOf("--accent"));
-    this.dot(this.chosen, this.radius, look.colourOf(this.chosen));
   }
 
   dot(index, radius, colour) {
