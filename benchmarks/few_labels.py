@@ -1,10 +1,10 @@
-"""Few labels: a classifier on an encoder's vectors, and the same classifier on n-grams.
+"""Few labels: a classifier on a model's vectors, and the same classifier on n-grams.
 
-The data are those of benchmarks/surnames.py. An encoder learns from the training names without
-their languages. Then, with 100, 500 and 2,000 labelled names drawn from the training names, the
-same logistic regression learns from its vectors, and from TF-IDF of character n-grams; both are
-measured on all test names. What can be chosen (layer and pooling, lengths of n-grams, the strength
-of regularisation) is chosen for either side on the validation names. It needs scikit-learn.
+The data are those of benchmarks/surnames.py. An encoder, a decoder or both learn from the training
+names without their languages. Then, with 100, 500 and 2,000 labelled names drawn from the training
+names, the same logistic regression learns from their vectors, and from TF-IDF of character n-grams;
+all are measured on all test names. What can be chosen (layer and pooling, lengths of n-grams, the
+strength of regularisation) is chosen for each on the validation names. It needs scikit-learn.
 
     python benchmarks/few_labels.py FOLDER --minutes 1 --draws 5
 """
