@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from attn_cli.inspection.ablation import AblationEffect, ablation_effects
+from attn_cli.inspection.attention_patterns import pattern_keys
 from attn_cli.inspection.forward_pass import unsupported_block
 from attn_cli.model.stack import Stack, evaluation_mode
 from attn_cli.model.trace import TraceRecorder
@@ -160,7 +161,7 @@ def head_scores(
             raise unsupported_block(model, "does not record its attention weights")
         hidden = batch.inputs == mask_id if mask_id is not None else None  # (B, T)
         ids = batch.inputs if hidden is None else batch.inputs.where(~hidden, batch.targets)
-        keys = _keys(ids, in_word)
+        keys = pattern_keys(ids, in_word)
         total.add(torch.cat(layers, dim=1), keys, hidden)  # (B, L·H, T, T)
         uniform = torch.ones(ids.shape[1], ids.shape[1])
         uniform = uniform.tril() if causal else uniform
@@ -203,7 +204,7 @@ class _Sums:
 
         Args:
             weights: Of a decoder, or where characters are hidden, of an encoder.
-            keys: As of `_keys`.
+            keys: As of `pattern_keys`.
             hidden: Which characters are hidden, (B, T); None for a decoder.
         """
         first = 1 if hidden is None else 0  # a decoder's first query sees only itself
@@ -240,50 +241,3 @@ class _Sums:
             )
             for head in range(self._heads)
         ]
-
-
-def _keys(ids: torch.Tensor, in_word: Sequence[bool]) -> dict[str, torch.Tensor]:
-    """By pattern, the key that each query of some windows (B, T) would attend to; -1 for none."""
-    T = ids.shape[1]
-    positions = torch.arange(T).expand_as(ids)
-    same, word_start = _same_and_word_start(ids, in_word)
-    same_after, word_end = (
-        torch.where(found >= 0, T - 1 - found, -1).flip(1)
-        for found in _same_and_word_start(ids.flip(1), in_word)
-    )
-    followed = same + 1
-    return {
-        "previous": positions - 1,
-        "next": torch.where(positions < T - 1, positions + 1, -1),
-        "itself": positions,
-        "first": torch.zeros_like(ids),
-        "same": same,
-        "same_before": same,
-        "same_after": same_after,
-        "induction": torch.where((same >= 0) & (followed < positions), followed, -1),
-        "word_start": word_start,
-        "word_end": word_end,
-    }
-
-
-def _same_and_word_start(
-    ids: torch.Tensor, in_word: Sequence[bool]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The last earlier occurrence of each character, and the first letter of its word, (B, T).
-
-    -1 where there is none, and for that letter itself.
-    """
-    same, word_start = torch.full_like(ids, -1), torch.full_like(ids, -1)
-    for row, window in enumerate(ids.tolist()):
-        last: dict[int, int] = {}
-        start = -1
-        for position, id_ in enumerate(window):
-            same[row, position] = last.get(id_, -1)
-            last[id_] = position
-            if not in_word[id_]:
-                start = -1
-            elif start < 0:
-                start = position
-            else:
-                word_start[row, position] = start
-    return same, word_start
