@@ -22,6 +22,10 @@ def check(
         list[str],
         typer.Argument(metavar="TEXT...", help="What you would give to attn train."),
     ],
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="lm, mlm or classify, as for attn train."),
+    ] = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Learn each line of the text by itself.")
     ] = False,
@@ -47,7 +51,7 @@ def check(
     for name in text:
         check_text_is_no_run(name, "give the text that it was trained on")
     overrides = [parse_override(each, f"--set {each or repr(each)}") for each in settings or ()]
-    request = make_request(text, config=config, settings=overrides, lines=lines)
+    request = make_request(text, task=task, config=config, settings=overrides, lines=lines)
     source = open_text(request)
     unreadable = list(unreadable_files(request, source))
     if unreadable:

@@ -169,7 +169,7 @@ def check_text(request: RunRequest, source: Source) -> TextReport:
         tail=tail,
         baselines=baselines,
         plans=plans,
-        notes=(*start.notes, *source.notes()),
+        notes=(*start.notes, *source.notes(), *(corpus.line_notes() if corpus.labels else ())),
         warnings=tuple(warnings),
     )
 

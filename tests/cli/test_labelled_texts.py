@@ -67,3 +67,12 @@ def test_a_built_in_text_with_labels_is_classified_beside_the_best_possible(attn
     assert round(of_all["bayes_accuracy"], 6) == 0.922625
     as_lines = attn("train", "languages", "--task", "lm", "--lines", *QUICK[1:])
     assert "7,200 lines to train on, 800 to validate on" in as_lines.err, as_lines.err
+
+
+def test_check_tells_of_labels(attn: Attn, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(TABLE + "Bala\tx\n")
+    small = [f"--set={setting}" for setting in TINY]
+    outcome = attn("check", "t.tsv", "--task", "classify", *small)
+    assert outcome.code == 0, outcome.err
+    assert "1 label ('x') with fewer than 10 examples" in outcome.out
+    assert attn("check", "t.tsv", "--task", "classify", "--set", "data.label=3", *small).code == 2
