@@ -265,6 +265,25 @@ class Model:
             return vectors
         return np.array(vectors, np.float32).reshape(len(texts), self.config.model.n_embd)
 
+    def classify(self, texts: Prompts) -> list[dict[str, float]]:
+        """The probability of each label for each of N texts, the most probable label first.
+
+        Args:
+            texts: What does not fit into `block_size` is cut.
+
+        Raises:
+            InputError: The model is no classifier.
+            DatasetError: A text has unknown characters, and `data.unknown` is "error".
+        """
+        from attn_cli.generation.classify import classify_texts
+        from attn_cli.runs.text_encoder import TextEncoder
+
+        check_texts("texts", texts)
+        self._loaded.require("classify", "`classify`")
+        encode = TextEncoder(self._loaded, "`texts`")
+        found = classify_texts(self._loaded, texts, encode) if texts else ()
+        return [dict(each.most_probable(len(each.labels))) for each in found]
+
     def __repr__(self) -> str:
         return f"<Model of {self._loaded.description}>"
 

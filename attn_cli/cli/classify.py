@@ -57,7 +57,8 @@ def classify(
     if source is not None:
         check_text_is_no_run(source, "did you mean: attn classify --file FILE --run RUN")
         data = loaded.config.data
-        texts = (each.text for each in LabelledTexts(source, data.encoding, data.column))
+        # As the training data was read.
+        texts = (each.text.rstrip() for each in LabelledTexts(source, data.encoding, data.column))
     encode = TextEncoder(loaded, source or "the text")
     records = []
     for classified in classify_texts(loaded, texts, encode):

@@ -31,8 +31,9 @@ class TrainOptions:
         str | None,
         typer.Option(
             "--task",
-            metavar="lm|mlm",
-            help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks.",
+            metavar="lm|mlm|classify",
+            help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks; "
+            "classify: a classifier, which labels texts.",
         ),
     ] = None
     config: ConfigOption = None

@@ -314,3 +314,17 @@ def test_every_public_name_is_there() -> None:
         assert getattr(attn_api, name).__name__ == name
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         attn_api.lode  # noqa: B018
+
+
+def test_labels_come_with_their_probabilities_the_most_probable_first(
+    trained_classifier: Trained,
+) -> None:
+    model = attn_api.load(trained_classifier.run.path)
+
+    found = model.classify(["Bastin", "Kodelia"])
+
+    assert [next(iter(probs)) for probs in found] == ["stin", "delia"]
+    for probs in found:
+        assert list(probs.values()) == sorted(probs.values(), reverse=True)
+        assert sum(probs.values()) == pytest.approx(1, abs=1e-5)
+    assert model.classify([]) == []
