@@ -31,6 +31,8 @@ KINDS = (
     ("train.optimizer=muon", "model.block=qwen3", "model.position=rope", "model.dropout=0.1"),
     ("train.optimizer=muon", "train.precision=bf16", "model.bias=true"),
     ("data.records=lines", "model.dropout=0.1", "train.micro_batch_size=4"),
+    ("task=mlm", "model.dropout=0.1"),
+    ("task=classify", "model.dropout=0.1", "model.label_ngrams=[2, 3]", "train.best_by=accuracy"),
 )
 STEPS = 300
 
@@ -38,8 +40,11 @@ STEPS = 300
 def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial]]:
     """`number` kills or a few more: the last run is brought to its end."""
     chance = random.Random(seed)
-    verse, names = write_verse(folder), folder / "names.txt"
+    verse, names, labelled = write_verse(folder), folder / "names.txt", folder / "labelled.tsv"
     names.write_text("".join(NAMES), encoding="utf-8")
+    rows = (f"{name.strip()}\t{name.strip()[-2:]}\n" for name in NAMES)
+    labelled.write_text("".join(rows), encoding="utf-8")
+    texts = {"data.records=lines": names, "task=classify": labelled}
     whole: dict[tuple[str, ...], RunFolder] = {}
     killed = 0
     for round_ in range(number):
@@ -47,7 +52,7 @@ def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial
             return
         kind = KINDS[round_ % len(KINDS)]
         options = settings(*kind, f"train.steps={STEPS}")
-        text = names if "data.records=lines" in kind else verse
+        text = next((texts[setting] for setting in kind if setting in texts), verse)
         if kind not in whole:
             run = RunFolder(folder / f"whole-{len(whole)}")
             ended = attn("train", text, *options, "--out", run.path, "--quiet", folder=folder)
