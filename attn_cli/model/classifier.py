@@ -8,7 +8,6 @@ from torch import nn
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.cache import KVCache
-from attn_cli.model.dropout import dropout
 from attn_cli.model.ngrams import NgramScores
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NO_TRACE, NullTrace
@@ -55,7 +54,7 @@ class Classifier(Stack):
         hidden = self.hidden(ids, mask=mask, cache=cache, trace=trace)  # (B, T, C)
         pooled = mean_over_text(hidden, mask)
         trace.record("mean over text", pooled, "B C")
-        logits: torch.Tensor = self.head(dropout(pooled, self.config.dropout, self.training))
+        logits: torch.Tensor = self.head(pooled)
         trace.record("label scores", logits, "B Y", self.head)
         if self.ngram_scores is not None:
             of_ngrams = self.ngram_scores(ids, mask).sum(dim=1)  # (B, T + 1, Y) -> (B, Y)

@@ -102,13 +102,14 @@ class Checkpoint:
         self._copy_weights(model.named_parameters())
 
     def load_trunk(self, model: Stack) -> None:
-        """Copies the weights of all but the head into a model that may have another.
+        """Copies the weights of all but what is of labels into a model that may have others.
 
         Raises:
             CheckpointError: The file is missing or damaged.
         """
+        own = ("head.", "ngram_scores.")
         parameters = model.named_parameters()
-        self._copy_weights((n, p) for n, p in parameters if not n.startswith("head."))
+        self._copy_weights((name, p) for name, p in parameters if not name.startswith(own))
 
     def _copy_weights(self, parameters: Iterable[tuple[str, torch.nn.Parameter]]) -> None:
         import torch

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attn_cli.config.diff import ConfigChange, diff_configs
 from attn_cli.config.load import Override, load_config
 from attn_cli.config.presets import DEFAULT, find_config
-from attn_cli.config.schema import Config
+from attn_cli.config.schema import Config, Task
 from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_current
@@ -76,8 +76,7 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
         # What a text may do without, as accents, is often what tells labels apart.
         kind = "corpus" if labelled and request.init_from is None else "auto"
         overrides = (Override("data.tokenizer", kind, "text"), *overrides)
-    begins_anew = labelled or request.init_from is None
-    if request.leaves_size_open and request.leaves_end_open and begins_anew:
+    if _chooses_size(request, labelled=labelled) and request.leaves_end_open:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
@@ -111,17 +110,28 @@ def new_run(request: RunRequest, world: World) -> RunStart:
     init_from, inherited, origin = None, dict[str, Any](), "`minutes`"
     if request.init_from is not None:
         init_from, origin = init_checkpoint(request.init_from), f"`init_from` {request.init_from}"
-        inherited = _settings_of(init_from)
+        inherited = _settings_of(init_from, config.task)
         config = configure(inherited, origin)
     start = start_over(config, init_from)
     is_table = any(table_ending(Path(name)) for name in config.data.text)  # which has its own hint
     asks = "records" not in config.data.model_fields_set and not is_table
     if start.corpus.list_lines and asks:
         start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
-    begins_anew = config.task == "classify" or start.init_from is None
-    if request.leaves_size_open and config.train.minutes and begins_anew:
+    labelled = config.task == "classify"
+    if _chooses_size(request, labelled=labelled) and config.train.minutes:
         start = replace(start, resize=lambda chosen: configure(chosen | inherited, origin))
     return start
+
+
+def _chooses_size(request: RunRequest, *, labelled: bool) -> bool:
+    """Whether the time and the text decide on what the request leaves open.
+
+    Of a classifier they do so even if something is said of its model, or its weights are there:
+    it is more than a model that makes one learn labels.
+    """
+    if labelled:
+        return request.has_own_text
+    return request.leaves_size_open and request.init_from is None
 
 
 def _list_hint(lines: int) -> str:
@@ -194,9 +204,15 @@ def with_sources(config: Config, corpus: Corpus) -> Config:
     return config.model_copy(update={"data": config.data.model_copy(update=names)})
 
 
-def _settings_of(checkpoint: Checkpoint) -> dict[str, Any]:
-    """What a configuration has to say to go with a checkpoint: its model and vocabulary."""
+def _settings_of(checkpoint: Checkpoint, task: Task) -> dict[str, Any]:
+    """What a configuration of a task has to say to go with a checkpoint: its model and vocabulary.
+
+    What only a classifier has is not said by an encoder, nor how it is regularised.
+    """
     model = {f"model.{key}": value for key, value in checkpoint.config.model.model_dump().items()}
+    if task == "classify" and checkpoint.config.task != task:
+        own = ("model.dropout", "model.label_")
+        model = {key: value for key, value in model.items() if not key.startswith(own)}
     return {
         **model,
         "task": checkpoint.config.task,

@@ -177,6 +177,29 @@ def test_a_classifier_begins_with_an_encoder_of_the_same_texts(
     assert after["head.weight"].shape == (5, 24)
 
 
+def test_the_recipe_for_labels_goes_under_what_is_said_of_the_model(
+    attn: Attn, names_file: Path, labelled_file: Path, tmp_path: Path
+) -> None:
+    short = ("--minutes", "0.02", "--quiet", "--json")
+    encoder = attn(
+        "train", str(names_file), "--lines", "--task", "mlm", "--steps", "1", "--quiet", "--json"
+    ).json["run"]
+    begun = ("--init-from", encoder), ("--set", "model.n_embd=32")
+
+    configs = [
+        read_checkpoint(next((tmp_path / done.json["run"] / "checkpoints").glob("step-*"))).config
+        for done in (
+            attn("train", str(labelled_file), "--task", "classify", *options, *short)
+            for options in begun
+        )
+    ]
+
+    for config in configs:
+        assert config.model.label_ngrams == [2, 3, 4, 5]
+        assert config.train.label_smoothing > 0
+    assert configs[1].model.n_embd == 32
+
+
 def test_what_is_sampled_are_predictions(trained_classifier: Trained) -> None:
     step, text = trained_classifier.run.last_samples()[-1]
 
