@@ -100,7 +100,7 @@ def choose_sizes(
 
     @cache
     def speed_of(size: ModelSize) -> float:
-        settings = configure({**recipe.settings, **size.settings()})
+        settings = configure({**size.settings(), **recipe.settings})
         check_batch_divides(settings, world)
         return world.broadcast(_chars_per_second(settings, corpus, device, threads, world))
 
@@ -175,8 +175,8 @@ class Plan:
         steps = self.chars / (batch * self.chars_per_sequence)
         highest = recipe.small_learning_rate if self.is_small else math.inf
         return {
-            **recipe.settings,
             **self.size.settings(),
+            **recipe.settings,
             "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
             "train.batch_size": batch,
             "train.learning_rate": min(self.size.learning_rate, highest),

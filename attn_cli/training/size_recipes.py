@@ -122,6 +122,7 @@ LABELS_RECIPE = SizeRecipe(
         "model.label_ngrams": [2, 3, 4, 5],
         "model.label_ngram_rows": 65_536,
         "model.label_ngram_dropout": 0.5,
+        "train.beta2": 0.99,
         "train.label_smoothing": 0.1,
         # In bf16 each step would convert all tables to and fro: half as fast.
         "train.precision": "fp32",
