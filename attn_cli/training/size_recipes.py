@@ -107,10 +107,7 @@ LINES_RECIPE = SizeRecipe(
 )
 # Of labelled records: what n-grams say by themselves, and an encoder for what they do not.
 LABELS_RECIPE = SizeRecipe(
-    sizes=(
-        ModelSize(1, 64, 4, MAX_LINE_BLOCK_SIZE, 128, 6e-3, min_train_chars=0),
-        ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 128, 6e-3, min_train_chars=1_500_000),
-    ),
+    sizes=(ModelSize(1, 64, 4, MAX_LINE_BLOCK_SIZE, 128, 6e-3, min_train_chars=0),),
     most_epochs=14.0,
     most_epochs_of_small=14.0,
     small_chars=0,
