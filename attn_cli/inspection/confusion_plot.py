@@ -18,11 +18,13 @@ _NUMBERED = 30  # labels up to which each cell has its number
 
 
 def check_figure(path: Path) -> None:
-    """Checks that a figure can be written in the format that its name says.
+    """Checks that a figure can be written there, in the format that its name says.
 
     Raises:
-        InputError: It names none.
+        InputError: It names none, or there is no such folder.
     """
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}", "make it, or name another")
     if path.suffix.lower() not in FORMATS:
         raise InputError(
             f"{path}: a figure is one of {', '.join(FORMATS)}", "as in: --figure confusion.svg"

@@ -94,7 +94,9 @@ def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
         )
     raise DatasetError(
         f"the text is too short: {count} with text, and it needs 3, one of them to validate on",
-        hint="give more lines; to learn it as one text, leave data.records as stream",
+        hint="give more lines"
+        if train.line_labels is not None
+        else "give more lines; to learn it as one text, leave data.records as stream",
     )
 
 

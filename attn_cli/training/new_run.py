@@ -20,6 +20,7 @@ from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
+from attn_cli.training.size_recipes import label_settings
 
 # What stands for standard input among the names of texts.
 STDIN_NAME = "-"
@@ -120,6 +121,9 @@ def new_run(request: RunRequest, world: World) -> RunStart:
     labelled = config.task == "classify"
     if _chooses_size(request, labelled=labelled) and config.train.minutes:
         start = replace(start, resize=lambda chosen: configure(chosen | inherited, origin))
+    elif _chooses_size(request, labelled=labelled) and labelled:
+        chosen = label_settings(start.corpus) | inherited
+        start = replace(start, config=configure(chosen, "`steps`"))
     return start
 
 

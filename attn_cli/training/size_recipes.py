@@ -128,6 +128,12 @@ LABELS_RECIPE = SizeRecipe(
 )
 
 
+def label_settings(corpus: Corpus) -> dict[str, Any]:
+    """The recipe for labelled records where steps, and not time, end a run: as keys."""
+    recipe = _recipe_of_text(corpus, ())
+    return {**recipe.sizes[0].settings(), "model.dropout": recipe.dropout, **recipe.settings}
+
+
 def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
     """The recipe for a text, or for its lines: with the sizes that fit it.
 

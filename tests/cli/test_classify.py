@@ -130,6 +130,7 @@ def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
         (["inspect-heads"], "attn classify"),
         (["evaluate", "--per-char"], "attn classify"),
         (["evaluate", "--figure", "confusion.txt"], ".svg"),
+        (["evaluate", "--figure", "nowhere/confusion.svg"], "there is no folder nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -180,11 +181,15 @@ def test_a_classifier_begins_with_an_encoder_of_the_same_texts(
 def test_the_recipe_for_labels_goes_under_what_is_said_of_the_model(
     attn: Attn, names_file: Path, labelled_file: Path, tmp_path: Path
 ) -> None:
-    short = ("--minutes", "0.02", "--quiet", "--json")
+    short = ("--quiet", "--json")
     encoder = attn(
         "train", str(names_file), "--lines", "--task", "mlm", "--steps", "1", "--quiet", "--json"
     ).json["run"]
-    begun = ("--init-from", encoder), ("--set", "model.n_embd=32")
+    begun = (
+        ("--init-from", encoder, "--minutes", "0.02"),
+        ("--set", "model.n_embd=32", "--minutes", "0.02"),
+        ("--init-from", encoder, "--steps", "1"),
+    )
 
     configs = [
         read_checkpoint(next((tmp_path / done.json["run"] / "checkpoints").glob("step-*"))).config
