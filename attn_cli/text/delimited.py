@@ -73,9 +73,10 @@ class DelimitedTable:
         self._blanks = all(field[:1] == " " for row in rows for field in row[1:])
         first = [field.strip() for field in rows[0]]
         by_name = any(not column.isdecimal() for column in wanted)
-        self._has_header = by_name or any(column in first for column in wanted)
-        self._has_header = self._has_header or _is_header(first, rows[1:])
         numbers = [str(number) for number in range(1, len(first) + 1)]
+        # A column's own number may stand in a first row of data, as a label; a year is a name.
+        named = any(column in first and column not in numbers for column in wanted)
+        self._has_header = by_name or named or _is_header(first, rows[1:])
         self.columns = tuple(first if self._has_header else numbers)
         self.notes = tuple(self._notes(rows, guessed=not by_name, told=delimiter is not None))
 

@@ -205,6 +205,23 @@ def test_the_recipe_for_labels_goes_under_what_is_said_of_the_model(
     assert configs[1].model.n_embd == 32
 
 
+def test_a_classifier_begins_with_one_of_other_labels(
+    attn: Attn, labelled_file: Path, tmp_path: Path
+) -> None:
+    short = ("--steps", "1", "--quiet", "--json")
+    before = attn("train", str(labelled_file), "--task", "classify", *short).json["run"]
+    other = tmp_path / "other.tsv"
+    rows = labelled_file.read_text(encoding="utf-8").splitlines()
+    other.write_text("".join(f"{row.split()[0]}\t{len(row) % 2}\n" for row in rows))
+
+    done = attn("train", str(other), "--init-from", before, *short)
+
+    assert done.code == 0, done.err
+    assert attn("classify", "Bastin", "--run", done.json["run"], "--json").json["texts"][0][
+        "labels"
+    ][0]["label"] in ("0", "1")
+
+
 def test_what_is_sampled_are_predictions(trained_classifier: Trained) -> None:
     step, text = trained_classifier.run.last_samples()[-1]
 

@@ -140,3 +140,12 @@ def test_a_field_without_end_is_not_read_into_memory(monkeypatch: pytest.MonkeyP
     with pytest.raises(DatasetError, match=r"line 2: a field has over 1,000 .*quote missing\?"):
         rows_of(table_of('a,b\n1,"2\n' + "3,4\n" * 1000, "a"))
     assert len(rows_of(table_of(f"a,b\n1,{'2' * 1000}\n", "a"))) == 1
+
+
+def test_a_label_that_is_a_number_is_no_name_of_a_column() -> None:
+    text = "Ban\t1\nBala\t2\nBaret\t1\n"
+
+    table = DelimitedTable("t.tsv", lambda: iter([text]), ("1", "2"), "\t")
+
+    assert table.columns == ("1", "2")
+    assert [row for _, row in table.rows((0, 1))] == [("Ban", "1"), ("Bala", "2"), ("Baret", "1")]
