@@ -100,11 +100,12 @@ def _print(filled: FilledText, loaded: TrainedModel, *, alternatives: bool) -> N
 
 def _lines(text: str) -> list[str]:
     """The text itself; the lines of standard input for "-"."""
-    from attn_cli.text.decoding import decode_stream
+    from attn_cli.text.decoding import decode_stream, split_lines
 
     if text != "-":
         return [text]
-    return "".join(decode_stream(sys.stdin.buffer, "standard input")).splitlines()
+    lines = split_lines(decode_stream(sys.stdin.buffer, "standard input"))
+    return [line.removesuffix("\n") for line in lines]
 
 
 def _encode_all(texts: Sequence[str], blank: str | None, loaded: TrainedModel) -> list[list[int]]:

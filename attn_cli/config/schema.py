@@ -137,6 +137,8 @@ class ModelConfig(_Section):
             raise ValueError(f"sinusoidal positions need an even n_embd, not {self.n_embd}")
         if self.bias and not block_kind(self.block).biases:
             raise ValueError(f"block {self.block} has no biases: leave bias false")
+        if len(set(self.label_ngrams)) < len(self.label_ngrams):
+            raise ValueError(f"label_ngrams {self.label_ngrams} names a length twice")
         return self
 
 
@@ -195,7 +197,7 @@ class TrainConfig(_Section):
     """Mean length of the spans that are hidden, in task mlm."""
     label_smoothing: Fraction = 0.0
     """Probability that is spread evenly over all labels in what is learned, in task classify;
-    losses of the validation split are without it."""
+    validation losses do not include it."""
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
     best_by: Literal["loss", "accuracy", "macro_f1"] = "loss"

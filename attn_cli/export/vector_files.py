@@ -32,7 +32,7 @@ _HEAD = 200  # bytes at the start of CSV or TSV by which a file of vectors is kn
 _HEADER = re.compile(rb"(text|line([,\t])position\2character)([,\t])(label\3)?e1[,\t\n]")
 _MARK = b"attn"  # in the metadata of Parquet
 _GROUP = 1024  # rows of Parquet that are written at once
-# In an .npz file.
+# In an .npz file; no symbol of a vocabulary is longer than that of a byte, as `\xff`.
 _DTYPES = {"line": np.int64, "position": np.int64, "character": "<U4", "label": np.int64}
 _ARRAYS = {"embeddings", "label_names", *_DTYPES}
 

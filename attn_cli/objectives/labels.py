@@ -17,7 +17,7 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.text.example_batches import ExampleBatches, labelled_batch
 from attn_cli.text.examples import Examples, Split
 
-# Of the validation split, how many characters are read at an evaluation during training.
+# Characters of the validation split on which the model is evaluated during training.
 STEERING_CHARS = 500_000
 SAMPLE_EXAMPLES = 10  # whose labels a sample predicts
 

@@ -25,6 +25,7 @@ from attn_cli.text.display import quoted
 from attn_cli.text.examples import Split
 from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
+from attn_cli.text.sources import Source, open_source, read_options
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
@@ -119,7 +120,7 @@ class LoadedModel:
             raise InputError(
                 f"{what} needs {needed}, and {self.description}, is {kind}",
                 f"use {command}, or another run (`attn runs` lists them), or train one: "
-                f"attn train TEXT --task {task}",
+                f"attn train TEXT --task {tasks[0]}",
             )
 
     def encode_prompt(self, text: str | None, *, blank: str = "") -> tuple[int, ...]:
@@ -233,6 +234,14 @@ class LoadedModel:
         lines = find_lines(ids, self.tokenizer, cache_key)
         return lines.fit(self.config.model.block_size, self.config.data.too_long)
 
+    def source(self) -> Source:
+        """The text that it was trained on, of which little is read so far.
+
+        Raises:
+            DatasetError: The text is missing, or was never known.
+        """
+        return open_source(self.config.data.text, options=read_options(self.config))
+
     def corpus(self) -> Corpus:
         """Its text, both splits.
 
@@ -270,6 +279,10 @@ class TrainedModel(LoadedModel):
             return super().own_text()
         sample = self.folder.sample(self.step).strip()
         return (sample.partition("\n")[0] if self.lines else sample) or super().own_text()
+
+    def source(self) -> Source:
+        config = _config_of_text(self.folder, self.checkpoint)
+        return open_source(config.data.text, options=read_options(config))
 
     def corpus(self) -> Corpus:
         return load_run_corpus(self.folder, self.checkpoint)
@@ -353,18 +366,8 @@ def load_run_corpus(
     Raises:
         DatasetError: It is missing, has changed, or was never known.
     """
-    data, known = checkpoint.config.data, checkpoint.metadata.data
-    if not known.chars:
-        raise DatasetError(
-            f"the training text of {run.path} is not known: the model was imported",
-            f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
-        )
-    if run.text.is_file() and (moved is None or moved.text == data.text):
-        saved = {"text": [str(run.text)]}
-    else:
-        saved = {}
-    data = (moved or data).model_copy(update=saved)
-    config = checkpoint.config.model_copy(update={"data": data})
+    config = _config_of_text(run, checkpoint, moved)
+    data, known = config.data, checkpoint.metadata.data
     validation = known.validation
     try:
         corpus = load_configured_corpus(
@@ -386,6 +389,26 @@ def load_run_corpus(
                 f"if it was moved: attn train {new_path} --resume {shlex.quote(str(run.path))}",
             ) from None
         raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
+
+
+def _config_of_text(
+    run: RunFolder, checkpoint: Checkpoint, moved: DataConfig | None = None
+) -> Config:
+    """The configuration of a run, which names its text where it is read; see `load_run_corpus`.
+
+    Raises:
+        DatasetError: The text was never known.
+    """
+    data = checkpoint.config.data
+    if not checkpoint.metadata.data.chars:
+        raise DatasetError(
+            f"the training text of {run.path} is not known: the model was imported",
+            f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
+        )
+    is_saved = run.text.is_file() and (moved is None or moved.text == data.text)
+    saved = {"text": [str(run.text)]} if is_saved else {}
+    data = (moved or data).model_copy(update=saved)
+    return checkpoint.config.model_copy(update={"data": data})
 
 
 def _vocabulary(config: Config) -> tuple[Tokenizer, tuple[str, ...]]:

@@ -77,7 +77,8 @@ class TextEncoder:
             room = self._loaded.tokenizer.count(self._room)
             yield f"{counted(self.n_cut, 'text')} cut to {room}, which the model sees at most"
         if self.n_empty:
-            yield f"{counted(self.n_empty, 'text')} without characters, as the beginning of one"
+            texts = counted(self.n_empty, "text")
+            yield f"{texts} without characters: read as the beginning of a text"
         if self._n_unknown:
             what = f"{counted(self._n_unknown, 'character')} outside the vocabulary"
             shown = ", ".join(f"{old!r} as {new!r}" for old, new in self._examples.items())

@@ -19,7 +19,7 @@ from attn_cli.text.display import counted, quoted
 from attn_cli.text.examples import Examples
 
 MAX_LABELS = 2**16
-# So many labels, and more than half as many as lines, are no labels.
+# From so many labels on, more than one for every two lines suggest that the column has no labels.
 _MANY = 100
 _CHUNK = 2**22  # ids in which line breaks are looked for at once
 _SHOWN = 5  # labels in a message

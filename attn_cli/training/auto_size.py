@@ -158,7 +158,8 @@ class Plan:
     def needs_dropout(self) -> bool:
         """Whether the text is so small and read so often that dropout pays."""
         often = self.chars > self.recipe.dropout_epochs * self.train_chars
-        return often and self.train_chars < self.recipe.dropout_chars
+        small_enough = self.recipe.dropout_chars
+        return often and (small_enough is None or self.train_chars < small_enough)
 
     @property
     def chars(self) -> float:

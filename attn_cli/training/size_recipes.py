@@ -58,7 +58,7 @@ class SizeRecipe:
     most_epochs_of_small: float  # the same of a small text
     small_chars: int  # fewer characters make a small text
     small_learning_rate: float  # the highest for a small text
-    dropout_chars: int  # with fewer, dropout pays even so
+    dropout_chars: int | None  # with fewer, dropout pays; None: with any number
     dropout_epochs: float  # and only where a text is read more often
     dropout: float
     settings: Mapping[str, Any] = field(default_factory=dict)  # of all sizes, as keys
@@ -112,7 +112,7 @@ LABELS_RECIPE = SizeRecipe(
     most_epochs_of_small=14.0,
     small_chars=0,
     small_learning_rate=6e-3,
-    dropout_chars=2**62,
+    dropout_chars=None,
     dropout_epochs=0.0,
     dropout=0.3,
     settings={

@@ -128,7 +128,7 @@ def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
         (["fill", "Bas_in"], "attn classify"),
         (["explain", "Bastin"], "attn classify"),
         (["inspect-heads"], "attn classify"),
-        (["evaluate", "--per-char"], "attn classify"),
+        (["evaluate", "--per-char"], "attn train TEXT --task lm"),
         (["evaluate", "--figure", "confusion.txt"], ".svg"),
         (["evaluate", "--figure", "nowhere/confusion.svg"], "there is no folder nowhere"),
     ],

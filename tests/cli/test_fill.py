@@ -30,6 +30,12 @@ def test_standard_input_is_filled_line_by_line(attn: Attn, trained_encoder: Trai
     assert [len(line) for line in outcome.out.splitlines()] == [7, 7]
 
 
+def test_standard_input_is_split_at_newlines_alone(attn: Attn, trained_encoder: Trained) -> None:
+    outcome = attn("fill", "-", "--run", trained_encoder.run.path, stdin=b"The f_x\ft_e\n")
+    assert len(outcome.out) == 12
+    assert outcome.out.count("\f") == 1
+
+
 def test_lines_without_a_blank_pass_unchanged(attn: Attn, trained_encoder: Trained) -> None:
     run = ("--run", trained_encoder.run.path)
     outcome = attn("fill", "-", *run, stdin=b"The fox\n\nmet t_e owl\n")
@@ -55,15 +61,20 @@ def test_a_longer_text_is_filled_from_what_is_around_each_blank(
     assert "has 41 characters, and the model sees at most 16" in outcome.err
 
 
-def test_a_blank_that_the_training_text_has_is_told(attn: Attn, tmp_path: Path) -> None:
+def test_a_blank_that_the_training_text_has_is_told(
+    attn: Attn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     code = tmp_path / "code.py"
     code.write_text("def my_name(self):\n    return self._name\n" * 30)
     sizes = ("model.n_layer=1", "model.n_embd=8", "model.n_head=1", "model.block_size=8")
     settings = [word for size in sizes for word in ("--set", size)]
     train = ("train", code, "--steps", "1", "--quiet", *settings)
     assert attn(*train, "--task", "mlm", "--out", "code").code == 0
-    notice = "_ is in the text that the model was trained on, too (60 times)"
+    notice = "_ is in the beginning of the text that the model was trained on, too (60 times)"
     assert notice in attn("fill", "self._na_e", "--run", "code").err
+    with monkeypatch.context() as patch:  # no more of the text is read
+        patch.setattr("attn_cli.text.decoding.BLOCK", 410)
+        assert "(20 times)" in attn("fill", "self._na_e", "--run", "code").err
     assert notice not in attn("fill", r"self.\_na_e", "--run", "code").err
     assert notice not in attn("fill", "self._na?e", "--blank", "?", "--run", "code").err
     assert attn(*train, "--out", "decoder").code == 0

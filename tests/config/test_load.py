@@ -107,6 +107,7 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
         ("model.n_layer=1.5", "valid integer, not 1.5"),
         ("model.n_layer=two", "valid integer, not 'two'"),
         ("model.bias=1", "valid boolean, not 1"),
+        ("model.label_ngrams=[2, 2]", "names a length twice"),
         ("train.steps=true", "valid integer, not True"),
         ("train.learning_rate=.nan", "finite number"),
         ("train.learning_rate=fast", "valid number, not 'fast'"),
