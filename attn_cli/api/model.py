@@ -269,7 +269,8 @@ class Model:
         """The probability of each label for each of N texts, the most probable label first.
 
         Args:
-            texts: What does not fit into `block_size` is cut.
+            texts: Line breaks become spaces, and blanks at the end are dropped, as in training;
+                what does not fit into `block_size` is cut.
 
         Raises:
             InputError: The model is no classifier.

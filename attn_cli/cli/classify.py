@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +15,7 @@ from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
+    from attn_cli.config.schema import Config
     from attn_cli.generation.classify import ClassifiedText
 
 MAX_SHOWN = 24  # characters to which a text is padded before its labels
@@ -29,6 +32,13 @@ def classify(
             "--file", metavar="FILE", help="Classify each line of a file, or row of a table."
         ),
     ] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="The column of a table, by its name or number; that of training when left out.",
+        ),
+    ] = None,
     run: RunOption = None,
     top: Annotated[int, typer.Option(min=1, help="Show this many labels of each text.")] = 3,
     as_json: JsonOption = False,
@@ -43,7 +53,6 @@ def classify(
     from attn_cli.generation.classify import classify_texts
     from attn_cli.runs.loaded_model import load_model
     from attn_cli.runs.text_encoder import TextEncoder
-    from attn_cli.text.labelled_texts import LabelledTexts
 
     if bool(text) == (file is not None):
         problem = "`text` and --file exclude each other" if text else "there is no text to classify"
@@ -52,14 +61,12 @@ def classify(
         )
     loaded = load_model(run)
     loaded.require("classify", "attn classify")
-    source = "-" if text == ["-"] else file
-    texts = iter(text or ())
-    if source is not None:
-        check_text_is_no_run(source, "did you mean: attn classify --file FILE --run RUN")
-        data = loaded.config.data
-        # As the training data was read.
-        texts = (each.text.rstrip() for each in LabelledTexts(source, data.encoding, data.column))
-    encode = TextEncoder(loaded, source or "the text")
+    if file is None:
+        texts = _texts(text or (), column, loaded.config)
+    else:
+        check_text_is_no_run(file, "did you mean: attn classify --file FILE --run RUN")
+        texts = _file_texts(file, column or _training_column(file, loaded.config), loaded.config)
+    encode = TextEncoder(loaded, file or "the text")
     records = []
     for classified in classify_texts(loaded, texts, encode):
         if as_json:
@@ -70,6 +77,32 @@ def classify(
         notice(note)
     if as_json:
         result_json({"run": str(loaded.folder.path), "step": loaded.step, "texts": records})
+
+
+def _texts(arguments: Sequence[str], column: str | None, config: Config) -> Iterator[str]:
+    """The arguments themselves, and the lines of standard input for "-"."""
+    for argument in arguments:
+        if argument == "-":
+            yield from _file_texts("-", column, config)
+        else:
+            yield argument
+
+
+def _file_texts(file: str, column: str | None, config: Config) -> Iterator[str]:
+    from attn_cli.text.labelled_texts import LabelledTexts
+
+    for each in LabelledTexts(file, config.data.encoding, column):
+        yield each.text
+
+
+def _training_column(file: str, config: Config) -> str | None:
+    """The column that had the texts in training; None of a file that is no table."""
+    from attn_cli.text.sources import read_options
+    from attn_cli.text.tables import table_ending
+
+    if table_ending(Path(file)) is None:
+        return None
+    return read_options(config).columns(config.data.column).source[0]
 
 
 def _line(classified: ClassifiedText, top: int) -> str:

@@ -15,6 +15,7 @@ from attn_cli.errors import DatasetError
 from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.runs.text_encoder import TextEncoder
+from attn_cli.text.decoding import as_line
 
 # Enough to keep the processor busy, small enough to stay in its caches.
 TOKENS_PER_BATCH = 8192
@@ -26,7 +27,7 @@ class ClassifiedText:
     """A text with the probability of each label.
 
     Attributes:
-        text: As it was given.
+        text: On one line and without blanks at its end, as in training.
         labels: The names of the model's labels.
         probs: The probability of each, (Y,).
     """
@@ -54,7 +55,7 @@ def classify_texts(
     Raises:
         DatasetError: There are no texts, or `encode` refuses one.
     """
-    texts, found = iter(texts), False
+    texts, found = (as_line(text).rstrip() for text in texts), False
     while chunk := list(islice(texts, CHUNK)):
         found = True
         ids = [(*loaded.line_beginning, *encode(text).tolist()) for text in chunk]

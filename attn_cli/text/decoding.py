@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from attn_cli.text.compressed import Readable, open_compressed
 from attn_cli.text.file_kinds import check_plain_text, is_wide
 
 BLOCK = 1 << 20  # bytes read at a time
+_BREAKS = re.compile(r"[\n\f]+")
 
 
 def read_file(path: Path, encoding: str = "utf-8") -> Iterator[str]:
@@ -75,6 +77,11 @@ def split_lines(chunks: Iterator[str]) -> Iterator[str]:
         rest.append(last)
     if line := "".join(rest):
         yield line
+
+
+def as_line(text: str) -> str:
+    """The text on one line: line breaks become spaces, and those at its ends are dropped."""
+    return _BREAKS.sub(" ", text.strip("\n\f"))
 
 
 def join_texts(texts: Iterable[str], separator: str) -> Iterator[str]:

@@ -30,8 +30,8 @@ def label_notes(train: Examples, validation: Examples, names: Sequence[str]) -> 
     most = int(total.argmax())
     share = total[most] / max(1, total.sum())
     yield (
-        f"{len(names):,} labels; the most frequent is {shown_labels([names[most]])}, that of "
-        f"{share:.1%} of the examples"
+        f"{len(names):,} labels ({shown_labels(names)}); the most frequent is "
+        f"{shown_labels([names[most]])}, that of {share:.1%} of the examples"
     )
 
     def listed(which: NDArray[np.bool_]) -> str:

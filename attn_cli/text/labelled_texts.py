@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from attn_cli.errors import DatasetError
-from attn_cli.text.decoding import split_lines
+from attn_cli.text.decoding import as_line, split_lines
+from attn_cli.text.label_file import file_label
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.sources import ReadOptions, open_source
 from attn_cli.text.tables import open_table, table_ending
 
 _FIRST = "1"  # column of a table
-_BREAKS = re.compile(r"[\n\f]+")
 
 
 class LabelledText(NamedTuple):
@@ -30,7 +29,7 @@ class LabelledTexts:
     Args:
         name: A file, a built-in text, a folder, or "-" for standard input. Of a table the texts
             are the rows of a column, with line breaks as spaces; of all else the lines, the
-            blank ones included. In a folder, the name of a file is the label of its lines.
+            blank ones included. In a folder, lines have the label that `file_label` says.
         encoding: Of the text.
         column: The column of a table, by its name or its number from 1; the first where None.
         label: Likewise that of the labels; None where there are none.
@@ -47,12 +46,13 @@ class LabelledTexts:
         self, name: str, encoding: str, column: str | None = None, label: str | None = None
     ) -> None:
         self._reader: RecordReader | None = None
-        is_folder = Path(name).is_dir()
+        self._path = Path(name)
+        is_folder = self._path.is_dir()
         self.labelled = is_folder or label is not None
-        is_table = column is not None or label is not None or table_ending(Path(name)) is not None
+        is_table = column is not None or label is not None or table_ending(self._path) is not None
         if is_table and name != "-" and not is_folder:
             columns = RecordColumns(source=(column or _FIRST,), label=label)
-            table = open_table(Path(name), encoding, columns.names)
+            table = open_table(self._path, encoding, columns.names)
             self._reader = RecordReader(table, columns)
             return
         if label is not None:
@@ -63,13 +63,12 @@ class LabelledTexts:
     def __iter__(self) -> Iterator[LabelledText]:
         if self._reader is not None:
             for record in self._reader:
-                text = _BREAKS.sub(" ", record.source[0])
-                yield LabelledText(text, record.label)
+                yield LabelledText(as_line(record.source[0]), record.label)
             return
         for document in self._source.documents:
-            label = Path(document.name).stem if self.labelled else None
+            label = file_label(Path(document.name), self._path) if self.labelled else None
             for line in split_lines(document.chunks()):
-                yield LabelledText(line.removesuffix("\n"), label)
+                yield LabelledText(as_line(line), label)
 
     def notes(self) -> tuple[str, ...]:
         """How it was read, where that is a guess."""

@@ -36,7 +36,7 @@ class Record:
 
     source: tuple[str, ...]  # a text for each source column
     target: str | None  # None where no column was named
-    label: str | None  # likewise
+    label: str | None  # likewise; with single spaces
 
 
 class RecordReader:
@@ -77,7 +77,7 @@ class RecordReader:
                 continue
             fields = self._fields(number, values)
             target = fields[n_source] if has_target else None
-            label = fields[-1] if self.columns.label is not None else None
+            label = " ".join(fields[-1].split()) if self.columns.label is not None else None
             yield Record(tuple(fields[:n_source]), target, label)
 
     def _fields(self, number: int, values: Sequence[Any]) -> list[str]:

@@ -20,7 +20,7 @@ from attn_cli.text.builtin import BUILTIN_NAMES, LABELLED_NAMES, builtin_path, g
 from attn_cli.text.compressed import COMPRESSED, open_compressed
 from attn_cli.text.decoding import read_file, split_lines, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
-from attn_cli.text.label_file import LabelFile
+from attn_cli.text.label_file import LabelFile, check_label_files, file_label
 from attn_cli.text.line_labels import LabelList, LineLabels
 from attn_cli.text.records import RecordColumns
 from attn_cli.text.spool import Spool
@@ -298,12 +298,8 @@ def _folder_documents(folder: Path, options: ReadOptions) -> tuple[list[Document
     if not options.labelled:
         chunks = [partial(read_file, path, options.encoding) for path in paths]
         return [*map(Document, map(str, paths), chunks)], left_out
-    if len(paths) == 1:
-        raise DatasetError(
-            f"the folder {folder} has one text file, {paths[0].name}, so there is one label",
-            hint="give a folder with a file for each label, or a table of texts and labels",
-        )
-    files = [LabelFile(path, options.encoding) for path in paths]
+    check_label_files(folder, paths)
+    files = [LabelFile(path, file_label(path, folder), options.encoding) for path in paths]
     return [Document(file.name, file.chunks, labels=file.labels) for file in files], left_out
 
 

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from attn_cli.errors import DatasetError
 from attn_cli.text.arrow_tables import SavedTable
-from attn_cli.text.decoding import join_texts, read_file
+from attn_cli.text.decoding import as_line, join_texts, read_file
 from attn_cli.text.display import counted
 from attn_cli.text.line_labels import LabelList
 from attn_cli.text.records import RecordColumns, RecordReader
@@ -27,7 +27,6 @@ _SPLIT = re.compile(
     r"(?:^|[-._ 0-9/])(?:(train|training)"
     r"|(?:validation|valid|dev|val|test|testing|eval|evaluation))(?=[-._ 0-9/]|$)"
 )
-_BREAKS = re.compile(r"[\n\f]+")
 
 PREFIX = "hf:"
 _HINT = "give hf:PATH:COLUMN, as in hf:books.parquet:text"
@@ -108,29 +107,21 @@ class TableSource:
             for record in reader:
                 (text,) = record.source
                 if self._separator == "\n":
-                    text = self._as_line(text)
+                    line = as_line(text)
+                    self._unbroken += line != text.strip("\n\f")
+                    text = line
                 if self.labels is not None:
                     text = text.rstrip()  # nobody sees by what blanks a label could be told
                 if not text:
                     self._empty_rows += 1
-                elif self.labels is None or self._append_label(record.label or ""):
+                elif self.labels is None:
+                    yield text
+                elif not record.label:
+                    self._unlabelled += 1
+                else:
+                    self.labels.append(record.label)
                     yield text
             self._empty_rows += reader.empty_rows
-
-    def _append_label(self, label: str) -> bool:
-        """Keeps a label, unless it is blank: then the answer is no."""
-        assert self.labels is not None
-        label = " ".join(label.split())
-        if label:
-            self.labels.append(label)
-        else:
-            self._unlabelled += 1
-        return bool(label)
-
-    def _as_line(self, text: str) -> str:
-        line, breaks = _BREAKS.subn(" ", text.strip("\n\f"))
-        self._unbroken += breaks > 0
-        return line
 
     def _reader(self, table: Table) -> RecordReader:
         if self.labels is None:

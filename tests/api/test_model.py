@@ -328,3 +328,4 @@ def test_labels_come_with_their_probabilities_the_most_probable_first(
         assert list(probs.values()) == sorted(probs.values(), reverse=True)
         assert sum(probs.values()) == pytest.approx(1, abs=1e-5)
     assert model.classify([]) == []
+    assert model.classify(["\nBastin \n"])[0] == pytest.approx(found[0], abs=1e-5)

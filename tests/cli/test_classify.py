@@ -71,6 +71,44 @@ def test_lines_of_a_file_and_of_standard_input_are_texts(
             assert one["prob"] == pytest.approx(other["prob"], abs=1e-5)
 
 
+def texts_of(done: Outcome) -> list[str]:
+    assert done.code == 0, done.err
+    return [each["text"] for each in done.json["texts"]]
+
+
+@pytest.mark.parametrize("label", ["data.label=1", "data.column=name"])
+def test_files_and_tables_are_read_by_what_the_run_knows(
+    attn: Attn, label: str, labelled_file: Path, tmp_path: Path
+) -> None:
+    rows = [line.split("\t") for line in labelled_file.read_text(encoding="utf-8").splitlines()]
+    named = [("ending", "name")] if label == "data.column=name" else []
+    table = "".join(f"{label}\t{name}\n" for label, name in [*named, *((y, x) for x, y in rows)])
+    (tmp_path / "t.tsv").write_text(table, encoding="utf-8")
+    (tmp_path / "t.txt").write_text("Bastin\nFla\n", encoding="utf-8")
+    (tmp_path / "other.csv").write_text("who,what\nBastin,x\nFla,y\n", encoding="utf-8")
+    settings = ("--set", label, "--set", "model.n_embd=24", "--set", "model.block_size=16")
+    if named:
+        settings += ("--set", "data.label=ending")
+    options = ("--task", "classify", "--steps", "1", "--quiet", "--out", "run", *settings)
+    assert attn("train", "t.tsv", *options).code == 0
+
+    def classified(*arguments: str) -> list[str]:
+        stdin = b"Bastin\nFla\n"
+        return texts_of(attn("classify", *arguments, "--run", "run", "--json", stdin=stdin))
+
+    assert classified("--file", "t.tsv") == [name for name, _ in rows]
+    assert classified("--file", "t.txt") == classified("-") == ["Bastin", "Fla"]
+    assert classified("--file", "other.csv", "--column", "who") == ["Bastin", "Fla"]
+
+
+def test_texts_given_one_by_one_are_read_as_in_training(attn: Attn, run: str) -> None:
+    given = attn(
+        "classify", "Bastin  ", "\nBas\n\ntin\n", "-", "--run", run, "--json", stdin=b"Fla"
+    )
+
+    assert texts_of(given) == ["Bastin", "Bas tin", "Fla"]
+
+
 def test_evaluation_says_how_sure_it_is_and_what_is_confused(attn: Attn, run: str) -> None:
     record = attn("evaluate", "--run", run, "--json").json
     lines = attn("evaluate", "--run", run).out

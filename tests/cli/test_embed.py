@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -102,8 +103,8 @@ def test_in_a_folder_the_names_of_the_files_are_the_labels(
     attn: Attn, tmp_path: Path, trained_classifier: Trained
 ) -> None:
     (tmp_path / "animals").mkdir()
-    for name, lines in (("owl", "The owl\nAn owl\n"), ("fox", "The fox\n")):
-        (tmp_path / "animals" / f"{name}.txt").write_text(lines)
+    (tmp_path / "animals" / "owl.txt").write_text("The owl\nAn owl\n")
+    (tmp_path / "animals" / "fox.txt.gz").write_bytes(gzip.compress(b"The fox\n"))
     run = trained_classifier.run.path
     assert attn("embed", "animals", "--out", "v.csv", "--run", run).code == 0
     rows, vectors = read(tmp_path / "v.csv")

@@ -18,7 +18,7 @@ def notes(rows: list[tuple[str, int]], held_out: list[int], names: tuple[str, ..
 def test_only_the_most_frequent_label_is_told_of_plain_data() -> None:
     rows = [(f"{label} {i}", label) for label in (0, 1) for i in range(20 + 20 * label)]
     assert notes(rows, [0, 1, 20, 21], ("x", "y")) == [
-        "2 labels; the most frequent is 'y', that of 66.7% of the examples"
+        "2 labels ('x', 'y'); the most frequent is 'y', that of 66.7% of the examples"
     ]
 
 

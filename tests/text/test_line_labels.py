@@ -168,6 +168,19 @@ class TestLabelsOfAModel:
         assert "'de', 'ja'" in str(caught.value.hint)
 
 
+def write_files(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_subfolders_of_files_are_labels(tmp_path: Path) -> None:
+    files = {"ja/1.txt": "Abe\n", "ja/2.txt": "Ito\n", "de/1.txt": "Kant\nRilke\n"}
+    corpus = load(write_files(tmp_path / "folder", files))
+    assert sorted(all_examples(corpus)) == sorted(ROWS[:4])
+
+
 def error_of(path: Path, **data: object) -> DatasetError:
     with pytest.raises(DatasetError) as caught:
         load(path, **data)
@@ -182,7 +195,21 @@ class TestErrors:
 
     def test_a_folder_with_one_file(self, tmp_path: Path) -> None:
         error = error_of(write(tmp_path / "folder", [("a", "x"), ("b", "x")]))
-        assert error.message.endswith("has one text file, x.txt, so there is one label")
+        assert error.message.endswith("has one label, x")
+
+    @pytest.mark.parametrize(
+        ("names", "words"),
+        [
+            (["train/German.txt", "test/German.txt"], "has splits, such as test, where labels"),
+            (["a/pos/1.txt", "a/neg/1.txt"], "unclear which names in"),
+            (["pos.txt", "neg/1.txt"], "text files such as pos.txt and neg/1.txt"),
+        ],
+    )
+    def test_folders_whose_labels_are_unclear(
+        self, tmp_path: Path, names: list[str], words: str
+    ) -> None:
+        write_files(tmp_path / "folder", dict.fromkeys(names, "Abe\n"))
+        assert words in error_of(tmp_path / "folder").message
 
     def test_a_column_that_is_not_there(self, tmp_path: Path) -> None:
         path = write(tmp_path / "t.jsonl")

@@ -103,3 +103,10 @@ def test_a_column_that_is_not_there(tmp_path: Path, wanted: str, hint: str) -> N
         read(path, RecordColumns(target=wanted))
     assert caught.value.message == f"{path} has no column {wanted!r}; it has name, country"
     assert hint in (caught.value.hint or "")
+
+
+def test_a_label_has_single_spaces_and_none_around_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.jsonl", [{"text": "Abe ", "label": " Old\t Norse\n"}])
+    assert read(path, RecordColumns(("text",), label="label")) == [
+        Record(("Abe ",), None, "Old Norse")
+    ]
