@@ -59,6 +59,10 @@ def classify(
         raise InputError(
             problem, 'as in: attn classify "Schmidt", or: attn classify --file names.txt'
         )
+    if column is not None and file is None and "-" not in (text or ()):
+        raise InputError(
+            f"`column` {column!r} names a column, and there is no table", "give one by --file"
+        )
     loaded = load_model(run)
     loaded.require("classify", "attn classify")
     if file is None:
@@ -89,10 +93,14 @@ def _texts(arguments: Sequence[str], column: str | None, config: Config) -> Iter
 
 
 def _file_texts(file: str, column: str | None, config: Config) -> Iterator[str]:
+    """The lines of a file, or the rows of a table; then prints how a table was read."""
     from attn_cli.text.labelled_texts import LabelledTexts
 
-    for each in LabelledTexts(file, config.data.encoding, column):
+    texts = LabelledTexts(file, config.data.encoding, column)
+    for each in texts:
         yield each.text
+    for note in texts.notes():
+        notice(note)
 
 
 def _training_column(file: str, config: Config) -> str | None:

@@ -101,6 +101,12 @@ def test_files_and_tables_are_read_by_what_the_run_knows(
     assert classified("--file", "other.csv", "--column", "who") == ["Bastin", "Fla"]
 
 
+def test_how_a_table_was_read_is_told(attn: Attn, run: str, labelled_file: Path) -> None:
+    done = attn("classify", "--file", str(labelled_file), "--run", run)
+
+    assert f"line 1 of {labelled_file} is taken as a row, not a header" in done.err
+
+
 def test_texts_given_one_by_one_are_read_as_in_training(attn: Attn, run: str) -> None:
     given = attn(
         "classify", "Bastin  ", "\nBas\n\ntin\n", "-", "--run", run, "--json", stdin=b"Fla"
@@ -162,6 +168,7 @@ def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
         (["classify"], "there is no text to classify"),
         (["classify", "Bastin", "--file", "names.txt"], "exclude each other"),
         (["classify", "--file", "nope.txt"], "nope.txt"),
+        (["classify", "Bastin", "--column", "name"], "there is no table"),
         (["generate", "Bastin"], "attn classify"),
         (["fill", "Bas_in"], "attn classify"),
         (["explain", "Bastin"], "attn classify"),
