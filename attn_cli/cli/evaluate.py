@@ -128,7 +128,7 @@ def _evaluate_labels(
         result_json({**of_run, **label_record(evaluation, loaded.labels, best)})
         return
     result(f"{loaded.description}, {name}")
-    for line in label_lines(evaluation, loaded.labels, best):
+    for line in label_lines(evaluation, loaded.labels, best, on_validation=file is None):
         result(line)
 
 

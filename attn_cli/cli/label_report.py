@@ -38,7 +38,11 @@ def best_possible(
 
 
 def label_lines(
-    evaluation: LabelEvaluation, labels: Sequence[str], best: LabelEvaluation | None = None
+    evaluation: LabelEvaluation,
+    labels: Sequence[str],
+    best: LabelEvaluation | None = None,
+    *,
+    on_validation: bool,
 ) -> Iterator[str]:
     """Lines about an evaluation: accuracy, macro-F1, the majority beside it, confusions.
 
@@ -46,16 +50,22 @@ def label_lines(
         evaluation: Of a model.
         labels: The names of the labels.
         best: Of the best classifier there can be, on the same examples.
+        on_validation: Whether they are the validation split, on which the checkpoint was chosen.
     """
     low, high = evaluation.accuracy_interval
     yield (
         f"accuracy    {evaluation.accuracy:.1%} (95 % interval {low:.1%} to {high:.1%}), "
         f"{counted(evaluation.examples, 'example')}"
     )
+    if on_validation:
+        yield (
+            "            (this split chose the checkpoint; attn evaluate FILE measures on texts of "
+            "your own)"
+        )
     majority = labels[int(evaluation.confusion.sum(axis=1).argmax())]
     yield (
-        f"majority    {evaluation.majority_accuracy:.1%} of them are {quoted(majority)}: "
-        "the accuracy of always saying so"
+        f"majority    always predicting {quoted(majority)} would be right for "
+        f"{evaluation.majority_accuracy:.1%}"
     )
     if best is not None:
         yield (

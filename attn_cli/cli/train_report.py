@@ -85,7 +85,7 @@ def report(
         ideal = None
         if corpus.validation_text is None:
             ideal = best_possible(corpus.sources, corpus.validation, corpus.labels)
-        for line in label_lines(best, corpus.labels, ideal):
+        for line in label_lines(best, corpus.labels, ideal, on_validation=True):
             result(line)
     else:
         result(

@@ -16,9 +16,8 @@ from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.runs.text_encoder import TextEncoder
 from attn_cli.text.decoding import as_line
+from attn_cli.text.padded_texts import padded_batches
 
-# Enough to keep the processor busy, small enough to stay in its caches.
-TOKENS_PER_BATCH = 8192
 CHUNK = 1024  # texts that are in memory at once
 
 
@@ -77,17 +76,8 @@ def label_probabilities(model: Stack, texts: Sequence[Sequence[int]]) -> NDArray
         texts: As ids, each of at least one and at most `block_size`.
     """
     probs = np.empty((len(texts), len(model.head.weight)), np.float32)
-    lengths = np.array([len(text) for text in texts], np.int64)
-    order = np.argsort(lengths, kind="stable")
-    batch_size = max(1, TOKENS_PER_BATCH // max(lengths, default=1))
-    for first in range(0, len(order), batch_size):
-        some = order[first : first + batch_size]  # (B,)
-        T = lengths[some].max()
-        ids = torch.zeros(len(some), T, dtype=torch.int64)
-        for row, number in enumerate(some):
-            ids[row, : lengths[number]] = torch.tensor(texts[number])
-        is_text = torch.arange(T) < torch.from_numpy(lengths[some])[:, None]  # (B, T)
-        device = model.head.weight.device
-        logits = model(ids.to(device), mask=is_text[:, None, None, :].to(device))  # (B, Y)
-        probs[some] = logits.float().softmax(dim=-1).cpu().numpy()
+    device = model.head.weight.device
+    for indices, ids, mask in padded_batches(texts):
+        logits = model(ids.to(device), mask=None if mask is None else mask.to(device))  # (B, Y)
+        probs[indices] = logits.float().softmax(dim=-1).cpu().numpy()
     return probs

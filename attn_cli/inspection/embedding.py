@@ -5,7 +5,7 @@ Shapes: N texts, B batch, T time (characters), C channels = n_embd, L layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from attn_cli.errors import InputError
-from attn_cli.objectives.evaluation import TOKENS_PER_BATCH
+from attn_cli.text.padded_texts import padded_batches
 
 if TYPE_CHECKING:
     from attn_cli.model.stack import Stack
@@ -90,31 +90,13 @@ def hidden_states(
         layer: After which block, from 1; 0 for before the first. None for after the final norm.
     """
     device = model.token_embedding.weight.device
-    lengths = [len(ids) for ids in texts]
     states: dict[int, Vectors] = {}
-    for batch in _batches(lengths):
-        T = lengths[batch[-1]]
-        ids = torch.zeros(len(batch), T, dtype=torch.int64)
-        for row, index in enumerate(batch):
-            ids[row, : lengths[index]] = torch.tensor(texts[index])
-        is_text = torch.arange(T) < torch.tensor([lengths[index] for index in batch])[:, None]
-        mask = None if bool(is_text.all()) else is_text[:, None, None, :].to(device)  # (B, 1, 1, T)
+    for indices, ids, mask in padded_batches(texts):
+        mask = None if mask is None else mask.to(device)
         hidden = model.hidden(ids.to(device), mask=mask, layer=layer)  # (B, T, C)
-        for index, vectors in zip(batch, hidden.numpy(force=True), strict=True):
-            states[index] = vectors[: lengths[index]]
+        for index, vectors in zip(indices, hidden.numpy(force=True), strict=True):
+            states[index] = vectors[: len(texts[index])]
     return [states[index] for index in range(len(texts))]
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The indices of the texts of each batch, from the shortest text to the longest."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[index] > TOKENS_PER_BATCH:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def _check(level: str, layer: int | None, pool: str | None, n_layer: int) -> None:

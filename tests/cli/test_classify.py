@@ -125,7 +125,8 @@ def test_evaluation_says_how_sure_it_is_and_what_is_confused(attn: Attn, run: st
     assert record["accuracy"] == right / 12
     assert record["accuracy_interval"][0] < record["accuracy"] <= record["accuracy_interval"][1]
     assert record["labels"] == sorted(record["labels"])
-    for words in ("accuracy", "95 % interval", "majority", "macro-F1"):
+    chosen = "this split chose the checkpoint"
+    for words in ("accuracy", "95 % interval", chosen, "always predicting", "macro-F1"):
         assert words in lines
 
 
@@ -147,6 +148,7 @@ def test_another_table_is_measured_by_its_labels(attn: Attn, run: str, tmp_path:
 
     record = attn("evaluate", str(table), "--run", run, "--json").json
 
+    assert "chose the checkpoint" not in attn("evaluate", str(table), "--run", run).out
     assert record["examples"] == 3
     assert record["accuracy"] == pytest.approx(2 / 3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from attn_cli.inspection import embedded_texts, embedding
+from attn_cli.inspection import embedded_texts
 from attn_cli.inspection.embedded_texts import EmbeddedTexts
 from attn_cli.inspection.embedding import Embedder, hidden_states
 from attn_cli.inspection.neighbours import nearest
@@ -38,7 +38,7 @@ def test_a_text_has_the_same_states_alone_and_in_a_batch(
 def test_batches_are_small_and_cover_all(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model("mlm", "rope")
     expected = hidden_states(model, TEXTS)
-    monkeypatch.setattr(embedding, "TOKENS_PER_BATCH", 8)
+    monkeypatch.setattr("attn_cli.text.padded_texts.TOKENS_PER_BATCH", 8)
     widths = []
     hidden = model.hidden
 
