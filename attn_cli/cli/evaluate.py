@@ -55,9 +55,7 @@ def evaluate(
     all others of its window but those hidden with it. A classifier predicts the label of each
     record: of a file, it has the columns of the training data.
     """
-    from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
     from attn_cli.runs.loaded_model import load_model
-    from attn_cli.text.examples import joined
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
@@ -68,11 +66,22 @@ def evaluate(
         loaded.require("classify", "`figure`")
     if loaded.config.task == "classify":
         _evaluate_labels(loaded, file, figure, as_json=as_json)
-        return
+    else:
+        is_newest = run is None
+        _evaluate_text(loaded, file, per_char=per_char, is_newest=is_newest, as_json=as_json)
+
+
+def _evaluate_text(
+    loaded: TrainedModel, file: str | None, *, per_char: bool, is_newest: bool, as_json: bool
+) -> None:
+    """How well a decoder or an encoder predicts the characters of a text."""
+    from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
+    from attn_cli.text.examples import joined
+
     corpus, text, floor = _texts(loaded, file)
     baselines = _baselines(loaded, corpus, text)
-    if run is None and not (as_json or sys.stdout.isatty()):
-        notice(f"newest run: {loaded.description}")  # which a terminal is told with the result
+    if is_newest and not (as_json or sys.stdout.isatty()):
+        notice(f"newest run: {loaded.description}")  # a terminal shows it with the result
 
     from attn_cli.inspection.token_losses import mean_loss, predicted_characters, token_losses
 

@@ -30,6 +30,15 @@ FRESH = (
     "look at has no meaning yet. The arithmetic is the same."
 )
 
+BesideOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="RUN",
+        parser=run_option,
+        help="A decoder's run, to show beside an encoder on the same text.",
+    ),
+]
+
 
 def explain(
     text: Annotated[
@@ -44,14 +53,7 @@ def explain(
         bool,
         typer.Option("--tiny", help="Explain a handmade model, small enough for a calculator."),
     ] = False,
-    beside: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="RUN",
-            parser=run_option,
-            help="A decoder's run, to show beside an encoder on the same text.",
-        ),
-    ] = None,
+    beside: BesideOption = None,
     layer: LayerOption = None,
     head: HeadOption = None,
     show_all: Annotated[
@@ -93,12 +95,7 @@ def explain(
             html, loaded, ids, layer=layer, head=head, title=title, lesson=steps, as_json=as_json
         )
     elif as_json:
-        from attn_cli.inspection.lesson.terminal_view import step_record
-
-        records = [step_record(step) for step in steps]
-        result_json(
-            {"model": loaded.description, "text": "".join(loaded.symbols(ids)), "steps": records}
-        )
+        result_json(_record(loaded, ids, steps))
     else:
         notice(loaded.describe(ids))
         _show(steps, at_once=show_all)
@@ -145,6 +142,18 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
         raise PromptError(
             error.message, f"the tiny model knows only {', '.join(LETTERS)}"
         ) from None
+
+
+def _record(
+    loaded: LoadedModel, ids: Sequence[int], steps: Sequence[LessonStep]
+) -> dict[str, object]:
+    from attn_cli.inspection.lesson.terminal_view import step_record
+
+    return {
+        "model": loaded.description,
+        "text": "".join(loaded.symbols(ids)),
+        "steps": [step_record(step) for step in steps],
+    }
 
 
 def _show(steps: Sequence[LessonStep], *, at_once: bool) -> None:

@@ -61,13 +61,9 @@ def fill(
     from attn_cli.generation.fill import fill as fill_blanks
     from attn_cli.runs.loaded_model import load_model
 
-    if blank is not None and len(blank) != 1:
-        raise InputError(f"`blank` {blank!r} is not one character", "as in --blank '?'")
+    _check_options(blank, num_samples, temperature)
     loaded = load_model(run)
     loaded.require("mlm", "attn fill")
-    if num_samples > 1 and not temperature:
-        raise InputError(f"`num_samples` {num_samples} would be equal", "add --temperature 1")
-    texts = [line for each in text for line in _lines(each)]
     filled = [
         fill_blanks(
             loaded.model,
@@ -77,35 +73,51 @@ def fill(
             seed=each_seed,
             n_alternatives=max(alternatives, 1),
         )
-        for ids in _encode_all(texts, blank, loaded)
+        for ids in _encode_all(_lines(text), blank, loaded)
         for each_seed in range(seed, seed + num_samples)
     ]
     if as_json:
         samples = [_record(each, loaded, alternatives) for each in filled]
         result_json({"run": str(loaded.folder.path), "step": loaded.step, "samples": samples})
-        return
-    for each in filled:
-        _print(each, loaded, alternatives=alternatives > 0)
+    else:
+        _print(filled, loaded, alternatives=alternatives > 0)
 
 
-def _print(filled: FilledText, loaded: TrainedModel, *, alternatives: bool) -> None:
-    """Prints a text, and below it what each blank could have been."""
-    sys.stdout.write(sanitize(_text(filled, loaded) + "\n", sys.stdout))
-    for blank in filled.blanks if alternatives else ():
-        listed = "  ".join(
-            f"{printable_symbol(each.char)} {each.prob:.1%}" for each in blank.alternatives
-        )
-        result(f"  position {blank.position + 1 - len(loaded.line_beginning):,}: {listed}")
+def _check_options(blank: str | None, num_samples: int, temperature: float) -> None:
+    """Refuses what means nothing.
+
+    Raises:
+        InputError: The blank is not one character, or all samples would be the same.
+    """
+    if blank is not None and len(blank) != 1:
+        raise InputError(f"`blank` {blank!r} is not one character", "as in --blank '?'")
+    if num_samples > 1 and not temperature:
+        raise InputError(f"`num_samples` {num_samples} would be equal", "add --temperature 1")
 
 
-def _lines(text: str) -> list[str]:
-    """The text itself; the lines of standard input for "-"."""
+def _print(texts: Sequence[FilledText], loaded: TrainedModel, *, alternatives: bool) -> None:
+    """Prints each text, and below it what each blank could have been."""
+    for filled in texts:
+        sys.stdout.write(sanitize(_text(filled, loaded) + "\n", sys.stdout))
+        for blank in filled.blanks if alternatives else ():
+            listed = "  ".join(
+                f"{printable_symbol(each.char)} {each.prob:.1%}" for each in blank.alternatives
+            )
+            result(f"  position {blank.position + 1 - len(loaded.line_beginning):,}: {listed}")
+
+
+def _lines(texts: Sequence[str]) -> list[str]:
+    """The texts themselves; for "-", the lines of standard input."""
     from attn_cli.text.decoding import decode_stream, split_lines
 
-    if text != "-":
-        return [text]
-    lines = split_lines(decode_stream(sys.stdin.buffer, "standard input"))
-    return [line.removesuffix("\n") for line in lines]
+    found: list[str] = []
+    for text in texts:
+        if text == "-":
+            lines = split_lines(decode_stream(sys.stdin.buffer, "standard input"))
+            found += (line.removesuffix("\n") for line in lines)
+        else:
+            found.append(text)
+    return found
 
 
 def _encode_all(texts: Sequence[str], blank: str | None, loaded: TrainedModel) -> list[list[int]]:
