@@ -59,7 +59,6 @@ def generate(options: GenerateOptions) -> None:
         note_prompt_is_a_path(prompt, "attn generate")
     for prompt in prompts:
         note_normal_form(prompt, loaded.tokenizer)
-        note_blank(prompt, loaded)
         _warn_of_long_prompt(prompt, generator)
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
@@ -75,6 +74,8 @@ def generate(options: GenerateOptions) -> None:
     else:
         samples = _sample(generator, prompts, seed, config, options, selection)
     chars_per_second = sum(len(each.text) for each in samples) / (time.perf_counter() - begin)
+    for prompt in prompts:  # once it is known that they can be read
+        note_blank(prompt, loaded)
     overlap = None if corpus is None else _overlap(samples, corpus)
     if options.as_json:
         left_out = selection.left_out if selection and (config.new or config.unique) else None
