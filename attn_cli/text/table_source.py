@@ -133,6 +133,14 @@ class TableSource:
                 "label",
             )
         reader = RecordReader(table, self._columns, allow_empty=True)
+        text, label = (table.columns[position] for position in reader.positions[:2])
+        by_number = all(name.isdecimal() for name in self._columns.names)
+        if by_number and (text.casefold(), label.casefold()) == ("label", "text"):
+            raise DatasetError(
+                f"the first column of {table.name} is named {text}, the second {label}: "
+                "the texts would be taken for labels",
+                hint=f"set data.column={label} and data.label={text}",
+            )
         if len(set(reader.positions)) < 2:
             raise DatasetError(
                 f"the texts and the labels of {table.name} are the same column, "

@@ -227,6 +227,13 @@ class TestErrors:
         error = error_of(path, column="label", label="2")
         assert error.message == f"the texts and the labels of {path} are the same column, label"
 
+    def test_columns_named_the_other_way_round(self, tmp_path: Path) -> None:
+        path = tmp_path / "t.csv"
+        path.write_text("label,text\nja,Abe\nde,Kant\n")
+        error = error_of(path)
+        assert "is named label, the second text" in error.message
+        assert error.hint == "set data.column=text and data.label=label"
+
     def test_a_line_without_a_tab(self, tmp_path: Path) -> None:
         path = tmp_path / "t.tsv"
         path.write_text("Abe\tja\nKant de\nEco\tit\n")
