@@ -72,7 +72,8 @@ def label_lines(
             f"at best     {best.accuracy:.1%}, macro-F1 {best.macro_f1:.3f}: of a classifier that "
             "knows how the texts were made"
         )
-    yield f"macro-F1    {evaluation.macro_f1:.3f}, the mean over {evaluation.n_labels_seen} labels"
+    seen = counted(evaluation.n_labels_seen, "label")
+    yield f"macro-F1    {evaluation.macro_f1:.3f}, the mean over {seen}"
     yield f"loss        {evaluation.loss:.4f} nats per example"
     confused = evaluation.most_confused(MOST_CONFUSED)
     if confused:

@@ -24,6 +24,7 @@ from attn_cli.objectives.labels import label_loss
 from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
+from attn_cli.text.display import counted
 from attn_cli.text.example_batches import labelled_batch, padded_batch
 from attn_cli.text.examples import Examples
 from attn_cli.training.compile_policy import (
@@ -203,9 +204,9 @@ class Plan:
                 "(train.max_epochs); more text is what helps"
             )
         yield (
-            f"chosen: {model.n_layer} layers, width {model.n_embd}, context {model.block_size}, "
-            f"batch {train.batch_size}, learning rate {train.learning_rate:g}, "
-            f"dropout {model.dropout:g}"
+            f"chosen: {counted(model.n_layer, 'layer')}, width {model.n_embd}, "
+            f"context {model.block_size}, batch {train.batch_size}, "
+            f"learning rate {train.learning_rate:g}, dropout {model.dropout:g}"
         )
         if self.chars / (train.batch_size * self.chars_per_sequence) < FEWEST_STEPS:
             yield "only a handful of steps fit into this time on this machine: give it more"
