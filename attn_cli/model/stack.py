@@ -67,17 +67,6 @@ class Stack(nn.Module):
         )
         self.final_norm = make_norm(config)
 
-    def forward(
-        self,
-        ids: torch.Tensor,
-        *,
-        mask: torch.Tensor | None = None,
-        cache: KVCache | None = None,
-        trace: NullTrace = NO_TRACE,
-    ) -> torch.Tensor:
-        """The logits of what the model predicts; the arguments are those of `hidden`."""
-        raise NotImplementedError
-
     def hidden(
         self,
         ids: torch.Tensor,
