@@ -36,7 +36,7 @@ def _known_encoding(name: str) -> str:
     return name
 
 
-Task = Literal["lm", "mlm", "classify"]
+Task = Literal["lm", "mlm", "classify", "seq2seq"]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -116,6 +116,9 @@ class ModelConfig(_Section):
     """Probability that an n-gram is left out, in training."""
     rope_theta: Annotated[float, Field(gt=1.0)] = 10_000.0
     """Base of the wavelengths of rotary position embeddings."""
+    cross_rope: bool = True
+    """With rope, in task seq2seq: whether the position in the target is also compared with those in
+    the source, by rotating the queries and keys of cross-attention."""
 
     @property
     def inner_width(self) -> int:

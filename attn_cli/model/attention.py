@@ -75,6 +75,7 @@ class MultiHeadAttention(nn.Module):
         *,
         mask: torch.Tensor | None = None,
         cache: LayerKVCache | CrossKVCache | None = None,
+        start: int = 0,
         trace: NullTrace = NO_TRACE,
         need_weights: bool = False,
     ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
@@ -87,6 +88,8 @@ class MultiHeadAttention(nn.Module):
                 `causal`; at least one. All where None.
             cache: Keys and values of the characters before x, to which those of x are
                 appended; with a source, its own, computed once.
+            start: The position of the first of x, where positions are rotary; a cache of what
+                is before x knows it.
             trace: Collects every tensor on the way.
             need_weights: Whether to return the weights too.
 
@@ -97,7 +100,11 @@ class MultiHeadAttention(nn.Module):
             InputError: An argument does not fit this attention.
         """
         self._check(x, source, mask, cache)
-        q, k, v, S = self._queries_keys_values(x, source, cache, trace)  # (..., H, T|S, D)
+        if isinstance(cache, CrossKVCache) and cache.source is source:
+            q, k, v, S = self._queries(x, start), cache.keys, cache.values, "S"
+        else:
+            q, k, v, S = self._queries_keys_values(x, source, cache, start, trace)
+        # (..., H, T, D) and twice (..., H, S, D)
         dropout_p = self.dropout if self.training else 0.0
 
         if need_weights or trace.textbook:
@@ -133,14 +140,15 @@ class MultiHeadAttention(nn.Module):
         x: torch.Tensor,
         source: torch.Tensor | None,
         cache: LayerKVCache | CrossKVCache | None,
+        start: int,
         trace: NullTrace,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, str]:
         """(..., H, T, D) and twice (..., H, S, D), and the name of the keys' axis in the trace."""
-        start = cache.length if isinstance(cache, LayerKVCache) else 0
-        S = "T" if source is None else "S"
+        if isinstance(cache, LayerKVCache):
+            start = cache.length
+        attended, S = (x, "T") if source is None else (source, "S")
 
-        q = self.query(x)  # (..., T, C)
-        k, v = self._keys_values(x if source is None else source, cache)  # (..., S, C)
+        q, k, v = self.query(x), self.key(attended), self.value(attended)  # (..., T|S, C)
         trace.record("query", q, "B T C", self.query)
         trace.record("key", k, f"B {S} C", self.key)
         trace.record("value", v, f"B {S} C", self.value)
@@ -155,27 +163,27 @@ class MultiHeadAttention(nn.Module):
             trace.record("query norm", q, "B H T D", self.query_norm)
             trace.record("key norm", k, f"B H {S} D", self.key_norm)
         if self.rotary is not None:
-            q, k = self.rotary(q, start), self.rotary(k, start)
+            # A source has its own positions, which begin at 0.
+            q, k = self.rotary(q, start), self.rotary(k, start if source is None else 0)
             trace.record("rotated query", q, "B H T D")
             trace.record("rotated key", k, f"B H {S} D")
         if isinstance(cache, LayerKVCache):
             k, v = cache.append(k, v)  # (B, H, S, D)
             S = "S"
+        elif cache is not None:
+            cache.source, cache.keys, cache.values = source, k, v
         return q, k, v, S
+
+    def _queries(self, x: torch.Tensor, start: int) -> torch.Tensor:
+        """The queries (..., H, T, D) alone, for keys that are cached."""
+        q = self._split(self.query(x))
+        if self.query_norm is not None:
+            q = self.query_norm(q)
+        return q if self.rotary is None else self.rotary(q, start)
 
     def _split(self, x: torch.Tensor) -> torch.Tensor:
         # (..., T, C) -> (..., T, H, D) -> (..., H, T, D)
         return x.view(*x.shape[:-1], self.n_head, self.head_size).transpose(-3, -2)
-
-    def _keys_values(
-        self, source: torch.Tensor, cache: LayerKVCache | CrossKVCache | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values of a source, (..., S, C) each; those in a `CrossKVCache` once."""
-        if not isinstance(cache, CrossKVCache):
-            return self.key(source), self.value(source)
-        if cache.source is not source:
-            cache.source, cache.keys, cache.values = source, self.key(source), self.value(source)
-        return cache.keys, cache.values
 
     def _check(
         self,
@@ -188,10 +196,10 @@ class MultiHeadAttention(nn.Module):
         for name, tensor in (("x", x), ("source", x if source is None else source)):
             if tensor.dim() < 2 or tensor.shape[-1] != channels:
                 raise InputError(f"`{name}` is {tuple(tensor.shape)}, not (..., {channels})")
-        if source is not None and (self.causal or self.rotary is not None):
+        if source is not None and self.causal:
             raise InputError(
-                "`source` has no order in common with `x`, as causal or rotary attention needs",
-                "use `causal` False, and no `rotary`, for cross-attention",
+                "`source` is seen whole, and causal attention hides what comes later",
+                "use `causal` False for cross-attention",
             )
         if cache is not None and isinstance(cache, CrossKVCache) != (source is not None):
             raise InputError("`cache`: a CrossKVCache goes with a source, a LayerKVCache with none")

@@ -3,6 +3,7 @@
 from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.errors import OperationError
 from attn_cli.model.classifier import Classifier
+from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.model.stack import Stack
 from attn_cli.model.transformer import Transformer
@@ -17,7 +18,7 @@ def build_model(
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
         task: Decides the architecture: a decoder for "lm", an encoder for "mlm", one with a head
-            for labels for "classify".
+            for labels for "classify", an encoder-decoder for "seq2seq".
         n_labels: Y, how many labels there are; 0 for the other tasks.
 
     Raises:
@@ -28,9 +29,11 @@ def build_model(
     model: Stack
     if task == "classify":
         model = Classifier(config, vocab_size, n_labels)
+    elif task == "seq2seq":
+        model = EncoderDecoder(config, vocab_size)
     else:
         model = Transformer(config, vocab_size, causal=task == "lm")
-    listed = parameter_shapes(config, vocab_size, n_labels)
+    listed = parameter_shapes(config, vocab_size, n_labels, task)
     built = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     for name in sorted(listed.keys() | built.keys()):
         if listed.get(name) != built.get(name):

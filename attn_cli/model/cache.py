@@ -5,7 +5,7 @@ Tests hold generation with a cache to a forward pass without one.
 Shapes: B batch, S characters in the cache, C channels, H heads, D head size, L layers.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -34,8 +34,8 @@ class CrossKVCache:
     """
 
     source: torch.Tensor | None = None  # what they are of, (B, S, C); None at first
-    keys: torch.Tensor  # (B, S, C)
-    values: torch.Tensor  # (B, S, C)
+    keys: torch.Tensor  # (B, H, S, D), normalised and rotated where the attention does it
+    values: torch.Tensor  # (B, H, S, D)
 
 
 @dataclass
@@ -44,9 +44,14 @@ class KVCache:
 
     The model itself holds no state between calls: it reads `length` to know the
     position of the next character and appends to each layer.
+
+    Attributes:
+        layers: Of the characters so far.
+        cross: Of the source, where the model attends to one; one `CrossKVCache` a layer.
     """
 
     layers: list[LayerKVCache]
+    cross: list[CrossKVCache] = field(default_factory=list)
 
     @property
     def length(self) -> int:

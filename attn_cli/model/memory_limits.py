@@ -5,16 +5,16 @@ import re
 import sys
 from pathlib import Path
 
-from attn_cli.config.schema import ModelConfig
+from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 
 
-def parameter_bytes(config: ModelConfig, vocab_size: int) -> int:
+def parameter_bytes(config: ModelConfig, vocab_size: int, task: Task = "lm") -> int:
     """Bytes of a model's parameters in fp32, and of the tables of its positions."""
     widths = {"sinusoidal": config.n_embd, "rope": config.n_embd // config.n_head}
     # An angle in 8 bytes for two channels, and the sine and the cosine of it in 4 each.
     tables = 12 * config.block_size * widths.get(config.position, 0)
-    return 4 * parameter_count(parameter_shapes(config, vocab_size)) + tables
+    return 4 * parameter_count(parameter_shapes(config, vocab_size, task=task)) + tables
 
 
 def total_memory() -> int | None:

@@ -9,47 +9,66 @@ Shapes: C channels = n_embd, D head size, F feed-forward width, V vocabulary, Y 
 import math
 
 from attn_cli.config.block_kinds import block_kind
-from attn_cli.config.schema import ModelConfig
+from attn_cli.config.schema import ModelConfig, Task
 
 Shape = tuple[int, ...]
 
 FEED_FORWARD_INPUTS = {"gelu": ("up",), "swiglu": ("gate", "up")}
 
 
-def parameter_shapes(config: ModelConfig, vocab_size: int, n_labels: int = 0) -> dict[str, Shape]:
+def parameter_shapes(
+    config: ModelConfig, vocab_size: int, n_labels: int = 0, task: Task = "lm"
+) -> dict[str, Shape]:
     """The shape of each parameter of a model, by name; a tied one once.
 
     Args:
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
         n_labels: Y, of a classifier; 0 for a model that predicts characters.
+        task: Only seq2seq matters: a model that has an encoder besides its decoder.
     """
-    C, F, V = config.n_embd, config.inner_width, vocab_size
-    D = C // config.n_head
-    kind = block_kind(config.block)
-
-    block = _norm("attention_norm", C, config)
-    for name in ("query", "key", "value", "projection"):
-        block |= _linear(f"attention.{name}", C, C, config)
-    if kind.query_key_norm:
-        block |= {"attention.query_norm.weight": (D,), "attention.key_norm.weight": (D,)}
-    block |= _norm("feed_forward_norm", C, config)
-    for name in FEED_FORWARD_INPUTS[kind.feed_forward]:
-        block |= _linear(f"feed_forward.{name}", C, F, config)
-    block |= _linear("feed_forward.down", F, C, config)
-
-    shapes: dict[str, Shape] = {"token_embedding.weight": (V, C)}
-    if config.position == "learned":
-        shapes["position_embedding.weight"] = (config.block_size, C)
-    for layer in range(config.n_layer):
-        shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
-    shapes |= _norm("final_norm", C, config)
+    C, V = config.n_embd, vocab_size
+    is_pair = task == "seq2seq"
+    shapes: dict[str, Shape] = {"token_embedding.weight": (V, C), **_stack(config, cross=is_pair)}
+    if is_pair:
+        encoder = _stack(config, cross=False)
+        shapes |= {f"encoder.{name}": shape for name, shape in encoder.items()}
     if n_labels:
         shapes |= {"head.weight": (n_labels, C), "head.bias": (n_labels,)}
         for number in range(len(config.label_ngrams)):
             shapes[f"ngram_scores.tables.{number}.weight"] = (config.label_ngram_rows, n_labels)
     elif not config.tie_embeddings:
         shapes["head.weight"] = (V, C)
+    return shapes
+
+
+def _stack(config: ModelConfig, *, cross: bool) -> dict[str, Shape]:
+    """Those of a stack, but its token embedding."""
+    C, F = config.n_embd, config.inner_width
+    block = _attention("attention", config)
+    if cross:
+        block |= _attention("cross_attention", config)
+    block |= _norm("feed_forward_norm", C, config)
+    for name in FEED_FORWARD_INPUTS[block_kind(config.block).feed_forward]:
+        block |= _linear(f"feed_forward.{name}", C, F, config)
+    block |= _linear("feed_forward.down", F, C, config)
+
+    shapes: dict[str, Shape] = {}
+    if config.position == "learned":
+        shapes["position_embedding.weight"] = (config.block_size, C)
+    for layer in range(config.n_layer):
+        shapes |= {f"blocks.{layer}.{name}": shape for name, shape in block.items()}
+    return shapes | _norm("final_norm", C, config)
+
+
+def _attention(name: str, config: ModelConfig) -> dict[str, Shape]:
+    """Those of an attention of a block, with the norm before it."""
+    C, D = config.n_embd, config.n_embd // config.n_head
+    shapes = _norm(f"{name}_norm", C, config)
+    for part in ("query", "key", "value", "projection"):
+        shapes |= _linear(f"{name}.{part}", C, C, config)
+    if block_kind(config.block).query_key_norm:
+        shapes |= {f"{name}.query_norm.weight": (D,), f"{name}.key_norm.weight": (D,)}
     return shapes
 
 

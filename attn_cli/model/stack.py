@@ -1,6 +1,6 @@
 """The trunk of every model: embeddings, L blocks and a final norm.
 
-Shapes: B batch, T time (characters), S keys, C channels = n_embd, D head size, L layers.
+Shapes: B batch, T time (characters), S source, or keys, C channels = n_embd, D head size, L layers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import nn
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block, make_norm
-from attn_cli.model.cache import KVCache, LayerKVCache
+from attn_cli.model.cache import CrossKVCache, KVCache, LayerKVCache
 from attn_cli.model.dropout import dropout
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NullTrace
@@ -34,6 +34,7 @@ class Stack(nn.Module):
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
         causal: Whether a character sees only itself and what came before it.
+        cross: Whether it attends to a source, too.
 
     Raises:
         ConfigError: It names a kind of block or a position encoding that is not known.
@@ -41,7 +42,9 @@ class Stack(nn.Module):
 
     head: nn.Linear  # from hidden states to the logits of what is predicted
 
-    def __init__(self, config: ModelConfig, vocab_size: int, *, causal: bool = True) -> None:
+    def __init__(
+        self, config: ModelConfig, vocab_size: int, *, causal: bool = True, cross: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
@@ -63,15 +66,17 @@ class Stack(nn.Module):
                 raise ConfigError(f"model.position: {unknown} is not a known position encoding")
 
         self.blocks = nn.ModuleList(
-            Block(config, rotary, causal=causal) for _ in range(config.n_layer)
+            Block(config, rotary, causal=causal, cross=cross) for _ in range(config.n_layer)
         )
         self.final_norm = make_norm(config)
 
     def hidden(
         self,
         ids: torch.Tensor,
+        source: torch.Tensor | None = None,
         *,
         mask: torch.Tensor | None = None,
+        source_mask: torch.Tensor | None = None,
         cache: KVCache | None = None,
         trace: NullTrace = NO_TRACE,
         layer: int | None = None,
@@ -80,8 +85,10 @@ class Stack(nn.Module):
 
         Args:
             ids: Characters, (B, T) of int64; with a cache, those after the cached ones.
+            source: What the blocks attend to besides, (B, S, C); none where they do not.
             mask: Which keys each query may see, (B, 1, T or 1, S) of bool; all where None.
                 Padding is hidden by (B, 1, 1, S), False where a key is padding.
+            source_mask: The same for the source.
             cache: Keys and values of the characters before; these are appended to it.
             trace: Collects every tensor on the way.
             layer: After which block to stop, from 1; 0 for before the first. None for all blocks
@@ -105,7 +112,15 @@ class Stack(nn.Module):
 
         for number, block in enumerate(self.layers()[:layer]):
             layer_cache = None if cache is None else cache.layers[number]
-            x = block(x, mask=mask, cache=layer_cache, trace=trace.scope(f"block {number + 1}"))
+            x = block(
+                x,
+                source,
+                mask=mask,
+                source_mask=source_mask,
+                cache=layer_cache,
+                cross_cache=cache.cross[number] if cache is not None and cache.cross else None,
+                trace=trace.scope(f"block {number + 1}"),
+            )
             if layer_cache is not None and layer_cache.length != start + length:
                 raise OperationError(
                     f"model.block: {self.config.block} does not keep what it has read in its cache",
@@ -132,10 +147,8 @@ class Stack(nn.Module):
         capacity = config.block_size if longest is None else min(longest, config.block_size)
         shape = (batch, config.n_head, capacity, config.n_embd // config.n_head)
         return KVCache(
-            [
-                LayerKVCache(weight.new_zeros(shape), weight.new_zeros(shape))
-                for _ in range(config.n_layer)
-            ]
+            [LayerKVCache(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in self.blocks],
+            [CrossKVCache() for block in self.layers() if block.cross],
         )
 
     def state_arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -153,17 +166,21 @@ class Stack(nn.Module):
     def _init_weights(self) -> None:
         """GPT-2's initialisation (Radford et al. 2019, section 2.3): small normal weights.
 
-        What is added to the residual stream starts smaller, by 1 / sqrt(2 L), so that the
-        stream does not grow with the number of layers. Norms begin at weight 1, bias 0.
+        What is added to the residual stream starts smaller, by 1 / sqrt(n) for n additions (2 L
+        in a decoder), so that the stream does not grow with them. Norms begin at weight 1, bias 0.
         """
-        residual = {id(p.weight) for block in self.layers() for p in block.residual_projections()}
-        small = 0.02 / math.sqrt(2 * self.config.n_layer)
+        small: dict[int, float] = {}  # the standard deviation of each residual projection
+        for stack in self.stacks():
+            added = [
+                layer.weight for block in stack.layers() for layer in block.residual_projections()
+            ]
+            small |= dict.fromkeys(map(id, added), 0.02 / math.sqrt(len(added)))
         for module in self.modules():
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
         for parameter in self.parameters():
             if parameter.dim() >= 2:
-                nn.init.normal_(parameter, std=small if id(parameter) in residual else 0.02)
+                nn.init.normal_(parameter, std=small.get(id(parameter), 0.02))
 
 
 @contextmanager

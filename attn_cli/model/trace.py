@@ -6,8 +6,8 @@ the names of its axes and the parameters that made it, and inspection reads only
 that: the symbols of a shape come from the operation that wrote the tensor, never
 from comparing sizes, so C may equal V or T.
 
-Symbols: B batch, T time (characters), S source (the keys; T
-without a cache), C channels = n_embd, H heads, D head size = C / H,
+Symbols: B batch, T time (characters), S source (what is attended to, where it
+is not the T characters themselves), C channels = n_embd, H heads, D head size = C / H,
 F feed-forward width, V vocabulary, L layers.
 """
 
@@ -46,7 +46,7 @@ class NullTrace:
 
     textbook: bool = False
 
-    def scope(self, name: str) -> NullTrace:
+    def scope(self, name: str, *, time: str = "") -> NullTrace:
         return self
 
     def record(
@@ -72,16 +72,23 @@ class TraceRecorder(NullTrace):
         path: Where in the model this trace is; `scope` makes the deeper ones.
         records: Shared by a trace and all that came from it by `scope`.
         textbook: Whether attention has to compute scores and weights, to be recorded.
+        time: The symbol of the time axis: "S" where what is read is a source.
     """
 
     path: str = ""
     records: list[TraceRecord] = field(default_factory=list)
     textbook: bool = True
+    time: str = "T"
 
-    def scope(self, name: str) -> TraceRecorder:
-        """The same trace, one level deeper in the model."""
+    def scope(self, name: str, *, time: str = "") -> TraceRecorder:
+        """The same trace, one level deeper in the model.
+
+        Args:
+            name: Of the deeper part.
+            time: The symbol of its time axis, where it is another.
+        """
         path = f"{self.path}.{name}" if self.path else name
-        return TraceRecorder(path, self.records, self.textbook)
+        return TraceRecorder(path, self.records, self.textbook, time or self.time)
 
     def record(
         self,
@@ -102,7 +109,7 @@ class TraceRecorder(NullTrace):
             reduced_size: The length of the axis that a product of two matrices sums over; that
                 of a linear layer is known.
         """
-        symbols = tuple(axes.split())
+        symbols = tuple(axes.replace("T", self.time).split())
         if tensor.dim() == len(symbols) - 1:
             symbols = tuple(symbol for symbol in symbols if symbol != "B")  # a text without batch
         assert len(symbols) == tensor.dim(), f"{operation}: {symbols} for {tuple(tensor.shape)}"

@@ -193,15 +193,15 @@ class Checkpoint:
     @cached_property
     def _shapes(self) -> dict[str, Shape]:
         """The parameters' shapes by name, of a model that fits into this machine's memory."""
-        model, vocab_size = self.config.model, self.tokenizer.vocab_size
-        size, memory = parameter_bytes(model, vocab_size), total_memory()
+        model, vocab_size, task = self.config.model, self.tokenizer.vocab_size, self.config.task
+        size, memory = parameter_bytes(model, vocab_size, task), total_memory()
         if memory is not None and size > memory:
             raise CheckpointError(
                 f"{self.folder}: its config says {format_bytes(size)} of weights, "
                 f"and this machine has {format_bytes(memory)} of memory",
                 DAMAGE_HINT,
             )
-        return parameter_shapes(model, vocab_size, len(self.metadata.data.labels))
+        return parameter_shapes(model, vocab_size, len(self.metadata.data.labels), task)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:

@@ -103,8 +103,9 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int, length: int)
         OperationError: It needs more than there is.
     """
     # Each parameter has a gradient and an optimizer state of at least as many numbers.
-    learned = 8 * parameter_count(parameter_shapes(config.model, vocab_size))
-    learned += parameter_bytes(config.model, vocab_size)
+    shapes = parameter_shapes(config.model, vocab_size, task=config.task)
+    learned = 8 * parameter_count(shapes)
+    learned += parameter_bytes(config.model, vocab_size, config.task)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
     kept = config.model.n_layer * config.model.n_embd + vocab_size
     kept *= 2 * micro_batch * length

@@ -188,7 +188,13 @@ def init_checkpoint(name: str) -> Checkpoint:
 
 
 # Of which task the weights may be that a run of a task begins with.
-_MAY_BEGIN = {("lm", "lm"), ("mlm", "mlm"), ("mlm", "classify"), ("classify", "classify")}
+_MAY_BEGIN = {
+    ("lm", "lm"),
+    ("mlm", "mlm"),
+    ("mlm", "classify"),
+    ("classify", "classify"),
+    ("seq2seq", "seq2seq"),
+}
 
 
 def with_text(config: Config, path: Path) -> Config:
@@ -236,7 +242,7 @@ def _require_same_shapes(config: Config, checkpoint: Checkpoint) -> None:
             "leave `task` out to train on for the same",
         )
     # The head is another one where labels are others, and is not counted.
-    own, others = (parameter_shapes(each.model, vocab_size) for each in both)
+    own, others = (parameter_shapes(each.model, vocab_size, task=each.task) for each in both)
     if own != others:
         changes = diff_configs(checkpoint.config, config)
         differing = [str(change) for change in changes if change.key.startswith("model.")]
