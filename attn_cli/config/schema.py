@@ -37,6 +37,13 @@ def _known_encoding(name: str) -> str:
 
 
 Task = Literal["lm", "mlm", "classify", "seq2seq"]
+# The tasks that learn one record of a table at a time.
+TASKS_OF_RECORDS = ("classify", "seq2seq")
+# What may decide on the best checkpoint, where it is more than the loss.
+_BEST_BY = {
+    "classify": ("loss", "accuracy", "macro_f1"),
+    "seq2seq": ("loss", "accuracy", "error_rate", "last"),
+}
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 
@@ -63,6 +70,8 @@ class DataConfig(_Section):
     from 1; default: files are read as they are."""
     label: Annotated[str, BeforeValidator(_as_text)] | None = None
     """The column of labels, in task classify; default: the second, and the first is the text."""
+    target: Annotated[str, BeforeValidator(_as_text)] | None = None
+    """The column of targets, in task seq2seq; default: the second, and the first is the source."""
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of files and standard input: utf-8, latin-1, cp1252, utf-16, ..."""
     tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
@@ -199,13 +208,14 @@ class TrainConfig(_Section):
     mask_span: Annotated[float, Field(ge=1.0, le=1000.0)] = 2.0
     """Mean length of the spans that are hidden, in task mlm."""
     label_smoothing: Fraction = 0.0
-    """Probability that is spread evenly over all labels in what is learned, in task classify;
-    validation losses do not include it."""
+    """Probability that is spread evenly over all labels or characters in what is learned, in tasks
+    classify and seq2seq; validation losses do not include it."""
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
-    best_by: Literal["loss", "accuracy", "macro_f1"] = "loss"
-    """What decides which checkpoint is the best: the lowest loss, or the highest accuracy or
-    macro_f1 (the mean F1 score over labels, in task classify) on the validation split."""
+    best_by: Literal["loss", "accuracy", "macro_f1", "error_rate", "last"] = "loss"
+    """What decides which checkpoint is the best: the lowest loss on the validation split; in tasks
+    classify and seq2seq the highest accuracy, in classify the highest macro_f1 (the mean F1 score
+    over labels), in seq2seq the lowest error_rate, or that it is the last."""
     patience: PositiveInt | None = None
     """Early stopping: evaluations without a better best_by before the run ends; default: never."""
     checkpoint_every: PositiveInt = 250
@@ -254,7 +264,7 @@ class Config(_Section):
     task: Task = "lm"
     """lm: a decoder, which predicts the next character; mlm: an encoder, which predicts hidden
     characters from those on both sides; classify: an encoder with a head, which predicts the label
-    of each record of a table."""
+    of each record of a table; seq2seq: an encoder-decoder, which writes a target for a source."""
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
@@ -262,9 +272,9 @@ class Config(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _labels_are_of_records(cls, values: Any) -> Any:
-        """With labels, what is learned is a record at a time: `data.records` need not say so."""
-        if not isinstance(values, dict) or values.get("task") != "classify":
+    def _some_tasks_are_of_records(cls, values: Any) -> Any:
+        """With labels or targets a record is learned at a time: `data.records` need not say so."""
+        if not isinstance(values, dict) or values.get("task") not in TASKS_OF_RECORDS:
             return values
         data = values.get("data", {})
         if isinstance(data, DataConfig):
@@ -277,16 +287,24 @@ class Config(_Section):
 
     @model_validator(mode="after")
     def _task_fits(self) -> Self:
-        if self.task == "classify" and self.data.records != "lines":
-            raise ValueError("a label is of a record: data.records must be lines in task classify")
+        if self.task in TASKS_OF_RECORDS and self.data.records != "lines":
+            raise ValueError(
+                f"what is learned is a record: data.records must be lines in task {self.task}"
+            )
         if self.task != "lm" and self.data.tokenizer == "bytes":
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
         if self.task != "classify" and self.model.label_ngrams:
             raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
         if self.task != "classify" and self.data.label is not None:
             raise ValueError("data.label is the column of labels, which only task classify learns")
-        if self.task != "classify" and self.train.best_by == "macro_f1":
-            raise ValueError("train.best_by: macro_f1 is of labels, in task classify alone")
+        if self.task != "seq2seq" and self.data.target is not None:
+            raise ValueError("data.target is the column of targets, which only task seq2seq learns")
+        measured = _BEST_BY.get(self.task, ("loss",))
+        if self.train.best_by not in measured:
+            raise ValueError(
+                f"train.best_by: in task {self.task} it is {' or '.join(measured)}, "
+                f"not {self.train.best_by}"
+            )
         return self
 
     @classmethod

@@ -16,10 +16,9 @@ from torch.nn import functional as F
 from attn_cli.errors import DatasetError
 from attn_cli.model.stack import Stack, evaluation_mode
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce
+from attn_cli.objectives.wilson import wilson_interval
 from attn_cli.text.example_batches import eval_examples, labelled_batch
 from attn_cli.text.examples import Examples
-
-Z_95 = 1.96
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +54,8 @@ class LabelEvaluation:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """Where the accuracy on more such examples lies, with 95 % confidence (Wilson 1927)."""
-        n, share, squared = self.examples, self.accuracy, Z_95**2
-        middle = (share + squared / (2 * n)) / (1 + squared / n)
-        spread = share * (1 - share) / n + squared / (4 * n**2)
-        margin = Z_95 / (1 + squared / n) * math.sqrt(spread)
-        return max(0.0, middle - margin), min(1.0, middle + margin)
+        """Where the accuracy on more such examples lies, with 95 % confidence."""
+        return wilson_interval(int(self.confusion.trace()), self.examples)
 
     @property
     def majority_accuracy(self) -> float:

@@ -6,6 +6,7 @@ from attn_cli.config.schema import Config, Task
 from attn_cli.objectives.labels import Labels
 from attn_cli.objectives.masked import Masked
 from attn_cli.objectives.next_char import NextChar
+from attn_cli.objectives.pairs import Pairs
 from attn_cli.objectives.text_objective import TextObjective
 from attn_cli.text.corpus import Corpus
 
@@ -21,5 +22,6 @@ def make_objective(config: Config, corpus: Corpus) -> TextObjective:
         "lm": NextChar,
         "mlm": Masked,
         "classify": Labels,
+        "seq2seq": Pairs,
     }
     return objectives[config.task](config, corpus)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from attn_cli.model.stack import Stack
-from attn_cli.objectives.evaluation import AllReduce, Evaluation
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.any_evaluation import AnyEvaluation
+from attn_cli.objectives.evaluation import AllReduce
 from attn_cli.runs.checkpoint_metadata import DatasetInfo
 from attn_cli.text.batches import Batch, TrainingBatches
 from attn_cli.text.tokenizer import Tokenizer
@@ -58,7 +58,7 @@ class Objective(Protocol):
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
-    ) -> Evaluation | LabelEvaluation:
+    ) -> AnyEvaluation:
         """How well the model does on the validation split; several processes share the work."""
         ...
 

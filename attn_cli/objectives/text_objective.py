@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from attn_cli.config.schema import Config
 from attn_cli.model.stack import Stack
-from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, Evaluation, evaluate
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.any_evaluation import AnyEvaluation
+from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce, evaluate
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches, TrainingBatches
 from attn_cli.text.corpus import Corpus
@@ -74,7 +74,7 @@ class TextObjective(ABC):
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
-    ) -> Evaluation | LabelEvaluation:
+    ) -> AnyEvaluation:
         return self.evaluate_on(model, self._validation, part, parts, all_reduce_sum)
 
     def evaluate_on(
@@ -84,7 +84,7 @@ class TextObjective(ABC):
         part: int = 0,
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
-    ) -> Evaluation | LabelEvaluation:
+    ) -> AnyEvaluation:
         """How well the model does on another split than the validation split."""
         return evaluate(model, text, part, parts, all_reduce_sum, mask_id=self.tokenizer.mask_id)
 

@@ -22,14 +22,16 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint, list_runs
 from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.display import quoted
-from attn_cli.text.examples import Split
+from attn_cli.text.examples import Examples, Split
 from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
+from attn_cli.text.pairs import find_pairs
 from attn_cli.text.sources import Source, open_source, read_options
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.classifier import Classifier
+    from attn_cli.model.encoder_decoder import EncoderDecoder
     from attn_cli.model.stack import Stack
 
 OWN_TEXT_LENGTH = 200  # characters
@@ -38,6 +40,7 @@ KINDS = {
     "lm": ("a decoder, which writes text", "attn generate"),
     "mlm": ("an encoder, which fills blanks", "attn fill"),
     "classify": ("a classifier, which labels texts", "attn classify"),
+    "seq2seq": ("an encoder-decoder, which writes targets for sources", "attn generate"),
 }
 MAX_SHOWN_TEXT = 60  # characters of a text that `describe` shows
 
@@ -77,6 +80,14 @@ class LoadedModel:
         from attn_cli.model.classifier import Classifier
 
         assert isinstance(self.model, Classifier)
+        return self.model
+
+    @property
+    def encoder_decoder(self) -> EncoderDecoder:
+        """The same, of task seq2seq."""
+        from attn_cli.model.encoder_decoder import EncoderDecoder
+
+        assert isinstance(self.model, EncoderDecoder)
         return self.model
 
     @property
@@ -231,7 +242,10 @@ class LoadedModel:
         """
         if not self.lines:
             return ids
-        lines = find_lines(ids, self.tokenizer, cache_key)
+        if self.config.task == "seq2seq":
+            lines: Examples = find_pairs(ids, self.tokenizer)
+        else:
+            lines = find_lines(ids, self.tokenizer, cache_key)
         return lines.fit(self.config.model.block_size, self.config.data.too_long)
 
     def source(self) -> Source:
@@ -415,9 +429,10 @@ def _vocabulary(config: Config) -> tuple[Tokenizer, tuple[str, ...]]:
     """The vocabulary of a configuration and its labels, read from the text where it has them."""
     labels: tuple[str, ...] = ()
     kind = config.data.tokenizer
-    if config.task == "classify" or kind in ("corpus", "auto"):
+    if config.task in ("classify", "seq2seq") or kind in ("corpus", "auto"):
         corpus = load_configured_corpus(config)
         tokenizer, labels = corpus.tokenizer, corpus.labels
     else:
         tokenizer = bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
-    return (tokenizer if config.task == "lm" else tokenizer.with_mask()), labels
+    hides = config.task in ("mlm", "classify")
+    return (tokenizer.with_mask() if hides else tokenizer), labels

@@ -29,8 +29,10 @@ class StepMetrics:
         threads: How many torch computed the last step with.
         val_loss: Exact loss on the validation split, where it was evaluated; nats per character,
             or per example where labels are predicted.
-        val_accuracy: The fraction of its labels that were right, where labels are predicted.
+        val_accuracy: The fraction of its labels or targets that were right, where these are
+            predicted.
         val_macro_f1: The mean F1 score over labels.
+        val_error_rate: Edits over the characters of targets.
     """
 
     step: int
@@ -45,11 +47,12 @@ class StepMetrics:
     val_loss: float | None = None
     val_accuracy: float | None = None
     val_macro_f1: float | None = None
+    val_error_rate: float | None = None
 
     @property
     def val_bits_per_char(self) -> float | None:
         """The validation loss in bits per character; None where it is of labels."""
-        of_chars = self.val_loss is not None and self.val_accuracy is None
+        of_chars = self.val_loss is not None and self.val_macro_f1 is None
         return nats_to_bits(self.val_loss) if of_chars and self.val_loss is not None else None
 
 

@@ -22,6 +22,7 @@ from attn_cli.text.encoded_text import (
 from attn_cli.text.examples import Examples, Split, TooLong, joined
 from attn_cli.text.label_notes import label_notes
 from attn_cli.text.lines import check_lines, find_lines, split_lines
+from attn_cli.text.pairs import PairExamples, find_pairs
 from attn_cli.text.sources import PLAIN, ReadOptions, Source, read_options
 from attn_cli.text.stratified_split import split_labelled
 from attn_cli.text.tokenizer import (
@@ -88,7 +89,8 @@ class Corpus(EncodedText):
         if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
             return
         splits, block_size = (self.train, self.validation), self.train.max_targets
-        what = "examples" if self.labels else "lines"
+        is_pair = isinstance(self.train, PairExamples)
+        what = "pairs" if is_pair else "examples" if self.labels else "lines"
         yield f"{len(self.train):,} {what} to train on, {len(self.validation):,} to validate on"
         if self.labels:
             yield from label_notes(self.train, self.validation, self.labels)
@@ -147,12 +149,13 @@ def load_corpus(
         )
     names = _label_names(encoded, validation_text, labels)
     if validation_text is not None:
-        train, held_out = (as_split(each, records, names) for each in (encoded, validation_text))
+        both = (encoded, validation_text)
+        train, held_out = (as_split(each, records, names, pairs=options.pairs) for each in both)
     elif names:
         lines = labelled_lines(encoded, names)
         train, held_out = split_labelled(lines, validation_fraction, split_seed)
     elif records == "lines":
-        lines = find_lines(encoded.ids, encoded.tokenizer, encoded.cache_key)
+        lines = as_examples(encoded, pairs=options.pairs)
         train, held_out = split_lines(lines, validation_fraction, split_seed)
     else:
         length = _train_length(len(encoded.ids), validation_fraction)
@@ -167,7 +170,9 @@ def load_corpus(
     )
 
 
-def as_split(text: EncodedText, records: Records, labels: Sequence[str] = ()) -> Split:
+def as_split(
+    text: EncodedText, records: Records, labels: Sequence[str] = (), *, pairs: bool = False
+) -> Split:
     """A whole text as it is to be predicted: its ids, or all of its lines, with their labels.
 
     Raises:
@@ -175,8 +180,17 @@ def as_split(text: EncodedText, records: Records, labels: Sequence[str] = ()) ->
     """
     if records == "stream":
         return text.ids
-    if labels:
-        return labelled_lines(text, labels)
+    return labelled_lines(text, labels) if labels else as_examples(text, pairs=pairs)
+
+
+def as_examples(text: EncodedText, *, pairs: bool) -> Examples:
+    """All lines of a text, which may be pairs.
+
+    Raises:
+        DatasetError: All lines are blank.
+    """
+    if pairs:
+        return find_pairs(text.ids, text.tokenizer)
     return find_lines(text.ids, text.tokenizer, text.cache_key)
 
 

@@ -92,7 +92,7 @@ class ExampleBatches:
         if self._pool is None or self._pool[0] != pool:
             size = self._pool_steps * self.batch_size
             indices = self._in_order(pool * size, size)
-            order = np.argsort(self._examples[indices].target_counts, kind="stable")
+            order = np.argsort(self._examples[indices].lengths, kind="stable")
             steps = indices[order].reshape(self._pool_steps, self.batch_size)
             random = np.random.default_rng([self.seed, _POOL, pool])
             self._pool = pool, random.permutation(steps)
@@ -126,7 +126,7 @@ def eval_examples(
         make_batch: Of some examples; by default `padded_batch`.
     """
     make_batch = make_batch or padded_batch
-    counts, first = examples.target_counts, 0
+    counts, first = examples.lengths, 0
     while first < len(counts):
         widths = np.maximum.accumulate(counts[first : first + tokens_per_batch])
         sizes = np.arange(1, len(widths) + 1) * widths  # of batches that end there

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, which: slice | NDArray[Any]) -> Examples:
+    def __getitem__(self, which: slice | NDArray[Any]) -> Self:
         """Some of the examples, in this order."""
         return replace(self, rows=self.rows[which])
 
@@ -72,14 +72,25 @@ class Examples:
     @property
     def target_counts(self) -> NDArray[np.int64]:
         """How many targets each example has, (N,)."""
-        return np.minimum(self._full_counts, self.max_targets)
+        return self.lengths
 
     @property
-    def _full_counts(self) -> NDArray[np.int64]:
+    def sizes(self) -> NDArray[np.int64]:
+        """How long a context each would need, uncut, (N,)."""
         check_not_truncated(self.lines)
         lines = self.lines[self.rows]  # (N, 3)
         counts: NDArray[np.int64] = lines[:, 1] - lines[:, 0] + 1
         return counts
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How long a context each takes, (N,)."""
+        return np.minimum(self.sizes, self.max_targets)
+
+    @property
+    def _line_counts(self) -> NDArray[np.int64]:
+        """How many tokens of the text each is, with its newline, (N,)."""
+        return self.target_counts
 
     @cached_property
     def n_targets(self) -> int:
@@ -88,10 +99,10 @@ class Examples:
 
     @cached_property
     def longest(self) -> int:
-        """The number of targets of the longest, cut or not; 0 where there are no examples."""
-        return max((int(chunk._full_counts.max()) for chunk in self._chunks()), default=0)
+        """The size of the longest, cut or not; 0 where there are no examples."""
+        return max((int(chunk.sizes.max()) for chunk in self._chunks()), default=0)
 
-    def fit(self, max_targets: int, too_long: TooLong) -> Examples:
+    def fit(self, max_targets: int, too_long: TooLong) -> Self:
         """The examples with at most so many targets each; the longer ones cut, or left out.
 
         Raises:
@@ -117,20 +128,20 @@ class Examples:
         )
 
     @property
-    def cut(self) -> Examples:
+    def cut(self) -> Self:
         """Those examples that are cut."""
         return self[self._longer_than(self.max_targets)]
 
-    def by_length(self) -> Examples:
+    def by_length(self) -> Self:
         """The same examples, the shortest first."""
-        return self[np.argsort(self.target_counts, kind="stable")]
+        return self[np.argsort(self.lengths, kind="stable")]
 
-    def head(self, n_targets: int) -> Examples:
+    def head(self, n_targets: int) -> Self:
         """The first examples that have so many targets together, or all of them."""
         some = self[:n_targets]  # each has one at least
         return some[: some.target_counts.cumsum().searchsorted(n_targets) + 1]
 
-    def spread(self, max_targets: int) -> Examples:
+    def spread(self, max_targets: int) -> Self:
         """As many examples as have about `max_targets` targets, evenly spaced among all."""
         step = max(1, -(-self.n_targets // max_targets))
         return self[::step]
@@ -155,7 +166,7 @@ class Examples:
         while len(rest):
             some = rest.head(_CHUNK)
             rest = rest[len(some) :]
-            counts = some.target_counts
+            counts = some._line_counts
             begins, ends, _ = self.lines[some.rows].T  # (N,)
             shifts = begins - np.cumsum(counts) + counts  # from a place here to one in the text
             places = np.arange(counts.sum()) + np.repeat(shifts, counts)
@@ -172,10 +183,10 @@ class Examples:
 
     def _longer_than(self, max_targets: int) -> NDArray[np.bool_]:
         """Which examples have more targets than that, cut or not, (N,)."""
-        longer = [chunk._full_counts > max_targets for chunk in self._chunks()]
+        longer = [chunk.sizes > max_targets for chunk in self._chunks()]
         return np.concatenate([np.zeros(0, np.bool_), *longer])
 
-    def _chunks(self) -> Iterator[Examples]:
+    def _chunks(self) -> Iterator[Self]:
         return (self[first : first + _CHUNK] for first in range(0, len(self), _CHUNK))
 
 

@@ -64,13 +64,23 @@ class ReadOptions:
     lines: bool = False  # whether each row of a table is a line; else it is a document
     labelled: bool = False  # whether each line has a label: texts are tables, or folders of labels
     label: str | None = None  # what the labels are in tables; None: the second column
+    pairs: bool = False  # whether each row of a table is a source and its target
+    target: str | None = None  # what the targets are; None: the second column
+
+    @property
+    def are_tables(self) -> bool:
+        """Whether each text can only be a table."""
+        return self.pairs or any(each is not None for each in (self.column, self.label))
 
     def columns(self, text: str | None) -> RecordColumns:
         """The columns to read from a table.
 
         Args:
-            text: That of the texts; where None, it is the first but that of the labels.
+            text: That of the texts; where None, it is the first but that of the labels or targets.
         """
+        if self.pairs:
+            text = text or ("2" if self.target == "1" else "1")
+            return RecordColumns((text,), target=self.target or ("1" if text == "2" else "2"))
         if not self.labelled:
             assert text is not None
             return RecordColumns((text,))
@@ -148,6 +158,8 @@ def read_options(config: Config) -> ReadOptions:
         lines=data.records == "lines",
         labelled=config.task == "classify",
         label=data.label,
+        pairs=config.task == "seq2seq",
+        target=data.target,
     )
 
 
@@ -212,7 +224,7 @@ def _find(
     stored = os.path.abspath(path)  # noqa: PTH100
     if stat.S_ISDIR(mode) and _is_run(path) and (path / "config.yaml").is_file():
         raise DatasetError(f"{path} is a run, not a text", "give the text that it was trained on")
-    is_table = options.column is not None or options.label is not None
+    is_table = options.are_tables
     if options.labelled and not is_table:
         is_table = not stat.S_ISDIR(mode) or contains_tables(path)
     if is_table:
@@ -367,7 +379,7 @@ def _looks_binary(path: Path, encoding: str) -> bool:
 
 def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Document:
     spool = Spool(stream, name, options.encoding)
-    if options.column is None and not options.labelled:
+    if not (options.are_tables or options.labelled):
         return Document(name, spool.chunks)
     is_json = next(spool.chunks()).lstrip().startswith("{")
     columns = options.columns(options.column)

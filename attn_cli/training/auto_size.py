@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from attn_cli.config.schema import Config
+from attn_cli.config.schema import Config, Task
 from attn_cli.model.build import build_model
 from attn_cli.objectives.labels import label_loss
+from attn_cli.objectives.pair_loss import pair_loss
 from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.display import counted
 from attn_cli.text.example_batches import labelled_batch, padded_batch
 from attn_cli.text.examples import Examples
+from attn_cli.text.pairs import pair_batch
 from attn_cli.training.compile_policy import (
     WORTHWHILE_SECONDS,
     WORTHWHILE_SECONDS_IF_LENGTHS_VARY,
@@ -36,7 +38,7 @@ from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batc
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.size_recipes import STREAM_RECIPE, ModelSize, SizeRecipe, recipe_for
-from attn_cli.training.step import train_step
+from attn_cli.training.step import LossFunction, train_step
 from attn_cli.training.threads import ThreadPolicy
 
 # Seconds for the start, these measurements and the end; evaluations on the way take a share.
@@ -49,6 +51,12 @@ ENOUGH_STEPS, FEWEST_STEPS, SMALLEST_BATCH = 200, 20, 2
 EVALUATIONS = 20
 # The first is slower than the rest.
 SPEED_STEPS = 3
+_LOSSES: dict[Task, LossFunction] = {
+    "lm": token_loss,
+    "mlm": token_loss,
+    "classify": label_loss,
+    "seq2seq": pair_loss,
+}
 
 
 @dataclass(frozen=True)
@@ -244,7 +252,7 @@ def _chars_per_second(
                 micro_batch=micro_batch,
                 lr_scale=0.0,
                 grad_clip=1.0,
-                loss_function=label_loss if corpus.labels else token_loss,
+                loss_function=_LOSSES[config.task],
             )
         took.append(time.perf_counter() - begin)
         if not search.done:
@@ -263,4 +271,5 @@ def _typical_batch(config: Config, corpus: Corpus, world: World) -> Batch:
     middle = int(np.searchsorted(counts, counts.mean()))
     rows = np.arange(middle - batch_size // 2, middle - batch_size // 2 + batch_size)
     typical = some[rows.clip(0, len(some) - 1)]
-    return labelled_batch(typical) if corpus.labels else padded_batch(typical)
+    make_batch = {"classify": labelled_batch, "seq2seq": pair_batch}.get(config.task, padded_batch)
+    return make_batch(typical, None)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 # Of what `train.best_by` may name, that of which less is better.
-LOWER_IS_BETTER = ("loss",)
+LOWER_IS_BETTER = ("loss", "error_rate")
+LAST = "last"  # a later one is better
 
 
 class Measured(Protocol):
@@ -36,7 +37,7 @@ class BestEvaluation:
 
     def record(self, evaluation: Measured, step: int) -> None:
         """Records the evaluation after `step` steps."""
-        metric: float = getattr(evaluation, self.by)
+        metric: float = step if self.by == LAST else getattr(evaluation, self.by)
         self.evaluations_since += 1
         if self.metric is None or self._is_better(metric, self.metric):
             self.step, self.loss, self.metric = step, evaluation.loss, metric

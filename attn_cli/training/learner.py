@@ -4,8 +4,7 @@ import torch
 
 from attn_cli.config.schema import Config
 from attn_cli.model.build import build_model
-from attn_cli.objectives.evaluation import Evaluation
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.any_evaluation import AnyEvaluation
 from attn_cli.objectives.objective import Objective
 from attn_cli.runs.checkpoint import Checkpoint
 from attn_cli.text.batches import Batch
@@ -99,7 +98,7 @@ class Learner:
             world=self.world,
         )
 
-    def evaluate(self) -> Evaluation | LabelEvaluation:
+    def evaluate(self) -> AnyEvaluation:
         """How well the model does on the validation split, by all processes together."""
         world = self.world
         model = self.mp_model.compute

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attn_cli.config.diff import ConfigChange, diff_configs
 from attn_cli.config.load import Override, load_config
 from attn_cli.config.presets import DEFAULT, find_config
-from attn_cli.config.schema import Config, Task
+from attn_cli.config.schema import TASKS_OF_RECORDS, Config, Task
 from attn_cli.errors import ConfigError, InputError
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.checkpoint import Checkpoint, read_current
@@ -20,7 +20,7 @@ from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
-from attn_cli.training.size_recipes import label_settings
+from attn_cli.training.size_recipes import record_settings
 
 # What stands for standard input among the names of texts.
 STDIN_NAME = "-"
@@ -72,12 +72,12 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
     overrides = request.overrides
     if request.has_labelled_text:
         overrides = (Override("task", "classify", "text"), *overrides)
-    labelled = load_config(source, overrides).task == "classify"
+    of_records = load_config(source, overrides).task in TASKS_OF_RECORDS
     if request.has_own_text:
-        # What a text may do without, as accents, is often what tells labels apart.
-        kind = "corpus" if labelled and request.init_from is None else "auto"
+        # What a text may do without, as accents, is often what tells labels or targets apart.
+        kind = "corpus" if of_records and request.init_from is None else "auto"
         overrides = (Override("data.tokenizer", kind, "text"), *overrides)
-    if _chooses_size(request, labelled=labelled) and request.leaves_end_open:
+    if _chooses_size(request, of_records=of_records) and request.leaves_end_open:
         overrides = (*overrides, Override("train.minutes", DEFAULT_MINUTES, "text"))
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
@@ -118,22 +118,22 @@ def new_run(request: RunRequest, world: World) -> RunStart:
     asks = "records" not in config.data.model_fields_set and not is_table
     if start.corpus.list_lines and asks:
         start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
-    labelled = config.task == "classify"
-    if _chooses_size(request, labelled=labelled) and config.train.minutes:
+    of_records = config.task in TASKS_OF_RECORDS
+    if _chooses_size(request, of_records=of_records) and config.train.minutes:
         start = replace(start, resize=lambda chosen: configure(chosen | inherited, origin))
-    elif _chooses_size(request, labelled=labelled) and labelled:
-        chosen = label_settings(start.corpus) | inherited
+    elif _chooses_size(request, of_records=of_records) and of_records:
+        chosen = record_settings(start.corpus) | inherited
         start = replace(start, config=configure(chosen, "`steps`"))
     return start
 
 
-def _chooses_size(request: RunRequest, *, labelled: bool) -> bool:
+def _chooses_size(request: RunRequest, *, of_records: bool) -> bool:
     """Whether the time and the text decide on what the request leaves open.
 
-    Of a classifier they do so even if something is said of its model, or its weights are there:
-    it is more than a model that makes one learn labels.
+    Of a model of labels or targets they do so even if something is said of it, or its weights are
+    there: it is more than a model that makes one learn them.
     """
-    if labelled:
+    if of_records:
         return request.has_own_text
     return request.leaves_size_open and request.init_from is None
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from attn_cli.objectives.evaluation import Evaluation
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.any_evaluation import AnyEvaluation
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,6 @@ class TrainResult:
     parameters: int
     val_loss: float | None
     best_step: int
-    evaluation: Evaluation | LabelEvaluation | None
+    evaluation: AnyEvaluation | None
     val_chars: int
     interrupted: bool

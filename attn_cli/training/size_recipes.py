@@ -11,6 +11,7 @@ from attn_cli.config.schema import Config
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.example_batches import padded_length
 from attn_cli.text.examples import Examples
+from attn_cli.text.pairs import PairExamples
 
 # The longest context of a model of lines; longer lines are cut.
 MAX_LINE_BLOCK_SIZE = 256
@@ -128,8 +129,22 @@ LABELS_RECIPE = SizeRecipe(
 )
 
 
-def label_settings(corpus: Corpus) -> dict[str, Any]:
-    """The recipe for labelled records where steps, and not time, end a run: as keys."""
+# Of pairs: an encoder and a decoder.
+PAIRS_RECIPE = SizeRecipe(
+    sizes=(ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 32, 5e-3, min_train_chars=0),),
+    most_epochs=1000.0,
+    most_epochs_of_small=1000.0,
+    small_chars=0,
+    small_learning_rate=5e-3,
+    dropout_chars=None,
+    dropout_epochs=10.0,
+    dropout=0.2,
+    settings={"train.label_smoothing": 0.1, "train.best_by": "last"},
+)
+
+
+def record_settings(corpus: Corpus) -> dict[str, Any]:
+    """The recipe for labels or targets where steps, and not time, end a run: as keys."""
     recipe = _recipe_of_text(corpus, ())
     return {**recipe.sizes[0].settings(), "model.dropout": recipe.dropout, **recipe.settings}
 
@@ -154,6 +169,8 @@ def _recipe_of_text(corpus: Corpus, stream_sizes: Sequence[ModelSize]) -> SizeRe
         fitting = (size for size in stream_sizes if size.block_size < len(train))
         return replace(STREAM_RECIPE, sizes=tuple(fitting))
     recipe = LABELS_RECIPE if corpus.labels else LINES_RECIPE
+    if isinstance(train, PairExamples):
+        recipe = PAIRS_RECIPE
     longest = padded_length(train.longest)
     sizes = (replace(size, block_size=min(size.block_size, longest)) for size in recipe.sizes)
     return replace(recipe, sizes=tuple(sizes))

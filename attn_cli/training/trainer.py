@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from attn_cli.config.schema import Config
-from attn_cli.objectives.evaluation import Evaluation
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.any_evaluation import AnyEvaluation
 from attn_cli.objectives.objective import Objective
 from attn_cli.runs.atomic_files import sync_file, sync_folder
 from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
@@ -120,7 +119,7 @@ class Trainer:
             before.best_metric,
             before.evaluations_since_best,
         )
-        self.evaluation: Evaluation | LabelEvaluation | None = None
+        self.evaluation: AnyEvaluation | None = None
         self._last_record = before.last_record  # of the metrics
         self._metrics = MetricsAccumulator(before.pending)
         self._stability = StabilityMonitor(
@@ -272,7 +271,7 @@ class Trainer:
         showing = time.monotonic() - evaluated if shows else None
         self.budget.record_evaluation(evaluated - begin, showing)
 
-    def _log(self, evaluation: Evaluation | LabelEvaluation | None = None) -> StepMetrics:
+    def _log(self, evaluation: AnyEvaluation | None = None) -> StepMetrics:
         """Logs the steps since the last time, and warns of what is wrong with them."""
         interval = self._metrics.take()
         metrics = StepMetrics(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from attn_cli.objectives.label_evaluation import LabelEvaluation
+from attn_cli.objectives.evaluation import Evaluation
 from attn_cli.runs.metrics import nats_to_bits, read_metrics
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.baselines import NGRAM_ORDER, Baselines
@@ -68,7 +68,7 @@ def verdict(
     evaluation, best = result.evaluation, result.val_loss
     if best is None:
         return
-    assert not isinstance(evaluation, LabelEvaluation)  # which is not of characters
+    assert isinstance(evaluation, Evaluation)  # of characters
     unit = corpus.tokenizer.unit
     val_chars = target_count(corpus.validation)
     if result.val_chars < val_chars:

@@ -1,0 +1,40 @@
+"""The targets that an encoder-decoder writes for some sources: its most probable characters.
+
+Shapes: B sources of a batch, S source, T target.
+"""
+
+import torch
+
+from attn_cli.model.encoder_decoder import EncoderDecoder
+
+
+@torch.inference_mode()
+def greedy_targets(
+    model: EncoderDecoder,
+    source_ids: torch.Tensor,
+    source_mask: torch.Tensor | None,
+    *,
+    newline_id: int,
+) -> list[list[int]]:
+    """The ids of the target of each source, without its end; at most what fits into the context.
+
+    Args:
+        model: In evaluation mode.
+        source_ids: (B, S), each with a newline at its end.
+        source_mask: Where there is a source character and not padding, (B, 1, 1, S); everywhere
+            where None.
+        newline_id: The id that begins and ends a target.
+    """
+    batch = len(source_ids)
+    encoded = model.encode(source_ids, source_mask=source_mask)
+    cache = model.new_cache(batch)
+    ids = source_ids.new_full((batch, 1), newline_id)
+    written: list[torch.Tensor] = []
+    unfinished = torch.ones(batch, dtype=torch.bool, device=ids.device)
+    while len(written) < model.config.block_size and bool(unfinished.any()):
+        logits = model.decode(ids, encoded, source_mask=source_mask, cache=cache)[:, -1]  # (B, V)
+        ids = logits.argmax(dim=-1, keepdim=True)  # (B, 1)
+        written.append(ids[:, 0])
+        unfinished &= ids[:, 0] != newline_id
+    rows = torch.stack(written, dim=1).tolist()  # (B, T)
+    return [row[: row.index(newline_id)] if newline_id in row else row for row in rows]
