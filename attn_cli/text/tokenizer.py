@@ -4,6 +4,9 @@ The vocabulary is one of three kinds. `printable` is Python's `string.printable`
 "Hello" is 43 14 21 21 24 in every run. `corpus` is the sorted distinct characters of one
 text. `bytes` is the 256 bytes of UTF-8, which encode every text.
 
+A `corpus` vocabulary may have symbols of several characters, such as a phoneme "aː" or a
+grammatical feature "[PST]". In a text, each stands between two unit separators, U+001F.
+
 A vocabulary may end with special symbols, which no text has: an encoder's for a hidden character.
 
 Characters outside the vocabulary are handled by one of four policies: `transliterate`
@@ -18,9 +21,10 @@ import re
 import string
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -47,6 +51,10 @@ _UTF8_CHARACTER = re.compile(
 )
 
 HIDDEN = "▢"  # the special symbol of a hidden character
+MARK = "\x1f"  # before and after a symbol of several characters in a text: the unit separator
+
+# A symbol in a vocabulary: a character, or several, none of which marks them.
+_SYMBOL = re.compile(f"[^\ud800-\udfff]|[^{MARK}\ud800-\udfff]{{2,}}", re.DOTALL)
 
 UNICODE_SIZE = 0x110000  # 1,114,112 code points
 EXAMPLES = 5  # distinct characters that a notice or an error names
@@ -159,6 +167,10 @@ class Tokenizer(ABC):
             text = self.in_known_form(text)
         return self.encode_with_report(text, unknown).ids
 
+    def units(self, text: str) -> Sequence[str]:
+        """What of a text has an id each: its characters, and the symbols that are marked in it."""
+        return text
+
     def in_known_form(self, text: str) -> str:
         """The text in the Unicode normal form in which all of it is known; else as it is.
 
@@ -189,19 +201,14 @@ class Tokenizer(ABC):
         if ids is not None:
             return Encoded(ids, 0, ())
         positions = self._outside(text)
-        found = _code_points(text)[positions]
-        codes, first = np.unique(found, return_index=True)
-        characters = [chr(code) for code in codes[np.argsort(first)]]
+        units = self.units(text)
+        positions_of: dict[str, list[int]] = {}
+        for position in positions.tolist():
+            positions_of.setdefault(units[position], []).append(position + first_position)
         if unknown == "error":
-            positions_of = {
-                character: positions[found == ord(character)] + first_position
-                for character in characters[:EXAMPLES]
-            }
-            raise self._unknown_error(positions_of, len(characters) - len(positions_of))
-        replacements = {char: self._replacement(char, unknown) for char in characters}
-        # Several times as fast as str.translate() if few characters are outside.
-        outside = re.compile(f"[{re.escape(''.join(characters))}]")
-        ids = self._lookup(outside.sub(lambda match: replacements[match[0]], text))
+            raise self._unknown_error(positions_of)
+        replacements = {unit: self._replacement(unit, unknown) for unit in positions_of}
+        ids = self._lookup(self._replace(text, replacements))
         assert ids is not None
         return Encoded(ids, len(positions), tuple(replacements.items())[:EXAMPLES])
 
@@ -227,7 +234,13 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _outside(self, text: str) -> NDArray[np.intp]:
-        """The indices of the characters outside the vocabulary."""
+        """The indices of the units of `text` that are outside the vocabulary."""
+
+    def _replace(self, text: str, replacements: Mapping[str, str]) -> str:
+        """The text with some of its units replaced."""
+        # Several times as fast as str.translate() if few characters are outside.
+        outside = re.compile(f"[{re.escape(''.join(replacements))}]")
+        return outside.sub(lambda match: replacements[match[0]], text)
 
     def _knows(self, character: str) -> bool:
         return self._lookup(character) is not None
@@ -242,17 +255,19 @@ class Tokenizer(ABC):
             return next(filter(self._knows, ("?", " ")), self.symbols[0])
         return ""
 
-    def _unknown_error(self, positions_of: dict[str, NDArray[np.intp]], more: int) -> PromptError:
+    def _unknown_error(self, positions_of: Mapping[str, Sequence[int]]) -> PromptError:
+        """The error about units outside the vocabulary, each with its positions."""
         named = []
-        for character, positions in positions_of.items():
+        for unit, positions in islice(positions_of.items(), EXAMPLES):
             shown = ", ".join(map(str, positions[:POSITIONS]))
             dots = ", ..." if len(positions) > POSITIONS else ""
             plural = "s" if len(positions) > 1 else ""
-            named.append(f"{character!r} at position{plural} {shown}{dots}")
-        if more:
-            named.append(f"and {more} more")
+            named.append(f"{_named(unit)} at position{plural} {shown}{dots}")
+        if len(positions_of) > EXAMPLES:
+            named.append(f"and {len(positions_of) - EXAMPLES} more")
+        characters = "symbols" if any(len(unit) > 1 for unit in positions_of) else "characters"
         return PromptError(
-            f"characters outside the {self.kind} vocabulary: {'; '.join(named)}",
+            f"{characters} outside the {self.kind} vocabulary: {'; '.join(named)}",
             hint="leave them out: a model's vocabulary is fixed",
         )
 
@@ -300,6 +315,46 @@ class CharacterTokenizer(Tokenizer):
         return np.flatnonzero(self._ids_or_minus_one(text) < 0)
 
 
+class SymbolTokenizer(CharacterTokenizer):
+    """A `corpus` vocabulary in which some symbols have several characters, marked in a text."""
+
+    def units(self, text: str) -> Sequence[str]:
+        if MARK not in text:
+            return text
+        units: list[str] = []
+        for number, part in enumerate(text.split(MARK)):
+            units.extend([part] if number % 2 else part)
+        return units
+
+    def decode(self, ids: Sequence[int] | TokenIds) -> str:
+        return "".join([self._marked_symbols[id_] for id_ in ids])
+
+    def stream_decoder(self) -> StreamingDetokenizer:
+        return StreamingDetokenizer([symbol.encode() for symbol in self._marked_symbols])
+
+    @cached_property
+    def _marked_symbols(self) -> tuple[str, ...]:
+        return tuple(map(marked, self.symbols))
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        symbols = self.without_specials().symbols
+        return {symbol: id_ for id_, symbol in enumerate(symbols)}
+
+    def _ids_or_minus_one(self, text: str) -> NDArray[np.int32]:
+        ids = self._ids
+        return np.array([ids.get(unit, -1) for unit in self.units(text)], dtype=np.int32)
+
+    def _replace(self, text: str, replacements: Mapping[str, str]) -> str:
+        units = self.units(text)
+        return "".join(replacements[u] if u in replacements else marked(u) for u in units)
+
+    def _replacement(self, character: str, unknown: UnknownPolicy) -> str:
+        if len(character) > 1 and unknown == "transliterate":
+            return ""  # a feature, or a phoneme, is more than what it is written with
+        return super()._replacement(character, unknown)
+
+
 class ByteTokenizer(Tokenizer):
     """One id per byte of UTF-8; only lone surrogates, which UTF-8 cannot encode, are outside."""
 
@@ -333,9 +388,18 @@ def printable_tokenizer() -> Tokenizer:
     return CharacterTokenizer("printable", tuple(string.printable))
 
 
-def corpus_tokenizer(characters: Iterable[str]) -> Tokenizer:
-    """The sorted distinct `characters` of a text; there must be at least one."""
-    return CharacterTokenizer("corpus", tuple(sorted(set(characters))))
+def corpus_tokenizer(symbols: Iterable[str]) -> Tokenizer:
+    """The sorted distinct characters of a text, and then its symbols of several characters.
+
+    There must be at least one.
+    """
+    in_order = sorted(set(symbols), key=lambda symbol: (len(symbol) > 1, symbol))
+    return _of_symbols("corpus", in_order)
+
+
+def marked(symbol: str) -> str:
+    """A symbol as it stands in a text: between two unit separators, unless it is a character."""
+    return symbol if len(symbol) == 1 else f"{MARK}{symbol}{MARK}"
 
 
 def bytes_tokenizer() -> Tokenizer:
@@ -364,14 +428,14 @@ def tokenizer_from_json(obj: object) -> Tokenizer:
         raise _damaged(f"it has {len(symbols):,} symbols, and Unicode only {UNICODE_SIZE:,}")
     seen: set[str] = set()
     for index, symbol in enumerate(symbols):
-        if not isinstance(symbol, str) or len(symbol) != 1 or "\ud800" <= symbol <= "\udfff":
-            raise _damaged(f"its symbol {index} is not a single character: {_short(symbol)}")
+        if not isinstance(symbol, str) or not _SYMBOL.fullmatch(symbol):
+            raise _damaged(f"its symbol {index} is not of characters: {_short(symbol)}")
         if symbol in seen:
             raise _damaged(f"its symbol {index} occurs twice: {symbol!r}")
         seen.add(symbol)
     if kind == "printable" and symbols != list(string.printable):
         raise _damaged("its symbols are not those of the printable kind")
-    tokenizer = CharacterTokenizer(kind, tuple(symbols))
+    tokenizer = _of_symbols(kind, symbols)
     match obj.get("specials", []):
         case []:
             return tokenizer
@@ -379,6 +443,17 @@ def tokenizer_from_json(obj: object) -> Tokenizer:
             return tokenizer.with_mask()
         case specials:
             raise _damaged(f"its special symbols are {_short(specials)}")
+
+
+def _of_symbols(kind: TokenizerKind, symbols: Sequence[str]) -> Tokenizer:
+    """The vocabulary of these symbols; one of characters alone is the faster."""
+    has_longer = any(len(symbol) > 1 for symbol in symbols)
+    return (SymbolTokenizer if has_longer else CharacterTokenizer)(kind, tuple(symbols))
+
+
+def _named(unit: str) -> str:
+    """A character or a symbol for an error: `'a'`, `the feature [PST]`."""
+    return f"the feature {unit}" if re.fullmatch(r"\[.+\]", unit) else repr(unit)
 
 
 def _code_points(text: str) -> NDArray[np.uint32]:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from attn_cli.errors import CheckpointError, PromptError
 from attn_cli.text.tokenizer import (
     Tokenizer,
+    UnknownPolicy,
     bytes_tokenizer,
     corpus_tokenizer,
     printable_tokenizer,
@@ -217,13 +218,10 @@ class TestJson:
             ({"kind": "corpus"}, "not a list of characters"),
             ({"kind": "corpus", "symbols": "ab"}, "not a list of characters"),
             ({"kind": "corpus", "symbols": []}, "not a list of characters"),
-            (
-                {"kind": "corpus", "symbols": ["a", "bc"]},
-                "symbol 1 is not a single character: 'bc'",
-            ),
-            ({"kind": "corpus", "symbols": ["a", ""]}, "symbol 1 is not a single character: ''"),
-            ({"kind": "corpus", "symbols": ["a", 7]}, "symbol 1 is not a single character: 7"),
-            ({"kind": "corpus", "symbols": ["\ud800"]}, r"not a single character: '\\ud800'"),
+            ({"kind": "corpus", "symbols": ["a", "b\x1fc"]}, r"symbol 1 .*: 'b\\x1fc'"),
+            ({"kind": "corpus", "symbols": ["a", ""]}, "symbol 1 is not of characters: ''"),
+            ({"kind": "corpus", "symbols": ["a", 7]}, "symbol 1 is not of characters: 7"),
+            ({"kind": "corpus", "symbols": ["\ud800"]}, r"not of characters: '\\ud800'"),
             ({"kind": "corpus", "symbols": ["a", "b", "a"]}, "symbol 2 occurs twice: 'a'"),
             ({"kind": "corpus", "symbols": ["a"] * 1_114_113}, "1,114,113 symbols"),
             ({"kind": "printable", "symbols": ["a"]}, "not those of the printable kind"),
@@ -236,7 +234,7 @@ class TestJson:
 
     def test_a_long_symbol_is_shown_short(self) -> None:
         with pytest.raises(CheckpointError) as caught:
-            tokenizer_from_json({"kind": "corpus", "symbols": ["x" * 10_000]})
+            tokenizer_from_json({"kind": "corpus", "symbols": ["x\x1f" * 10_000]})
         assert len(caught.value.message) < 200
 
 
@@ -271,3 +269,63 @@ def test_a_hidden_character_has_an_id_that_no_text_has(tokenizer: Tokenizer) -> 
 def test_unknown_special_symbols_are_refused() -> None:
     with pytest.raises(CheckpointError, match="special symbols"):
         tokenizer_from_json({"kind": "corpus", "symbols": ["a"], "specials": ["<x>"]})
+
+
+def lines_of_symbols() -> Tokenizer:
+    return corpus_tokenizer(["aː", "[V]", "[PST]", *"\n\tVabo"])
+
+
+class TestSymbolsOfSeveralCharacters:
+    def test_they_come_after_the_characters(self) -> None:
+        assert lines_of_symbols().symbols == (*"\t\nVabo", "[PST]", "[V]", "aː")
+
+    @pytest.mark.parametrize(
+        ("text", "symbols"),
+        [
+            ("abba\x1f[V]\x1f\x1f[PST]\x1f\tb\x1faː\x1f", [*"abba", "[V]", "[PST]", *"\tb", "aː"]),
+            ("\x1faː\x1fa\x1faː\x1f\n", ["aː", "a", "aː", "\n"]),
+            ("Va", ["V", "a"]),  # the character V is not the feature
+            ("", []),
+        ],
+    )
+    def test_a_marked_symbol_is_one_id(self, text: str, symbols: list[str]) -> None:
+        tokenizer = lines_of_symbols()
+        ids = tokenizer.encode(text)
+        assert ids.dtype == tokenizer.dtype
+        assert [tokenizer.symbols[id_] for id_ in ids] == symbols
+        assert list(tokenizer.units(text)) == symbols
+        assert tokenizer.decode(ids) == text
+        decode = tokenizer.stream_decoder()
+        assert "".join(map(decode, ids.tolist())) == text
+
+    def test_what_is_unknown_is_named_with_its_position(self) -> None:
+        with pytest.raises(PromptError) as caught:
+            lines_of_symbols().encode("abx\x1f[FUT]\x1f\x1f[V]\x1f\x1foː\x1f\x1f[FUT]\x1f")
+        assert caught.value.message == (
+            "symbols outside the corpus vocabulary: 'x' at position 3; "
+            "the feature [FUT] at positions 4, 7; 'oː' at position 6"
+        )
+
+    @pytest.mark.parametrize(
+        ("unknown", "expected"),
+        [
+            ("drop", "a\x1f[V]\x1f"),
+            ("transliterate", "ao\x1f[V]\x1f"),
+            ("replace", "a??\x1f[V]\x1f"),
+        ],
+    )
+    def test_what_is_unknown_is_replaced(self, unknown: UnknownPolicy, expected: str) -> None:
+        tokenizer = corpus_tokenizer(["[V]", *"ao?:"])
+        encoded = tokenizer.encode_with_report("aò\x1foː\x1f\x1f[V]\x1f", unknown)
+        assert tokenizer.decode(encoded.ids) == expected
+        assert encoded.n_unknown == 2
+
+    def test_they_are_kept_with_a_run(self) -> None:
+        tokenizer = lines_of_symbols()
+        assert tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
+
+    @given(any_text.filter(bool))
+    def test_no_other_vocabulary_has_marks(self, text: str) -> None:
+        """The unit separator of a text that is read as it is stays a character."""
+        tokenizer = corpus_tokenizer(f"{text}\x1f")
+        assert tokenizer.decode(tokenizer.encode(f"\x1f{text}\x1f")) == f"\x1f{text}\x1f"
