@@ -110,7 +110,8 @@ def _training_column(file: str, config: Config) -> str | None:
 
     if table_ending(Path(file)) is None:
         return None
-    return read_options(config).columns(config.data.column).source[0]
+    options = read_options(config)
+    return options.columns(options.column).source[0]
 
 
 def _line(classified: ClassifiedText, top: int) -> str:

@@ -32,10 +32,10 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
 
     data = loaded.config.data
     options = read_options(loaded.config)
-    if not (options.labelled or table_ending(Path(file)) or Path(file).is_dir()):
+    if not (options.labelled or options.pairs or table_ending(Path(file)) or Path(file).is_dir()):
         options = replace(options, column=None)
-    elif data.column is not None and not options.labelled:
-        notice(f"{file}: its column {data.column}, as of the training text")
+    elif data.column is not None and not options.labelled and not options.pairs:
+        notice(f"{file}: its column {data.column[0]}, as of the training text")
     if data.encoding != "utf-8" and file not in BUILTIN_NAMES:
         notice(f"{file} is read as {data.encoding}, as the training text was")
     text = load_evaluation_text([file], loaded.tokenizer, data.unknown, options=options)

@@ -22,6 +22,12 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+ColumnName = Annotated[str, BeforeValidator(_as_text)]
+Columns = Annotated[
+    list[ColumnName], BeforeValidator(lambda value: value if isinstance(value, list) else [value])
+]
+
+
 def _known_encoding(name: str) -> str:
     try:
         "a\n".encode(name)
@@ -65,13 +71,21 @@ class DataConfig(_Section):
 
     text: SourceNames = Field(default=["tales"], min_length=1)
     """File, folder, hf:PATH:COLUMN, built-in text, or "-" for standard input; one or a list."""
-    column: Annotated[str, BeforeValidator(_as_text)] | None = None
+    column: Annotated[Columns, Field(min_length=1)] | None = None
     """Of tables (CSV, TSV, JSON lines, Parquet), the column to learn, by its name or its number
-    from 1; default: files are read as they are."""
-    label: Annotated[str, BeforeValidator(_as_text)] | None = None
+    from 1; default: files are read as they are. In task seq2seq the column of sources, or several;
+    default: the first."""
+    label: ColumnName | None = None
     """The column of labels, in task classify; default: the second, and the first is the text."""
-    target: Annotated[str, BeforeValidator(_as_text)] | None = None
-    """The column of targets, in task seq2seq; default: the second, and the first is the source."""
+    features: Annotated[Columns, Field(min_length=1)] | None = None
+    """In task seq2seq, the column of features such as N;GEN;SG, or several; each feature is a
+    symbol behind the source."""
+    target: ColumnName | None = None
+    """The column of targets, in task seq2seq; default: the first that is not named otherwise, after
+    that of the source."""
+    target_tokens: Literal["auto", "characters", "words"] = "auto"
+    """What targets consist of, in task seq2seq: characters; words, those between blanks, as
+    phonemes are; auto: words where nearly all are short ones."""
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of files and standard input: utf-8, latin-1, cp1252, utf-16, ..."""
     tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
@@ -83,7 +97,8 @@ class DataConfig(_Section):
     records: Literal["stream", "lines"] = "stream"
     """stream: one text, in windows of block_size; lines: each line by itself, as in a list."""
     too_long: Literal["cut", "drop", "error"] = "cut"
-    """Lines that do not fit into block_size: cut (to what fits), drop, error."""
+    """Lines that do not fit into block_size: cut (to what fits), drop, error. In task seq2seq,
+    sources and targets that do not fit, each by itself: drop, the default there, or error."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     """Fraction held out for validation: the end of the text, or lines drawn at random; ignored if
     validation is given."""
@@ -283,7 +298,9 @@ class Config(_Section):
             as_given = data
         else:
             return values
-        return {**values, "data": {"records": "lines", **as_given}}
+        # A part of a source or a target is another one.
+        too_long = {"too_long": "drop"} if values["task"] == "seq2seq" else {}
+        return {**values, "data": {"records": "lines", **too_long, **as_given}}
 
     @model_validator(mode="after")
     def _task_fits(self) -> Self:
@@ -297,8 +314,18 @@ class Config(_Section):
             raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
         if self.task != "classify" and self.data.label is not None:
             raise ValueError("data.label is the column of labels, which only task classify learns")
-        if self.task != "seq2seq" and self.data.target is not None:
-            raise ValueError("data.target is the column of targets, which only task seq2seq learns")
+        if self.task == "seq2seq":
+            if self.data.too_long == "cut":
+                raise ValueError("data.too_long: a pair is not cut; set it to drop or error")
+        else:
+            for key in ("target", "features"):
+                if getattr(self.data, key) is not None:
+                    raise ValueError(
+                        f"data.{key} is the column of {key.rstrip('s')}s, which only task seq2seq "
+                        "has"
+                    )
+            if len(self.data.column or ()) > 1:
+                raise ValueError("data.column: only task seq2seq reads several columns")
         measured = _BEST_BY.get(self.task, ("loss",))
         if self.train.best_by not in measured:
             raise ValueError(

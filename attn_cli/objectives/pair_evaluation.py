@@ -19,7 +19,8 @@ from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce
 from attn_cli.objectives.pair_loss import pair_loss
 from attn_cli.objectives.wilson import wilson_interval
 from attn_cli.text.example_batches import eval_examples
-from attn_cli.text.pairs import PairExamples, pair_batch
+from attn_cli.text.pair_batches import pair_batch
+from attn_cli.text.pairs import PairExamples
 
 
 @dataclass(frozen=True, eq=False)

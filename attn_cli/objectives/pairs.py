@@ -15,7 +15,9 @@ from attn_cli.text.batches import Batch
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.example_batches import ExampleBatches
 from attn_cli.text.examples import Split
-from attn_cli.text.pairs import as_pairs, pair_batch
+from attn_cli.text.pair_batches import pair_batch
+from attn_cli.text.pair_format import PairFormat
+from attn_cli.text.pairs import as_pairs
 
 # Target characters of the validation split on which the model is evaluated during training.
 STEERING_CHARS = 100_000
@@ -55,9 +57,11 @@ class Pairs(TextObjective):
         assert batch.source is not None
         newline_id = pairs.newline_id
         outputs = greedy_targets(model, batch.source, batch.mask, newline_id=newline_id)
+        form = PairFormat.configured(self.config.data)
         lines = []
         for source, target, ids in zip(some.sources(), some.targets(), outputs, strict=True):
             written = self.tokenizer.decode(ids)
-            line = f"{source}: {written}"
-            lines.append(line if written == target else f"{line}, not {target}")
+            line = f"{form.readable_source(source)}: {form.readable_target(written)}"
+            is_right = written == target
+            lines.append(line if is_right else f"{line}, not {form.readable_target(target)}")
         return "\n".join(lines)

@@ -25,6 +25,7 @@ from attn_cli.text.display import quoted
 from attn_cli.text.examples import Examples, Split
 from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
+from attn_cli.text.pair_format import PairFormat, encode_source
 from attn_cli.text.pairs import find_pairs
 from attn_cli.text.sources import Source, open_source, read_options
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
@@ -89,6 +90,20 @@ class LoadedModel:
 
         assert isinstance(self.model, EncoderDecoder)
         return self.model
+
+    @property
+    def pair_format(self) -> PairFormat:
+        """How the sources and targets of task seq2seq are written."""
+        return PairFormat.configured(self.config.data)
+
+    def encode_source(self, text: str) -> TokenIds:
+        """The ids of a source that a user typed, of task seq2seq, without its end, of shape (S,).
+
+        Raises:
+            PromptError: It is empty or has another number of columns, or a character or feature
+                of it is outside the vocabulary.
+        """
+        return encode_source(text, self.pair_format, self.tokenizer)
 
     @property
     def weights(self) -> dict[str, NDArray[np.float32]]:

@@ -60,11 +60,11 @@ class RunFolder:
 
     @property
     def text(self) -> Path:
-        """The training text, where it came from standard input; a table where it has labels."""
-        return self._labelled_text if self._labelled_text.is_file() else self.path / "text.txt"
+        """The training text, where it came from standard input; a table where it was one."""
+        return self._text_table if self._text_table.is_file() else self.path / "text.txt"
 
     @property
-    def _labelled_text(self) -> Path:
+    def _text_table(self) -> Path:
         return self.path / "text.jsonl"
 
     @property
@@ -143,10 +143,9 @@ class RunFolder:
 
     def save_text(self, source: Source) -> Path:
         """Saves a text that is nowhere else, such as standard input, and returns its file."""
-        has_labels = source.labels() is not None
-        path = self._labelled_text if has_labels else self.text
+        path = self._text_table if source.is_table else self.text
         with path.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(source.json_lines() if has_labels else source.chunks())
+            file.writelines(source.json_lines() if source.is_table else source.chunks())
             file.flush()
             os.fsync(file.fileno())
         return path

@@ -142,6 +142,8 @@ def load_corpus(
     """
     ends = "\n" if records == "lines" else ""
     encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, ends, options)
+    if (pair_format := encoded.source.pair_format) is not None:
+        options = options.resolved(pair_format)  # the text to validate on is read likewise
     validation_text = None
     if validation is not None:
         validation_text = _load_validation_text(

@@ -102,6 +102,12 @@ def load_text(
     else:
         if tokenizer == "auto":
             tokenizer, notes = stats.fitting_kind, (stats.reason,)
+        if tokenizer != "corpus" and stats.marked_symbols:
+            raise DatasetError(
+                f"data.tokenizer: {tokenizer} has no symbols of several characters, such as "
+                f"{stats.marked_symbols[0]} of {source.name}",
+                hint="set data.tokenizer=corpus",
+            )
         made = _make_tokenizer(tokenizer, stats.alphabet | set(symbols))
         hint = "set data.tokenizer=corpus"
     encoder = _Encoder(source, made, unknown, stats, hint)
@@ -196,7 +202,7 @@ class _Encoder:
                     f"{self.source.name} has {error.message}",
                     hint=f"set data.unknown to transliterate, drop or replace, or {self.hint}",
                 ) from None
-            chars += len(chunk)
+            chars += len(self.tokenizer.units(chunk))
             self.n_unknown += encoded.n_unknown
             self.examples |= encoded.examples
             # Checked at once: a long text in another script would take minutes to refuse.

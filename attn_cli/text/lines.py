@@ -6,6 +6,7 @@ Shapes: n tokens, M lines.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from attn_cli.errors import DatasetError
 from attn_cli.text.display import counted
 from attn_cli.text.examples import Examples
 from attn_cli.text.token_cache import cached_token_ids
-from attn_cli.text.tokenizer import TokenIds, Tokenizer
+from attn_cli.text.tokenizer import UNICODE_SIZE, TokenIds, Tokenizer
 
 _CHUNK = 2**20  # tokens in which lines are looked for at once
 _VERSION = 1  # of the table of lines that is cached: raise it when a column changes
@@ -134,8 +135,9 @@ class _LineFinder:
         self._is_break = np.array([symbol in _BREAKS for symbol in symbols])
         self._is_blank = np.array([symbol.isspace() for symbol in symbols])
         # By character, so that the same lines are held out whatever the ids of a vocabulary are.
-        codes = [ord(symbol) if len(symbol) == 1 else i for i, symbol in enumerate(symbols)]
-        self._token_hashes = np.where(self._is_break, np.uint64(0), mix(np.array(codes, "u8")))
+        is_bytes = tokenizer.kind == "bytes"
+        codes = range(len(symbols)) if is_bytes else map(_code, symbols)
+        self._token_hashes = np.where(self._is_break, np.uint64(0), mix(np.array([*codes], "u8")))
 
     def tables(self, ids: TokenIds) -> Iterator[NDArray[np.int64]]:
         """Parts of the table of a text, flattened."""
@@ -186,6 +188,11 @@ class _LineFinder:
         weights = mix(np.arange(1, int(lengths.max()) + 1, dtype=np.uint64))
         hashes = np.add.reduceat(self._token_hashes[ids] * weights[places], offsets)
         return np.stack((starts, ends, mix(hashes).view(np.int64)), axis=1)[has_text]
+
+
+def _code(symbol: str) -> int:
+    """A character's code point; a larger number for a symbol of several."""
+    return ord(symbol) if len(symbol) == 1 else UNICODE_SIZE + crc32(symbol.encode())
 
 
 def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -23,11 +23,13 @@ class RecordColumns:
     source: tuple[str, ...] = ()
     target: str | None = None
     label: str | None = None
+    features: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, the sources first."""
-        return (*self.source, *(name for name in (self.target, self.label) if name is not None))
+        """All of them, the sources first, then the features."""
+        others = (name for name in (self.target, self.label) if name is not None)
+        return (*self.source, *self.features, *others)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Record:
     source: tuple[str, ...]  # a text for each source column
     target: str | None  # None where no column was named
     label: str | None  # likewise; with single spaces
+    features: tuple[str, ...] = ()  # a text for each column of features, which may be empty
 
 
 class RecordReader:
@@ -60,6 +63,7 @@ class RecordReader:
         self.columns = columns
         self.positions = [find_column(table, name) for name in columns.names]
         self.empty_rows = 0
+        self._number = 0  # of the row of the last record
 
     def __iter__(self) -> Iterator[Record]:
         """The records in the order of the rows, without those whose fields are all empty.
@@ -70,40 +74,44 @@ class RecordReader:
         """
         self.empty_rows = 0
         n_source = len(self.columns.source)
+        n_texts = n_source + len(self.columns.features)
         has_target = self.columns.target is not None
         for number, values in self.table.rows(self.positions):
             if all(value is None or value == "" for value in values):
                 self.empty_rows += 1
                 continue
-            fields = self._fields(number, values)
-            target = fields[n_source] if has_target else None
+            self._number = number
+            fields = self._fields(values)
+            target = fields[n_texts] if has_target else None
             label = " ".join(fields[-1].split()) if self.columns.label is not None else None
-            yield Record(tuple(fields[:n_source]), target, label)
+            features = tuple(fields[n_source:n_texts])
+            yield Record(tuple(fields[:n_source]), target, label, features)
 
-    def _fields(self, number: int, values: Sequence[Any]) -> list[str]:
+    def error(self, what: str, hint: str) -> DatasetError:
+        """The error about the row of the last record."""
+        table = self.table
+        return DatasetError(f"{table.name}: {table.unit} {self._number:,}: {what}", hint=hint)
+
+    def _fields(self, values: Sequence[Any]) -> list[str]:
         fields = []
         for column, value in zip(self.columns.names, values, strict=True):
             # A class is often a number.
             if column == self.columns.label and isinstance(value, int):
                 value = str(value)
             if value is None or value == "":
-                if self._allow_empty:
+                if self._allow_empty or column in self.columns.features:
                     fields.append("")
                     continue
-                raise self._error(number, column, "is empty", "fill it, or remove the row")
+                raise self.error(f"{column!r} is empty", "fill it, or remove the row")
             if not isinstance(value, str):
                 kind = _KINDS.get(type(value), f"a {type(value).__name__}")
                 texts = ", ".join(self.table.columns)
-                raise self._error(number, column, f"is {kind}, not text", f"its columns: {texts}")
+                raise self.error(f"{column!r} is {kind}, not text", f"its columns: {texts}")
             try:
                 value.encode()
             except UnicodeEncodeError:  # from an escape in JSON
                 hint = "write the character whole, or remove the row"
-                raise self._error(number, column, "has half a surrogate pair", hint) from None
+                raise self.error(f"{column!r} has half a surrogate pair", hint) from None
             # As in every other text, newlines are LF.
             fields.append(value.replace("\r\n", "\n").replace("\r", "\n"))
         return fields
-
-    def _error(self, number: int, column: str, what: str, hint: str) -> DatasetError:
-        table = self.table
-        return DatasetError(f"{table.name}: {table.unit} {number:,}: {column!r} {what}", hint=hint)

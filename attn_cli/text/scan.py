@@ -6,10 +6,11 @@ import string
 from dataclasses import dataclass
 
 from attn_cli.text.sources import Source
-from attn_cli.text.tokenizer import TokenizerKind
+from attn_cli.text.tokenizer import MARK, TokenizerKind
 
 PER_OUTSIDE = 1000  # `auto` accepts one character outside the printable ones in so many
 
+_MARKED = re.compile(f"{MARK}([^{MARK}]*){MARK}")
 _PRINTABLE = string.printable.encode("ascii")
 
 # What a list looks like: many short lines of few words, hardly any of them blank, indented or
@@ -29,10 +30,11 @@ class TextStats:
 
     Attributes:
         sha256: Of the text in UTF-8, and of its labels, where it has some.
-        chars: How many characters it has.
+        chars: How many characters it has; a symbol that is marked in pairs counts as one.
         utf8_bytes: How many bytes they are in UTF-8.
         outside: How many of its characters are not among the 100 of `string.printable`.
-        alphabet: Its distinct characters; empty where they were not asked for.
+        alphabet: Its distinct characters, and the symbols that are marked in pairs; empty where
+            they were not asked for.
         list_lines: How many lines it has where it looks like a list; else 0.
     """
 
@@ -46,11 +48,21 @@ class TextStats:
     @property
     def fitting_kind(self) -> TokenizerKind:
         """What `auto` chooses: `printable` for at most 1 character in 1,000 outside it."""
+        if self.marked_symbols:
+            return "corpus"
         return "printable" if self.outside * PER_OUTSIDE <= self.chars else "corpus"
+
+    @property
+    def marked_symbols(self) -> list[str]:
+        """Its symbols of several characters, sorted."""
+        return sorted(symbol for symbol in self.alphabet if len(symbol) > 1)
 
     @property
     def reason(self) -> str:
         """Why `auto` chose its kind, and how to choose another: a line for the user."""
+        if self.marked_symbols:
+            what = "corpus, the text's own characters and symbols"
+            return f"vocabulary: {what}, such as {self.marked_symbols[0]}"
         if self.fitting_kind == "corpus":
             share = 100 * self.outside / self.chars
             percent = f"{share:.0f} %" if share >= 10 else f"{share:.2g} %"
@@ -80,8 +92,14 @@ def scan(source: Source, *, counted: bool) -> TextStats:
     for chunk in source.chunks():
         encoded = chunk.encode("utf-8")
         digest.update(encoded)
-        chars += len(chunk)
         utf8_bytes += len(encoded)
+        if source.pair_format is not None and MARK in chunk:
+            symbols = _MARKED.findall(chunk)
+            alphabet.update(symbols)
+            chars += len(symbols)
+            chunk = _MARKED.sub("", chunk)
+            encoded = chunk.encode("utf-8")
+        chars += len(chunk)
         newlines += chunk.count("\n")
         beginning += chunk[: _JUDGED - len(beginning)]
         last = chunk[-1]

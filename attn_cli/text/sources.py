@@ -1,5 +1,7 @@
 """Finds the texts that a user names: files, folders, built-in texts, standard input."""
 
+from __future__ import annotations
+
 import difflib
 import json
 import os
@@ -7,9 +9,9 @@ import re
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +24,8 @@ from attn_cli.text.decoding import read_file, split_lines, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
 from attn_cli.text.label_file import LabelFile, check_label_files, file_label
 from attn_cli.text.line_labels import LabelList, LineLabels
+from attn_cli.text.pair_format import PairFormat, TargetTokens
+from attn_cli.text.pair_source import PairSource, open_pairs
 from attn_cli.text.records import RecordColumns
 from attn_cli.text.spool import Spool
 from attn_cli.text.table_source import (
@@ -53,6 +57,8 @@ class Document:
     notes: Callable[[], list[str]] = list
     # The label of each of its lines; complete once it was read.
     labels: LabelList | None = None
+    # How its lines are written, where they are pairs.
+    pair_format: PairFormat | None = None
 
 
 @dataclass(frozen=True)
@@ -60,32 +66,42 @@ class ReadOptions:
     """How the texts that a user named are read."""
 
     encoding: str = "utf-8"  # of files and standard input, by a name that Python knows
-    column: str | None = None  # what the text is in tables; None: they are read as they are
+    # What the text is in tables; None: they are read as they are. Of pairs, there may be several.
+    column: str | Sequence[str] | None = None
     lines: bool = False  # whether each row of a table is a line; else it is a document
     labelled: bool = False  # whether each line has a label: texts are tables, or folders of labels
     label: str | None = None  # what the labels are in tables; None: the second column
     pairs: bool = False  # whether each row of a table is a source and its target
     target: str | None = None  # what the targets are; None: the second column
+    features: Sequence[str] = ()  # what the features of the sources are
+    target_tokens: TargetTokens = "auto"  # what targets consist of
 
     @property
     def are_tables(self) -> bool:
         """Whether each text can only be a table."""
         return self.pairs or any(each is not None for each in (self.column, self.label))
 
-    def columns(self, text: str | None) -> RecordColumns:
+    def columns(self, text: str | Sequence[str] | None) -> RecordColumns:
         """The columns to read from a table.
 
         Args:
-            text: That of the texts; where None, it is the first but that of the labels or targets.
+            text: That of the texts; where None, it is the first but that of the labels. Of pairs,
+                those that are not named are left open.
         """
         if self.pairs:
-            text = text or ("2" if self.target == "1" else "1")
-            return RecordColumns((text,), target=self.target or ("1" if text == "2" else "2"))
+            sources = (text,) if isinstance(text, str) and text else tuple(text or ())
+            return RecordColumns(sources, self.target, features=tuple(self.features))
+        assert text is None or isinstance(text, str)
         if not self.labelled:
             assert text is not None
             return RecordColumns((text,))
         text = text or ("2" if self.label == "1" else "1")
         return RecordColumns((text,), label=self.label or ("1" if text == "2" else "2"))
+
+    def resolved(self, pair_format: PairFormat) -> ReadOptions:
+        """The same for other texts, which are read as one of this format was."""
+        tokens: TargetTokens = "words" if pair_format.target_words else "characters"
+        return replace(self, target_tokens=tokens)
 
 
 PLAIN = ReadOptions()  # text in UTF-8
@@ -104,14 +120,15 @@ class Source:
         """The whole text in chunks, in constant memory; each call starts over.
 
         Documents are joined by a form feed, unless the first already ends with one; those whose
-        lines have labels, by a newline.
+        lines have labels or are pairs, by a newline.
 
         Raises:
             DatasetError: A document cannot be read, or is not text in UTF-8.
         """
         last = ""
         for document in self.documents:
-            separator = SEPARATOR if document.labels is None else "\n"
+            is_text = document.labels is None and document.pair_format is None
+            separator = SEPARATOR if is_text else "\n"
             first = True
             for chunk in document.chunks():
                 if first and last and last != separator:
@@ -125,16 +142,33 @@ class Source:
         lists = [document.labels for document in self.documents if document.labels is not None]
         return LineLabels.merged(lists) if lists else None
 
+    @property
+    def pair_format(self) -> PairFormat | None:
+        """How its lines are written, where they are pairs."""
+        return self.documents[0].pair_format if self.documents else None
+
+    @property
+    def is_table(self) -> bool:
+        """Whether its lines have labels or are pairs, which only a table can keep."""
+        return self.pair_format is not None or self.labels() is not None
+
     def json_lines(self) -> Iterator[str]:
-        """The lines with their labels as JSON lines, which have the same text and labels again.
+        """The lines of a table as JSON lines, which have the same text and labels again.
 
         The text has been read before.
         """
+        lines = (line.removesuffix("\n") for line in split_lines(self.chunks()))
         labels = self.labels()
-        assert labels is not None
-        for line, label in zip(split_lines(self.chunks()), labels.ids, strict=True):
-            row = {TEXT_COLUMN: line.removesuffix("\n"), LABEL_COLUMN: labels.names[label]}
-            yield json.dumps(row, ensure_ascii=False) + "\n"
+        rows: Iterable[dict[str, str]]
+        if self.pair_format is not None:
+            rows = map(self.pair_format.row, lines)
+        else:
+            assert labels is not None
+            rows = (
+                {TEXT_COLUMN: line, LABEL_COLUMN: labels.names[label]}
+                for line, label in zip(lines, labels.ids, strict=True)
+            )
+        return (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
     def notes(self) -> list[str]:
         """What was left out, a line each; complete once the text has been read."""
@@ -154,12 +188,14 @@ def read_options(config: Config) -> ReadOptions:
     data = config.data
     return ReadOptions(
         data.encoding,
-        data.column,
+        data.column if config.task == "seq2seq" or data.column is None else data.column[0],
         lines=data.records == "lines",
         labelled=config.task == "classify",
         label=data.label,
         pairs=config.task == "seq2seq",
         target=data.target,
+        features=data.features or (),
+        target_tokens=data.target_tokens,
     )
 
 
@@ -193,6 +229,8 @@ def open_source(
         stored, found, more_left_out = _find(name, stdin, options)
         all_names.append(stored)
         documents.extend(found)
+        if found and (pair_format := found[0].pair_format) is not None:  # all are read as the first
+            options = options.resolved(pair_format)
         left_out += more_left_out
     return Source(tuple(all_names), _short_name(all_names), tuple(documents), left_out)
 
@@ -234,10 +272,15 @@ def _find(
     return stored, [_file_document(path, options.encoding)], Counter()
 
 
-def _table_document(path: Path, column: str | None, options: ReadOptions) -> Document:
-    """A column of a table, or of a folder of tables."""
+def _table_document(
+    path: Path, column: str | Sequence[str] | None, options: ReadOptions
+) -> Document:
+    """A column of a table, or of a folder of tables; or their pairs."""
+    columns = options.columns(column)
     with translate_read_errors(path):
-        columns = options.columns(column)
+        if options.pairs:
+            pairs = open_pairs(path, options.encoding, columns, options.target_tokens)
+            return Document(pairs.name, pairs.chunks, pairs.notes, pair_format=pairs.pair_format)
         rows = open_tables(path, options.encoding, columns, _separator(options))
     return Document(rows.name, rows.chunks, rows.notes, rows.labels)
 
@@ -385,6 +428,9 @@ def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Docu
     columns = options.columns(options.column)
     kind = ".jsonl" if is_json else None
     table = partial(text_table, name, kind, spool.chunks, columns.names)
+    if options.pairs:
+        pairs = PairSource(name, [table], columns, options.target_tokens)
+        return Document(name, pairs.chunks, pairs.notes, pair_format=pairs.pair_format)
     rows = TableSource(name, [table], columns, _separator(options))
     return Document(name, rows.chunks, rows.notes, rows.labels)
 

@@ -20,7 +20,6 @@ from attn_cli.text.arrow_tables import SavedTable
 from attn_cli.text.decoding import as_line, join_texts, read_file
 from attn_cli.text.display import counted
 from attn_cli.text.line_labels import LabelList
-from attn_cli.text.pairs import pair_line
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.tables import ENDINGS, Table, open_table, table_ending
 
@@ -44,7 +43,7 @@ class TableSource:
     Args:
         name: What to call them in a note.
         tables: Open each of them, in their order.
-        columns: The column of the texts, and that of their labels or targets, if they have any.
+        columns: The column of the texts, and that of their labels, if they have any.
         separator: What rows are joined by; a newline means that each row is a line.
         left_out: What of them was left out before.
 
@@ -107,9 +106,6 @@ class TableSource:
             reader = self._reader(open_one()) if number else self._first
             for record in reader:
                 (text,) = record.source
-                if record.target is not None:
-                    yield pair_line(text, record.target)
-                    continue
                 if self._separator == "\n":
                     line = as_line(text)
                     self._unbroken += line != text.strip("\n\f")
@@ -179,7 +175,7 @@ def open_tables(path: Path, encoding: str, columns: RecordColumns, separator: st
         DatasetError: There is none, or the column is not in it.
         MissingPackageError: It needs a package that is not installed.
     """
-    tables, left_out = _find_tables(path, encoding, columns.names)
+    tables, left_out = find_tables(path, encoding, columns.names)
     return TableSource(str(path), tables, columns, separator, left_out)
 
 
@@ -216,7 +212,7 @@ def hint_on_table(path: Path, encoding: str) -> list[str]:
     ]
 
 
-def _find_tables(
+def find_tables(
     path: Path, encoding: str, columns: Sequence[str]
 ) -> tuple[Sequence[OpenTable], Sequence[str]]:
     """What opens each table, and what was left out."""

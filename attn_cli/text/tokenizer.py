@@ -319,12 +319,7 @@ class SymbolTokenizer(CharacterTokenizer):
     """A `corpus` vocabulary in which some symbols have several characters, marked in a text."""
 
     def units(self, text: str) -> Sequence[str]:
-        if MARK not in text:
-            return text
-        units: list[str] = []
-        for number, part in enumerate(text.split(MARK)):
-            units.extend([part] if number % 2 else part)
-        return units
+        return marked_units(text)
 
     def decode(self, ids: Sequence[int] | TokenIds) -> str:
         return "".join([self._marked_symbols[id_] for id_ in ids])
@@ -400,6 +395,16 @@ def corpus_tokenizer(symbols: Iterable[str]) -> Tokenizer:
 def marked(symbol: str) -> str:
     """A symbol as it stands in a text: between two unit separators, unless it is a character."""
     return symbol if len(symbol) == 1 else f"{MARK}{symbol}{MARK}"
+
+
+def marked_units(text: str) -> Sequence[str]:
+    """The characters of a text, and its marked symbols."""
+    if MARK not in text:
+        return text
+    units: list[str] = []
+    for number, part in enumerate(text.split(MARK)):
+        units.extend([part] if number % 2 else part)
+    return units
 
 
 def bytes_tokenizer() -> Tokenizer:

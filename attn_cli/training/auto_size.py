@@ -28,7 +28,7 @@ from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.display import counted
 from attn_cli.text.example_batches import labelled_batch, padded_batch
 from attn_cli.text.examples import Examples
-from attn_cli.text.pairs import pair_batch
+from attn_cli.text.pair_batches import pair_batch
 from attn_cli.training.compile_policy import (
     WORTHWHILE_SECONDS,
     WORTHWHILE_SECONDS_IF_LENGTHS_VARY,

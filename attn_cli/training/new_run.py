@@ -16,6 +16,7 @@ from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_configured_corpus
+from attn_cli.text.pair_format import PairFormat
 from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
@@ -100,7 +101,8 @@ def new_run(request: RunRequest, world: World) -> RunStart:
             f"standard input cannot be read by {world.world_size} processes",
             "save the text to a file and name that",
         )
-    as_it_is = config.data.column is None and config.data.encoding == "utf-8"
+    is_text = config.data.column is None and config.task != "seq2seq"
+    as_it_is = is_text and config.data.encoding == "utf-8"
     if config.data.validation and STDIN_NAME in config.data.text and not as_it_is:
         # Its text is saved in the run, and is then read in another way than the other file.
         raise InputError(
@@ -201,14 +203,19 @@ def with_text(config: Config, path: Path) -> Config:
     """The configuration with a file as its text that was read by it before."""
     as_saved = {"text": [str(path.resolve())], "column": None, "encoding": "utf-8"}
     if config.task == "classify":
-        as_saved |= {"column": TEXT_COLUMN, "label": LABEL_COLUMN}
+        as_saved |= {"column": [TEXT_COLUMN], "label": LABEL_COLUMN}
+    if config.task == "seq2seq":
+        names = PairFormat.configured(config.data).column_names
+        as_saved |= {**names, "features": names["features"] or None, "target": names["target"][0]}
     data = config.data.model_copy(update=as_saved)
     return config.model_copy(update={"data": data})
 
 
 def with_sources(config: Config, corpus: Corpus) -> Config:
     """The configuration with its texts named so that they are found from any folder."""
-    names = {"text": list(corpus.sources)}
+    names: dict[str, Any] = {"text": list(corpus.sources)}
+    if (pair_format := corpus.source.pair_format) is not None:
+        names["target_tokens"] = "words" if pair_format.target_words else "characters"
     if corpus.validation_text is not None:
         names["validation"] = list(corpus.validation_text.sources)
     return config.model_copy(update={"data": config.data.model_copy(update=names)})

@@ -68,7 +68,7 @@ def test_a_column_may_be_a_number() -> None:
         load_config(None, [parse_override(f"data.column={value}")]).data.column
         for value in ("2", "name")
     )
-    assert (column, year) == ("2", "name")
+    assert (column, year) == (["2"], ["name"])
 
 
 def test_unknown_key_names_file_line_and_nearest(tmp_path: Path) -> None:
