@@ -22,6 +22,7 @@ from attn_cli.text.encoded_text import (
 from attn_cli.text.examples import Examples, Split, TooLong, joined
 from attn_cli.text.label_notes import label_notes
 from attn_cli.text.lines import check_lines, find_lines, split_lines
+from attn_cli.text.pair_notes import pair_notes
 from attn_cli.text.pairs import PairExamples, find_pairs
 from attn_cli.text.sources import PLAIN, ReadOptions, Source, read_options
 from attn_cli.text.stratified_split import split_labelled
@@ -89,18 +90,21 @@ class Corpus(EncodedText):
         if not isinstance(self.train, Examples) or not isinstance(self.validation, Examples):
             return
         splits, block_size = (self.train, self.validation), self.train.max_targets
-        is_pair = isinstance(self.train, PairExamples)
-        what = "pairs" if is_pair else "examples" if self.labels else "lines"
+        what = "examples" if self.labels else f"{self.train.noun}s"
         yield f"{len(self.train):,} {what} to train on, {len(self.validation):,} to validate on"
         if self.labels:
             yield from label_notes(self.train, self.validation, self.labels)
+        if isinstance(self.train, PairExamples) and isinstance(self.validation, PairExamples):
+            yield from pair_notes(self.train, self.validation)
         n_cut = sum(len(each.cut) for each in splits)
         n_dropped = sum(each.n_dropped for each in splits)
         total = sum(map(len, splits)) + n_dropped
+        is_pair = isinstance(self.train, PairExamples)
+        lines = "pairs, whose source or target is" if is_pair else "lines,"
         for count, what in ((n_cut, "cut"), (n_dropped, "left out")):
             if count:
                 yield (
-                    f"{what}: {count:,} of {total:,} lines, longer than the {block_size - 1:,} "
+                    f"{what}: {count:,} of {total:,} {lines} longer than the {block_size - 1:,} "
                     f"{self.tokenizer.unit}s that fit into block_size {block_size} (data.too_long)"
                 )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class Examples:
     max_targets: int = 2**62
     n_dropped: int = 0
     line_labels: NDArray[Any] | None = None
+    noun: ClassVar[str] = "line"  # what an example is
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -115,17 +116,7 @@ class Examples:
             kept = self[~longer]
             n_dropped = self.n_dropped + len(self) - len(kept)
             return replace(kept, max_targets=max_targets, n_dropped=n_dropped)
-        first = int(self.rows[longer.argmax()])
-        begin, end, _ = self.lines[first].tolist()
-        number = 1 + int(np.count_nonzero(self.ids[:begin] == self.newline_id))
-        shown = self.tokenizer.decode(self.ids[begin : min(end, begin + _SHOWN)])
-        shown += "..." * (end - begin > _SHOWN)
-        raise DatasetError(
-            f"line {number:,} of the text, {quoted(shown)}, is too long: "
-            f"{self.tokenizer.count(end - begin)}, and block_size {max_targets} has room for "
-            f"{max_targets - 1} and its end",
-            hint="raise model.block_size, or set data.too_long to cut or drop",
-        )
+        raise self._too_long(int(self.rows[longer.argmax()]), max_targets)
 
     @property
     def cut(self) -> Self:
@@ -181,6 +172,13 @@ class Examples:
         for begin, end, _ in self.lines[self.rows].tolist():
             yield self.tokenizer.decode(self.ids[begin : min(end, begin + self.max_targets - 1)])
 
+    def _too_long(self, row: int, max_targets: int) -> DatasetError:
+        """The error about a line of the text that has more targets than that."""
+        begin, end, _ = self.lines[row].tolist()
+        number = 1 + int(np.count_nonzero(self.ids[:begin] == self.newline_id))
+        what = f"line {number:,} of the text"
+        return too_long_error(what, self.ids[begin:end], self.tokenizer, max_targets, "cut or ")
+
     def _longer_than(self, max_targets: int) -> NDArray[np.bool_]:
         """Which examples have more targets than that, cut or not, (N,)."""
         longer = [chunk.sizes > max_targets for chunk in self._chunks()]
@@ -188,6 +186,26 @@ class Examples:
 
     def _chunks(self) -> Iterator[Self]:
         return (self[first : first + _CHUNK] for first in range(0, len(self), _CHUNK))
+
+
+def too_long_error(
+    what: str, ids: TokenIds, tokenizer: Tokenizer, max_targets: int, cut_or: str = ""
+) -> DatasetError:
+    """The error about what does not fit into the context.
+
+    Args:
+        what: Its name.
+        ids: Itself.
+        tokenizer: Of the ids.
+        max_targets: How many tokens fit, with its end.
+        cut_or: What else than to leave it out can be done.
+    """
+    shown = tokenizer.decode(ids[:_SHOWN]) + "..." * (len(ids) > _SHOWN)
+    return DatasetError(
+        f"{what}, {quoted(shown)}, is too long: {tokenizer.count(len(ids))}, and block_size "
+        f"{max_targets} has room for {max_targets - 1} and its end",
+        hint=f"raise model.block_size, or set data.too_long to {cut_or}drop",
+    )
 
 
 # A text as one stream of ids, or as lines of which each is learned and predicted by itself.

@@ -82,21 +82,24 @@ def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
     """
     if len(train) >= 2 and len(validation) >= 1:
         return
-    lines = train.lines
-    count = counted(len(lines), "line")
+    lines, noun = train.lines, train.noun
+    are_pairs = noun == "pair"
+    count = counted(len(lines), noun)
     if len(train) + len(validation) < len(lines):
         raise DatasetError(
             f"of {count} only {len(train) + len(validation)} fit into block_size {block_size}",
-            hint="raise model.block_size, or set data.too_long=cut",
+            hint="raise model.block_size" + ("" if are_pairs else ", or set data.too_long=cut"),
         )
     if len(lines) > 2 and not len(validation):
         raise DatasetError(
-            f"all {count} are equal: there is none to validate on", hint="give different lines"
+            f"all {count} {'have the same source' if are_pairs else 'are equal'}: there is none to "
+            "validate on",
+            hint=f"give different {noun}s",
         )
     raise DatasetError(
         f"the text is too short: {count} with text, and it needs 3, one of them to validate on",
-        hint="give more lines"
-        if train.line_labels is not None
+        hint=f"give more {noun}s"
+        if are_pairs or train.line_labels is not None
         else "give more lines; to learn it as one text, leave data.records as stream",
     )
 

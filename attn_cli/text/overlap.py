@@ -6,6 +6,7 @@ import numpy as np
 
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.examples import Examples
+from attn_cli.text.pairs import PairExamples
 from attn_cli.text.tokenizer import TokenIds
 
 PASSAGES = 10  # looked for, evenly spaced in the validation text
@@ -20,10 +21,11 @@ def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
         return
     if isinstance(corpus.train, Examples) and isinstance(corpus.validation, Examples):
         shared = count_shared_lines(corpus.train, corpus.validation)
+        what = "sources" if isinstance(corpus.train, PairExamples) else "lines"
         if shared:
             yield (
-                f"{shared:,} of {len(corpus.validation):,} validation lines are also training "
-                "lines: the validation loss will be lower than on new lines"
+                f"{shared:,} of {len(corpus.validation):,} validation {what} are also training "
+                f"{what}: the validation loss will be lower than on new {what}"
             )
         return
     passages = _passages(corpus.validation_text.ids)
@@ -36,7 +38,7 @@ def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
 
 
 def count_shared_lines(training: Examples, validation: Examples) -> int:
-    """How many lines of a validation text are also lines of the training text."""
+    """How many lines of a validation text are also training lines; of pairs, how many sources."""
     shared = np.zeros(len(validation), dtype=bool)
     hashes = validation.lines[validation.rows, 2]
     for first in range(0, len(training), _LINES):

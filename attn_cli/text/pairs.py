@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.errors import DatasetError
-from attn_cli.text.examples import Examples, Split
+from attn_cli.text.examples import Examples, Split, too_long_error
 from attn_cli.text.lines import find_lines
 from attn_cli.text.pair_format import TAB
 from attn_cli.text.tokenizer import TokenIds, Tokenizer
@@ -35,6 +35,7 @@ class PairExamples(Examples):
     """
 
     tabs: NDArray[Any] = field(kw_only=True)
+    noun: ClassVar[str] = "pair"
 
     @property
     def source_counts(self) -> NDArray[np.int64]:
@@ -56,6 +57,12 @@ class PairExamples(Examples):
         counts: NDArray[np.int64] = ends - begins + 1
         return counts
 
+    @property
+    def source_hashes(self) -> NDArray[np.int64]:
+        """A hash of each source, (N,); 0 where the vocabulary has nothing of it."""
+        hashes: NDArray[np.int64] = self.lines[self.rows, 2]
+        return hashes
+
     def target_ids(self, place: int) -> list[int]:
         """The ids of the target of one of the pairs, without its end."""
         row = self.rows[place]
@@ -71,6 +78,14 @@ class PairExamples(Examples):
         """The target of each pair."""
         for row in self.rows.tolist():
             yield self.tokenizer.decode(self.ids[self.tabs[row] + 1 : self.lines[row, 1]])
+
+    def _too_long(self, row: int, max_targets: int) -> DatasetError:
+        (begin, end, _), tab = self.lines[row].tolist(), int(self.tabs[row])
+        source, target = self.ids[begin:tab], self.ids[tab + 1 : end]
+        which, ids = ("source", source) if len(source) >= max_targets else ("target", target)
+        return too_long_error(
+            f"the {which} of pair {row + 1:,} of the text", ids, self.tokenizer, max_targets
+        )
 
 
 def find_pairs(ids: TokenIds, tokenizer: Tokenizer) -> PairExamples:
