@@ -11,7 +11,7 @@ from torch import nn
 
 import attn_cli
 from attn_cli.config.block_kinds import BLOCK_KINDS
-from attn_cli.config.schema import ModelConfig
+from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block
 from attn_cli.model.build import build_model
@@ -21,13 +21,14 @@ from tests.conftest import tiny_config
 
 def test_nothing_but_build_model_constructs_a_model() -> None:
     root = Path(attn_cli.__file__).parent
+    models = ("Classifier", "EncoderDecoder", "Transformer")
     callers = [
-        path.relative_to(root).as_posix()
+        (path.relative_to(root).as_posix(), ast.unparse(node.func))
         for path in root.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Transformer"
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in models
     ]
-    assert callers == ["model/build.py"]
+    assert callers == [("model/build.py", model) for model in models]
 
 
 def test_the_table_has_the_kinds_of_the_configuration() -> None:
@@ -60,6 +61,9 @@ def test_parameters_that_a_checkpoint_could_not_be_read_by_are_refused_by_name(
         build_model(tiny_config().model, 17)
 
 
-def test_stacks_hold_every_layer() -> None:
-    model = build_model(tiny_config("model.n_layer=3").model, 17)
-    assert [stack.layers() for stack in model.stacks()] == [list(model.blocks)]
+@pytest.mark.parametrize(("task", "stacks"), [("lm", 1), ("mlm", 1), ("seq2seq", 2)])
+def test_stacks_hold_every_layer(task: Task, stacks: int) -> None:
+    model = build_model(tiny_config("model.n_layer=3").model, 17, task)
+    layers = [layer for stack in model.stacks() for layer in stack.layers()]
+    assert len(layers) == 3 * stacks
+    assert set(layers) == {module for module in model.modules() if isinstance(module, Block)}
