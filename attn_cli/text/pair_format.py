@@ -87,31 +87,15 @@ class PairFormat:
 
     def readable_source(self, source: str) -> str:
         """A source of a line as a user writes it: columns and features, by tabs."""
-        return TAB.join(self._source_fields(source))
+        return TAB.join(self.source_fields(source))
 
     def readable_target(self, target: str) -> str:
         """A target of a line as a user writes it."""
         units = marked_units(target)
         return (" " if self.target_words else "").join(units)
 
-    @property
-    def column_names(self) -> dict[str, list[str]]:
-        """The keys of a `row`, by the key of `data` that names the column."""
-        sources = [f"source{i + 1}" for i in range(self.n_columns)]
-        return {
-            "column": ["source"] if self.n_columns == 1 else sources,
-            "features": ["features"] * self.has_features,
-            "target": ["target"],
-        }
-
-    def row(self, line: str) -> dict[str, str]:
-        """A line as a row of a table, from which the same line is made again."""
-        source, target = line.split(TAB)
-        fields = [*self._source_fields(source), self.readable_target(target)]
-        names = [name for names in self.column_names.values() for name in names]
-        return dict(zip(names, fields, strict=True))
-
-    def _source_fields(self, source: str) -> list[str]:
+    def source_fields(self, source: str) -> list[str]:
+        """The columns of a source of a line as a user writes them, its features the last."""
         for _ in range(self.n_columns - 1):
             source = source.replace(_NEXT_COLUMN, TAB, 1)
         text, _, rest = source.partition(MARK)

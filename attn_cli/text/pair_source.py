@@ -99,6 +99,15 @@ class PairSource:
             notes.append(f"tabs and line breaks in {fields} of {self.name} became spaces")
         return notes
 
+    def row(self, line: str) -> dict[str, str]:
+        """A line as a row of a table that is read in the same way: the fields by their columns."""
+        source, target = line.split(TAB)
+        fields = self.pair_format.source_fields(source)
+        # All features are in the first of their columns.
+        fields += [""] * (len(self._columns.names) - 1 - len(fields))
+        fields.append(self.pair_format.readable_target(target))
+        return dict(zip(self._columns.names, fields, strict=True))
+
     def chunks(self) -> Iterator[str]:
         """The pairs in order, a line each; each call starts over.
 
@@ -181,7 +190,8 @@ def _complete(table: Table, columns: RecordColumns) -> RecordColumns:
         named = [each for each in left if table.columns[each].casefold() in usual]
         position = (named or left)[0]
         taken.add(position)
-        return str(position + 1)
+        name = table.columns[position]
+        return name if table.columns.count(name) == 1 else str(position + 1)
 
     source = columns.source or (next_one(_USUAL_SOURCES),)
     return replace(columns, source=source, target=columns.target or next_one(_USUAL_TARGETS))

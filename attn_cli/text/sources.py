@@ -57,8 +57,7 @@ class Document:
     notes: Callable[[], list[str]] = list
     # The label of each of its lines; complete once it was read.
     labels: LabelList | None = None
-    # How its lines are written, where they are pairs.
-    pair_format: PairFormat | None = None
+    pairs: PairSource | None = None  # what its lines are read from, where they are pairs
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class Source:
         """
         last = ""
         for document in self.documents:
-            is_text = document.labels is None and document.pair_format is None
+            is_text = document.labels is None and document.pairs is None
             separator = SEPARATOR if is_text else "\n"
             first = True
             for chunk in document.chunks():
@@ -145,7 +144,8 @@ class Source:
     @property
     def pair_format(self) -> PairFormat | None:
         """How its lines are written, where they are pairs."""
-        return self.documents[0].pair_format if self.documents else None
+        pairs = self.documents[0].pairs
+        return None if pairs is None else pairs.pair_format
 
     @property
     def is_table(self) -> bool:
@@ -153,15 +153,15 @@ class Source:
         return self.pair_format is not None or self.labels() is not None
 
     def json_lines(self) -> Iterator[str]:
-        """The lines of a table as JSON lines, which have the same text and labels again.
+        """The lines of a table as JSON lines, from which the same text is read again.
 
         The text has been read before.
         """
         lines = (line.removesuffix("\n") for line in split_lines(self.chunks()))
         labels = self.labels()
         rows: Iterable[dict[str, str]]
-        if self.pair_format is not None:
-            rows = map(self.pair_format.row, lines)
+        if (pairs := self.documents[0].pairs) is not None:
+            rows = map(pairs.row, lines)
         else:
             assert labels is not None
             rows = (
@@ -229,8 +229,8 @@ def open_source(
         stored, found, more_left_out = _find(name, stdin, options)
         all_names.append(stored)
         documents.extend(found)
-        if found and (pair_format := found[0].pair_format) is not None:  # all are read as the first
-            options = options.resolved(pair_format)
+        if found and found[0].pairs is not None:  # all are read as the first
+            options = options.resolved(found[0].pairs.pair_format)
         left_out += more_left_out
     return Source(tuple(all_names), _short_name(all_names), tuple(documents), left_out)
 
@@ -280,7 +280,7 @@ def _table_document(
     with translate_read_errors(path):
         if options.pairs:
             pairs = open_pairs(path, options.encoding, columns, options.target_tokens)
-            return Document(pairs.name, pairs.chunks, pairs.notes, pair_format=pairs.pair_format)
+            return Document(pairs.name, pairs.chunks, pairs.notes, pairs=pairs)
         rows = open_tables(path, options.encoding, columns, _separator(options))
     return Document(rows.name, rows.chunks, rows.notes, rows.labels)
 
@@ -298,6 +298,11 @@ def _builtin_document(name: str, options: ReadOptions) -> Document:
         table = partial(open_table, path, "utf-8", columns.names)
         rows = TableSource(name, [table], columns, _separator(options))
         return Document(name, rows.chunks, labels=rows.labels)
+    if options.pairs:
+        raise DatasetError(
+            f"the built-in text {name!r} has no targets",
+            hint="give a table of sources and targets",
+        )
     if options.labelled:
         raise DatasetError(
             f"the built-in text {name!r} has no labels",
@@ -430,7 +435,7 @@ def _spooled_document(stream: BinaryIO, name: str, options: ReadOptions) -> Docu
     table = partial(text_table, name, kind, spool.chunks, columns.names)
     if options.pairs:
         pairs = PairSource(name, [table], columns, options.target_tokens)
-        return Document(name, pairs.chunks, pairs.notes, pair_format=pairs.pair_format)
+        return Document(name, pairs.chunks, pairs.notes, pairs=pairs)
     rows = TableSource(name, [table], columns, _separator(options))
     return Document(name, rows.chunks, rows.notes, rows.labels)
 

@@ -16,7 +16,6 @@ from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_configured_corpus
-from attn_cli.text.pair_format import PairFormat
 from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
 from attn_cli.training.distributed.world import World
@@ -101,8 +100,8 @@ def new_run(request: RunRequest, world: World) -> RunStart:
             f"standard input cannot be read by {world.world_size} processes",
             "save the text to a file and name that",
         )
-    is_text = config.data.column is None and config.task != "seq2seq"
-    as_it_is = is_text and config.data.encoding == "utf-8"
+    keeps_columns = config.data.column is None or config.task == "seq2seq"
+    as_it_is = keeps_columns and config.data.encoding == "utf-8"
     if config.data.validation and STDIN_NAME in config.data.text and not as_it_is:
         # Its text is saved in the run, and is then read in another way than the other file.
         raise InputError(
@@ -201,12 +200,11 @@ _MAY_BEGIN = {
 
 def with_text(config: Config, path: Path) -> Config:
     """The configuration with a file as its text that was read by it before."""
-    as_saved = {"text": [str(path.resolve())], "column": None, "encoding": "utf-8"}
+    as_saved: dict[str, Any] = {"text": [str(path.resolve())], "encoding": "utf-8"}
     if config.task == "classify":
         as_saved |= {"column": [TEXT_COLUMN], "label": LABEL_COLUMN}
-    if config.task == "seq2seq":
-        names = PairFormat.configured(config.data).column_names
-        as_saved |= {**names, "features": names["features"] or None, "target": names["target"][0]}
+    elif config.task != "seq2seq":  # pairs are saved in their columns
+        as_saved |= {"column": None}
     data = config.data.model_copy(update=as_saved)
     return config.model_copy(update={"data": data})
 

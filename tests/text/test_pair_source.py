@@ -115,16 +115,10 @@ def test_standard_input_is_the_same_where_it_was_saved(
 ) -> None:
     read = options(**named)
     source = open_source(["-"], io.BytesIO(text.encode()), read)
-    form = source.pair_format
-    assert form is not None
+    assert source.pair_format is not None
     saved = tmp_path / "text.jsonl"
     saved.write_text("".join(source.json_lines()), encoding="utf-8")
-    names = form.column_names
-    again = options(
-        column=tuple(names["column"]),
-        features=tuple(names["features"]),
-        target=names["target"][0],
-    ).resolved(form)
+    again = read.resolved(source.pair_format)
     assert lines_of(open_source([str(saved)], options=again)) == lines_of(source)
 
 
