@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -159,6 +160,16 @@ def labelled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of 240 strings of 2 to 6 letters and the same strings backwards."""
+    path = tmp_path_factory.mktemp("texts") / "pairs.tsv"
+    random = Random(1)
+    words = ("".join(random.choices("abcdef", k=random.randint(2, 6))) for _ in range(240))
+    path.write_text("".join(f"{word}\t{word[::-1]}\n" for word in words), encoding="utf-8")
+    return path
+
+
 def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:
     """Trains a tiny model into `folder`; `stop_at` asks for a stop after that step."""
     request = tiny_request(folder, f"data.text={json.dumps(str(text))}", *overrides)
@@ -205,6 +216,14 @@ def trained_classifier(labelled_file: Path, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("session") / "runs" / "endings"
     kind = ("task=classify", "model.position=rope", "train.optimizer=muon")
     return train_in(folder, labelled_file, *kind, "train.best_by=accuracy", "train.steps=160")
+
+
+@pytest.fixture(scope="session")
+def trained_translator(pairs_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The same of an encoder-decoder, which writes a string backwards."""
+    folder = tmp_path_factory.mktemp("session") / "runs" / "backwards"
+    kind = ("task=seq2seq", "model.position=rope", "train.optimizer=muon", "train.best_by=last")
+    return train_in(folder, pairs_file, *kind, "data.tokenizer=corpus", "train.steps=400")
 
 
 @pytest.fixture
