@@ -23,9 +23,9 @@ _MAX_SHOWN = 8  # columns
 _NUMBER = re.compile(r"[-+]?[\d.,:/%-]*\d[\d.,:/%-]*")  # or a date, or a time
 # Without numbers, a header is known by what columns are often called.
 _NAMES = {
-    "category", "city", "class", "country", "date", "id", "input", "key", "label", "lang",
-    "language", "name", "output", "sentence", "source", "src", "target", "text", "tgt", "title",
-    "town", "type", "value", "word", "year",
+    "category", "city", "class", "country", "date", "features", "id", "input", "key", "label",
+    "lang", "language", "lemma", "name", "output", "pronunciation", "sentence", "source", "src",
+    "target", "text", "tgt", "title", "town", "type", "value", "word", "year",
 }  # fmt: skip
 
 
@@ -203,13 +203,16 @@ def _parse(lines: Sequence[str], delimiter: str, quoting: _Quoting) -> list[Row]
 
 
 def _likeliest_delimiter(lines: Sequence[str]) -> str:
-    """The sign that most rows have as often as each other; the comma where there is none."""
+    """The sign that most rows have as often as each other; the comma where there is none.
 
-    def score(delimiter: str) -> tuple[float, int]:
+    A tab before all others: it hardly ever stands in a field, as those of `V;PST;3` do.
+    """
+
+    def score(delimiter: str) -> tuple[float, bool, int]:
         rows = _parse(lines, delimiter, csv.QUOTE_MINIMAL)
         widths = Counter(map(len, rows)).most_common(1)
         width, count = widths[0] if widths else (1, 0)
-        return (count / len(rows), width) if width > 1 else (0.0, 0)
+        return (count / len(rows), delimiter == "\t", width) if width > 1 else (0.0, False, 0)
 
     return max(_DELIMITERS, key=score)
 

@@ -32,6 +32,9 @@ PREFIX = "hf:"
 _HINT = "give hf:PATH:COLUMN, as in hf:books.parquet:text"
 _SAMPLED_ROWS = 20  # by which the column with the most text is known
 _MAX_SHOWN = 8  # columns of a table
+_FEWEST_PAIRS = 5  # from which a table is said to be one of pairs
+_PAIR_COLUMNS = (2, 3)  # source, target and perhaps features
+_MANY_TARGETS = 0.8  # of the sampled rows have different targets, where these are no labels
 
 # Opens one table of a text.
 OpenTable: TypeAlias = Callable[[], Table]
@@ -205,11 +208,26 @@ def hint_on_table(path: Path, encoding: str) -> list[str]:
     ]
     likeliest = columns[letters.index(max(letters))] if letters else columns[0]
     shown = ", ".join(columns[:_MAX_SHOWN]) + ", …" * (len(columns) > _MAX_SHOWN)
-    command = f"attn train {shlex.quote(str(path))} --set data.column={shlex.quote(likeliest)}"
-    return [
+    command = f"attn train {shlex.quote(str(path))}"
+    hints = [
         f"{path} looks like a table ({shown}); to learn a column, each row by itself: "
-        f"{command} --lines"
+        f"{command} --set data.column={shlex.quote(likeliest)} --lines"
     ]
+    if _may_be_pairs(rows):
+        hints.append(
+            f"to learn to write column {columns[1]} for column {columns[0]}: "
+            f"{command} --task seq2seq"
+        )
+    return hints
+
+
+def _may_be_pairs(rows: Sequence[Sequence[object]]) -> bool:
+    """Whether the first rows of a table look like sources and their targets, not like labels."""
+    if len(rows) < _FEWEST_PAIRS or len(rows[0]) not in _PAIR_COLUMNS:
+        return False
+    targets = {str(row[1]) for row in rows}
+    are_numbers = all(map(str.isdecimal, targets))
+    return not are_numbers and len(targets) >= _MANY_TARGETS * len(rows)
 
 
 def find_tables(

@@ -63,11 +63,17 @@ def test_the_delimiter_is_the_sign_that_rows_agree_on(delimiter: str) -> None:
     assert (told in table.notes) == (delimiter != ",")
 
 
+def test_a_tab_comes_before_signs_within_fields() -> None:
+    table = table_of("gehen\tging\tV;PST;3\nsehen\tsah\tV;PST;1\n")
+    assert rows_of(table)[0] == ("gehen", "ging", "V;PST;3")
+
+
 @pytest.mark.parametrize(
     ("text", "columns"),
     [
         ("name,country\nBerlin,Germany\n", ("name", "country")),
         ("Stadt,Einwohner\nBerlin,3769495\nParis,2102650\n", ("Stadt", "Einwohner")),
+        ("lemma,form,tags\ngehen,ging,V;PST\n", ("lemma", "form", "tags")),
         ("when,what\n2026-01-02,rain\n", ("when", "what")),
         ("Berlin,Germany\nParis,France\n", ("1", "2")),
         ("Berlin,3769495\nParis,2102650\n", ("1", "2")),

@@ -288,6 +288,23 @@ def test_the_column_that_is_named_as_an_example_is_the_one_with_the_most_text(
     assert "data.column=town" in note
 
 
+@pytest.mark.parametrize(
+    ("rows", "are_pairs"),
+    [
+        ([f"word {i}\tform {i}\tV;PST" for i in range(9)], True),
+        ([f"{i}\tX{'I' * i}" for i in range(9)], True),
+        ([f"word {i}\tlabel {i % 2}" for i in range(9)], False),
+        ([f"word {i}\t{i}" for i in range(9)], False),
+        ([f"word {i}\tform {i}\t{i}\t{i}" for i in range(9)], False),
+    ],
+)
+def test_what_may_be_pairs_is_told_to_be(tmp_path: Path, rows: list[str], are_pairs: bool) -> None:
+    path = write(tmp_path / "a.tsv", "".join(f"{row}\n" for row in rows))
+    notes = open_source([str(path)]).notes()
+    told = f"to learn to write column 2 for column 1: attn train {path} --task seq2seq"
+    assert (told in notes) == are_pairs
+
+
 @pytest.mark.parametrize("text", [CSV, '{"name": "Berlin"}\n{"name": "Paris; \\"la belle\\""}'])
 def test_a_table_in_standard_input(text: str) -> None:
     options = ReadOptions(column="name")
