@@ -11,9 +11,15 @@ from attn_cli.errors import DatasetError, OperationError
 from attn_cli.resources import resource_folder
 from attn_cli.text.paths import cache_folder
 
-BUILTIN_NAMES = ("tales", "languages", "python-docs", "unicode-names", "shakespeare", "names")
+BUILTIN_NAMES = (
+    "tales", "languages", "dates", "owlish", "python-docs", "unicode-names", "shakespeare", "names"
+)  # fmt: skip
 LABELLED_NAMES = ("languages",)  # tables of texts and labels
-_FILES = {"tales": "tales.txt", "languages": "languages.tsv"}  # that come with the package
+# Tables of sources and targets, with the columns of their features.
+PAIR_FEATURES: dict[str, tuple[str, ...]] = {"dates": (), "owlish": ("features",)}
+_FILES = {  # that come with the package
+    "tales": "tales.txt", "languages": "languages.tsv", "dates": "dates.tsv", "owlish": "owlish.tsv"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

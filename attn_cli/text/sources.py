@@ -18,7 +18,13 @@ from typing import BinaryIO
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
-from attn_cli.text.builtin import BUILTIN_NAMES, LABELLED_NAMES, builtin_path, generated_text
+from attn_cli.text.builtin import (
+    BUILTIN_NAMES,
+    LABELLED_NAMES,
+    PAIR_FEATURES,
+    builtin_path,
+    generated_text,
+)
 from attn_cli.text.compressed import COMPRESSED, open_compressed
 from attn_cli.text.decoding import read_file, split_lines, translate_read_errors
 from attn_cli.text.file_kinds import is_wide
@@ -40,6 +46,7 @@ from attn_cli.text.tables import open_table, text_table
 
 SEPARATOR = "\f"  # between documents
 TEXT_COLUMN, LABEL_COLUMN = "text", "label"  # of a table of a labelled text
+SOURCE_COLUMN = "source"  # of a built-in table of pairs
 
 # Control characters that no text contains, but nearly every binary file:
 # all below the space except BEL to CR (7 to 13) and ESC (27).
@@ -240,7 +247,8 @@ def _find(
 ) -> tuple[str, list[Document], Counter[str]]:
     """The name from any folder, the documents, and what was left out."""
     if name in BUILTIN_NAMES:
-        if options.column is not None or options.label is not None:
+        named = options.column is not None or options.label is not None
+        if named and not (options.pairs and name in PAIR_FEATURES):
             raise DatasetError(
                 f"the built-in text {name!r} is read as it is",
                 hint="leave data.column and data.label out",
@@ -292,26 +300,31 @@ def _separator(options: ReadOptions) -> str:
 
 def _builtin_document(name: str, options: ReadOptions) -> Document:
     path = builtin_path(name)
-    if name in LABELLED_NAMES:
-        assert path is not None
-        columns = RecordColumns((TEXT_COLUMN,), label=LABEL_COLUMN if options.labelled else None)
-        table = partial(open_table, path, "utf-8", columns.names)
-        rows = TableSource(name, [table], columns, _separator(options))
-        return Document(name, rows.chunks, labels=rows.labels)
-    if options.pairs:
-        raise DatasetError(
-            f"the built-in text {name!r} has no targets",
-            hint="give a table of sources and targets",
-        )
-    if options.labelled:
+    if options.labelled and name not in LABELLED_NAMES:
         raise DatasetError(
             f"the built-in text {name!r} has no labels",
             hint=f"give {', '.join(LABELLED_NAMES)}, a table of texts and labels, or a folder with "
             "a file for each label",
         )
+    if options.pairs and name not in PAIR_FEATURES:
+        raise DatasetError(
+            f"the built-in text {name!r} has no targets",
+            hint=f"give {', '.join(PAIR_FEATURES)}, or a table of sources and targets",
+        )
     if path is None:
         return Document(name, lambda: iter((generated_text(name),)))
-    return Document(name, partial(read_file, path))
+    if name not in LABELLED_NAMES and name not in PAIR_FEATURES:
+        return Document(name, partial(read_file, path))
+    if options.pairs:
+        columns = options.columns(options.column)
+        table = partial(open_table, path, "utf-8", columns.names)
+        pairs = PairSource(name, [table], columns, options.target_tokens)
+        return Document(name, pairs.chunks, pairs.notes, pairs=pairs)
+    text = TEXT_COLUMN if name in LABELLED_NAMES else SOURCE_COLUMN
+    columns = RecordColumns((text,), label=LABEL_COLUMN if options.labelled else None)
+    table = partial(open_table, path, "utf-8", columns.names)
+    rows = TableSource(name, [table], columns, _separator(options))
+    return Document(name, rows.chunks, labels=rows.labels)
 
 
 def _mode(name: str) -> int:

@@ -69,9 +69,8 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
         ConfigError: The configuration cannot be used.
     """
     source = find_config(DEFAULT if request.config is None else request.config)
-    overrides = request.overrides
-    if request.has_labelled_text:
-        overrides = (Override("task", "classify", "text"), *overrides)
+    of_text = (Override(key, value, "text") for key, value in request.builtin_settings.items())
+    overrides = (*of_text, *request.overrides)
     of_records = load_config(source, overrides).task in TASKS_OF_RECORDS
     if request.has_own_text:
         # What a text may do without, as accents, is often what tells labels or targets apart.

@@ -12,7 +12,7 @@ from attn_cli.config.presets import DEFAULT, presets
 from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
 from attn_cli.runs.run_lookup import resolve_name
-from attn_cli.text.builtin import LABELLED_NAMES
+from attn_cli.text.builtin import LABELLED_NAMES, PAIR_FEATURES
 
 _EXCLUSIONS = (
     ("minutes", "steps"), ("resume", "out"), ("resume", "init_from"), ("resume", "name"),
@@ -56,11 +56,19 @@ class RunRequest:
         return own and self.config is None
 
     @property
-    def has_labelled_text(self) -> bool:
-        """Whether the text is a built-in one with labels, and nothing says for which task."""
-        texts = next((o.value for o in reversed(self.overrides) if o.key == "data.text"), ())
-        names = [texts] if isinstance(texts, str) else list(texts)
-        return self.config is None and bool(names) and set(names) <= set(LABELLED_NAMES)
+    def builtin_settings(self) -> dict[str, Any]:
+        """The task of built-in texts and their columns, where no configuration is named."""
+        values = {override.key: override.value for override in self.overrides}
+        texts = values.get("data.text", ())
+        names = {texts} if isinstance(texts, str) else set(texts)
+        if self.config is not None or not names:
+            return {}
+        if names <= set(LABELLED_NAMES):
+            return {"task": "classify"}
+        if names <= set(PAIR_FEATURES) and values.get("task", "seq2seq") == "seq2seq":
+            features = sorted({column for name in names for column in PAIR_FEATURES[name]})
+            return {"task": "seq2seq", "data.features": features or None}
+        return {}
 
     @property
     def leaves_size_open(self) -> bool:

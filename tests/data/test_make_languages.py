@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import math
 import random
-import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-DATA = Path(__file__).parents[2] / "data"
+from tests.data.scripts import DATA, load_script
 
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_languages", DATA / "make_languages.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-languages = load_script()
+languages = load_script("make_languages")
 # Small enough to list its words; some can be made in several ways, as "aba" can.
 SMALL = languages.Language(1, "1 2 2", "b b ab -", ("a e", "a o"), "- b", "- a", echo=0.5)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import json
 import math
@@ -12,26 +11,16 @@ import re
 import string
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-DATA = Path(__file__).parents[2] / "data"
+from tests.data.scripts import DATA, load_script
+
 SHA256 = "837dc077f5649da0aab37ac0f9c4278507690d6e454ad1a358692716469db18d"
 
 
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_tales", DATA / "make_tales.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-tales = load_script()
+tales = load_script("make_tales")
 
 
 @pytest.fixture(scope="module")
