@@ -19,7 +19,7 @@ from attn_cli.config.schema import Config, DataConfig, Task
 from attn_cli.errors import DatasetError, InputError
 from attn_cli.runs.checkpoint import Checkpoint, read_current
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import find_checkpoint, list_runs
+from attn_cli.runs.run_lookup import find_checkpoint, grouped_runs, list_runs, resolve_name
 from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.display import quoted
 from attn_cli.text.examples import Examples, Split
@@ -351,6 +351,19 @@ def load_model(run: Path | None = None) -> TrainedModel:
         checkpoint,
         labels=tuple(checkpoint.metadata.data.labels),
     )
+
+
+def load_group(run: Path | None = None) -> list[TrainedModel]:
+    """The models of the runs in a folder, as of several seeds; of a single run, its own.
+
+    Args:
+        run: A folder of runs, or what `load_model` takes.
+
+    Raises:
+        CheckpointError: There is none, or one is damaged.
+    """
+    grouped = [] if run is None or resolve_name(run)[0] != run else grouped_runs(run)
+    return [load_model(each.path) for each in grouped] or [load_model(run)]
 
 
 def fresh_model(name: str | None = None) -> LoadedModel:

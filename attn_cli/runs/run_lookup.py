@@ -141,6 +141,16 @@ def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
     return Path(found), f"{name} is {found}, the newest of {len(fitting)} (the others: {shown})"
 
 
+def grouped_runs(path: Path) -> list[RunFolder]:
+    """The runs with checkpoints in a folder that is no run itself, by name; as of several seeds."""
+    folders = (each.expanduser() for each in (path, runs_root() / path))
+    folder = next((each for each in folders if each.is_dir()), None)
+    if folder is None or is_run(folder) or is_checkpoint(folder):
+        return []
+    found = (RunFolder(config.parent) for config in sorted(folder.glob("*/config.yaml")))
+    return [run for run in found if run.step_folders()]
+
+
 def named_run(path: Path) -> RunFolder | None:
     """The run of this folder or exact name; None where there is none."""
     for candidate in (path, path.expanduser(), runs_root() / path):
