@@ -42,6 +42,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
             "n_inner": config.inner_width,
             "block_size": config.block_size,
             "rope_theta": config.rope_theta,
+            "cross_rope": config.cross_rope,
             "eps": model.final_norm.eps,
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},

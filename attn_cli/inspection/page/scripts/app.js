@@ -2,17 +2,8 @@
 
 const data = JSON.parse(byId("payload").textContent);
 const snapshots = JSON.parse(byId("snapshots").textContent);
-const state = openedState(data);
+const state = openedState(PageState, data);
 const { model, vocabulary } = state;
-
-byId("model-line").textContent = [
-  data.description,
-  `${data.parameters.toLocaleString("en")} parameters`,
-  `${counted(model.n_layer, "layer")} of ${counted(model.n_head, "head")}`,
-  `${model.n_embd} channels`,
-  `block ${model.kind}, position ${model.position}`,
-].join(" · ");
-byId("page").hidden = false;
 
 typedTextView(state);
 thumbnailsView(state);
@@ -27,39 +18,9 @@ if (model.causal) {
 } else fillingView(state);
 keyboard(state);
 themeButton(() => state.notify("theme"));
-watchWidth();
+watchWidth(state);
 
-state.subscribe(["text"], () => {
-  byId("speed").textContent = `The last forward pass took ${number(state.milliseconds, 0)} ms.`;
-});
 state.backToFirst();
-
-// A model that cannot run here is told where a reader looks first, and nothing else is shown.
-function openedState(data) {
-  try {
-    return new PageState(data);
-  } catch (error) {
-    byId("model-line").textContent = error.message;
-    throw error;
-  }
-}
-
-// What is drawn to the width of the page is drawn anew when that changes.
-function watchWidth() {
-  let width = document.documentElement.clientWidth;
-  window.addEventListener("resize", () => {
-    if (document.documentElement.clientWidth === width) return;
-    width = document.documentElement.clientWidth;
-    state.notify("width");
-  });
-}
-
-// A typed array of rows -> nested arrays.
-function nested(values, rows, columns) {
-  return Array.from({ length: rows }, (_, t) =>
-    Array.from(values.subarray(t * columns, (t + 1) * columns)),
-  );
-}
 
 window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.

@@ -1,7 +1,8 @@
 // What the three views of one head have in common: the title, the switch, the sentence.
 
 function attentionView(state) {
-  const boxes = { map: byId("map"), lines: byId("lines"), table: byId("weights-table") };
+  const boxes = { map: byId("map"), table: byId("weights-table") };
+  if (byId("lines")) boxes.lines = byId("lines"); // only where a text looks at itself
   const help = {
     map: Array.from(byId("map-help").childNodes),
     lines: [
@@ -16,7 +17,7 @@ function attentionView(state) {
   }
 
   heatMapView(state);
-  arcsView(state);
+  if (boxes.lines) arcsView(state);
   weightsTableView(state);
 
   state.subscribe(["view"], () => {
@@ -25,7 +26,7 @@ function attentionView(state) {
     byId("map-help").replaceChildren(...help[state.view]);
   });
   state.subscribe(["text", "head", "query", "key", "hover"], () => {
-    byId("map-title").textContent = `Layer ${state.layer + 1}, head ${state.head + 1}`;
+    byId("map-title").textContent = state.headName();
     const { query, key } = state.hovered ?? state;
     say("map-readout", `${state.sentence(query, key)}.`);
   });

@@ -19,17 +19,18 @@ function sizeCanvas(canvas, width, height) {
   return context;
 }
 
-// A head's weights as a picture of T by T pixels: `weightAt(t, j)` is an attention weight, and query
-// t sees the first `seenBy(t)` keys.
-function drawPixels(canvas, T, weightAt, seenBy) {
-  canvas.width = canvas.height = T;
-  canvas.classList.toggle("coarse", T <= 64);
+// A head's weights as a picture of a pixel each, T queries by S keys: `weightAt(t, j)` is an
+// attention weight, and query t sees the first `seenBy(t)` keys.
+function drawPixels(canvas, T, S, weightAt, seenBy) {
+  canvas.width = S;
+  canvas.height = T;
+  canvas.classList.toggle("coarse", Math.max(T, S) <= 64);
   const context = canvas.getContext("2d"),
-    image = context.createImageData(T, T);
+    image = context.createImageData(S, T);
   for (let t = 0; t < T; t++) {
     for (let j = 0; j < seenBy(t); j++) {
       const [red, green, blue] = palettes[theme][shadeOf(SCALES.weight.fraction(weightAt(t, j)))];
-      const start = 4 * (t * T + j);
+      const start = 4 * (t * S + j);
       image.data[start] = red;
       image.data[start + 1] = green;
       image.data[start + 2] = blue;

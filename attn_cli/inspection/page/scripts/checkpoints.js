@@ -30,6 +30,7 @@ function checkpointsView(state, snapshots) {
     drawPixels(
       canvas,
       T,
+      T,
       (t, j) => weights[start + rowStart(t) + j],
       (t) => t + 1,
     );

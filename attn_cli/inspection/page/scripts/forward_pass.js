@@ -4,6 +4,9 @@
 // have a row per character, and in a decoder no character sees a later one: the rows of what a
 // text has in common with the one before, from its beginning on, are kept. So this is its own KV
 // cache. In an encoder every character sees all others, and a change anywhere changes every row.
+//
+// The decoder of an encoder-decoder also attends to a source of S characters, whose keys and
+// values are computed once.
 
 // Where row t begins in a triangle of weights, row by row.
 const rowStart = (t) => (t * (t + 1)) / 2;
@@ -13,6 +16,7 @@ class ForwardPass {
   constructor(model, ablated = null) {
     this.model = model;
     this.ablated = ablated;
+    this.source = null; // of an encoder-decoder
     this.ids = [];
     this.capacity = 0;
   }
@@ -47,6 +51,7 @@ class ForwardPass {
     this.lenses = Array.from({ length: n_layer + 1 }, () => null);
     this.lensKnown = new Array(n_layer + 1).fill(0);
     this.vocabSize = vocabSize;
+    if (this.source) this.reserveSource(T);
     this.normed = rows(n_embd);
     this.added = rows(n_embd);
     this.inner = rows(n_inner);
@@ -63,54 +68,96 @@ class ForwardPass {
     }
   }
 
+  // Attends to another source from now on: its hidden states, (S, C).
+  attendTo(encoded, S) {
+    this.source = { encoded, S };
+    this.capacity = 0; // so that the next run begins anew
+  }
+
+  reserveSource(T) {
+    const { model } = this,
+      { encoded, S } = this.source,
+      { n_embd: C, n_head: H } = model;
+    model.layers.forEach(({ crossAttention: part }, number) => {
+      const [key, value] = [new Float32Array(S * C), new Float32Array(S * C)];
+      this.compare(part, "key", encoded, key, 0, S, model.cross_rope);
+      linear(encoded, part.value, value, 0, S, C, C);
+      const [query, output] = [new Float32Array(T * C), new Float32Array(T * C)];
+      this.layers[number].cross = { query, key, value, output, weights: new Float32Array(H * T * S) };
+    });
+  }
+
   runBlock(number, from, to) {
     const { model } = this,
-      C = model.n_embd,
-      part = model.layers[number];
-    const before = this.residualStream[number],
-      after = this.residualStream[number + 1];
-    model.norm(before, part.attentionNorm, this.normed, from, to);
+      { n_embd: C } = model;
+    const part = model.layers[number],
+      layer = this.layers[number],
+      x = this.residualStream[number + 1];
+    const add = () => {
+      for (let i = from * C; i < to * C; i++) x[i] += this.added[i];
+    };
+    x.set(this.residualStream[number].subarray(from * C, to * C), from * C);
+    model.norm(x, part.attention.norm, this.normed, from, to);
     this.attend(number, from, to);
-    linear(this.layers[number].output, part.projection, this.added, from, to, C, C);
-    for (let i = from * C; i < to * C; i++) after[i] = before[i] + this.added[i];
-
-    model.norm(after, part.feedForwardNorm, this.normed, from, to);
+    linear(layer.output, part.attention.projection, this.added, from, to, C, C);
+    add();
+    if (part.crossAttention) {
+      model.norm(x, part.crossAttention.norm, this.normed, from, to);
+      this.attendSource(number, from, to);
+      linear(layer.cross.output, part.crossAttention.projection, this.added, from, to, C, C);
+      add();
+    }
+    model.norm(x, part.feedForwardNorm, this.normed, from, to);
     this.feedForward(part, from, to);
-    for (let i = from * C; i < to * C; i++) after[i] += this.added[i];
+    add();
   }
 
   attend(number, from, to) {
-    const { model } = this,
-      { n_embd: C, headSize: D, n_head: H } = model;
-    const part = model.layers[number],
+    const { model, normed } = this,
+      { n_embd: C, n_head: H } = model;
+    const part = model.layers[number].attention,
       layer = this.layers[number];
-    for (const name of ["query", "key", "value"]) {
-      linear(this.normed, part[name], layer[name], from, to, C, C);
-    }
-    if (model.block.queryKeyNorm) {
-      rmsNorm(layer.query, part.queryNorm, layer.query, from * H, to * H, D, model.eps);
-      rmsNorm(layer.key, part.keyNorm, layer.key, from * H, to * H, D, model.eps);
-    }
-    if (model.rotary) {
-      model.rotate(layer.query, from, to);
-      model.rotate(layer.key, from, to);
-    }
+    this.compare(part, "query", normed, layer.query, from, to);
+    this.compare(part, "key", normed, layer.key, from, to);
+    linear(normed, part.value, layer.value, from, to, C, C);
     layer.output.fill(0, from * C, to * C);
     for (let head = 0; head < H; head++) {
       const isAblated = this.ablated?.layer === number && this.ablated.head === head;
       if (isAblated) continue; // its output stays zero
-      for (let t = from; t < to; t++) this.attendFrom(layer, head, t);
+      for (let t = from; t < to; t++) {
+        this.attendFrom(layer, head, t, this.rowOf(head, t), this.seenBy(t));
+      }
     }
   }
 
-  // One row of one head: scores, softmax, weighted sum of the values.
-  attendFrom(layer, head, t) {
+  attendSource(number, from, to) {
+    const { model } = this,
+      { cross } = this.layers[number];
+    const part = model.layers[number].crossAttention;
+    this.compare(part, "query", this.normed, cross.query, from, to, model.cross_rope);
+    cross.output.fill(0, from * model.n_embd, to * model.n_embd);
+    for (let head = 0; head < model.n_head; head++) {
+      for (let t = from; t < to; t++) {
+        this.attendFrom(cross, head, t, this.crossRowOf(head, t), this.source.S);
+      }
+    }
+  }
+
+  // Queries or keys as they are compared: normalised and rotated where the model does so.
+  compare(part, name, x, out, from, to, rotates = true) {
+    const { model } = this,
+      { n_embd: C, n_head: H, headSize: D, eps } = model;
+    linear(x, part[name], out, from, to, C, C);
+    if (model.block.queryKeyNorm) rmsNorm(out, part[`${name}Norm`], out, from * H, to * H, D, eps);
+    if (model.rotary && rotates) model.rotate(out, from, to);
+  }
+
+  // One row of one head: scores, softmax, weighted sum of the values of the first `seen` keys.
+  // `row`: where its weights begin.
+  attendFrom({ query, key, value, output, weights }, head, t, row, seen) {
     const { n_embd: C, headSize: D } = this.model,
-      scale = 1 / Math.sqrt(D);
-    const { query, key, value, output, weights } = layer;
-    const row = this.rowOf(head, t),
-      out = t * C + head * D,
-      seen = this.seenBy(t);
+      scale = 1 / Math.sqrt(D),
+      out = t * C + head * D;
     for (let j = 0; j < seen; j++) {
       weights[row + j] = dot(query, out, key, j * C + head * D, D) * scale;
     }
@@ -172,6 +219,20 @@ class ForwardPass {
   // Where row t of a head begins in its layer's `weights`.
   rowOf(head, t) {
     return head * this.rowBefore(this.capacity) + this.rowBefore(t);
+  }
+
+  // The same of its attention to the source.
+  crossRowOf(head, t) {
+    return (head * this.capacity + t) * this.source.S;
+  }
+
+  // The hidden states of an encoder, (T, C), after the final norm.
+  get hidden() {
+    const { model } = this,
+      T = this.ids.length,
+      out = new Float32Array(T * model.n_embd);
+    model.norm(this.residualStream[model.n_layer], model.finalNorm, out, 0, T);
+    return out;
   }
 
   // The surprisal of a character, -log2 of its probability, in bits; null for the first.

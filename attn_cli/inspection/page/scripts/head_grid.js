@@ -1,15 +1,16 @@
 // One button for each head, a row a layer. `fill(button, layer, head)` puts something in it.
+// `names`: of the columns, where these are not the heads alone.
 class HeadGrid {
-  constructor(container, model, { choose, fill, describe }) {
-    this.model = model;
+  constructor(container, model, { choose, fill, describe, names = null }) {
     this.fill = fill;
     this.describe = describe;
-    const heads = Array.from({ length: model.n_head }, (_, head) => head);
-    container.style.setProperty("--heads", model.n_head);
+    names ??= Array.from({ length: model.n_head }, (_, head) => `${head + 1}`);
+    this.columns = names.length;
+    container.style.setProperty("--heads", this.columns);
     container.append(
       element("span", { "aria-hidden": "true" }),
-      ...heads.map((head) =>
-        element("span", { className: "head-name", "aria-hidden": "true" }, `${head + 1}`),
+      ...names.map((name) =>
+        element("span", { className: "head-name", "aria-hidden": "true" }, name),
       ),
     );
     this.buttons = [];
@@ -17,7 +18,7 @@ class HeadGrid {
       container.append(
         element("span", { className: "layer-name", "aria-hidden": "true" }, `${layer + 1}`),
       );
-      for (const head of heads) {
+      for (let head = 0; head < this.columns; head++) {
         const button = element("button", { type: "button", role: "radio" });
         button.addEventListener("click", () => choose(layer, head));
         this.buttons.push(button);
@@ -26,17 +27,17 @@ class HeadGrid {
     }
     container.addEventListener("keydown", (event) => {
       const at = this.buttons.indexOf(document.activeElement);
-      const index = indexAfterKey(event, at, this.buttons.length, model.n_head);
+      const index = indexAfterKey(event, at, this.buttons.length, this.columns);
       if (index === null) return;
       event.preventDefault();
-      choose(Math.floor(index / model.n_head), index % model.n_head);
+      choose(Math.floor(index / this.columns), index % this.columns);
       this.buttons[index].focus();
     });
   }
 
   draw(layer, head) {
     this.buttons.forEach((button, index) => {
-      const of = [Math.floor(index / this.model.n_head), index % this.model.n_head];
+      const of = [Math.floor(index / this.columns), index % this.columns];
       this.fill(button, ...of);
       button.setAttribute("aria-label", this.describe(...of));
     });
@@ -49,7 +50,7 @@ class HeadGrid {
   }
 
   mark(layer, head) {
-    const chosen = layer * this.model.n_head + head;
+    const chosen = layer * this.columns + head;
     rovingFocus(this.buttons, chosen);
     this.buttons.forEach((button, index) => button.setAttribute("aria-checked", index === chosen));
   }

@@ -7,7 +7,8 @@
 const LARGEST_CELL = 28,
   SMALLEST_CELL = 9,
   SMALLEST_WITHOUT_LABELS = 5; // CSS pixels
-const LABELS = 22; // CSS pixels beside and above the cells
+const LABELS = 22, // CSS pixels beside and above the cells
+  LONGEST_LABELS = 90; // where symbols have several characters
 
 function heatMapView(state) {
   const { vocabulary } = state,
@@ -17,28 +18,39 @@ function heatMapView(state) {
   const hovered = element("div", { className: "map-hover", "aria-hidden": "true", hidden: true });
   grid.append(row, hovered);
   const pixels = document.createElement("canvas"); // one a cell, where cells are small
-  let size = LARGEST_CELL;
+  let size = LARGEST_CELL,
+    labels = LABELS;
 
   function draw() {
     if (box.hidden) return;
-    const T = state.ids.length,
-      smallest = T > 128 ? SMALLEST_WITHOUT_LABELS : SMALLEST_CELL;
-    const room = Math.floor((box.clientWidth - LABELS - 4) / T);
+    const T = state.queryIds.length,
+      S = state.keyIds.length,
+      smallest = Math.max(T, S) > 128 ? SMALLEST_WITHOUT_LABELS : SMALLEST_CELL;
+    labels = labelSpace();
+    const room = Math.floor((box.clientWidth - labels - 4) / S);
     size = Math.max(smallest, Math.min(LARGEST_CELL, room));
-    const context = sizeCanvas(byId("map-cells"), T * size, T * size);
+    const context = sizeCanvas(byId("map-cells"), S * size, T * size);
     if (size < SMALLEST_CELL) {
       drawPixels(
         pixels,
         T,
+        S,
         (t, j) => state.weight(t, j),
         (t) => state.seenBy(t),
       );
       context.imageSmoothingEnabled = false;
-      context.drawImage(pixels, 0, 0, T * size, T * size);
+      context.drawImage(pixels, 0, 0, S * size, T * size);
     } else drawCells(context, T);
     grid.setAttribute("aria-rowcount", T);
-    grid.setAttribute("aria-colcount", T);
+    grid.setAttribute("aria-colcount", S);
     mark();
+  }
+
+  // CSS pixels beside and above the cells, as the longest symbol needs.
+  function labelSpace() {
+    const symbols = [...state.queryIds, ...state.keyIds].map((id) => vocabulary.shown(id));
+    const longest = Math.max(...symbols.map((symbol) => symbol.length));
+    return longest > 2 ? Math.min(LONGEST_LABELS, 8 * longest + 8) : LABELS;
   }
 
   function drawCells(context, T) {
@@ -59,28 +71,27 @@ function heatMapView(state) {
   }
 
   function drawLabels(canvas, across) {
-    const T = state.ids.length,
-      [width, height] = across ? [T * size, LABELS] : [LABELS, T * size];
+    const ids = across ? state.keyIds : state.queryIds,
+      [width, height] = across ? [ids.length * size, labels] : [labels, ids.length * size];
     const context = sizeCanvas(canvas, width, height),
       { fontFamily } = getComputedStyle(box),
       [ink, accent] = [colourOf("--ink"), colourOf("--accent")];
     context.textAlign = "center";
     context.textBaseline = "middle";
     const chosen = across ? state.key : state.query;
+    const upright = across && labels > LABELS; // long symbols are written from bottom to top
     // Where cells are too small for all labels, only the chosen one is named.
-    for (let t = 0; t < T; t++) {
-      if (size < SMALLEST_CELL && t !== chosen) continue;
-      const symbol = vocabulary.shown(state.ids[t]),
-        middle = (t + 0.5) * size;
+    ids.forEach((id, t) => {
+      if (size < SMALLEST_CELL && t !== chosen) return;
+      const middle = (t + 0.5) * size;
       context.font = `${t === chosen ? 700 : 400} ${Math.max(8, Math.min(13, size - 1))}px ${fontFamily}`;
       context.fillStyle = t === chosen ? accent : ink;
-      context.fillText(
-        symbol,
-        across ? middle : LABELS / 2,
-        across ? LABELS / 2 : middle,
-        Math.max(9, size, LABELS - 4),
-      );
-    }
+      context.save();
+      context.translate(across ? middle : labels / 2, across ? labels / 2 : middle);
+      if (upright) context.rotate(-Math.PI / 2);
+      context.fillText(vocabulary.shown(id), 0, 0, Math.max(9, size, labels - 4));
+      context.restore();
+    });
   }
 
   function drawRow() {
@@ -110,8 +121,8 @@ function heatMapView(state) {
   function keepInView() {
     const left = state.key * size,
       top = state.query * size;
-    const width = box.clientWidth - LABELS,
-      high = box.clientHeight - LABELS;
+    const width = box.clientWidth - labels,
+      high = box.clientHeight - labels;
     if (left < box.scrollLeft) box.scrollLeft = left;
     if (left + size > box.scrollLeft + width) box.scrollLeft = left + size - width;
     if (top < box.scrollTop) box.scrollTop = top;
@@ -119,8 +130,8 @@ function heatMapView(state) {
   }
 
   grid.addEventListener("keydown", (event) => {
-    const { query, key, ids } = state,
-      last = ids.length - 1,
+    const { query, key, queryIds } = state,
+      last = queryIds.length - 1,
       lastKey = state.seenBy(query) - 1;
     if (event.altKey || event.metaKey) return;
     const lead = {
@@ -140,7 +151,7 @@ function heatMapView(state) {
     const bounds = grid.getBoundingClientRect();
     const key = Math.floor((event.clientX - bounds.left) / size);
     const query = Math.floor((event.clientY - bounds.top) / size);
-    const inside = query >= 0 && query < state.ids.length && key >= 0;
+    const inside = query >= 0 && query < state.queryIds.length && key >= 0;
     return inside && key < state.seenBy(query) ? { query, key } : null;
   }
 

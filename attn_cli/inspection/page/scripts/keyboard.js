@@ -2,16 +2,17 @@
 
 function keyboard(state) {
   const help = byId("help"),
-    { n_layer, n_head } = state.model;
+    { n_layer } = state.model,
+    columns = state.headNames.length;
   const openHelp = () => help.showModal();
   byId("help-button").addEventListener("click", openHelp);
 
   // By one head, over the ends of layers.
   function moveHead(by) {
-    const count = n_layer * n_head,
-      at = state.layer * n_head + state.head;
+    const count = n_layer * columns,
+      at = state.layer * columns + state.head;
     const index = (at + by + count) % count;
-    state.choose({ layer: Math.floor(index / n_head), head: index % n_head });
+    state.choose({ layer: Math.floor(index / columns), head: index % columns });
   }
 
   function moveLayer(by) {
@@ -29,7 +30,7 @@ function keyboard(state) {
       state.stopWriting();
       return;
     }
-    if (event.target.matches("textarea, input[type=number]")) return;
+    if (event.target.matches("textarea, input[type=number], input[type=text]")) return;
     // With Alt, too: there are keyboards on which brackets are Alt and a digit.
     const inside = event.target.closest(".attention-columns, #ablation-grid, #row");
     const act = signs[event.key] ?? (inside && !event.altKey ? inMaps[event.key] : null);
@@ -44,7 +45,7 @@ function keyboard(state) {
   document.addEventListener("focusin", ({ target }) => {
     for (const one of spoken) {
       const here = one.closest("section").contains(target);
-      const now = here && (one.id === "typed-warning" || target.id !== "typed");
+      const now = here && (one.id === "typed-warning" || !target.matches("#typed, #typed input"));
       one.setAttribute("aria-live", now ? "polite" : "off");
     }
   });

@@ -8,34 +8,51 @@ const BLOCKS = {
 };
 const POSITIONS = ["learned", "sinusoidal", "rope", "none"];
 
+// The parameters by name, each unpacked when it is asked for.
+class Parameters {
+  constructor(weights) {
+    this.weights = weights;
+    this.unused = new Set(Object.keys(weights));
+  }
+
+  // The numbers of one, once; null where there is none of that name.
+  values(name) {
+    return this.unused.delete(name) ? unpacked(this.weights[name]) : null;
+  }
+
+  part(name) {
+    return { weight: this.values(`${name}.weight`), bias: this.values(`${name}.bias`) };
+  }
+
+  requireAllUsed() {
+    const [unknown] = this.unused;
+    if (unknown) throw new Error(`This page does not know the parameter ${unknown}.`);
+  }
+}
+
+// One stack of blocks and its head. `token`: the embedding (V, C) that an encoder shares with its
+// decoder.
 class Model {
-  constructor({ config, weights, tokenizer, mask_id }) {
+  constructor({ config, tokenizer, mask_id }, parameters, { prefix = "", causal, token } = {}) {
     requireKnown("model.block", config.block, Object.keys(BLOCKS));
     requireKnown("model.position", config.position, POSITIONS);
     Object.assign(this, config);
     this.maskId = mask_id; // what stands for a hidden character; null in a decoder
-    this.causal = mask_id === null;
+    this.causal = causal ?? mask_id === null;
     this.kind = config.block;
     this.block = BLOCKS[config.block];
     this.vocabSize = tokenizer.symbols.length;
     this.headSize = config.n_embd / config.n_head;
 
-    const unused = new Set(Object.keys(weights));
-    const values = (name) => (unused.delete(name) ? unpacked(weights[name]) : null);
-    const part = (name) => ({ weight: values(`${name}.weight`), bias: values(`${name}.bias`) });
-    this.token = part("token_embedding").weight; // (V, C)
-    this.positions = this.positionTable(values("position_embedding.weight")); // (block_size, C)
+    const part = (name) => parameters.part(prefix + name);
+    this.token = token ?? part("token_embedding").weight; // (V, C)
+    this.positions = this.positionTable(part("position_embedding").weight); // (block_size, C)
     this.rotary = config.position === "rope" ? this.rotaryTable() : null;
     this.layers = Array.from({ length: config.n_layer }, (_, number) => {
       const within = (name) => part(`blocks.${number}.${name}`);
       return {
-        attentionNorm: within("attention_norm"),
-        query: within("attention.query"),
-        key: within("attention.key"),
-        value: within("attention.value"),
-        queryNorm: within("attention.query_norm"),
-        keyNorm: within("attention.key_norm"),
-        projection: within("attention.projection"),
+        attention: attentionPart(within, "attention"),
+        crossAttention: attentionPart(within, "cross_attention"), // null without a source
         feedForwardNorm: within("feed_forward_norm"),
         gate: within("feed_forward.gate"),
         up: within("feed_forward.up"),
@@ -43,8 +60,7 @@ class Model {
       };
     });
     this.finalNorm = part("final_norm");
-    this.head = { weight: values("head.weight") ?? this.token, bias: null }; // (V, C), or tied
-    if (unused.size) throw new Error(`This page does not know the parameter ${[...unused][0]}.`);
+    this.head = { weight: part("head").weight ?? this.token, bias: null }; // (V, C), or tied
   }
 
   norm(x, part, out, from, to) {
@@ -96,6 +112,21 @@ class Model {
       }
     }
   }
+}
+
+// The parameters of one attention and of the norm before it; null where the block has none.
+function attentionPart(within, name) {
+  const query = within(`${name}.query`);
+  if (query.weight === null) return null;
+  return {
+    norm: within(`${name}_norm`),
+    query,
+    key: within(`${name}.key`),
+    value: within(`${name}.value`),
+    queryNorm: within(`${name}.query_norm`),
+    keyNorm: within(`${name}.key_norm`),
+    projection: within(`${name}.projection`),
+  };
 }
 
 function requireKnown(key, value, known) {

@@ -1,37 +1,25 @@
-// What the page shows: the text, and the chosen head, query and key. Positions and channels count
-// from 0, as in code, and are shown so; layers and heads count from 0 here, and are shown from 1.
-//
-// Views subscribe to the parts that they draw.
-//
-// Parts: "text", "head" (layer and head), "query", "key", "hover" (the cell under the
-// pointer), "view" (map, lines or table), "theme", "width", "ablations".
+// What the page of a text shows: the text, and what is chosen in it.
+// Its own part besides those of any `MapState`: "ablations".
 
-class PageState {
+class PageState extends MapState {
   constructor(data) {
-    this.model = new Model(data);
+    const parameters = new Parameters(data.weights);
+    super(new Model(data, parameters), data);
+    parameters.requireAllUsed();
     this.vocabulary = new Vocabulary(data.tokenizer, data.mask_id);
     this.pass = new ForwardPass(this.model);
     this.withHidden = new ForwardPass(this.model); // of an encoder, with one more hidden
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
-    this.layer = data.layer;
-    this.head = data.head;
-    this.query = this.key = 0;
-    this.hovered = null;
-    this.view = "map";
-    this.subscribers = [];
-    this.beforeView = () => {};
   }
 
-  subscribe(parts, draw) {
-    this.subscribers.push({ parts, draw });
+  get queryIds() {
+    return this.ids;
   }
 
-  notify(...parts) {
-    for (const subscriber of this.subscribers) {
-      if (subscriber.parts.some((part) => parts.includes(part))) subscriber.draw();
-    }
+  get keyIds() {
+    return this.ids;
   }
 
   // Takes another text. `ids` is all of it; the model sees the last block_size of it.
@@ -62,32 +50,6 @@ class PageState {
 
   backToFirst() {
     this.read(this.firstIds, { from: "first" });
-  }
-
-  // Chooses what to look at; a query without a key gets the key with the largest weight.
-  choose({ layer = this.layer, head = this.head, query = this.query, key }) {
-    const parts = [];
-    if (layer !== this.layer || head !== this.head) parts.push("head");
-    if (query !== this.query) parts.push("query");
-    Object.assign(this, { layer, head, query, hovered: null });
-    const chosen = Math.min(
-      key ?? (parts.includes("query") ? this.topKey(query) : this.key),
-      this.seenBy(query) - 1,
-    );
-    if (chosen !== this.key) parts.push("key");
-    this.key = chosen;
-    if (parts.length) this.notify(...parts);
-  }
-
-  show(view) {
-    this.view = view;
-    this.beforeView(view);
-    this.notify("view");
-  }
-
-  hover(cell) {
-    this.hovered = cell;
-    this.notify("hover");
   }
 
   // The attention weight of query t on key j, in one head.
@@ -128,26 +90,15 @@ class PageState {
     return this.answers.get(t);
   }
 
-  topKey(t) {
-    let best = 0;
-    for (let j = 1; j < this.seenBy(t); j++) if (this.weight(t, j) > this.weight(t, best)) best = j;
-    return best;
-  }
-
   name(t) {
     return `${this.vocabulary.named(this.ids[t])} at ${t}`;
   }
 
-  sentence(t, j) {
-    const there = t === j ? "itself" : this.name(j);
-    return `${this.name(t)} gives ${percent(this.weight(t, j))} of its attention to ${there}`;
+  queryName(t) {
+    return this.name(t);
   }
 
-  // A sentence on a whole row: the largest attention weights of a character.
-  summary(t) {
-    const places = Array.from({ length: this.seenBy(t) }, (_, j) => j);
-    places.sort((a, b) => this.weight(t, b) - this.weight(t, a));
-    const most = places.slice(0, 3).map((j) => `${this.name(j)} (${percent(this.weight(t, j))})`);
-    return `${this.name(t)} looks at ${most.join(", ")}`;
+  keyName(t, from = null) {
+    return t === from ? "itself" : this.name(t);
   }
 }

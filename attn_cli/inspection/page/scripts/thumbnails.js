@@ -11,11 +11,13 @@ function thumbnailsView(state) {
     fill: (button, layer, head) =>
       drawPixels(
         fillWithCanvas(button),
-        state.ids.length,
+        state.queryIds.length,
+        state.keyIds.length,
         (t, j) => state.weight(t, j, layer, head),
         (t) => state.seenBy(t),
       ),
-    describe: (layer, head) => `Layer ${layer + 1}, head ${head + 1}`,
+    describe: (layer, head) => state.headName(layer, head),
+    names: state.headNames,
   });
   state.subscribe(["text", "theme"], () => {
     grid.draw(state.layer, state.head);

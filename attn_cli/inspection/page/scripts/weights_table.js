@@ -6,9 +6,7 @@ function weightsTableView(state) {
 
   function draw() {
     if (box.hidden) return;
-    const symbols = state.ids.map((id) => vocabulary.shown(id));
-    const heading = (t, scope) =>
-      element("th", { scope, title: `${vocabulary.named(state.ids[t])} at ${t}` }, symbols[t]);
+    const heading = (id, scope, title) => element("th", { scope, title }, vocabulary.shown(id));
     box.replaceChildren(
       element(
         "table",
@@ -17,16 +15,16 @@ function weightsTableView(state) {
         element(
           "thead",
           {},
-          element("tr", {}, element("td"), ...symbols.map((_, t) => heading(t, "col"))),
+          element("tr", {}, element("td"), ...state.keyIds.map((id, t) => heading(id, "col", state.keyName(t)))),
         ),
         element(
           "tbody",
           {},
-          ...symbols.map((_, t) =>
+          ...state.queryIds.map((id, t) =>
             element(
               "tr",
               { className: t === state.query ? "chosen" : "" },
-              heading(t, "row"),
+              heading(id, "row", state.queryName(t)),
               ...Array.from({ length: state.seenBy(t) }, (_, j) => cellOf(state.weight(t, j))),
             ),
           ),
