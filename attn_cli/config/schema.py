@@ -143,6 +143,9 @@ class ModelConfig(_Section):
     cross_rope: bool = True
     """With rope, in task seq2seq: whether the position in the target is also compared with those in
     the source, by rotating the queries and keys of cross-attention."""
+    source_neighbours: bool = False
+    """In task seq2seq: whether the characters next to each one of the source are added to its
+    embedding, each through a linear layer (a convolution of width 3)."""
 
     @property
     def inner_width(self) -> int:
@@ -312,6 +315,8 @@ class Config(_Section):
             raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
         if self.task != "classify" and self.model.label_ngrams:
             raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
+        if self.task != "seq2seq" and self.model.source_neighbours:
+            raise ValueError("model.source_neighbours are a source's, in task seq2seq alone")
         if self.task != "classify" and self.data.label is not None:
             raise ValueError("data.label is the column of labels, which only task classify learns")
         if self.task == "seq2seq":

@@ -27,7 +27,7 @@ class EncoderDecoder(Stack):
 
     def __init__(self, config: ModelConfig, vocab_size: int) -> None:
         super().__init__(config, vocab_size, causal=True, cross=True)
-        self.encoder = Stack(config, vocab_size, causal=False)
+        self.encoder = Stack(config, vocab_size, causal=False, neighbours=config.source_neighbours)
         self.encoder.token_embedding = self.token_embedding
         self.head = nn.Linear(config.n_embd, vocab_size, bias=False)
         if config.tie_embeddings:

@@ -32,6 +32,8 @@ def parameter_shapes(
     shapes: dict[str, Shape] = {"token_embedding.weight": (V, C), **_stack(config, cross=is_pair)}
     if is_pair:
         encoder = _stack(config, cross=False)
+        if config.source_neighbours:
+            encoder |= {f"neighbours.{side}.weight": (C, C) for side in ("before", "after")}
         shapes |= {f"encoder.{name}": shape for name, shape in encoder.items()}
     if n_labels:
         shapes |= {"head.weight": (n_labels, C), "head.bias": (n_labels,)}

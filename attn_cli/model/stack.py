@@ -20,6 +20,7 @@ from attn_cli.errors import ConfigError, OperationError
 from attn_cli.model.block import Block, make_norm
 from attn_cli.model.cache import CrossKVCache, KVCache, LayerKVCache
 from attn_cli.model.dropout import dropout
+from attn_cli.model.neighbours import Neighbours
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
@@ -35,6 +36,7 @@ class Stack(nn.Module):
         vocab_size: V, of the tokenizer.
         causal: Whether a character sees only itself and what came before it.
         cross: Whether it attends to a source, too.
+        neighbours: Whether each character's neighbours are added to its embedding.
 
     Raises:
         ConfigError: It names a kind of block or a position encoding that is not known.
@@ -43,7 +45,13 @@ class Stack(nn.Module):
     head: nn.Linear  # from hidden states to the logits of what is predicted
 
     def __init__(
-        self, config: ModelConfig, vocab_size: int, *, causal: bool = True, cross: bool = False
+        self,
+        config: ModelConfig,
+        vocab_size: int,
+        *,
+        causal: bool = True,
+        cross: bool = False,
+        neighbours: bool = False,
     ) -> None:
         super().__init__()
         self.config = config
@@ -51,6 +59,7 @@ class Stack(nn.Module):
         head_size = config.n_embd // config.n_head
 
         self.token_embedding = nn.Embedding(vocab_size, config.n_embd)
+        self.neighbours = Neighbours(config.n_embd) if neighbours else None
         self.position_embedding: nn.Module | None = None
         rotary = None
         match config.position:
@@ -103,6 +112,9 @@ class Stack(nn.Module):
         trace.record("characters", ids, "B T")
         x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
         trace.record("token embedding", x, "B T C", self.token_embedding)
+        if self.neighbours is not None:
+            x = self.neighbours(x, mask, trace.scope("neighbours"))
+            trace.record("token + neighbours", x, "B T C")
         if self.position_embedding is not None:
             position = self.position_embedding(start, length)  # (T, C)
             trace.record("position embedding", position, "T C", self.position_embedding)

@@ -139,7 +139,7 @@ PAIRS_RECIPE = SizeRecipe(
     dropout_chars=None,
     dropout_epochs=10.0,
     dropout=0.2,
-    settings={"train.label_smoothing": 0.1, "train.best_by": "last"},
+    settings={"model.block": "gpt2", "train.best_by": "last"},
 )
 
 

@@ -33,10 +33,20 @@ def make(*settings: str) -> EncoderDecoder:
     return model.eval()
 
 
-@pytest.fixture(params=itertools.product(BLOCKS, POSITIONS), ids="-".join)
+@pytest.fixture(
+    params=[
+        *itertools.product(BLOCKS, POSITIONS, ["false"]),
+        *itertools.product(BLOCKS, ["rope"], ["true"]),
+    ],
+    ids="-".join,
+)
 def model(request: pytest.FixtureRequest) -> EncoderDecoder:
-    block, position = request.param
-    return make(f"model.block={block}", f"model.position={position}")
+    block, position, neighbours = request.param
+    return make(
+        f"model.block={block}",
+        f"model.position={position}",
+        f"model.source_neighbours={neighbours}",
+    )
 
 
 def pairs(rows: int = B) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -190,6 +200,15 @@ def test_the_scores_of_a_source_depend_on_the_distance_from_its_position() -> No
     )  # (B, H, T, S)
     torch.testing.assert_close(scores[..., 1:, 1:], scores[..., :-1, :-1], rtol=1e-4, atol=1e-4)
     assert scores[0, 0, :, 0].std() > 1e-2
+
+
+def test_the_neighbours_of_a_source_are_a_convolution_of_its_embeddings() -> None:
+    encoder = make("model.source_neighbours=true").encoder
+    x = encoder.token_embedding(torch.randint(V, (B, S)))
+    before, after = encoder.neighbours.before.weight, encoder.neighbours.after.weight
+    weight = torch.stack([before, torch.eye(len(before)), after], dim=-1)  # (C, C, 3)
+    expected = F.conv1d(x.mT, weight, padding=1).mT
+    torch.testing.assert_close(encoder.neighbours(x), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_character_of_the_target_changes_nothing_before_it(model: EncoderDecoder) -> None:
