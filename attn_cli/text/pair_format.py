@@ -23,7 +23,7 @@ TargetTokens = Literal["auto", "characters", "words"]
 
 TAB = "\t"  # between a source and its target
 FEATURE_SEPARATOR = ";"
-_CONTROLS = re.compile(rf"[{MARK}\t\n\f\r]+")
+CONTROLS = re.compile(rf"[{MARK}\t\n\f\r]+")  # in a field they become spaces
 _NEXT_COLUMN = marked("[⇥]")  # between the source columns
 
 # Targets that are spelled in words, as phonemes are, have many and short ones.
@@ -118,7 +118,7 @@ def encode_source(text: str, pair_format: PairFormat, tokenizer: Tokenizer) -> T
 
 def cleaned(text: str) -> str:
     """A field of a pair: tabs, unit separators and line breaks become spaces, none at its ends."""
-    return _CONTROLS.sub(" ", text).strip()
+    return CONTROLS.sub(" ", text).strip()
 
 
 def are_words(targets: Sequence[str]) -> bool:

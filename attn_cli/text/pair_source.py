@@ -9,12 +9,12 @@ from attn_cli.errors import DatasetError
 from attn_cli.text.decoding import join_texts
 from attn_cli.text.display import counted
 from attn_cli.text.pair_format import (
+    CONTROLS,
     TAB,
     PairFormat,
     TargetTokens,
     are_features,
     are_words,
-    cleaned,
 )
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.table_source import OpenTable, find_tables
@@ -122,8 +122,8 @@ class PairSource:
             reader = self._reader(open_one()) if number else self._first
             for record in reader:
                 assert record.target is not None
-                texts = (*record.source, *record.features, record.target)
-                self._changed += any(cleaned(text) != text.strip() for text in texts)
+                texts = "".join((*record.source, *record.features, record.target))
+                self._changed += CONTROLS.search(texts) is not None
                 source = self.pair_format.source(record.source, ";".join(record.features))
                 target = self.pair_format.target(record.target)
                 for which, text in (("source", source), ("target", target)):

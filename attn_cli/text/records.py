@@ -61,7 +61,8 @@ class RecordReader:
         self.table = table
         self._allow_empty = allow_empty
         self.columns = columns
-        self.positions = [find_column(table, name) for name in columns.names]
+        self._names = columns.names
+        self.positions = [find_column(table, name) for name in self._names]
         self.empty_rows = 0
         self._number = 0  # of the row of the last record
 
@@ -94,7 +95,7 @@ class RecordReader:
 
     def _fields(self, values: Sequence[Any]) -> list[str]:
         fields = []
-        for column, value in zip(self.columns.names, values, strict=True):
+        for column, value in zip(self._names, values, strict=True):
             # A class is often a number.
             if column == self.columns.label and isinstance(value, int):
                 value = str(value)
