@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,8 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     from attn_cli.text.builtin import BUILTIN_NAMES
     from attn_cli.text.corpus import labelled_lines
     from attn_cli.text.encoded_text import load_evaluation_text
+    from attn_cli.text.pair_notes import notes_on_measured_pairs
+    from attn_cli.text.pairs import PairExamples, as_pairs
     from attn_cli.text.sources import read_options
     from attn_cli.text.tables import table_ending
 
@@ -42,7 +44,14 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     for note in (*text.source.notes(), *text.notes_on_unknown):
         notice(note)
     if not loaded.labels:
-        return loaded.as_split(text.ids, text.cache_key)
+        split = loaded.as_split(text.ids, text.cache_key)
+        if isinstance(split, PairExamples):
+            training = None
+            with suppress(DatasetError):  # a text that is gone cannot be compared
+                training = as_pairs(loaded.corpus().train)
+            for note in notes_on_measured_pairs(split, training):
+                notice(note)
+        return split
     return labelled_lines(text, loaded.labels).fit(loaded.config.model.block_size, data.too_long)
 
 

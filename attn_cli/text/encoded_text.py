@@ -12,6 +12,7 @@ import numpy as np
 
 from attn_cli.errors import DatasetError, PromptError
 from attn_cli.text.display import counted
+from attn_cli.text.pair_format import with_tabs_in_targets
 from attn_cli.text.scan import TextStats, scan
 from attn_cli.text.sources import PLAIN, ReadOptions, Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
@@ -75,6 +76,8 @@ def load_text(
     expected: tuple[str, int] | None = None,
     symbols: str = "",
     options: ReadOptions = PLAIN,
+    *,
+    measured: bool = False,
 ) -> EncodedText:
     """A whole text, read and encoded.
 
@@ -86,6 +89,8 @@ def load_text(
         expected: The SHA-256 and the length in characters that the text must have.
         symbols: What a vocabulary made for this text has in any case.
         options: How the files that are named are read.
+        measured: Whether a model is measured on it: of pairs, targets are not changed then, but
+            have a tab where something is outside the vocabulary, which no model writes.
 
     Raises:
         DatasetError: The text cannot be read, is empty, is not the expected one, or does
@@ -110,13 +115,14 @@ def load_text(
             )
         made = _make_tokenizer(tokenizer, stats.alphabet | set(symbols))
         hint = "set data.tokenizer=corpus"
-    encoder = _Encoder(source, made, unknown, stats, hint)
+    keeps_targets = measured and source.pair_format is not None and made.kind == "corpus"
+    encoder = _Encoder(source, made, unknown, stats, hint, keeps_targets=keeps_targets)
     key = None
     if stats.utf8_bytes <= in_memory_limit:
         ids = np.concatenate(list(encoder.chunks()))
         report = encoder.report()
     else:
-        key = _cache_key(stats.sha256, made, unknown)
+        key = _cache_key(stats.sha256, made, unknown) + "-targets" * keeps_targets
         number = stats.utf8_bytes if made.kind == "bytes" else stats.chars
         ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
     examples = tuple((char, replacement) for char, replacement in report["examples"])
@@ -147,7 +153,9 @@ def load_evaluation_text(
     Raises:
         DatasetError: It has no two tokens: nothing would be predicted.
     """
-    encoded = load_text(text, tokenizer, unknown, in_memory_limit, expected, options=options)
+    encoded = load_text(
+        text, tokenizer, unknown, in_memory_limit, expected, options=options, measured=True
+    )
     if len(encoded.ids) < 2:
         raise DatasetError(
             f"{', '.join(text)} is too short: {tokenizer.count(len(encoded.ids))}",
@@ -187,6 +195,7 @@ class _Encoder:
     unknown: UnknownPolicy
     stats: TextStats
     hint: str
+    keeps_targets: bool
     n_unknown: int = 0
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -208,7 +217,11 @@ class _Encoder:
             # Checked at once: a long text in another script would take minutes to refuse.
             if self.n_unknown > MAX_UNKNOWN * self.stats.chars:
                 raise self._too_many_unknown()
-            yield encoded.ids
+            if self.keeps_targets and encoded.n_unknown:
+                chunk = with_tabs_in_targets(chunk, self.tokenizer.symbols)
+                yield self.tokenizer.encode(chunk, self.unknown)
+            else:
+                yield encoded.ids
         if (labels := self.source.labels()) is not None:
             digest.update(labels.digest())
         if digest.hexdigest() != self.stats.sha256:

@@ -18,6 +18,7 @@ from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import UNICODE_SIZE, TokenIds, Tokenizer
 
 _CHUNK = 2**20  # tokens in which lines are looked for at once
+_COMPARED = 2**20  # lines compared at a time
 _VERSION = 1  # of the table of lines that is cached: raise it when a column changes
 _BREAKS = "\n\f"  # what ends a line; a form feed ends a document, too
 
@@ -102,6 +103,16 @@ def check_lines(train: Examples, validation: Examples, block_size: int) -> None:
         if are_pairs or train.line_labels is not None
         else "give more lines; to learn it as one text, leave data.records as stream",
     )
+
+
+def count_shared_lines(training: Examples, validation: Examples) -> int:
+    """How many lines of a validation text are also training lines; of pairs, how many sources."""
+    shared = np.zeros(len(validation), dtype=bool)
+    hashes = validation.lines[validation.rows, 2]
+    for first in range(0, len(training), _COMPARED):
+        rows = training.rows[first : first + _COMPARED]
+        shared |= np.isin(hashes, training.lines[rows, 2])
+    return int(shared.sum())
 
 
 class LineSet:

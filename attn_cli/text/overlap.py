@@ -6,13 +6,13 @@ import numpy as np
 
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.examples import Examples
+from attn_cli.text.lines import count_shared_lines
 from attn_cli.text.pairs import PairExamples
 from attn_cli.text.tokenizer import TokenIds
 
 PASSAGES = 10  # looked for, evenly spaced in the validation text
 LENGTH = 100  # tokens of each
 _CHUNK = 2**26  # ids of the training text searched at a time
-_LINES = 2**20  # lines of it compared at a time
 
 
 def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
@@ -35,16 +35,6 @@ def notes_on_overlap(corpus: Corpus) -> Iterator[str]:
             f"{shared} of {len(passages)} passages of the validation text stand word for word in "
             "the training text: the validation loss will be lower than on a new text"
         )
-
-
-def count_shared_lines(training: Examples, validation: Examples) -> int:
-    """How many lines of a validation text are also training lines; of pairs, how many sources."""
-    shared = np.zeros(len(validation), dtype=bool)
-    hashes = validation.lines[validation.rows, 2]
-    for first in range(0, len(training), _LINES):
-        rows = training.rows[first : first + _LINES]
-        shared |= np.isin(hashes, training.lines[rows, 2])
-    return int(shared.sum())
 
 
 def _passages(ids: TokenIds) -> list[TokenIds]:

@@ -10,7 +10,7 @@ A line is the source, a tab and the target. Its symbols of several characters ar
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -119,6 +119,17 @@ def encode_source(text: str, pair_format: PairFormat, tokenizer: Tokenizer) -> T
 def cleaned(text: str) -> str:
     """A field of a pair: tabs, unit separators and line breaks become spaces, none at its ends."""
     return CONTROLS.sub(" ", text).strip()
+
+
+def with_tabs_in_targets(text: str, symbols: Collection[str]) -> str:
+    """Some lines of pairs, with a tab for what of their targets is outside a vocabulary."""
+    known = set(symbols)
+    lines = []
+    for line in text.split("\n"):
+        source, tab, target = line.partition(TAB)
+        units = (marked(unit) if unit in known else TAB for unit in marked_units(target))
+        lines.append("".join((source, tab, *units)))
+    return "\n".join(lines)
 
 
 def are_words(targets: Sequence[str]) -> bool:

@@ -6,7 +6,29 @@ from collections.abc import Iterator
 import numpy as np
 
 from attn_cli.text.display import counted
+from attn_cli.text.lines import count_shared_lines
 from attn_cli.text.pairs import PairExamples
+
+
+def notes_on_measured_pairs(pairs: PairExamples, training: PairExamples | None) -> Iterator[str]:
+    """Lines for the user: which of the pairs that a model is measured on say little of it.
+
+    Args:
+        pairs: They may have targets that the model cannot write, or sources that it was trained on.
+        training: What it was trained on; None where that is not known.
+    """
+    total = len(pairs)
+    if pairs.n_dropped:
+        yield (
+            f"left out: {pairs.n_dropped:,} of {total + pairs.n_dropped:,} pairs, whose source or "
+            f"target does not fit into block_size {pairs.max_targets}"
+        )
+    yield from _note_on_unwritable(pairs, "targets")
+    if training is not None and (shared := count_shared_lines(training, pairs)):
+        yield (
+            f"{shared:,} of {total:,} sources are also training sources: they say little of the "
+            "accuracy on new ones"
+        )
 
 
 def pair_notes(train: PairExamples, validation: PairExamples) -> Iterator[str]:
@@ -16,6 +38,7 @@ def pair_notes(train: PairExamples, validation: PairExamples) -> Iterator[str]:
         train: The pairs to train on.
         validation: Those to validate on.
     """
+    yield from _note_on_unwritable(validation, "validation targets")
     sides = (train, validation)
     hashes = np.concatenate([side.source_hashes for side in sides])
     _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
@@ -36,4 +59,12 @@ def pair_notes(train: PairExamples, validation: PairExamples) -> Iterator[str]:
             f"{counted(len(several), 'source')} with two targets or more ({n_pairs:,} pairs): any "
             f"of them counts as right; of all pairs, at best {1 - lost / len(hashes):.1%} can be "
             "written"
+        )
+
+
+def _note_on_unwritable(pairs: PairExamples, targets: str) -> Iterator[str]:
+    if count := int(pairs.cannot_be_written.sum()):
+        yield (
+            f"{count:,} of {len(pairs):,} {targets} have symbols outside the vocabulary, which the "
+            "model cannot write"
         )

@@ -63,6 +63,14 @@ class PairExamples(Examples):
         hashes: NDArray[np.int64] = self.lines[self.rows, 2]
         return hashes
 
+    @property
+    def cannot_be_written(self) -> NDArray[np.bool_]:
+        """Whether a target has something that the vocabulary lacks, (N,)."""
+        tabs = np.flatnonzero(self.ids == self.tokenizer.symbols.index(TAB))
+        begins, ends = self.tabs[self.rows] + 1, self.lines[self.rows, 1]
+        more_tabs: NDArray[np.bool_] = tabs.searchsorted(ends) > tabs.searchsorted(begins)
+        return more_tabs
+
     def target_ids(self, place: int) -> list[int]:
         """The ids of the target of one of the pairs, without its end."""
         row = self.rows[place]
@@ -75,9 +83,10 @@ class PairExamples(Examples):
             yield self.tokenizer.decode(self.ids[self.lines[row, 0] : self.tabs[row]])
 
     def targets(self) -> Iterator[str]:
-        """The target of each pair."""
+        """The target of each pair; with U+FFFD for what the vocabulary lacks."""
         for row in self.rows.tolist():
-            yield self.tokenizer.decode(self.ids[self.tabs[row] + 1 : self.lines[row, 1]])
+            target = self.tokenizer.decode(self.ids[self.tabs[row] + 1 : self.lines[row, 1]])
+            yield target.replace(TAB, "\ufffd")
 
     def _too_long(self, row: int, max_targets: int) -> DatasetError:
         (begin, end, _), tab = self.lines[row].tolist(), int(self.tabs[row])
@@ -99,7 +108,7 @@ def find_pairs(ids: TokenIds, tokenizer: Tokenizer) -> PairExamples:
     lines = find_lines(ids, tokenizer)
     all_tabs = np.flatnonzero(ids == tokenizer.symbols.index(TAB))
     ends = lines.lines[:, 1]
-    tabs = all_tabs[all_tabs.searchsorted(ends) - 1]  # the last one of each line
+    tabs = all_tabs[all_tabs.searchsorted(lines.lines[:, 0])]  # the first one of each line
     # The sources alone, in a text in which nothing else is: its lines have their hashes.
     steps = np.zeros(len(ids) + 1, np.int8)
     steps[tabs] += 1

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attn_cli.text import overlap
+from attn_cli.text import lines, overlap
 from attn_cli.text.corpus import load_corpus
 
 
@@ -41,7 +41,7 @@ def test_passages_that_were_trained_on_are_counted(
 def test_lines_that_were_trained_on_are_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overlap, "_LINES", 2)
+    monkeypatch.setattr(lines, "_COMPARED", 2)
     text, validation = tmp_path / "a.txt", tmp_path / "b.txt"
     text.write_text("one\ntwo\nthree\nfour\nfive\n")
     validation.write_text("six\n\nfour\none\nfour\n")

@@ -8,6 +8,7 @@ import pytest
 from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.text.overlap import notes_on_overlap
+from attn_cli.text.pair_notes import notes_on_measured_pairs
 from attn_cli.text.pairs import as_pairs
 from attn_cli.text.sources import ReadOptions
 
@@ -130,6 +131,29 @@ def test_too_few_pairs(
         check_length(corpus, 64)
     assert caught.value.message.startswith(message)
     assert hint in str(caught.value.hint)
+
+
+def test_targets_that_cannot_be_written_are_told_and_never_right(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, PLAIN, [*PLAIN[:4], ("sóurce 7", "tárget 7")])
+    told = "1 of 5 validation targets have symbols outside the vocabulary, which"
+    assert any(note.startswith(told) for note in notes(corpus))
+    assert list(as_pairs(corpus.validation).sources())[-1] == "source 7"
+    assert list(as_pairs(corpus.validation).targets())[-1] == "t\ufffdrget 7"
+    trained_on = as_pairs(corpus.train)
+    measured = as_pairs(corpus.validation).fit(9, "drop")
+    assert list(notes_on_measured_pairs(measured, trained_on)) == [
+        "1 of 5 targets have symbols outside the vocabulary, which the model cannot write",
+        "5 of 5 sources are also training sources: they say little of the accuracy on new ones",
+    ]
+    assert list(notes_on_measured_pairs(measured.fit(8, "drop"), None)) == [
+        "left out: 5 of 5 pairs, whose source or target does not fit into block_size 8"
+    ]
+
+
+def test_words_that_cannot_be_written(tmp_path: Path) -> None:
+    rows = [(f"s{i}", "a b c") for i in range(20)]
+    corpus = corpus_of(tmp_path, rows, [*rows, ("s5", "a bː c")])
+    assert list(as_pairs(corpus.validation).targets())[-1] == "a\ufffdc"
 
 
 def test_a_source_of_which_the_vocabulary_has_nothing(tmp_path: Path) -> None:
