@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.blanks import note_blank
 from attn_cli.cli.evaluation_text import hint_on_missing_text
-from attn_cli.cli.flags import options_from_dataclass
+from attn_cli.cli.flags import given_options, options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
 from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
 from attn_cli.cli.sample_output import SamplePrinter, print_overlap, sample_record
 from attn_cli.cli.terminal import notice, result_json
-from attn_cli.errors import PromptError
+from attn_cli.errors import InputError, PromptError
 
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = r"""For example: attn generate "Once" --num-samples 3 --stop "\n"
 
-After attn train names.txt --lines: attn generate --num-samples 20 --new"""
+After attn train names.txt --lines: attn generate --num-samples 20 --new
+
+After attn train dates: attn generate "27 March 2026" --num-beams 4"""
 
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
 MAX_HELD_OUT = 100_000  # characters of held-out text that --check-copy reads, in about a second
@@ -42,12 +44,20 @@ def generate(options: GenerateOptions) -> None:
     """Generate text with the newest run's best checkpoint."""
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.loaded_model import load_group
 
-    loaded = load_model(options.run)
+    runs = load_group(options.run)
     options.check()
-    config = options.generation_config(loaded.config.sample)
-    generator = load_text_generator(loaded, _check_device(options.device))
+    device = _check_device(options.device)
+    if len(runs) > 1 or runs[0].config.task == "seq2seq":
+        from attn_cli.cli.translate import translate
+
+        translate(options, runs, device)
+        return
+    (loaded,) = runs
+    _refuse_sources(options)
+    config = options.generation_config(loaded.config.sample.model_dump())
+    generator = load_text_generator(loaded, device)
     if options.interactive:
         from attn_cli.cli.interactive import InteractiveSession
 
@@ -91,6 +101,15 @@ def generate(options: GenerateOptions) -> None:
             notice(f"({loaded.folder.path}{seeded}, {chars_per_second:,.0f} characters a second)")
     if selection:
         check_found(len(samples), options.num_samples * len(prompts))
+
+
+def _refuse_sources(options: GenerateOptions) -> None:
+    """Refuses options of an encoder-decoder."""
+    for name in given_options(options) & {"file", "tsv"}:
+        raise InputError(
+            f"`{name}` is of sources and targets, and this run continues texts",
+            "leave it out, or name a run of task seq2seq",
+        )
 
 
 def _check_device(name: DeviceName) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,7 +17,6 @@ from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.exclusions import BEAM_SEARCH, Exclusion
 
 if TYPE_CHECKING:
-    from attn_cli.config.schema import SampleConfig
     from attn_cli.generation.config import GenerationConfig
 
 DeviceName = Literal["cpu", "cuda", "mps", "auto"]
@@ -38,9 +38,25 @@ class GenerateOptions:
         list[str] | None,
         typer.Argument(
             metavar="[PROMPT]...",
-            help="Text to continue; several become one batch; - reads standard input.",
+            help="Text to continue, or source to write a target for; several become one batch; "
+            "- reads standard input.",
         ),
     ] = None
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--file",
+            metavar="FILE",
+            help="Sources for an encoder-decoder: each line of a file, or row of a table.",
+        ),
+    ] = None
+    tsv: Annotated[
+        bool,
+        typer.Option(
+            "--tsv",
+            help="Of an encoder-decoder, print source, target and log-probability with tabs.",
+        ),
+    ] = False
     run: RunOption = None
     max_new_chars: Annotated[int | None, typer.Option(help="The most characters to generate.")] = (
         None
@@ -154,8 +170,11 @@ class GenerateOptions:
             )
         check_num_samples(self.num_samples, self.num_beams)
 
-    def generation_config(self, defaults: SampleConfig) -> GenerationConfig:
-        """The configuration for the generator: the run's own where an option was left out.
+    def generation_config(self, defaults: Mapping[str, Any]) -> GenerationConfig:
+        """The configuration for the generator.
+
+        Args:
+            defaults: Settings by name, for those that were left out.
 
         Raises:
             InputError: A value is out of its range, or has an unknown escape.
@@ -173,7 +192,7 @@ class GenerateOptions:
         for name in ("allowed_chars", "forbidden_chars"):
             if name in given:
                 given[name] = unescape(given[name], name)
-        return GenerationConfig(**{**defaults.model_dump(), **given})
+        return GenerationConfig(**{**defaults, **given})
 
 
 def unescape(text: str, name: str) -> str:

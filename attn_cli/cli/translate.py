@@ -1,0 +1,182 @@
+"""`attn generate` with an encoder-decoder: a target for each source."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attn_cli.cli.flags import given_options
+from attn_cli.cli.generate_options import GenerateOptions
+from attn_cli.cli.run_or_text import check_text_is_no_run
+from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.errors import AttnError, InputError
+
+if TYPE_CHECKING:
+    from attn_cli.generation.config import GenerationConfig
+    from attn_cli.generation.translation import Translation, Translator
+    from attn_cli.runs.loaded_model import TrainedModel
+
+# What is of continued texts, and has no meaning for targets.
+_OF_TEXTS = ("new", "unique", "check_copy", "alternatives", "stop_at_eos")
+_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "typical_p")
+
+
+def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: str) -> None:
+    """Prints the target of each source, in their order."""
+    from attn_cli.generation.translation import Translator
+
+    _check(options)
+    config = _generation_config(options, runs[0].config.model.block_size)
+    translator = Translator(runs, device)
+    translator.constraints(config)  # an impossible one is refused before anything is read
+    if len(runs) > 1:
+        notice(f"mean probabilities of {len(runs)} runs: {options.run}")
+    elif options.run is None and not options.as_json:
+        notice(f"newest run: {runs[0].description}")
+    if options.interactive:
+        _converse(translator, config, options)
+        return
+    begin, chars = time.perf_counter(), 0
+    records: list[dict[str, Any]] = []
+    sources = list(_sources(options, runs[0]))
+    if not sources:
+        raise InputError("there is no source to write a target for", "give a line at least")
+    translations = translator.translate(sources, config, options.num_samples, _seed(options))
+    for translation in _with_progress(translations, len(sources)):
+        chars += sum(len(target.text) for target in translation.targets)
+        if options.as_json:
+            records += _records(translation)
+            continue
+        for line in _lines(translation, options):
+            result(line)
+    if options.as_json:
+        seconds = time.perf_counter() - begin
+        result_json(
+            {
+                "run": str(options.run or runs[0].folder.path),
+                "step": runs[0].step if len(runs) == 1 else None,
+                "runs": [str(each.folder.path) for each in runs],
+                "unit": runs[0].tokenizer.unit,
+                "samples": records,
+                "chars_per_second": round(chars / seconds, 1),
+            }
+        )
+
+
+def _check(options: GenerateOptions) -> None:
+    """Refuses options that are of continued texts, and more targets than there are ways to find.
+
+    Raises:
+        InputError: There is one.
+    """
+    given = given_options(options)
+    for name in _OF_TEXTS:
+        if name in given:
+            raise InputError(
+                f"`{name}` is of texts that are continued, and this run writes targets for sources",
+                "leave it out",
+            )
+    sampled = any(name in given for name in _SAMPLING)
+    if options.num_samples > 1 and options.num_beams == 1 and not sampled:
+        raise InputError(
+            f"`num_samples` {options.num_samples}: the most probable target is one",
+            "give `num_beams` for several, the best first, or `temperature` to sample them",
+        )
+    if options.file is not None and (options.prompt or options.interactive):
+        raise InputError("`file` excludes sources on the command line", "give one of the two")
+
+
+def _generation_config(options: GenerateOptions, block_size: int) -> GenerationConfig:
+    """The configuration: the most probable characters, where nothing asks for sampling."""
+    sampled = any(getattr(options, name) is not None for name in _SAMPLING)
+    defaults = {"temperature": 1.0 if sampled else 0.0, "max_new_chars": block_size}
+    return options.generation_config(defaults)
+
+
+def _seed(options: GenerateOptions) -> int:
+    return secrets.randbelow(2**31) if options.seed is None else options.seed
+
+
+def _sources(options: GenerateOptions, run: TrainedModel) -> Iterator[str]:
+    """The sources on the command line, the lines of standard input, or those of a file."""
+    if options.file is not None:
+        check_text_is_no_run(options.file, "did you mean: attn generate --file FILE --run RUN")
+        yield from _file_sources(options.file, run)
+        return
+    if not options.prompt:
+        raise InputError(
+            "there is no source to write a target for",
+            "give one or more, - for the lines of standard input, or `file`",
+        )
+    for prompt in options.prompt:
+        if prompt == "-":
+            yield from _file_sources("-", run)
+        else:
+            yield prompt
+
+
+def _file_sources(file: str, run: TrainedModel) -> Iterator[str]:
+    """The sources of a file: of a table those in the columns of the run, else its lines."""
+    from attn_cli.text.source_texts import source_texts
+
+    yield from source_texts(file, run.config.data)
+
+
+def _with_progress(translations: Iterable[Translation], total: int) -> Iterator[Translation]:
+    """The translations, with a bar on a terminal where it takes longer than two seconds."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        translations,
+        total=total,
+        unit=" sources",
+        delay=2,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        file=sys.stderr,
+    )
+    yield from bar
+
+
+def _lines(translation: Translation, options: GenerateOptions) -> Iterator[str]:
+    for target in translation.targets:
+        if options.tsv:
+            yield f"{translation.source}\t{target.text}\t{target.log_prob:.4f}"
+        elif options.num_samples > 1:
+            yield f"{target.text}\t{target.log_prob:.4f}"
+        else:
+            yield target.text
+
+
+def _records(translation: Translation) -> Iterator[dict[str, Any]]:
+    for target in translation.targets:
+        record = {"prompt": translation.source, **dataclasses.asdict(target)}
+        del record["ids"]
+        yield record
+
+
+def _converse(translator: Translator, config: GenerationConfig, options: GenerateOptions) -> None:
+    """Reads sources from the terminal, and prints the target of each, until the input ends."""
+    notice("Type a source; Ctrl-D ends.")
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    typed = options.prompt or []
+    while True:
+        try:
+            source = typed.pop(0) if typed else input("> " if is_terminal else "")
+        except (EOFError, KeyboardInterrupt):
+            notice("")
+            return
+        if not source.strip():
+            continue
+        try:
+            found = translator.translate([source], config, 1, _seed(options))
+            for line in _lines(next(found), options):
+                result(line)
+        except AttnError as error:
+            notice(error.message)
+            if error.hint:
+                notice(f"  {error.hint}")

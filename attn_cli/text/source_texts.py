@@ -1,0 +1,49 @@
+"""The sources of a file, as a user types them: its lines, or the rows of a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from attn_cli.config.schema import DataConfig
+from attn_cli.text.decoding import decode_stream, read_file, split_lines
+from attn_cli.text.pair_format import FEATURE_SEPARATOR, TAB, cleaned
+from attn_cli.text.records import RecordColumns, RecordReader
+from attn_cli.text.tables import open_table, table_ending
+
+
+def source_texts(name: str, data: DataConfig) -> Iterator[str]:
+    """The sources of a file in their order, without blank ones; features stand behind a tab.
+
+    Args:
+        name: A file, or "-" for standard input. Of a table the sources are in the columns that the
+            training table had; of all else each line is one.
+        data: Of the run.
+
+    Raises:
+        DatasetError: It cannot be read, or a row is broken.
+    """
+    path = Path(name)
+    if name != "-" and table_ending(path) is not None:
+        yield from _rows(path, data)
+        return
+    is_stdin = name == "-"
+    chunks = (
+        decode_stream(sys.stdin.buffer, "standard input")
+        if is_stdin
+        else read_file(path, data.encoding)
+    )
+    for line in split_lines(chunks):
+        if source := line.strip("\n"):
+            yield source
+
+
+def _rows(path: Path, data: DataConfig) -> Iterator[str]:
+    """The sources of a table."""
+    columns = RecordColumns(tuple(data.column or ("1",)), features=tuple(data.features or ()))
+    for record in RecordReader(open_table(path, data.encoding, columns.names), columns):
+        fields = list(map(cleaned, record.source))
+        if record.features:
+            fields.append(FEATURE_SEPARATOR.join(map(cleaned, record.features)))
+        yield TAB.join(fields)
