@@ -1,4 +1,4 @@
-"""Targets of sources: greedy, by beams, sampled, constrained, of one model or the mean of several."""
+"""Targets of sources: greedy, by beams, sampled, constrained, of one model or several."""
 
 import math
 from itertools import product
