@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOption, path_option
 from attn_cli.cli.run_or_text import check_text_is_no_run
-from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ def evaluate(
             help="Of a classifier, write what it takes for what as a figure: .svg, .png or .pdf.",
         ),
     ] = None,
+    errors: Annotated[
+        int,
+        typer.Option(min=0, help="Of an encoder-decoder, show the N worst targets, aligned."),
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, exactly.
@@ -53,19 +57,26 @@ def evaluate(
     of block_size characters: the first of a window are predicted with little before them. A model
     of lines predicts each line by itself, with its end. An encoder predicts each character from
     all others of its window but those hidden with it. A classifier predicts the label of each
-    record: of a file, it has the columns of the training data.
+    record, and an encoder-decoder writes the target of each source: of a file, it has the columns
+    of the training data. Of a folder of runs, as of several seeds, probabilities are averaged.
     """
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.loaded_model import load_group
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
-    loaded = load_model(run)
+    runs = load_group(run)
+    loaded = runs[0]
+    if len(runs) > 1 or errors:
+        for each in runs:
+            each.require("seq2seq", "`errors`" if errors else f"a folder of runs, {run},")
     if per_char:
         loaded.require(("lm", "mlm"), "`per_char`")
     if figure is not None:
         loaded.require("classify", "`figure`")
     if loaded.config.task == "classify":
         _evaluate_labels(loaded, file, figure, as_json=as_json)
+    elif loaded.config.task == "seq2seq":
+        _evaluate_pairs(runs, run, file, errors, as_json=as_json)
     else:
         is_newest = run is None
         _evaluate_text(loaded, file, per_char=per_char, is_newest=is_newest, as_json=as_json)
@@ -139,6 +150,41 @@ def _evaluate_labels(
     result(f"{loaded.description}, {name}")
     for line in label_lines(evaluation, loaded.labels, best, on_validation=file is None):
         result(line)
+
+
+def _evaluate_pairs(
+    runs: Sequence[TrainedModel], name: Path | None, file: str | None, errors: int, *, as_json: bool
+) -> None:
+    """How well encoder-decoders write targets: accuracy, error rate, and the worst errors."""
+    from attn_cli.cli.pair_report import error_lines, error_record, pair_lines, pair_record, worst
+    from attn_cli.inspection.token_losses import pair_results
+
+    loaded, measured = runs[0], file or VALIDATION
+    if file is not None:
+        text = read_text(file, loaded)
+    else:
+        with hint_on_missing_text("name a table to measure on: attn evaluate FILE"):
+            text = loaded.corpus().validation
+    evaluation, pairs, written = pair_results(runs, text)
+    how = (pairs, loaded.tokenizer, loaded.pair_format)
+    if as_json:
+        record = {
+            "run": str(loaded.folder.path if len(runs) == 1 else name),
+            "step": loaded.step if len(runs) == 1 else None,
+            "runs": [str(each.folder.path) for each in runs],
+            "text": measured,
+            **pair_record(evaluation),
+        }
+        if errors:
+            record["errors"] = [error_record(each, *how) for each in worst(written, errors)]
+        result_json(record)
+        return
+    together = f"the mean of {len(runs)} runs in {name}"
+    result(f"{loaded.description if len(runs) == 1 else together}, {measured}")
+    for line in pair_lines(evaluation, pairs, written):
+        result(line)
+    for each in error_lines(worst(written, errors), *how):
+        console().print(each, soft_wrap=True)
 
 
 def _texts(loaded: TrainedModel, file: str | None) -> tuple[Corpus | None, Split, float | None]:

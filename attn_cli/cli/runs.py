@@ -33,7 +33,7 @@ def runs(as_json: JsonOption = False) -> None:
 
 
 # Losses of what is hidden, or of labels, are not to be compared with a decoder's.
-_OF = {"mlm": " mlm", "classify": " label"}
+_OF = {"mlm": " mlm", "classify": " label", "seq2seq": " target"}
 
 
 def _row(run: dict[str, Any]) -> dict[str, str]:

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from attn_cli.cli.flags import with_flags
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
+from attn_cli.cli.pair_report import pair_lines
 from attn_cli.cli.terminal import notice, result
 from attn_cli.text.display import counted
+from attn_cli.text.pairs import PairExamples
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import Task
     from attn_cli.objectives.label_evaluation import LabelEvaluation
+    from attn_cli.objectives.pair_evaluation import PairEvaluation, WrittenTarget
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
     from attn_cli.training.result import TrainResult
+
+
+_OF_PAIRS = ("accuracy", "error_rate", "examples")  # what is said of pairs besides the loss
 
 
 def tell_of(corpus: Corpus, notes: tuple[str, ...]) -> None:
@@ -59,6 +65,11 @@ def summary(run: RunFolder, corpus: Corpus, outcome: TrainResult) -> dict[str, A
         best = _best_evaluation(run, corpus, outcome)
         of_best = {} if best is None else label_record(best, corpus.labels)
         record |= {f"val_{key}": of_best.get(key) for key in ("accuracy", "macro_f1", "examples")}
+    elif isinstance(corpus.train, PairExamples):
+        record |= {f"val_{key}": None for key in _OF_PAIRS}
+        if outcome.best_step:
+            evaluation, _, _ = _best_pair_results(run, corpus)
+            record |= {f"val_{key}": getattr(evaluation, key) for key in _OF_PAIRS}
     return record
 
 
@@ -78,6 +89,7 @@ def report(
         result(sample.strip("\n") + "\n")
     unit, hidden = corpus.tokenizer.unit, "hidden " if task == "mlm" else ""
     best = _best_evaluation(run, corpus, outcome) if corpus.labels else None
+    is_pair = isinstance(corpus.train, PairExamples)
     if outcome.val_loss is None:
         result("val loss not measured yet: stopped before the first evaluation")
     elif best is not None:
@@ -86,6 +98,10 @@ def report(
         if corpus.validation_text is None:
             ideal = best_possible(corpus.sources, corpus.validation, corpus.labels)
         for line in label_lines(best, corpus.labels, ideal, on_validation=True):
+            result(line)
+    elif is_pair:
+        result(f"on the validation split, at step {outcome.best_step:,}:")
+        for line in pair_lines(*_best_pair_results(run, corpus)):
             result(line)
     else:
         result(
@@ -120,6 +136,16 @@ def _best_evaluation(
     return label_evaluation(load_model(run.path), corpus.validation)
 
 
+def _best_pair_results(
+    run: RunFolder, corpus: Corpus
+) -> tuple[PairEvaluation, PairExamples, list[WrittenTarget]]:
+    """How an encoder-decoder's best checkpoint does on the validation split."""
+    from attn_cli.inspection.token_losses import pair_results
+    from attn_cli.runs.loaded_model import load_model
+
+    return pair_results([load_model(run.path)], corpus.validation)
+
+
 def resume_command(run: RunFolder) -> str:
     """The command that resumes a run."""
     return f"attn train --resume {shlex.quote(str(run.path))}"
@@ -132,7 +158,11 @@ def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
     from attn_cli.text.opening import fitting_prompt
 
     command, prompt = "attn generate", fitting_prompt(corpus)
-    if task == "mlm":
+    if isinstance(corpus.validation, PairExamples):
+        assert corpus.source.pair_format is not None
+        source = corpus.source.pair_format.readable_source(next(corpus.validation.sources()))
+        command += f" {_quoted_for_shell(source)}"
+    elif task == "mlm":
         command = f"attn fill {shlex.quote(_with_blanks(prompt))}"
     elif task == "classify":
         assert isinstance(corpus.validation, Examples)
@@ -144,6 +174,14 @@ def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
     if run.path.parent != runs_root():
         command += f" --run {shlex.quote(str(run.path))}"
     return command
+
+
+def _quoted_for_shell(text: str) -> str:
+    """A text as an argument of a shell's command, in which a tab can be seen."""
+    if "\t" not in text:
+        return shlex.quote(text)
+    shown = text.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
+    return f"$'{shown}'"
 
 
 def _with_blanks(text: str) -> str:

@@ -1,7 +1,11 @@
-"""The targets that an encoder-decoder writes for some sources: its most probable characters.
+"""The targets that encoder-decoders write for some sources: the most probable characters.
 
-Shapes: B sources of a batch, S source, T target.
+The fast way of an evaluation; `Translator` writes the same, with all that a user may ask for.
+
+Shapes: B sources of a batch, S source, T target, V vocabulary.
 """
+
+from collections.abc import Sequence
 
 import torch
 
@@ -10,7 +14,7 @@ from attn_cli.model.encoder_decoder import EncoderDecoder
 
 @torch.inference_mode()
 def greedy_targets(
-    model: EncoderDecoder,
+    models: Sequence[EncoderDecoder],
     source_ids: torch.Tensor,
     source_mask: torch.Tensor | None,
     *,
@@ -19,21 +23,28 @@ def greedy_targets(
     """The ids of the target of each source, without its end; at most what fits into the context.
 
     Args:
-        model: In evaluation mode.
+        models: In evaluation mode; of several the mean of their probabilities decides.
         source_ids: (B, S), each with a newline at its end.
         source_mask: Where there is a source character and not padding, (B, 1, 1, S); everywhere
             where None.
         newline_id: The id that begins and ends a target.
     """
     batch = len(source_ids)
-    encoded = model.encode(source_ids, source_mask=source_mask)
-    cache = model.new_cache(batch)
+    decoders = [
+        (model, model.encode(source_ids, source_mask=source_mask), model.new_cache(batch))
+        for model in models
+    ]
+    block_size = min(model.config.block_size for model in models)
     ids = source_ids.new_full((batch, 1), newline_id)
     written: list[torch.Tensor] = []
     unfinished = torch.ones(batch, dtype=torch.bool, device=ids.device)
-    while len(written) < model.config.block_size and bool(unfinished.any()):
-        logits = model.decode(ids, encoded, source_mask=source_mask, cache=cache)[:, -1]  # (B, V)
-        ids = logits.argmax(dim=-1, keepdim=True)  # (B, 1)
+    while len(written) < block_size and bool(unfinished.any()):
+        logits = [
+            model.decode(ids, encoded, source_mask=source_mask, cache=cache)[:, -1]  # (B, V)
+            for model, encoded, cache in decoders
+        ]
+        probs = logits[0] if len(models) == 1 else torch.stack(logits).float().softmax(-1).mean(0)
+        ids = probs.argmax(dim=-1, keepdim=True)  # (B, 1)
         written.append(ids[:, 0])
         unfinished &= ids[:, 0] != newline_id
     rows = torch.stack(written, dim=1).tolist()  # (B, T)

@@ -1,14 +1,25 @@
 """How a run's model does on a text, measured exactly as the run's training measured it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.stack import Stack
 from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
 from attn_cli.objectives.label_evaluation import LabelEvaluation, evaluate_labels
 from attn_cli.objectives.labels import as_examples
+from attn_cli.objectives.pair_evaluation import (
+    PairEvaluation,
+    WrittenTarget,
+    summarize,
+    target_loss,
+    written_targets,
+)
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.examples import Examples, Split, joined
+from attn_cli.text.pairs import PairExamples, as_pairs
 from attn_cli.training.device import choose_device
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
@@ -49,6 +60,22 @@ def label_evaluation(loaded: TrainedModel, text: Split) -> LabelEvaluation:
         DatasetError: There are none.
     """
     return evaluate_labels(evaluation_model(loaded), as_examples(text))
+
+
+def pair_results(
+    runs: Sequence[TrainedModel], text: Split
+) -> tuple[PairEvaluation, PairExamples, list[WrittenTarget]]:
+    """How well encoder-decoders write targets together, of which pairs, and what they wrote.
+
+    Raises:
+        DatasetError: There are none that fit.
+    """
+    models = [evaluation_model(run) for run in runs]
+    decoders = [model for model in models if isinstance(model, EncoderDecoder)]
+    block_size = min(model.config.block_size for model in models)
+    pairs = as_pairs(text).fit(block_size, "drop").by_length()
+    written = list(written_targets(decoders, pairs))
+    return summarize(*target_loss(decoders, pairs), written), pairs, written
 
 
 def evaluation_model(loaded: TrainedModel) -> Stack:

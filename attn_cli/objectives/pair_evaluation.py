@@ -3,7 +3,9 @@
 Shapes: B pairs of a batch, S source, T target, N sources, V vocabulary.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +16,11 @@ from rapidfuzz.distance import Levenshtein
 from attn_cli.errors import DatasetError
 from attn_cli.generation.greedy_targets import greedy_targets
 from attn_cli.model.encoder_decoder import EncoderDecoder
-from attn_cli.model.stack import Stack, evaluation_mode
+from attn_cli.model.stack import evaluation_mode
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce
 from attn_cli.objectives.pair_loss import pair_loss
 from attn_cli.objectives.wilson import wilson_interval
+from attn_cli.runs.metrics import nats_to_bits
 from attn_cli.text.example_batches import eval_examples
 from attn_cli.text.pair_batches import pair_batch
 from attn_cli.text.pairs import PairExamples
@@ -53,6 +56,10 @@ class PairEvaluation:
         }
 
     @property
+    def bits_per_char(self) -> float:
+        return nats_to_bits(self.loss)
+
+    @property
     def accuracy(self) -> float:
         """The fraction of sources for which one of their targets was written exactly."""
         return self.right / self.examples
@@ -68,17 +75,27 @@ class PairEvaluation:
         return self.edits / max(1, self.target_chars)
 
 
+@dataclass(frozen=True)
+class WrittenTarget:
+    """What was written for a source, beside the nearest of its targets; both as ids."""
+
+    place: int  # of the source among the pairs: the first that has it
+    written: list[int]
+    target: list[int]
+    edits: int  # the edit distance of the two
+
+
 def evaluate_pairs(
-    model: Stack,
+    models: Sequence[EncoderDecoder],
     pairs: PairExamples,
     part: int = 0,
     parts: int = 1,
     all_reduce_sum: AllReduce | None = None,
 ) -> PairEvaluation:
-    """Writes the target of each source by greedy decoding.
+    """How well the targets of some pairs are written, by greedy decoding.
 
     Args:
-        model: An encoder-decoder, in any mode, which it is left in.
+        models: In any mode, which they are left in; of several, probabilities are averaged.
         pairs: Of several processes each takes a part.
         part: Which part of the sources to take, from 0.
         parts: The number of processes that share them.
@@ -87,52 +104,105 @@ def evaluate_pairs(
     Raises:
         DatasetError: There are no pairs.
     """
-    assert isinstance(model, EncoderDecoder)
-    counts = np.zeros(6)
-    fitting = pairs.fit(model.config.block_size, "drop").by_length()
-    own = fitting[part::parts]
-    with evaluation_mode(model), torch.no_grad():
-        for batch in eval_examples(own, TOKENS_PER_BATCH, pair_batch):
-            loss, count = pair_loss(model, batch.to(model.head.weight.device))
-            counts[:2] += loss.item(), count
-    for written, targets in written_targets(model, fitting, part, parts):
-        distances = [Levenshtein.distance(written, target) for target in targets]
-        nearest = int(np.argmin(distances))
-        right = distances[nearest] == 0
-        counts[2:] += 1, right, distances[nearest], len(targets[nearest])
-    sums = torch.from_numpy(counts)
+    block_size = min(model.config.block_size for model in models)
+    fitting = pairs.fit(block_size, "drop").by_length()
+    loss, chars = target_loss(models, fitting[part::parts])
+    return summarize(loss, chars, written_targets(models, fitting, part, parts), all_reduce_sum)
+
+
+def summarize(
+    loss: float,
+    chars: int,
+    written: Iterable[WrittenTarget],
+    all_reduce_sum: AllReduce | None = None,
+) -> PairEvaluation:
+    """The evaluation of what was written.
+
+    Args:
+        loss: Cross-entropy of the targets, summed, in nats.
+        chars: How many characters that is of.
+        written: For each source.
+        all_reduce_sum: The sum of a tensor over the processes that have a part each.
+
+    Raises:
+        DatasetError: Nothing was written.
+    """
+    counts = np.zeros(4)  # sources, those that are right, edits, characters of targets
+    for each in written:
+        counts += 1, each.edits == 0, each.edits, len(each.target)
+    sums = torch.tensor([loss, chars, *counts], dtype=torch.float64)
     if all_reduce_sum is not None:
         sums = all_reduce_sum(sums)
-    loss_sum, *rest = sums.tolist()
-    chars, examples, right_count, edits, target_chars = map(int, rest)
+    loss, *rest = sums.tolist()
+    chars, examples, right, edits, target_chars = map(int, rest)
     if not examples:
         raise DatasetError("nothing to predict: there are no pairs")
-    return PairEvaluation(loss_sum / chars, chars, examples, right_count, edits, target_chars)
+    return PairEvaluation(loss / chars, chars, examples, right, edits, target_chars)
 
 
-def written_targets(
-    model: EncoderDecoder, pairs: PairExamples, part: int = 0, parts: int = 1
-) -> Iterator[tuple[list[int], list[list[int]]]]:
-    """For each source of some pairs what the model writes, and the targets that it has, as ids.
+@torch.no_grad()
+def target_loss(models: Sequence[EncoderDecoder], pairs: PairExamples) -> tuple[float, int]:
+    """The cross-entropy of all targets with their ends, summed, in nats; and of how many ids.
 
     The arguments are those of `evaluate_pairs`.
     """
-    _, firsts, inverse = np.unique(
-        pairs.lines[pairs.rows, 2], return_index=True, return_inverse=True
-    )
-    rows_of: list[list[int]] = [[] for _ in firsts]
-    for place, source in enumerate(inverse.tolist()):
-        rows_of[source].append(place)
-    order = np.sort(firsts)[part::parts]  # of the places, as long as the pairs are sorted
-    distinct = pairs[order]
-    of_source = inverse[order].tolist()
-    done = 0
-    with evaluation_mode(model):
+    total, count = 0.0, 0
+    with evaluation_modes(models):
+        for on_cpu in eval_examples(pairs, TOKENS_PER_BATCH, pair_batch):
+            batch = on_cpu.to(models[0].head.weight.device)
+            total += pair_loss(_Mean(models), batch)[0].item()
+            count += batch.target_count
+    return total, count
+
+
+def written_targets(
+    models: Sequence[EncoderDecoder], pairs: PairExamples, part: int = 0, parts: int = 1
+) -> Iterator[WrittenTarget]:
+    """What is written for each source of some pairs, equal ones once.
+
+    The arguments are those of `evaluate_pairs`; pairs sorted by length need little padding.
+    """
+    places_of: dict[int, list[int]] = {}  # of each source, by its hash
+    for place, source in enumerate(pairs.source_hashes.tolist()):
+        places_of.setdefault(source, []).append(place)
+    own = list(places_of.values())[part::parts]
+    distinct = pairs[np.array([places[0] for places in own], np.int64)]
+    sources = iter(own)
+    with evaluation_modes(models):
         for on_cpu in eval_examples(distinct, TOKENS_PER_BATCH, pair_batch):
-            batch = on_cpu.to(model.head.weight.device)
+            batch = on_cpu.to(models[0].head.weight.device)
             assert batch.source is not None
-            outputs = greedy_targets(model, batch.source, batch.mask, newline_id=pairs.newline_id)
-            for written in outputs:
-                places = rows_of[of_source[done]]
-                yield written, [pairs.target_ids(place) for place in places]
-                done += 1
+            newline_id = pairs.newline_id
+            for ids in greedy_targets(models, batch.source, batch.mask, newline_id=newline_id):
+                places = next(sources)
+                targets = [pairs.target_ids(place) for place in places]
+                edits = [Levenshtein.distance(ids, target) for target in targets]
+                nearest = int(np.argmin(edits))
+                yield WrittenTarget(places[0], ids, targets[nearest], edits[nearest])
+
+
+class _Mean(torch.nn.Module):
+    """Of one model the logits, of several the logarithms of their mean probabilities."""
+
+    def __init__(self, models: Sequence[EncoderDecoder]) -> None:
+        super().__init__()
+        self._models = models
+
+    def forward(
+        self, ids: torch.Tensor, source_ids: torch.Tensor, *, source_mask: torch.Tensor | None
+    ) -> torch.Tensor:
+        """(B, T, V); the arguments are those of `EncoderDecoder.forward`."""
+        logits = [model(ids, source_ids, source_mask=source_mask) for model in self._models]
+        if len(logits) == 1:
+            return logits[0]  # type: ignore[no-any-return]
+        of_each = torch.stack(logits).float().log_softmax(dim=-1)
+        return of_each.logsumexp(dim=0) - math.log(len(logits))
+
+
+@contextmanager
+def evaluation_modes(models: Sequence[EncoderDecoder]) -> Iterator[None]:
+    """Context manager: all models without dropout within, in their modes of before afterwards."""
+    with ExitStack() as modes:
+        for model in models:
+            modes.enter_context(evaluation_mode(model))
+        yield

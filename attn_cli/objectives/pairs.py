@@ -46,7 +46,8 @@ class Pairs(TextObjective):
         parts: int = 1,
         all_reduce_sum: AllReduce | None = None,
     ) -> PairEvaluation:
-        return evaluate_pairs(model, as_pairs(text), part, parts, all_reduce_sum)
+        assert isinstance(model, EncoderDecoder)
+        return evaluate_pairs([model], as_pairs(text), part, parts, all_reduce_sum)
 
     def sample(self, model: Stack, seed: int) -> str:
         """Some of the validation sources, each with what the model writes, and its own target."""
@@ -56,7 +57,7 @@ class Pairs(TextObjective):
         batch = pair_batch(some).to(model.head.weight.device)
         assert batch.source is not None
         newline_id = pairs.newline_id
-        outputs = greedy_targets(model, batch.source, batch.mask, newline_id=newline_id)
+        outputs = greedy_targets([model], batch.source, batch.mask, newline_id=newline_id)
         form = PairFormat.configured(self.config.data)
         lines = []
         for source, target, ids in zip(some.sources(), some.targets(), outputs, strict=True):

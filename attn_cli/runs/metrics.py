@@ -66,11 +66,12 @@ def nats_to_bits(nats: float) -> float:
 
 
 def validation_text(metrics: StepMetrics) -> str:
-    """What an evaluation measured: the loss, of labels how many are right; empty without one."""
+    """What an evaluation measured: the loss, and what was right; empty without one."""
     if metrics.val_loss is None:
         return ""
     right = "" if metrics.val_accuracy is None else f", {metrics.val_accuracy:.1%} right"
-    return f"val {metrics.val_loss:.3f}{right}"
+    edits = "" if metrics.val_error_rate is None else f", error rate {metrics.val_error_rate:.1%}"
+    return f"val {metrics.val_loss:.3f}{right}{edits}"
 
 
 def metrics_line(metrics: StepMetrics) -> str:

@@ -124,7 +124,7 @@ def test_the_fast_way_of_evaluation_writes_the_same(translator: Translator) -> N
     for source in SOURCES:
         ids = [*translator.tokenizer.encode(source).tolist(), newline]
         (written,) = greedy_targets(
-            translator.models[0], torch.tensor([ids]), None, newline_id=newline
+            translator.models, torch.tensor([ids]), None, newline_id=newline
         )
         assert translator.tokenizer.decode(written) == texts(translator, [source], GREEDY)[0][0]
 

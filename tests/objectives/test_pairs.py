@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import pytest
 import torch
+from rapidfuzz.distance import Levenshtein
 
 from attn_cli.errors import DatasetError
 from attn_cli.generation.greedy_targets import greedy_targets
@@ -115,7 +117,7 @@ def test_every_source_counts_once_however_they_are_batched_and_shared(
     model.train()
 
     for part in range(parts):
-        measured = evaluate_pairs(model, pairs_of(pairs), part, parts, sums.add_)
+        measured = evaluate_pairs([model], pairs_of(pairs), part, parts, sums.add_)
 
     assert model.training
     assert measured.loss == pytest.approx(expected.loss, rel=1e-5)
@@ -128,16 +130,35 @@ def test_every_source_counts_once_however_they_are_batched_and_shared(
     assert low < measured.accuracy < high
 
 
-def test_what_is_written_comes_with_the_targets_of_its_source(model: EncoderDecoder) -> None:
-    found = [
-        (TOKENIZER.decode(written), sorted(map(TOKENIZER.decode, targets)))
-        for written, targets in written_targets(model, pairs_of(PAIRS).by_length())
+def test_what_is_written_comes_with_the_nearest_target_of_its_source(
+    model: EncoderDecoder,
+) -> None:
+    pairs = pairs_of(PAIRS).by_length()
+    sources = list(pairs.sources())
+    found = {sources[each.place]: each for each in written_targets([model], pairs)}
+    assert found.keys() == {source for source, _ in PAIRS}
+    for source, each in found.items():
+        written = TOKENIZER.decode(each.written)
+        targets = [target for other, target in PAIRS if other == source]
+        assert written == written_alone(model, source)
+        assert TOKENIZER.decode(each.target) in targets
+        assert each.edits == min(Levenshtein.distance(written, target) for target in targets)
+
+
+def test_several_models_write_by_the_mean_of_their_probabilities(model: EncoderDecoder) -> None:
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        other.head.weight.mul_(0.1)  # nearly uniform: the mean is the first's choice
+    together = evaluate_pairs([model, other], pairs_of(PAIRS))
+    alone = evaluate_pairs([model], pairs_of(PAIRS))
+    assert (together.right, together.edits) == (alone.right, alone.edits)
+    batch = pair_batch(pairs_of(PAIRS))
+    each = [
+        m(batch.inputs, batch.source, source_mask=batch.mask).softmax(-1) for m in (model, other)
     ]
-    expected = [
-        (written_alone(model, source), sorted(target for other, target in PAIRS if other == source))
-        for source in {source for source, _ in PAIRS}
-    ]
-    assert sorted(found) == sorted(expected)
+    targets = batch.targets.clamp(min=0)[..., None]
+    losses = -((each[0] + each[1]) / 2).gather(-1, targets)[..., 0].log()
+    assert together.loss == pytest.approx(losses[batch.targets >= 0].mean().item(), rel=1e-5)
 
 
 def test_padding_and_micro_batches_change_neither_the_loss_nor_the_gradient(
@@ -172,10 +193,10 @@ def test_a_target_ends_where_the_context_does(model: EncoderDecoder) -> None:
     model.head.bias = torch.nn.Parameter(never)
     batch = pair_batch(pairs_of(PAIRS))
     assert batch.source is not None
-    written = greedy_targets(model, batch.source, batch.mask, newline_id=NEWLINE)
+    written = greedy_targets([model], batch.source, batch.mask, newline_id=NEWLINE)
     assert [len(ids) for ids in written] == [16] * len(PAIRS)
 
 
 def test_nothing_is_no_evaluation(model: EncoderDecoder) -> None:
     with pytest.raises(DatasetError, match="there are no pairs"):
-        evaluate_pairs(model, pairs_of(PAIRS)[:0])
+        evaluate_pairs([model], pairs_of(PAIRS)[:0])
