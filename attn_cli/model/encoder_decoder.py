@@ -14,6 +14,8 @@ from attn_cli.model.cache import KVCache
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
+EMBEDDING_STD = 0.2  # of a model's own, at the start
+
 
 class EncoderDecoder(Stack):
     """A decoder, which this stack is, with an encoder of its own to attend to.
@@ -33,6 +35,17 @@ class EncoderDecoder(Stack):
         if config.tie_embeddings:
             self.head.weight = self.token_embedding.weight
         self._init_weights()
+
+    @torch.no_grad()
+    def _init_weights(self) -> None:
+        """As in a stack, but with larger embeddings, where these are not those of the head, too.
+
+        So the characters, of which small data have few examples each, stay the largest part of
+        the residual stream from the beginning on (benchmarks/LOG.md).
+        """
+        super()._init_weights()
+        if not self.config.tie_embeddings:
+            nn.init.normal_(self.token_embedding.weight, std=EMBEDDING_STD)
 
     def forward(
         self,

@@ -139,7 +139,13 @@ PAIRS_RECIPE = SizeRecipe(
     dropout_chars=None,
     dropout_epochs=10.0,
     dropout=0.2,
-    settings={"model.block": "gpt2", "train.best_by": "last"},
+    settings={
+        "model.block": "gpt2",
+        "model.source_neighbours": True,
+        # Matrices so small are converted to bf16 for longer than they take.
+        "train.precision": "fp32",
+        "train.best_by": "last",
+    },
 )
 
 
