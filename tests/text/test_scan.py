@@ -7,7 +7,7 @@ import pytest
 
 from attn_cli.text.corpus import load_corpus
 from attn_cli.text.scan import looks_like_a_list, scan
-from attn_cli.text.sources import open_source
+from attn_cli.text.sources import ReadOptions, open_source
 from tests.alphabets import SENTENCES
 
 
@@ -126,3 +126,13 @@ def test_built_in_texts_do_not_look_like_lists() -> None:
 
 def test_what_was_named_needs_no_explanation(tmp_path: Path) -> None:
     assert load_corpus([str(source_of(tmp_path, "Привет"))], "corpus").notes == ()
+
+
+def test_a_symbol_of_pairs_is_counted_as_one(tmp_path: Path) -> None:
+    path = source_of(tmp_path, "afar\taː v a r\nb\tb\n")
+    options = ReadOptions(lines=True, pairs=True, target_tokens="words")
+    stats = scan(open_source([str(path)], options=options), counted=True)
+    assert stats.alphabet == {*"afrvb\t\n", "aː"}
+    assert stats.chars == len("afar\tAvar\nb\tb")
+    assert stats.fitting_kind == "corpus"
+    assert stats.reason.endswith("symbols, such as aː")
