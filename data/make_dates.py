@@ -231,11 +231,14 @@ def pairs() -> dict[str, str]:
 
 
 def check(table: str) -> str:
-    """How many of a table's pairs are right, and the first ones that are wrong, a line each."""
+    """How many of a table's pairs are right, and the first ones that are wrong, a line each.
+
+    Other columns may follow, as `attn generate --tsv` prints them.
+    """
     rows = [line.split("\t") for line in table.removeprefix(HEADER).splitlines()]
-    wrong = [row for row in rows if len(row) != 2 or parse(row[0]) != row[1]]
+    wrong = [row for row in rows if len(row) < 2 or parse(row[0]) != row[1]]
     report = [f"{len(rows) - len(wrong):,} of {len(rows):,} dates are right"]
-    return "\n".join([*report, *(f"wrong: {' -> '.join(row)}" for row in wrong[:10])])
+    return "\n".join([*report, *(f"wrong: {' -> '.join(row[:2])}" for row in wrong[:10])])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

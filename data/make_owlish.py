@@ -126,15 +126,18 @@ def rows() -> list[tuple[str, str, str]]:
 
 
 def check(table: str) -> str:
-    """How many of a table's rows are right, and the first ones that are wrong, a line each."""
+    """How many of a table's rows are right, and the first ones that are wrong, a line each.
+
+    Other columns may follow, as `attn generate --tsv` prints them.
+    """
     found = [line.split("\t") for line in table.removeprefix(HEADER).splitlines()]
     wrong = [row for row in found if not _is_right(row)]
     report = [f"{len(found) - len(wrong):,} of {len(found):,} forms are right"]
-    return "\n".join([*report, *(f"wrong: {' '.join(row)}" for row in wrong[:10])])
+    return "\n".join([*report, *(f"wrong: {' '.join(row[:3])}" for row in wrong[:10])])
 
 
 def _is_right(row: Sequence[str]) -> bool:
-    return len(row) == 3 and row[1] in FEATURES and inflect(row[0], row[1]) == row[2]
+    return len(row) >= 3 and row[1] in FEATURES and inflect(row[0], row[1]) == row[2]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -84,7 +84,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
         "3/4/2026: not a date with one meaning",
     ]
     (tmp_path / "t.tsv").write_text(
-        "source\ttarget\n5 maja 1410\t1410-05-05\n6 maja 1410\t1410-05-07\n", "utf-8"
+        "source\ttarget\n5 maja 1410\t1410-05-05\t-0.01\n6 maja 1410\t1410-05-07\n", "utf-8"
     )
     assert dates.main(["check", str(tmp_path / "t.tsv")]) == 0
     assert capsys.readouterr().out.splitlines() == [

@@ -54,7 +54,7 @@ def test_the_command_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert capsys.readouterr().out == "huhuloba\n"
     assert owlish.main(["inflect", "hulop", "N;VOC"]) == 2
     assert capsys.readouterr().err == "make_owlish: no features of owlish: N;VOC\n"
-    (tmp_path / "t.tsv").write_text("hut\tN;ACC;SG\thuda\nhut\tN;ACC;SG\thuta\nhut\thut\n")
+    (tmp_path / "t.tsv").write_text("hut\tN;ACC;SG\thuda\t-0.1\nhut\tN;ACC;SG\thuta\nhut\thut\n")
     assert owlish.main(["check", str(tmp_path / "t.tsv")]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "1 of 3 forms are right",
