@@ -71,7 +71,7 @@ def test_every_command_as_a_new_user_runs_it(tmp_path: Path) -> None:
     clone, empty = tmp_path / "clone", tmp_path / "empty"
     _clone(clone)
     (empty / "data").mkdir(parents=True)
-    for program in ("make_tales.py", "make_languages.py"):
+    for program in ("make_tales.py", "make_languages.py", "make_dates.py"):
         shutil.copy(clone / "data" / program, empty / "data")
     (empty / "my.txt").write_text("The rain in Spain stays mainly in the plain.\n" * 60)
     (empty / "names.txt").write_text("".join(NAMES))
