@@ -43,7 +43,7 @@ class Embedder:
         model: The torch model, in evaluation mode; that of `loaded` where None.
 
     Raises:
-        InputError: There is no such level, layer or pool.
+        InputError: There is no such level, layer or pool, or the model is an encoder-decoder.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Embedder:
         *,
         model: Stack | None = None,
     ) -> None:
+        loaded.require(("lm", "mlm", "classify"), "embedding texts")
         _check(level, layer, pool, loaded.config.model.n_layer)
         self.loaded = loaded
         self.level: Level = level

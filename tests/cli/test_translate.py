@@ -96,3 +96,23 @@ def test_options_of_sources_are_refused_where_texts_are_continued(
     outcome = attn("generate", "the", *option, "--run", trained.run.path)
     assert outcome.code == 2
     assert f"{option[0]} is of sources and targets" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fill", "a_b"),
+        ("classify", "ab"),
+        ("embed", "texts.txt", "--out", "v.npz"),
+        ("inspect-training",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_commands_of_other_tasks_name_the_one_for_this(
+    attn: Attn, trained_translator: Trained, command: tuple[str, ...]
+) -> None:
+    Path("texts.txt").write_text("ab\n", encoding="utf-8")
+    outcome = attn(*command, "--run", trained_translator.run.path)
+    assert outcome.code == 2
+    assert "attn generate" in outcome.err
+    assert not Path("v.npz").exists()
