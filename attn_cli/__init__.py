@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from attn_cli.api.model import Model
     from attn_cli.api.run import Run, list_runs
     from attn_cli.api.text import Text
-    from attn_cli.api.trace import Trace
+    from attn_cli.api.trace import PairTrace, Trace
     from attn_cli.api.train import train
     from attn_cli.errors import AttnError
     from attn_cli.model.attention import MultiHeadAttention
@@ -28,6 +28,7 @@ else:
         "Callback": "attn_cli.training.callbacks",
         "Model": "attn_cli.api.model",
         "MultiHeadAttention": "attn_cli.model.attention",
+        "PairTrace": "attn_cli.api.trace",
         "Run": "attn_cli.api.run",
         "Text": "attn_cli.api.text",
         "Trace": "attn_cli.api.trace",
@@ -51,6 +52,7 @@ __all__ = [
     "Callback",
     "Model",
     "MultiHeadAttention",
+    "PairTrace",
     "Run",
     "Text",
     "Trace",

@@ -2,7 +2,7 @@
 
 Everything that a model, a text or a folder's name may contain is escaped.
 
-Shapes: T time (characters), H heads, L layers.
+Shapes: T time (characters), S keys, H heads, L layers.
 """
 
 import base64
@@ -46,22 +46,26 @@ def text_html(prompt: str, characters: Sequence[tuple[str, float]], caption: str
     )
 
 
-def attention_html(attention: NDArray[np.float32], characters: Sequence[str]) -> str:
+def attention_html(
+    attention: NDArray[np.float32], queries: Sequence[str], keys: Sequence[str] | None = None
+) -> str:
     """A map for each head of each layer: a row is a query, a column a key.
 
     Args:
-        attention: The weights, (L, H, T, T).
-        characters: T symbols.
+        attention: The weights, (L, H, T, S).
+        queries: T symbols; of an alignment, the target as it is written.
+        keys: S symbols; of an alignment, the source. The queries themselves where None.
     """
     rows = []
     for layer, of_layer in enumerate(attention, 1):
         maps = (
-            _attention_map(weights, characters, f"layer {layer}, head {head}")
+            _attention_map(weights, queries, keys or queries, f"layer {layer}, head {head}")
             for head, weights in enumerate(of_layer, 1)
         )
         rows.append(f'<div style="{ROW_STYLE}">{"".join(maps)}</div>')
+    axes = "a query, a column a key" if keys is None else "of the target, a column of the source"
     return (
-        f'<div>{"".join(rows)}<div style="{QUIET_STYLE}">A row is a query, a column a key. '
+        f'<div>{"".join(rows)}<div style="{QUIET_STYLE}">A row is {axes}. '
         f"Weights below {MIN_WEIGHT} are blank.</div></div>"
     )
 
@@ -119,41 +123,57 @@ def _shaded(character: str, prob: float) -> str:
     )
 
 
-def _attention_map(weights: NDArray[np.float32], characters: Sequence[str], title: str) -> str:
-    """The weights of one head, (T, T), as an SVG; a cell's tooltip has its number."""
-    T = len(characters)
-    cell = min(MAX_CELL, max(MIN_CELL, MAP_SIZE // T))
-    margin, side = 2 * cell, (T + 2) * cell
-    labels = [_escaped(printable_symbol(character)) for character in characters]
+def _attention_map(
+    weights: NDArray[np.float32], queries: Sequence[str], keys: Sequence[str], title: str
+) -> str:
+    """The weights of one head, (T, S), as an SVG; a cell's tooltip has its number."""
+    T, S = weights.shape
+    down, across = [[printable_symbol(symbol) for symbol in each] for each in (queries, keys)]
+    cell = min(MAX_CELL, max(MIN_CELL, MAP_SIZE // max(T, S)))
+    # Symbols of several characters need more room.
+    left, top = (max(2, math.ceil(0.6 * max(map(len, each)))) * cell for each in (down, across))
+    down, across = [[_escaped(symbol) for symbol in each] for each in (down, across)]
+    width, height = max(S * cell + left, 120), T * cell + top + 18
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{max(side, 120)}" height="{side + 18}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'font-family="monospace" font-size="{cell * 0.8:.1f}" fill="currentColor" role="img">'
         f'<text y="12" font-size="12" font-family="sans-serif">{title}</text>'
-        f'<g transform="translate({margin} {margin + 18})">'
-        f"{''.join(_labels(labels, cell))}"
+        f'<g transform="translate({left} {top + 18})">'
+        f"{''.join(_labels(down, across, cell, upright=top == 2 * cell))}"
         f'<g transform="scale({cell})" fill="{BLUE}" shape-rendering="crispEdges">'
-        f'<path d="M0 0h{T}v{T}h-{T}z" opacity=".06"/>'
-        f"{''.join(_cells(weights, labels))}</g></g></svg>"
+        f'<path d="M0 0h{S}v{T}h-{S}z" opacity=".06"/>'
+        f"{''.join(_cells(weights, down, across))}</g></g></svg>"
     )
 
 
-def _labels(labels: Sequence[str], cell: int) -> Iterator[str]:
-    """The characters to the left of the rows and above the columns."""
-    for index, label in enumerate(labels):
-        middle, gap = (index + 0.5) * cell, -0.4 * cell
+def _labels(
+    down: Sequence[str], across: Sequence[str], cell: int, *, upright: bool
+) -> Iterator[str]:
+    """The characters to the left of the rows and above the columns, these turned if not upright."""
+    gap = -0.4 * cell
+    for index, label in enumerate(down):
+        middle = (index + 0.5) * cell
         yield f'<text x="{gap:.1f}" y="{middle:.1f}" text-anchor="end" '
         yield f'dominant-baseline="central">{label}</text>'
-        yield f'<text x="{middle:.1f}" y="{gap:.1f}" text-anchor="middle">{label}</text>'
+    for index, label in enumerate(across):
+        place = f"translate({(index + 0.5) * cell:.1f} {gap:.1f})"
+        yield (
+            f'<text transform="{place}" text-anchor="middle">{label}</text>'
+            if upright
+            else f'<text transform="{place} rotate(-90)" dominant-baseline="central">{label}</text>'
+        )
 
 
-def _cells(weights: NDArray[np.float32], labels: Sequence[str]) -> Iterator[str]:
-    """A square of side 1 for each weight (T, T) that is not too small to be seen."""
+def _cells(
+    weights: NDArray[np.float32], down: Sequence[str], across: Sequence[str]
+) -> Iterator[str]:
+    """A square of side 1 for each weight (T, S) that is not too small to be seen."""
     for query, key in np.argwhere(weights >= MIN_WEIGHT).tolist():
         weight = float(weights[query, key])
         # Most weights are small: their square root makes them visible.
         yield (
             f'<path d="M{key} {query}h1v1h-1z" opacity="{math.sqrt(weight):.2f}">'
-            f"<title>{labels[query]} to {labels[key]}: {weight:.3f}</title></path>"
+            f"<title>{down[query]} to {across[key]}: {weight:.3f}</title></path>"
         )
 
 

@@ -199,21 +199,36 @@ class Model:
         losses = PerTokenLosses(self._evaluated, self._as_split(text), mask_id)
         return np.concatenate([np.zeros(0, np.float32), *losses])
 
-    def trace(self, text: str) -> Trace:
+    def trace(self, text: str, target: str | None = None) -> Trace:
         """Every tensor of a forward pass over a text, as NumPy arrays by name.
 
         Args:
             text: At most `block_size` characters; an empty one is the beginning of a document.
+                Of an encoder-decoder, a source.
+            target: Of an encoder-decoder, the target; None for the one that it writes.
+
+        Returns:
+            The trace; of an encoder-decoder a `PairTrace`, which has `cross_attention` besides.
 
         Raises:
-            InputError: The text is too long, or has unknown characters.
+            InputError: The text or the target is too long, or has unknown characters; or the model
+                is no encoder-decoder and there is a target.
         """
-        from attn_cli.api.trace import Trace
+        from attn_cli.api.trace import PairTrace, Trace
         from attn_cli.inspection.forward_pass import forward_pass
+        from attn_cli.inspection.pair_pass import pair_pass
 
         check_text("text", text)
+        symbols = self._loaded.symbols
+        if target is not None:
+            check_text("target", target)
+            self._loaded.require("seq2seq", "`target`")
+        if self.config.task == "seq2seq":
+            forward = pair_pass(self._loaded, text, target)
+            texts = (forward.ids, forward.source_ids, forward.target_ids)
+            return PairTrace(forward, *(tuple(symbols(ids)) for ids in texts))
         ids = self._loaded.encode_prompt(text)
-        return Trace(forward_pass(self.module, ids), tuple(self._loaded.symbols(ids)))
+        return Trace(forward_pass(self.module, ids), tuple(symbols(ids)))
 
     @overload
     def embed(

@@ -1,10 +1,11 @@
 """A forward pass as NumPy arrays by name.
 
-Shapes: T time (characters), C channels = n_embd, H heads, D head size, V vocabulary, L layers.
+Shapes: T time (characters), S source, C channels = n_embd, H heads, D head size, V vocabulary,
+L layers.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from attn_cli.api.html import attention_html
 from attn_cli.errors import InputError
 from attn_cli.inspection.forward_pass import ForwardPass
+from attn_cli.inspection.pair_pass import PairPass
 
 Array = NDArray[np.float32]
 
@@ -23,6 +25,7 @@ STACKED = {
     "residual_stream": ("layer", "time", "channel"),
     "logits": ("time", "vocabulary"),
 }
+OF_PAIRS = dict.fromkeys(("cross_attention", "encoder_attention"), STACKED["attention"])
 AXIS_NAMES = {
     "T": "time",
     "S": "source",
@@ -53,6 +56,8 @@ class Trace(Mapping[str, NDArray[Any]]):
         characters: The symbol of each of T ids.
     """
 
+    _stacked_axes: ClassVar[Mapping[str, tuple[str, ...]]] = STACKED
+
     def __init__(self, forward: ForwardPass, characters: tuple[str, ...]) -> None:
         self._forward = forward
         self._axes = {record.full_name: record.axes for record in forward.records}
@@ -74,11 +79,11 @@ class Trace(Mapping[str, NDArray[Any]]):
         Raises:
             InputError: There is no array of this name.
         """
-        if name in STACKED:
-            return STACKED[name]
+        if name in self._stacked_axes:
+            return self._stacked_axes[name]
         self._check(name)
         symbols = [symbol for symbol in self._axes[name] if symbol != "B"]
-        if symbols[1:] in (["T", "T"], ["T", "S"]):  # scores and weights
+        if symbols[1:] in (["T", "T"], ["T", "S"], ["S", "S"]):  # scores and weights
             return ("head", "query", "key")
         return tuple(AXIS_NAMES.get(symbol, symbol) for symbol in symbols)
 
@@ -114,7 +119,8 @@ class Trace(Mapping[str, NDArray[Any]]):
 
     def _stacked(self, *operations: str) -> Array:
         """The first of some operations of attention that the model has, over all layers."""
-        present = [name for name in operations if f"block 1.attention.{name}" in self]
+        first = f"{self._forward.stack}block 1.attention"
+        present = [name for name in operations if f"{first}.{name}" in self]
         operation = present[0] if present else operations[-1]
         tensors = self._forward.of_each_block(f"attention.{operation}")
         return np.stack([tensor.numpy(force=True) for tensor in tensors])
@@ -133,3 +139,50 @@ class Trace(Mapping[str, NDArray[Any]]):
         if "block 1.attention.softmax weights" not in self:
             return None  # a block without attention: a notebook shows the line above
         return attention_html(self.attention, self.characters)
+
+
+class PairTrace(Trace):
+    """Every tensor of a forward pass of an encoder-decoder over a source and its target.
+
+    `attention`, `q`, `k`, `v` and `residual_stream` are the decoder's. Its T queries are those that
+    write `target`, the first of them with nothing but a newline before it.
+
+    Args:
+        forward: The forward pass.
+        characters: What the decoder reads, a newline and then the target: T symbols.
+        source: What the encoder reads, the source and a newline: S symbols.
+        target: What the decoder writes, the target and a newline: T symbols.
+    """
+
+    _stacked_axes = STACKED | OF_PAIRS
+
+    def __init__(
+        self,
+        forward: PairPass,
+        characters: tuple[str, ...],
+        source: tuple[str, ...],
+        target: tuple[str, ...],
+    ) -> None:
+        super().__init__(forward, characters)
+        self._pair = forward
+        self.source = source
+        self.target = target
+
+    @property
+    def cross_attention(self) -> Array:
+        """The attention weights of the target on the source, (L, H, T, S): rows sum to 1."""
+        return self._pair.cross_attention.numpy(force=True)
+
+    @property
+    def encoder_attention(self) -> Array:
+        """The attention weights of the source on itself, (L, H, S, S): rows sum to 1."""
+        return self._pair.encoder_attention.numpy(force=True)
+
+    def __repr__(self) -> str:
+        texts = (repr("".join(each)) for each in (self.source[:-1], self.characters[1:]))
+        return f"<Trace of {' to '.join(texts)}: {len(self)} operations>"
+
+    def _repr_html_(self) -> str | None:
+        if "decoder.block 1.cross-attention.softmax weights" not in self:
+            return None
+        return attention_html(self.cross_attention, self.target, self.source)

@@ -74,12 +74,16 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
+    An encoder-decoder writes the target of a source.
     """
     from attn_cli.inspection.handmade_model import STORY
     from attn_cli.inspection.lesson.build import lesson_on
     from attn_cli.runs.loaded_model import TrainedModel
 
     loaded = _model(run, config, tiny=tiny)
+    if loaded.config.task == "seq2seq":
+        _explain_pair(loaded, text, beside, html, layer, head, show_all=show_all, as_json=as_json)
+        return
     decoder = None if beside is None else _decoder(beside, loaded)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
     ids = _tiny_ids(loaded, text) if tiny else encode_text(loaded, text, "attn explain")
@@ -101,6 +105,41 @@ def explain(
         _show(steps, at_once=show_all)
 
 
+def _explain_pair(
+    loaded: LoadedModel,
+    source: str | None,
+    beside: Path | None,
+    html: Path | None,
+    layer: int | None,
+    head: int | None,
+    *,
+    show_all: bool,
+    as_json: bool,
+) -> None:
+    """The lesson on an encoder-decoder, whose target looks at its source."""
+    from attn_cli.inspection.lesson.pairs import pair_lesson
+    from attn_cli.inspection.pair_pass import describe_pair, own_source, pair_pass
+    from attn_cli.runs.loaded_model import TrainedModel
+
+    if html is not None:
+        loaded.require(("lm", "mlm"), "the page")
+    if beside is not None:
+        loaded.require("mlm", "`beside`")
+    layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
+    activations = pair_pass(loaded, own_source(loaded) if source is None else source)
+    foreword = "" if isinstance(loaded, TrainedModel) else FRESH
+    steps = pair_lesson(
+        activations, loaded.tokenizer, layer=layer - 1, head=head - 1, foreword=foreword
+    )
+    if as_json:
+        target = "".join(loaded.symbols(activations.ids[1:]))
+        source_ids = activations.source_ids[:-1]
+        result_json({**_record(loaded, source_ids, steps), "target": target})
+    else:
+        notice(describe_pair(loaded, activations))
+        _show(steps, at_once=show_all)
+
+
 def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
     from attn_cli.errors import InputError
     from attn_cli.inspection.handmade_model import handmade_model
@@ -111,7 +150,7 @@ def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
     if tiny:
         return handmade_model()
     loaded = find_model(run, config)
-    loaded.require(("lm", "mlm"), "attn explain")
+    loaded.require(("lm", "mlm", "seq2seq"), "attn explain")
     return loaded
 
 

@@ -1,6 +1,10 @@
 """`attn inspect-attention`: the attention weights of every head, from a real forward pass."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,15 +16,49 @@ from attn_cli.cli.options import (
     LayerOption,
     PageOption,
     RunOption,
-    TextArgument,
+    path_option,
 )
+from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import encode_text
-from attn_cli.cli.terminal import console, notice, result_json
-from attn_cli.errors import InputError
+from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.errors import InputError, OperationError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from attn_cli.inspection.attention_maps import AttentionMaps
+    from attn_cli.inspection.pair_pass import PairPass
+    from attn_cli.runs.loaded_model import LoadedModel
+
+FigureKind = Literal["svg", "png"]
+SvgOption = Annotated[
+    Path | None,
+    typer.Option("--svg", metavar="FILE", parser=path_option, help="Write the maps as a figure."),
+]
+PngOption = Annotated[
+    Path | None,
+    typer.Option("--png", metavar="FILE", parser=path_option, help="The same as a PNG image."),
+]
 
 
 def inspect_attention(
-    text: TextArgument,
+    text: Annotated[
+        str,
+        typer.Argument(
+            metavar="TEXT", help="The text to run the model on; of an encoder-decoder, a source."
+        ),
+    ],
+    target: Annotated[
+        str | None,
+        typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
+    ] = None,
+    part: Annotated[
+        Literal["cross", "encoder", "decoder"] | None,
+        typer.Option(
+            help="Of an encoder-decoder: how the target attends to the source (cross, the "
+            "default), the source to itself (encoder), or the target to itself (decoder)."
+        ),
+    ] = None,
     run: RunOption = None,
     config: ConfigOption = None,
     layer: LayerOption = None,
@@ -28,56 +66,161 @@ def inspect_attention(
     values: Annotated[
         bool, typer.Option("--values", help="Numbers in place of shades, in hundredths.")
     ] = False,
+    svg: SvgOption = None,
+    png: PngOption = None,
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how much each character attends to the others, in each head.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
-    --layer and --head, or all with --values, in full. Of a classifier, also what each character
-    does for the label.
+    --layer and --head, or all with --values, in full. Of an encoder-decoder it is the alignment:
+    the target down, the source across. Of a classifier, also what each character does for the
+    label.
     """
-    if html is not None and values:
-        raise InputError(
-            "--html and --values exclude each other", "leave --values out: a page has every number"
-        )
-    from attn_cli.inspection.forward_pass import forward_pass, select_heads
+    figures: dict[FigureKind, Path | None] = {"svg": svg, "png": png}
+    _check_files(html, figures, values=values)
+    from attn_cli.inspection.attention_maps import pair_maps, text_maps
+    from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.pair_pass import describe_pair, pair_pass
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
+    if target is not None or part is not None:
+        loaded.require("seq2seq", "`target`" if target is not None else "`part`")
+    if loaded.config.task == "seq2seq" and html is None:
+        activations = pair_pass(loaded, text, target)
+        maps = pair_maps(loaded, activations, part or "cross", layers, heads)
+        title = describe_pair(without_private_paths(loaded), activations)
+        if _write_figures(figures, maps, title, as_json=as_json):
+            return
+        _show_pair(loaded, activations, maps, values=values, as_json=as_json)
+        return
     ids = encode_text(loaded, text, "attn inspect-attention")
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
         write_page(html, loaded, ids, layer=layers[0], head=heads[0], as_json=as_json)
         return
-    weights = select_heads(forward_pass(loaded.model, ids).attention, layers, heads)
-    characters, unit = loaded.symbols(ids), loaded.tokenizer.unit
+    maps = text_maps(loaded, forward_pass(loaded.model, ids), layers, heads)
+    title = without_private_paths(loaded).describe(ids)
+    if _write_figures(figures, maps, title, as_json=as_json):
+        return
+    _show_text(loaded, ids, maps, values=values, as_json=as_json)
+
+
+def _check_files(
+    html: Path | None, figures: Mapping[FigureKind, Path | None], *, values: bool
+) -> None:
+    """Refuses files that cannot be written, before the work, and what does not go together."""
+    if html is None:
+        for path in figures.values():
+            if path is not None and not path.parent.is_dir():
+                raise InputError(f"{path}: there is no folder {path.parent}", "create it first")
+        return
+    given = [f"--{kind}" for kind, path in figures.items() if path is not None]
+    for option in ["--values"] * values + given:
+        raise InputError(f"--html and {option} exclude each other", "give one of the two")
+
+
+def _write_figures(
+    figures: Mapping[FigureKind, Path | None], maps: AttentionMaps, title: str, *, as_json: bool
+) -> bool:
+    """Writes the figures that were asked for and prints their paths instead of the maps.
+
+    Returns:
+        Whether nothing more is to be printed.
+    """
+    wanted = {kind: path for kind, path in figures.items() if path is not None}
+    for kind, path in wanted.items():
+        from attn_cli.inspection.attention_plot import attention_figure
+        from attn_cli.runs.atomic_files import atomic_write
+
+        try:
+            atomic_write(path, attention_figure(maps, title, kind))
+        except OSError as error:
+            raise OperationError(
+                f"cannot write {path}: {error.strerror}", "name another file"
+            ) from None
+        if not as_json:
+            result(str(path))
+    return bool(wanted) and not as_json
+
+
+def _show_text(
+    loaded: LoadedModel,
+    ids: tuple[int, ...],
+    maps: AttentionMaps,
+    *,
+    values: bool,
+    as_json: bool,
+) -> None:
+    """Prints the maps of a text, and of a classifier what speaks for the label."""
     evidence = None
     if loaded.labels:
         from attn_cli.inspection.label_evidence import label_evidence
 
         evidence = label_evidence(loaded.classifier, ids, first=len(loaded.line_beginning))
     if as_json:
-        record = {
-            "model": loaded.description,
-            "unit": unit,
-            "characters": characters,
-            "layers": list(layers),
-            "heads": list(heads),
-            "weights": weights.astype(float).round(7).tolist(),
-        }
         of_label = {} if evidence is None else evidence_record(evidence, loaded.labels)
-        result_json({**record, **of_label})
+        result_json({**_record(loaded, maps), **of_label})
         return
 
-    from attn_cli.inspection.terminal.attention_map import attention_view
-
     notice(loaded.describe(ids))
-    console().print(attention_view(weights, layers, heads, characters, unit, numbers=values))
+    console().print(_view(maps, values))
     if evidence is not None:
         from attn_cli.inspection.terminal.label_evidence import label_view
 
         console().print()
-        console().print(label_view(evidence, characters, loaded.labels))
+        console().print(label_view(evidence, maps.keys, loaded.labels))
+
+
+def _show_pair(
+    loaded: LoadedModel,
+    activations: PairPass,
+    maps: AttentionMaps,
+    *,
+    values: bool,
+    as_json: bool,
+) -> None:
+    """Prints the alignment of a source and a target, or how one of them attends to itself."""
+    from attn_cli.inspection.pair_pass import describe_pair
+
+    if as_json:
+        from attn_cli.inspection.alignment import alignment_bits
+
+        bits = alignment_bits(maps.weights).round(4).tolist()
+        of_cross = {"alignment_bits": bits} if maps.part == "cross" else {}
+        symbols = {
+            "part": maps.part,
+            "source": loaded.symbols(activations.source_ids),
+            "target": loaded.symbols(activations.target_ids),
+        }
+        result_json({**_record(loaded, maps), **symbols, **of_cross})
+        return
+
+    from attn_cli.inspection.terminal.alignment import alignment_view
+
+    notice(describe_pair(loaded, activations))
+    is_cross = maps.part == "cross"
+    console().print(alignment_view(maps, values) if is_cross else _view(maps, values))
+
+
+def _view(maps: AttentionMaps, values: bool) -> RenderableType:
+    from attn_cli.inspection.terminal.attention_map import attention_view
+
+    return attention_view(
+        maps.weights, maps.layers, maps.heads, maps.keys, maps.unit, numbers=values
+    )
+
+
+def _record(loaded: LoadedModel, maps: AttentionMaps) -> dict[str, Any]:
+    return {
+        "model": loaded.description,
+        "unit": maps.unit,
+        "characters": list(maps.queries),
+        "layers": list(maps.layers),
+        "heads": list(maps.heads),
+        "weights": maps.weights.astype(float).round(7).tolist(),
+    }

@@ -41,18 +41,21 @@ def inspect_heads(
 
     Shares are of a head's attention. The loss increase, in nats per character, is that of
     ablating the head, with its standard error. Of an encoder, both are measured with 1 in 7
-    characters hidden, and the loss is that of these.
+    characters hidden, and the loss is that of these. Of an encoder-decoder, it is the heads of
+    cross-attention, over pairs.
     """
     from tqdm import tqdm
 
+    from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.loaded_model import find_model
     from attn_cli.text.examples import subset, target_count
+    from attn_cli.text.pairs import PairExamples
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
     loaded = find_model(run, config)
-    loaded.require(("lm", "mlm"), "attn inspect-heads")
+    loaded.require(("lm", "mlm", "seq2seq"), "attn inspect-heads")
     if chars is None:
         chars = DEFAULT_CHARS if loaded.tokenizer.mask_id is None else ENCODER_CHARS
     if file is not None:
@@ -62,7 +65,10 @@ def inspect_heads(
             full = loaded.corpus().validation
     text = subset(full, chars - 1)
     size, full_size = (target_count(each) + 1 for each in (text, full))
-    baseline, measured = measure_heads(loaded, text)
+    if isinstance(text, PairExamples):
+        baseline, measured = measure_cross_heads(loaded, text)
+    else:
+        baseline, measured = measure_heads(loaded, text)
     count = loaded.config.model.n_layer * loaded.config.model.n_head
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
@@ -98,4 +104,5 @@ def _record(head: MeasuredHead) -> dict[str, Any]:
 
 
 def _scores(scores: HeadScores) -> dict[str, float | None]:
-    return {**scores.shares, "distance": scores.distance, "entropy": scores.entropy}
+    of_pairs = {} if scores.direction is None else {"direction": scores.direction}
+    return {**scores.shares, "distance": scores.distance, "entropy": scores.entropy, **of_pairs}

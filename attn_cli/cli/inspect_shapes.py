@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ from attn_cli.cli.terminal import console, notice, result_json
 if TYPE_CHECKING:
     from attn_cli.inspection.costs import Costs
     from attn_cli.inspection.shapes import Shapes
+    from attn_cli.runs.loaded_model import LoadedModel
 
 
 def inspect_shapes(
@@ -59,25 +61,40 @@ def inspect_shapes(
     from attn_cli.training.precision import choose_precision
 
     loaded = find_model(run, config)
-    ids = encode_text(loaded, text, "attn inspect-shapes")
-    shapes = trace_shapes(loaded.model, ids, batch=batch, precision=dtype or "fp32")
+    ids, source_ids, described = _texts(loaded, text)
+    shapes = trace_shapes(loaded.model, ids, source_ids, batch=batch, precision=dtype or "fp32")
     if depth is not None:
         shapes = replace(shapes, rows=folded(shapes.rows, depth))
     trained_in = dtype or choose_precision(loaded.config.train.precision, choose_device("cpu"))
     total = costs(loaded.model, loaded.config, trained_in)
     if as_json:
-        about = {
+        about: dict[str, Any] = {
             "model": loaded.description,
             "unit": loaded.tokenizer.unit,
             "characters": loaded.symbols(ids),
         }
+        if source_ids is not None:
+            about["source"] = loaded.symbols(source_ids)
         result_json(about | _record(shapes, total, explain))
         return
 
     from attn_cli.inspection.terminal.shapes import shapes_view
 
-    notice(loaded.describe(ids))
+    notice(described)
     console().print(shapes_view(shapes, total, loaded.tokenizer.unit, explain=explain))
+
+
+def _texts(
+    loaded: LoadedModel, text: str | None
+) -> tuple[Sequence[int], Sequence[int] | None, str]:
+    """The ids that a model reads, those of the source where it has one, and a line on both."""
+    if loaded.config.task != "seq2seq":
+        ids = encode_text(loaded, text, "attn inspect-shapes")
+        return ids, None, loaded.describe(ids)
+    from attn_cli.inspection.pair_pass import describe_pair, own_source, pair_pass
+
+    activations = pair_pass(loaded, own_source(loaded) if text is None else text)
+    return activations.ids, activations.source_ids, describe_pair(loaded, activations)
 
 
 def _record(shapes: Shapes, total: Costs, explain: bool) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def write_page(
     check_supported(loaded.config.model, "the page")
     decoder = loaded.tokenizer.mask_id is None  # of which the page shows more
     contents = PageContents(
-        _without_private_paths(loaded),
+        without_private_paths(loaded),
         ids,
         ablate_heads(loaded.model, ids) if decoder else (),
         _snapshots(loaded, ids) if decoder else (),
@@ -78,8 +78,8 @@ def write_page(
     result(str(path))
 
 
-def _without_private_paths(loaded: LoadedModel) -> LoadedModel:
-    """The model as a page describes it: a page is shared, and the folders around a run are not."""
+def without_private_paths(loaded: LoadedModel) -> LoadedModel:
+    """The model as a page or a figure describes it: these are shared, and its folders are not."""
     from attn_cli.runs.loaded_model import TrainedModel
 
     if not isinstance(loaded, TrainedModel):

@@ -23,13 +23,21 @@ from attn_cli.text.examples import Examples, Split
 
 
 @contextmanager
-def zero_ablate_head(model: Stack, layer: int, head: int) -> Iterator[None]:
+def zero_ablate_head(
+    model: Stack, layer: int, head: int, module: str = "attention"
+) -> Iterator[None]:
     """Context manager: without this head within, with it again afterwards; both count from 0.
+
+    Args:
+        model: Is changed in place.
+        layer: Its block; of an encoder-decoder, of the decoder.
+        head: Of that block's attention.
+        module: Which attention of the block it is, by the name of its module.
 
     Raises:
         InputError: The model's blocks have no such heads.
     """
-    attention = getattr(model.layers()[layer], "attention", None)
+    attention = getattr(model.layers()[layer], module, None)
     if not isinstance(attention, MultiHeadAttention) or attention.projection is None:
         raise unsupported_block(model, "has no heads that an output projection merges")
     D = attention.head_size
@@ -99,10 +107,10 @@ def ablation_effects(
         for head in range(model.config.n_head):
             with zero_ablate_head(model, layer, head):
                 increases = _losses(model, text, mask_id) - full  # (N - 1,)
-            yield AblationEffect(float(increases.mean()), _standard_error(increases, counts))
+            yield AblationEffect(float(increases.mean()), standard_error(increases, counts))
 
 
-def _standard_error(losses: NDArray[np.float64], counts: NDArray[np.int64]) -> float | None:
+def standard_error(losses: NDArray[np.float64], counts: NDArray[np.int64]) -> float | None:
     """Of the mean loss, from windows of so many characters each (Cochran 1977, section 6.4)."""
     n = len(counts)
     if n < 2:

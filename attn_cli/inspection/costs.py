@@ -12,8 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from attn_cli.config.schema import Config
 from attn_cli.model.classifier import Classifier
+from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.stack import Stack
 from attn_cli.objectives.labels import label_loss
+from attn_cli.objectives.pair_loss import pair_loss
 from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
@@ -29,7 +31,7 @@ class Costs:
     """
 
     precision: Precision  # the dtype that all of this is for
-    block_size: int  # T, the context length that it is for
+    block_size: int  # T, and of an encoder-decoder S, the context length that it is for
     forward_flops: float  # per character of a full context
     training_flops: float  # the same, forward and backward
     weights: int  # bytes; bf16 weights are kept beside fp32 master weights
@@ -38,7 +40,7 @@ class Costs:
     batch_size: int  # sequences per optimizer step
     micro_batch_size: int  # sequences per forward and backward pass
     activations: int  # bytes saved for the backward pass, for a whole batch
-    kv_cache: int  # bytes for one text of T characters, as `attn generate` keeps it
+    kv_cache: int  # bytes for one text of T characters, and its source, as generation keeps it
 
     @property
     def micro_batch_activations(self) -> int:
@@ -59,7 +61,7 @@ def costs(model: Stack, config: Config, precision: Precision) -> Costs:
     return Costs(
         precision,
         block_size,
-        forward_flops(model, ids) / block_size,
+        forward_flops(model, *_full_context(model, ids)) / block_size,
         _training_flops(model, ids) / block_size,
         numbers * (4 + compute_copy),
         numbers * (4 + compute_copy),
@@ -78,27 +80,38 @@ def copy_in(precision: Precision, model: Stack) -> Stack:
 
 def embedding_parameters(model: Stack) -> int:
     """Parameters that are looked up: the embeddings of characters and of positions."""
-    found = [model.token_embedding.weight]
-    if model.position_embedding is not None:
-        found += model.position_embedding.parameters()
+    found = [model.token_embedding.weight]  # which an encoder and its decoder share
+    for stack in model.stacks():
+        if stack.position_embedding is not None:
+            found += stack.position_embedding.parameters()
     return sum(parameter.numel() for parameter in found)
 
 
 def _kv_cache_bytes(model: Stack) -> int:
-    """Bytes of the keys and values of a full context, in fp32."""
-    layers = model.new_cache().layers
-    return sum(4 * (layer.keys.numel() + layer.values.numel()) for layer in layers)
+    """Bytes of the keys and values of a full context, and of as long a source, in fp32."""
+    cache = model.new_cache()
+    of_layers = [4 * (layer.keys.numel() + layer.values.numel()) for layer in cache.layers]
+    return sum(of_layers) + sum(of_layers[: len(cache.cross)])
 
 
 @torch.enable_grad()  # torch's counter follows modules by their gradients
-def forward_flops(model: Stack, ids: torch.Tensor) -> int:
-    """FLOPs of the matrix products in a forward pass of ids (B, T), by torch's own counter.
+def forward_flops(model: Stack, *ids: torch.Tensor) -> int:
+    """FLOPs of the matrix products in a forward pass, by torch's own counter.
 
     The counter does not see into fused attention kernels: they are replaced by products.
+
+    Args:
+        model: Of any task.
+        ids: A text (B, T); of an encoder-decoder, a target and its source (B, S).
     """
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        model(ids)
+        model(*ids)
     return int(counter.get_total_flops())
+
+
+def _full_context(model: Stack, ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """What a forward pass takes: a text (B, T), and an encoder-decoder as long a source."""
+    return (ids, ids) if isinstance(model, EncoderDecoder) else (ids,)
 
 
 def _training_flops(model: Stack, ids: torch.Tensor) -> int:
@@ -114,6 +127,8 @@ def _loss(model: Stack, ids: torch.Tensor) -> torch.Tensor:
     """The summed loss of some texts (B, T), whatever is predicted."""
     if isinstance(model, Classifier):
         return label_loss(model, Batch(ids, torch.zeros_like(ids[:, 0])))[0]
+    if isinstance(model, EncoderDecoder):
+        return pair_loss(model, Batch(ids, ids, source=ids))[0]
     return token_loss(model, Batch(ids, ids))[0]
 
 

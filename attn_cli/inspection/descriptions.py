@@ -4,6 +4,9 @@ DESCRIPTIONS = {
     "characters": "The text as token ids: each character's index in the vocabulary.",
     "token embedding": "Each character is looked up in a learned table, one row of C numbers for "
     "every symbol: what the character means by itself.",
+    "before": "A linear layer of the embedding before each character: what stands to its left.",
+    "after": "Another of the one after it: what stands to its right.",
+    "token + neighbours": "Their sum: how a letter is read mostly depends on those beside it.",
     "position embedding": 'Each position in the text has C numbers of its own; without them, "ab" '
     'and "ba" would look alike to attention.',
     "token + position": "Their sum is the residual stream: C numbers a character, which every "
@@ -36,6 +39,9 @@ DESCRIPTIONS = {
     "projection": "The output projection: a linear layer mixes what the heads found.",
     "attention residual": "The result is added to the residual stream: a layer adds to what is "
     "there and replaces nothing.",
+    "cross-attention norm": "Normalises each vector of the target; the encoder's are normalised "
+    "already.",
+    "cross-attention residual": "What was read from the source is added to the residual stream.",
     "feed-forward norm": "Each character's vector is normalised again.",
     "up": "The first layer of the MLP expands each character by itself to F numbers.",
     "gelu": "The activation function: negative numbers become nearly 0. Without it, two linear "
@@ -55,6 +61,9 @@ DESCRIPTIONS = {
     # Rows that stand for several operations.
     "attention": "Each character attends to those before it and takes a weighted mean of their "
     "values.",
+    "neighbours": "Two linear layers, one of the character before and one of the character after.",
+    "cross-attention": "One text looks at another: the queries are the target's, keys and values "
+    "the source's, and each row is a weighted mean of these values.",
     "feed-forward": "The MLP, on each character by itself: expand, activate, project back.",
     "block": "Attention, then feed-forward, each added to the residual stream.",
 }

@@ -6,6 +6,7 @@ Shapes: T time (characters), C channels = n_embd, H heads, V vocabulary, L layer
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,6 +25,10 @@ class ForwardPass:
     model: Stack
     ids: tuple[int, ...]  # the text's characters, T of them
     records: Sequence[TraceRecord]  # every operation, in order; the tensors have a batch axis of 1
+
+    stack: ClassVar[str] = (
+        ""  # what the names of the operations of the stack that writes begin with
+    )
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The tensor of an operation by its full name, `block 1.attention.scores`.
@@ -56,7 +61,8 @@ class ForwardPass:
         Raises:
             InputError: The model's blocks do not record it.
         """
-        before = "token + position" if "token + position" in self else "token embedding"
+        with_position = f"{self.stack}token + position"
+        before = with_position if with_position in self else f"{self.stack}token embedding"
         return torch.stack([self[before], *self.of_each_block("feed-forward residual")])
 
     @cached_property
@@ -65,13 +71,19 @@ class ForwardPass:
         targets = torch.tensor(self.ids[1:], dtype=torch.int64, device=self["logits"].device)
         return F.cross_entropy(self["logits"][:-1].float(), targets, reduction="none")
 
-    def of_each_block(self, operation: str) -> list[torch.Tensor]:
-        """The tensors of an operation that every block has, `attention.scores`, one a block.
+    def of_each_block(self, operation: str, stack: str | None = None) -> list[torch.Tensor]:
+        """The tensors of an operation that every block has, one a block.
+
+        Args:
+            operation: Its name within a block, `attention.scores`.
+            stack: What the names in another stack begin with, `encoder.`.
 
         Raises:
             InputError: The model's blocks do not record it.
         """
-        names = [f"block {layer + 1}.{operation}" for layer in range(self.model.config.n_layer)]
+        stack = self.stack if stack is None else stack
+        layers = range(1, self.model.config.n_layer + 1)
+        names = [f"{stack}block {layer}.{operation}" for layer in layers]
         if not all(name in self for name in names):
             raise unsupported_block(self.model, f"does not record {operation!r}")
         return [self[name] for name in names]

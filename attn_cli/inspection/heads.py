@@ -38,9 +38,17 @@ NAMES = {
     "word_start": "word start",
     "word_end": "word end",
     "hidden": "hidden characters",
+    # Of cross-attention, where the source is looked at.
+    "written": "written character",
+    "position": "same position",
+    "mirrored": "mirrored position",
+    "last": "last character",
+    "end": "end",
 }
 # And of one that follows none of them.
 BEFORE, AFTER, UNIFORM = "what comes before", "what comes after", "uniform"
+FORWARD, BACKWARD = "moves forward", "moves backward"
+STEADY = 0.8  # direction from which on a head of cross-attention is named after it
 ONE_SIDE = 0.8  # share of its attention above which a head of an encoder is named after a side
 UNIFORM_ENTROPY = 0.95  # of that of uniform attention, above which a head is named after it
 
@@ -69,11 +77,14 @@ class HeadScores:
             come after the query.
         distance: Mean number of characters between key and query.
         entropy: Of its weights, in bits: 0 for a single key, log2(n) for n equal ones.
+        direction: Of cross-attention, the correlation of the position in the target with that
+            which it looks at in the source, 1 where both move forward evenly.
     """
 
     shares: Mapping[str, float | None]
     distance: float | None
     entropy: float | None
+    direction: float | None = None
 
     def name(self, baseline: HeadScores) -> str:
         """The name of the pattern that it mostly follows; empty where there is none.
@@ -97,7 +108,11 @@ class HeadScores:
             return BEFORE
         if self.entropy is None or baseline.entropy is None:
             return ""
-        return UNIFORM if self.entropy >= UNIFORM_ENTROPY * baseline.entropy else ""
+        if self.entropy >= UNIFORM_ENTROPY * baseline.entropy:
+            return UNIFORM
+        if self.direction is None or abs(self.direction) < STEADY:
+            return ""
+        return FORWARD if self.direction > 0 else BACKWARD
 
 
 @dataclass(frozen=True)

@@ -56,34 +56,42 @@ class Shapes:
 
 @torch.no_grad()
 def inspect_shapes(
-    model: Stack, ids: Sequence[int], *, batch: int = 1, precision: Precision = "fp32"
+    model: Stack,
+    ids: Sequence[int],
+    source_ids: Sequence[int] | None = None,
+    *,
+    batch: int = 1,
+    precision: Precision = "fp32",
 ) -> Shapes:
     """Every operation of a forward pass over a text of T ids.
 
     Args:
         model: Stays as it is; a copy of it is run.
-        ids: The text.
+        ids: The text; of an encoder-decoder, what its decoder reads.
+        source_ids: The S ids of the source, of an encoder-decoder.
         batch: B, how many times the text is in the batch.
         precision: The dtype to compute in.
     """
     model = copy_in(precision, model)
     device = model.token_embedding.weight.device
-    characters = torch.tensor([list(ids)] * batch, device=device)  # (B, T)
+    texts = [ids] if source_ids is None else [ids, source_ids]
+    inputs = [torch.tensor([list(text)] * batch, device=device) for text in texts]  # (B, T|S)
     trace = TraceRecorder()
-    model(characters, trace=trace)
+    model(*inputs, trace=trace)
     rows = list(_rows(model, trace.records))
+    dims = _dims(model, batch, len(ids))
     return Shapes(
-        _dims(model, *characters.shape),
+        dims if source_ids is None else {**dims, "S": len(source_ids)},
         rows,
         model.parameter_count(),
         embedding_parameters(model),
         sum(row.flops for row in rows),
-        forward_flops(model, characters),
+        forward_flops(model, *inputs),
     )
 
 
 def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
-    """The rows with all layers folded into one, `block 1-3`.
+    """The rows with all layers of a stack folded into one, `block 1-3`.
 
     Args:
         rows: All operations.
@@ -93,18 +101,34 @@ def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
     Raises:
         InputError: The layers differ.
     """
-    layers = dict.fromkeys(row.path.partition(".")[0] for row in rows if row.path)
+    found = []
+    for stack, group in groupby(rows, key=_stack):
+        of_stack = [replace(row, path=row.path.removeprefix(stack).lstrip(".")) for row in group]
+        found += [
+            replace(row, path=".".join(filter(None, (stack, row.path))))
+            for row in _folded_stack(of_stack, depth)
+        ]
+    return found
+
+
+def _stack(row: ShapeRow) -> str:
+    """The stack that a row is of, `encoder`; empty where the model is one."""
+    return next((stack for stack in ("encoder", "decoder") if row.path.startswith(stack)), "")
+
+
+def _folded_stack(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
+    layers = dict.fromkeys(map(_layer_name, filter(_layer_name, rows)))
     if len({_layer(rows, name) for name in layers}) > 1:
         raise InputError("depth: the layers of this model differ", "show each by itself")
     first, all_layers = "block 1", f"block 1-{len(layers)}" if len(layers) > 1 else "block 1"
-    kept = (row for row in rows if not row.path or row.path.partition(".")[0] == first)
+    kept = (row for row in rows if _layer_name(row) in ("", first))
     found = []
     for place, group in groupby(kept, key=lambda row: row.path.split(".")[: depth + 1]):
         together = list(group)
         if len(place) > depth and together[0].path:
             together = [_sum(together, place)]
         for row in together:
-            if row.path or row.operation == first:
+            if (row.path or row.operation).startswith(first):
                 row = replace(
                     row,
                     path=row.path.replace(first, all_layers, 1),
@@ -115,12 +139,16 @@ def folded(rows: Sequence[ShapeRow], depth: int) -> list[ShapeRow]:
     return found
 
 
+def _layer_name(row: ShapeRow) -> str:
+    """The layer that a row of a stack is of, `block 1`; empty where it is of none."""
+    first = row.path.partition(".")[0]
+    return first if first.startswith("block ") else ""
+
+
 def _layer(rows: Sequence[ShapeRow], name: str) -> tuple[ShapeRow, ...]:
     """The rows of a layer, without its name."""
     return tuple(
-        replace(row, path=row.path.removeprefix(name))
-        for row in rows
-        if row.path.partition(".")[0] == name
+        replace(row, path=row.path.removeprefix(name)) for row in rows if _layer_name(row) == name
     )
 
 

@@ -25,7 +25,7 @@ from attn_cli.text.display import quoted
 from attn_cli.text.examples import Examples, Split
 from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
-from attn_cli.text.pair_format import PairFormat, encode_source
+from attn_cli.text.pair_format import PairFormat, encode_source, encode_target
 from attn_cli.text.pairs import find_pairs
 from attn_cli.text.sources import Source, open_source, read_options
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
@@ -104,6 +104,14 @@ class LoadedModel:
                 of it is outside the vocabulary.
         """
         return encode_source(text, self.pair_format, self.tokenizer)
+
+    def encode_target(self, text: str) -> TokenIds:
+        """The ids of a target that a user typed, likewise.
+
+        Raises:
+            PromptError: A character or word of it is outside the vocabulary.
+        """
+        return encode_target(text, self.pair_format, self.tokenizer)
 
     @property
     def weights(self) -> dict[str, NDArray[np.float32]]:

@@ -116,6 +116,15 @@ def encode_source(text: str, pair_format: PairFormat, tokenizer: Tokenizer) -> T
     return tokenizer.encode(source)
 
 
+def encode_target(text: str, pair_format: PairFormat, tokenizer: Tokenizer) -> TokenIds:
+    """The ids of a target that a user typed, without its end, of shape (T,).
+
+    Raises:
+        PromptError: A character or word of it is outside the vocabulary.
+    """
+    return tokenizer.encode(pair_format.target(text))
+
+
 def cleaned(text: str) -> str:
     """A field of a pair: tabs, unit separators and line breaks become spaces, none at its ends."""
     return CONTROLS.sub(" ", text).strip()

@@ -11,3 +11,9 @@ from tests.conftest import Trained
 @pytest.fixture(scope="session")
 def model(trained: Trained) -> attn_api.Model:
     return attn_api.load(trained.run.path)
+
+
+@pytest.fixture(scope="session")
+def translator(trained_translator: Trained) -> attn_api.Model:
+    """The encoder-decoder that they share."""
+    return attn_api.load(trained_translator.run.path)

@@ -81,6 +81,28 @@ def test_attention_has_a_map_for_each_head(model: attn_api.Model) -> None:
     assert titles[-1].endswith(f": {weights[-1][weights[-1] >= 0.01][-1]:.3f}")
 
 
+def test_an_alignment_has_the_source_across_and_the_target_down(
+    translator: attn_api.Model,
+) -> None:
+    trace = translator.trace("face", target="ab")
+    assert isinstance(trace, attn_api.PairTrace)
+    html = trace._repr_html_()
+    maps = [ET.fromstring(part + "</svg>") for part in _svgs(html)]
+    assert len(maps) == 6
+    titles = ["".join(each.itertext()) for each in maps[0].iter() if each.tag.endswith("title")]
+    weights = trace.cross_attention[0, 0]
+    assert titles == [
+        f"{query} to {key}: {weights[row, column]:.3f}"
+        for row, query in enumerate("ab⏎")
+        for column, key in enumerate("face⏎")
+        if weights[row, column] >= 0.01
+    ]
+    assert "a column of the source" in Page(html).text
+    turned = attention_html(weights[None, None], ["x", "aː", "⏎"], ["a", "b", "[PL]", "c", "d"])
+    assert turned.count("rotate(-90)") == 5
+    assert "rotate" not in html
+
+
 def _svgs(html: str) -> list[str]:
     return ["<svg" + part.partition("</svg>")[0] for part in html.split("<svg")[1:]]
 

@@ -116,7 +116,7 @@ def test_a_block_without_attention_has_its_own_operations(trained: Trained) -> N
     """As somebody may have added it: what it records is there, what it lacks is refused."""
 
     class Doubling(nn.Module):
-        def forward(self, x: Tensor, *, trace: NullTrace, **others: object) -> Tensor:
+        def forward(self, x: Tensor, source: None, *, trace: NullTrace, **others: object) -> Tensor:
             trace.record("doubled", 2 * x, "B T C")
             trace.record("pairs", x.unflatten(-1, (-1, 2)), "B T P Q")
             return 2 * x
@@ -130,3 +130,37 @@ def test_a_block_without_attention_has_its_own_operations(trained: Trained) -> N
     for name in ("attention", "q", "v", "residual_stream"):
         with pytest.raises(attn_api.AttnError, match="does not record"):
             getattr(trace, name)
+
+
+def test_a_trace_of_a_pair_has_the_alignment(
+    translator: attn_api.Model, trained_translator: Trained, attn: Attn
+) -> None:
+    trace = translator.trace("face", target="ab")
+    assert isinstance(trace, attn_api.PairTrace)
+    assert (trace.source, trace.target) == (("f", "a", "c", "e", "\n"), ("a", "b", "\n"))
+    assert trace.characters == ("\n", "a", "b")
+    at = ("face", "--target", "ab", "--run", trained_translator.run.path, "--json")
+    parts = ("cross_attention", "encoder_attention", "attention")
+    for name, part in zip(parts, ("cross", "encoder", "decoder"), strict=True):
+        shown = attn("inspect-attention", *at, "--part", part).json
+        np.testing.assert_allclose(getattr(trace, name), shown["weights"], atol=1e-7)
+        assert trace.axes(name) == ("layer", "head", "query", "key")
+    assert trace.q.shape == trace.k.shape == (2, 3, 3, 8)
+    assert trace.residual_stream.shape == (3, 3, 24)
+    assert trace.axes("encoder.block 1.attention.scores") == ("head", "query", "key")
+    assert repr(trace).startswith("<Trace of 'face' to 'ab': ")
+    written = translator.trace("face")
+    assert written.logits.argmax(-1).tolist() == [
+        translator.tokenizer.symbols.index(symbol) for symbol in written.target
+    ]
+
+
+def test_only_an_encoder_decoder_has_a_target(
+    model: attn_api.Model, translator: attn_api.Model
+) -> None:
+    with pytest.raises(attn_api.AttnError, match="`target` needs an encoder-decoder"):
+        model.trace("The", target="owl")
+    with pytest.raises(attn_api.AttnError, match="`target`: characters outside"):
+        translator.trace("face", target="ö")
+    with pytest.raises(attn_api.AttnError, match="no such operation"):
+        model.trace("The").axes("cross_attention")

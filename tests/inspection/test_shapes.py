@@ -26,6 +26,8 @@ KINDS = [
     ("model.block=qwen3", "model.position=rope", "model.block_size=300"),
     ("task=mlm",),
     ("task=classify", "model.label_ngrams=[2, 3]", "model.label_ngram_rows=64"),
+    ("task=seq2seq", "model.position=learned", "model.source_neighbours=true"),
+    ("task=seq2seq", "model.block=qwen3", "model.position=rope"),
 ]
 
 
@@ -37,7 +39,8 @@ def inspected(
     n_labels = 11 if config.task == "classify" else 0
     model = build_model(config.model, vocab_size, config.task, n_labels)
     ids = [place % vocab_size for place in range(length)]
-    return model, inspect_shapes(model, ids, **how)
+    source_ids = [*ids, 3, 4] if config.task == "seq2seq" else None
+    return model, inspect_shapes(model, ids, source_ids, **how)
 
 
 @pytest.mark.parametrize("block", ["gpt2", "qwen3"])
@@ -160,6 +163,36 @@ def test_folding_names_what_it_folds() -> None:
     ]
     _, alone = inspected("model.n_layer=1")
     assert "block 1" in [row.full_name for row in folded(alone.rows, 0)]
+
+
+def test_each_stack_of_an_encoder_decoder_is_folded_by_itself() -> None:
+    _, shapes = inspected("task=seq2seq", "model.n_layer=4", "model.position=rope")
+    rows = {row.full_name: row for row in folded(shapes.rows, 1)}
+    assert [name for name in rows if "attention" not in name and "feed-forward" not in name] == [
+        "encoder.characters",
+        "encoder.token embedding",
+        "encoder.final norm",
+        "decoder.characters",
+        "decoder.token embedding",
+        "decoder.final norm",
+        "logits",
+    ]
+    assert rows["encoder.block 1-4.attention"].symbolic == ("B", "S", "C")
+    assert rows["decoder.block 1-4.cross-attention"].symbolic == ("B", "T", "C")
+    assert rows["decoder.token embedding"].tied
+    by_name = {row.full_name: row for row in shapes.rows}
+    assert by_name["decoder.block 2.cross-attention.scores"].shape == (1, 3, 5, 7)
+    assert by_name["encoder.block 2.attention.scores"].symbolic == ("B", "H", "S", "S")
+
+
+def test_costs_of_an_encoder_decoder_have_both_stacks() -> None:
+    config = tiny_config("task=seq2seq", "model.position=learned")
+    spent = costs(build_model(config.model, 100, config.task), config, "fp32")
+    # Two layers, keys and values of 16 characters and of 16 of the source, 24 channels, fp32.
+    assert spent.kv_cache == 2 * 2 * (16 + 16) * 24 * 4
+    assert spent.training_flops == 3 * spent.forward_flops
+    _, shapes = inspected("task=seq2seq", "model.position=learned")
+    assert shapes.embedding_parameters == (100 + 2 * 16) * 24
 
 
 def test_every_operation_is_explained_and_no_other() -> None:

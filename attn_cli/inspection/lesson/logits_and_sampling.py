@@ -142,7 +142,7 @@ def loss(context: LessonContext) -> Iterator[Part]:
     cut = f"; {len(positions)} of them" if context.omitted else ""
     columns = {
         "next": [context.symbol(context.ids[position + 1]) for position in positions],
-        **_loss_columns([float(losses[position]) for position in positions]),
+        **loss_columns([float(losses[position]) for position in positions]),
     }
     mean = float(losses.mean())
     yield (
@@ -172,13 +172,13 @@ def _loss_of_hidden(context: LessonContext) -> Iterator[Part]:
     yield Table.of_columns(
         f"losses of each character, hidden alone, ({len(losses)}){cut}",
         [f"{position:{digits}} {context.symbol(ids[position])}" for position in shown],
-        _loss_columns([by_position[position] for position in shown]),
+        loss_columns([by_position[position] for position in shown]),
     )
     mean = math.fsum(losses) / len(losses)
     yield f"The mean over all of them is {rounded_number(mean, SUM)}. {TRAINING}"
 
 
-def _loss_columns(losses: Sequence[float]) -> dict[str, Sequence[str]]:
+def loss_columns(losses: Sequence[float]) -> dict[str, Sequence[str]]:
     """Losses, each beside the probability that it comes from."""
     predicted = [math.exp(-loss) for loss in losses]
     return {

@@ -2,7 +2,7 @@
 
 Shades, not colours, tell how much, so that they can be read on any background.
 
-Shapes: T time (characters), H heads, L layers; a map is (T, T), a row a query.
+Shapes: T time (characters), S keys, H heads, L layers; a map is (T, T), a row a query.
 """
 
 import math
@@ -60,15 +60,16 @@ def attention_view(
 class SmallMaps:
     """All heads of some layers side by side; a cell is the maximum of several where T is large."""
 
-    weights: Floats  # (L, H, T, T), each row summing to 1
+    weights: Floats  # (L, H, T, S), each row summing to 1
     layers: Sequence[int]  # the number of each layer, from 1
     heads: Sequence[int]  # the number of each head, from 1
     unit: str = "character"  # what the text consists of, character or byte
+    legend: bool = True  # whether the shades are explained below
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        H, T = self.weights.shape[1:3]
-        bin_size = math.ceil(T / MOST_CELLS)
-        cells = math.ceil(T / bin_size)
+        H, T, S = self.weights.shape[1:]
+        bin_size = math.ceil(max(T, S) / MOST_CELLS)
+        cells = math.ceil(S / bin_size)
         wide = 2 if H * (2 * cells + GAP) <= options.max_width + GAP else 1
         width = max(cells * wide, len("head 10"))
         at_once = max(1, (options.max_width + GAP) // (width + GAP))
@@ -88,7 +89,8 @@ class SmallMaps:
                 ]
                 for lines in zip(*drawn, strict=True):
                     yield Text(_beside(lines), no_wrap=True)
-        yield _legend(options)
+        if self.legend:
+            yield Legend()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +104,7 @@ class LargeMap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         T = len(self.characters)
-        names = [_name(symbol, options) for symbol in self.characters]
+        names = [label(symbol, options) for symbol in self.characters]
         across = max(map(cell_len, names))  # a Chinese character takes two columns
         cell = max(across + 1, 4 if self.numbers else 2)
         margin = max(across, len(str(T))) + 1
@@ -119,9 +121,8 @@ class LargeMap:
             line = Text(set_cell_size(names[query], margin), style="bold", no_wrap=True)
             last = query + 1 if causal else T
             values = [float(row[:first].sum())] * (first > 0) + row[first:last].tolist()
-            line.append(
-                "".join(self._cell(each, cell, options) for each in values).rstrip(), "none"
-            )
+            cells = (map_cell(each, cell, self.numbers, options) for each in values)
+            line.append("".join(cells).rstrip(), "none")
             yield line
         if first:
             yield Paragraph(
@@ -129,30 +130,51 @@ class LargeMap:
                 style="dim",
             )
         if not self.numbers:
-            yield _legend(options)
+            yield Legend()
 
-    def _cell(self, weight: float, size: int, options: ConsoleOptions) -> str:
-        if self.numbers:
-            hundredths = f"{weight:.2f}"
-            return (hundredths[1:] if hundredths[0] == "0" else hundredths[:3]).ljust(size)
-        return (2 * _shade(weight, options)).ljust(size)
+
+class Legend:
+    """What each shade stands for."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        signs = [plain if options.ascii_only else shade for _, shade, plain in SHADES]
+        parts = [f"{signs[-1]} below {SHADES[-2][0]:g}"]
+        for place in range(len(SHADES) - 2, 0, -1):
+            parts.append(f"{signs[place]} to {SHADES[place - 1][0]:g}")
+        parts.append(f"{signs[0]} above")
+        yield Paragraph("share of attention:  " + "  ".join(parts), style="dim")
+
+
+def map_cell(weight: float, size: int, numbers: bool, options: ConsoleOptions) -> str:
+    """A weight as a shade or in hundredths, and blanks after it, to a width of `size`."""
+    if numbers:
+        hundredths = f"{weight:.2f}"
+        return (hundredths[1:] if hundredths[0] == "0" else hundredths[:3]).ljust(size)
+    return (2 * _shade(weight, options)).ljust(size)
+
+
+def label(symbol: str, options: ConsoleOptions) -> str:
+    """A symbol beside a map."""
+    shown = map_symbol(symbol)
+    return shown if not options.ascii_only or shown.isascii() else "_"
 
 
 def _small(weights: Floats, bin_size: int, wide: int, options: ConsoleOptions) -> Iterator[str]:
     """The lines of a small map; what a query cannot see is blank."""
-    T, causal = len(weights), _is_causal(weights)
+    (T, S), causal = weights.shape, _is_causal(weights)
     for query in range(0, T, bin_size):
         rows = weights[query : query + bin_size]
         most = [
             rows[:, key : key + bin_size].max()
-            for key in range(0, min(query + bin_size, T) if causal else T, bin_size)
+            for key in range(0, min(query + bin_size, T) if causal else S, bin_size)
         ]
         yield "".join(wide * _shade(float(weight), options) for weight in most)
 
 
 def _is_causal(weights: Floats) -> bool:
     """Whether no query sees a later key: an encoder's map is square."""
-    return not np.triu(weights, 1).any()
+    T, S = weights.shape
+    return T == S and not np.triu(weights, 1).any()
 
 
 def _shade(weight: float, options: ConsoleOptions) -> str:
@@ -160,19 +182,5 @@ def _shade(weight: float, options: ConsoleOptions) -> str:
     return plain if options.ascii_only else shade
 
 
-def _legend(options: ConsoleOptions) -> Paragraph:
-    signs = [plain if options.ascii_only else shade for _, shade, plain in SHADES]
-    parts = [f"{signs[-1]} below {SHADES[-2][0]:g}"]
-    for place in range(len(SHADES) - 2, 0, -1):
-        parts.append(f"{signs[place]} to {SHADES[place - 1][0]:g}")
-    parts.append(f"{signs[0]} above")
-    return Paragraph("share of attention:  " + "  ".join(parts), style="dim")
-
-
 def _beside(parts: Sequence[str]) -> str:
     return (" " * GAP).join(parts).rstrip()
-
-
-def _name(symbol: str, options: ConsoleOptions) -> str:
-    shown = map_symbol(symbol)
-    return shown if not options.ascii_only or shown.isascii() else "_"

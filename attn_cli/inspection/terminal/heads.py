@@ -6,7 +6,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from attn_cli.inspection.ablation import AblationEffect
-from attn_cli.inspection.heads import ONE_SIDE, UNIFORM_ENTROPY, HeadScores, MeasuredHead
+from attn_cli.inspection.heads import (
+    ONE_SIDE,
+    STEADY,
+    UNIFORM_ENTROPY,
+    HeadScores,
+    MeasuredHead,
+)
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
 
@@ -18,6 +24,8 @@ SHORT = {
     "word_end": "word→",
     "same_before": "←same",
     "same_after": "same→",
+    "position": "same pos.",
+    "mirrored": "mirr.",
 }
 NONE = "–"  # where the text has nothing to measure
 # What each share is on, for the legend; {} is the unit.
@@ -35,6 +43,16 @@ MEANINGS = {
     "word_start": "the first letter of the word",
     "word_end": "its last letter",
 }
+CROSS_MEANINGS = {
+    "written": "all {}s of the source that are the one written",
+    "position": "the {} at the same position",
+    "next": "the next",
+    "previous": "the previous",
+    "mirrored": "the one as far from the end",
+    "first": "the first",
+    "last": "the last",
+    "end": "the newline at the end",
+}
 
 
 def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -> RenderableType:
@@ -44,19 +62,26 @@ def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -
         for head in heads
     ]
     shares = [SHORT.get(which, which) for which in baseline.shares]
+    is_cross = baseline.direction is not None
     table = Table(
-        ("head", "attends to", "loss increase", *shares, "distance", "bits"),
+        ("head", "attends to", "loss increase", *shares, *_measures(baseline), "bits"),
         [*rows, ("uniform", "", "", *_scores(baseline))],
         text_columns=2,
     )
-    meanings = ", ".join(MEANINGS[which].format(unit) for which in baseline.shares)
+    of = CROSS_MEANINGS if is_cross else MEANINGS
+    meanings = ", ".join(of[which].format(unit) for which in baseline.shares)
     sides = f", or after the side that has {ONE_SIDE:.0%}" if "after" in baseline.shares else ""
+    moving = f", and one that moves has a direction of {STEADY:g} or more, either way"
+    direction = (
+        "direction: 1 where the place it looks at moves forward with the target, -1 backward"
+    )
+    distance = f"distance: {unit}s between query and key"
     legend = (
         f"loss increase: nats per {unit} without the head, ± its standard error. Shares of its "
         f"attention: on {meanings}. A head is named after a share of a third or more that is twice "
         f"that of uniform attention{sides}; uniform has at least {UNIFORM_ENTROPY:.0%} of its "
-        "entropy. "
-        f"distance: {unit}s between query and key; bits: entropy of the weights."
+        f"entropy{moving if is_cross else ''}. {direction if is_cross else distance}; "
+        "bits: entropy of the weights."
     )
     return Group(table, Text(), Paragraph(legend, style="dim"))
 
@@ -66,9 +91,14 @@ def _increase(effect: AblationEffect) -> str:
     return f"{effect.loss_increase:.4f}" + ("" if error is None else f" ± {error:.4f}")
 
 
+def _measures(scores: HeadScores) -> dict[str, tuple[float | None, int]]:
+    """What is measured besides shares and bits, with its decimals."""
+    if scores.direction is not None:
+        return {"direction": (scores.direction, 2)}
+    return {"distance": (scores.distance, 1)}
+
+
 def _scores(scores: HeadScores) -> list[str]:
-    digits = {**dict.fromkeys(scores.shares, 2), "distance": 1, "entropy": 1}
-    values = {**scores.shares, "distance": scores.distance, "entropy": scores.entropy}
-    return [
-        NONE if value is None else f"{value:.{digits[name]}f}" for name, value in values.items()
-    ]
+    shares = ((share, 2) for share in scores.shares.values())
+    values = (*shares, *_measures(scores).values(), (scores.entropy, 1))
+    return [NONE if value is None else f"{value:.{digits}f}" for value, digits in values]

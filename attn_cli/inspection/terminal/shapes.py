@@ -16,6 +16,7 @@ from attn_cli.model.memory_limits import format_bytes
 LEGEND = {
     "B": "batch",
     "T": "",  # what the text consists of
+    "S": "source",
     "C": "channels",
     "H": "heads",
     "D": "head size",
@@ -70,13 +71,14 @@ def _cells(row: ShapeRow) -> tuple[str, ...]:
 
 def _totals(shapes: Shapes, costs: Costs, unit: str) -> Iterator[str]:
     embedding = shapes.embedding_parameters
+    full = f"{'T=S' if 'S' in shapes.dims else 'T'}={costs.block_size}"
     yield (
         f"{shapes.parameters:,} parameters, tied ones counted once: "
         f"{embedding:,} in embeddings, {shapes.parameters - embedding:,} elsewhere"
     )
     yield (
         f"{costs.forward_flops:,.0f} FLOPs per {unit} forward, {costs.training_flops:,.0f} "
-        f"in training (matrix products, T={costs.block_size})"
+        f"in training (matrix products, {full})"
     )
     at_once = costs.micro_batch_size
     micro = f" ({format_bytes(costs.micro_batch_activations)} in micro-batches of {at_once})"
@@ -84,12 +86,12 @@ def _totals(shapes: Shapes, costs: Costs, unit: str) -> Iterator[str]:
         f"memory to train in {costs.precision}: weights {format_bytes(costs.weights)}, "
         f"gradients {format_bytes(costs.gradients)}, "
         f"optimizer state {format_bytes(costs.optimizer_state)}, saved activations "
-        f"{format_bytes(costs.activations)} at B={costs.batch_size}, T={costs.block_size}"
+        f"{format_bytes(costs.activations)} at B={costs.batch_size}, {full}"
         + (micro if at_once < costs.batch_size else "")
     )
     yield (
         f"memory to generate: KV cache {format_bytes(costs.kv_cache)} "
-        f"for a text of {costs.block_size}"
+        f"for a text of {costs.block_size}" + " and its source" * ("S" in shapes.dims)
     )
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from attn_cli.inspection.ablation import AblationEffect
 from attn_cli.inspection.heads import DECODER_SHARES, HeadScores, MeasuredHead
 from attn_cli.inspection.logit_lens import LayerPredictions
+from attn_cli.inspection.terminal.alignment import AlignmentMap
 from attn_cli.inspection.terminal.attention_map import LargeMap, SmallMaps
 from attn_cli.inspection.terminal.heads import heads_view
 from attn_cli.inspection.terminal.logit_lens import lens_view
@@ -45,6 +46,38 @@ def test_a_shade_tells_how_much() -> None:
     ]  # fmt: skip
     assert drawn(LargeMap(WEIGHTS, "abc", numbers=True)) == [
         "  a   b   c", "a 1.0", "b .75 .25", "c .04 .46 .50"
+    ]  # fmt: skip
+
+
+ALIGNED = np.array([[0.75, 0.25, 0.0], [0.04, 0.46, 0.5]], dtype=np.float32)
+
+
+def test_an_alignment_has_the_source_across_and_the_target_down() -> None:
+    assert drawn(AlignmentMap(ALIGNED, "abc", "xy", numbers=False)) == [
+        "  a b c", "x ██▒▒··", "y ··▓▓▓▓"
+    ]  # fmt: skip
+    assert drawn(AlignmentMap(ALIGNED, "abc", "xy", numbers=True)) == [
+        "  a   b   c", "x .75 .25 .00", "y .04 .46 .50"
+    ]  # fmt: skip
+    assert drawn(SmallMaps(ALIGNED[None, None], [1], [1]))[1:4] == ["head 1", "██▒▒··", "··▓▓▓▓"]
+
+
+def test_labels_of_several_characters_are_written_downwards_above_an_alignment() -> None:
+    assert drawn(AlignmentMap(ALIGNED, ["k", "t͡s", "[PL]"], ["x", "aː"], numbers=False)) == [
+        "       [",
+        "       P",
+        "     t͡ L",
+        "   k s ]",
+        "x  ██▒▒··",
+        "aː ··▓▓▓▓",
+    ]
+    short = drawn(AlignmentMap(ALIGNED, ["k", "aː", "s"], ["x", "aː"], numbers=False))
+    assert short == ["   k  aː s", "x  ██ ▒▒ ··", "aː ·· ▓▓ ▓▓"]
+
+
+def test_an_alignment_that_is_too_wide_goes_on_below() -> None:
+    assert drawn(AlignmentMap(ALIGNED, "abc", "xy", numbers=False), width=6) == [
+        "  a b", "x ██▒▒", "y ··▓▓", "  c", "x ··", "y ▓▓"
     ]  # fmt: skip
 
 
