@@ -55,6 +55,7 @@ TINY = (
     "train.eval_every=80",
     "train.checkpoint_every=20",
     "train.precision=fp32",
+    "train.muon_precision=fp32",  # auto is what is faster at the moment
     "sample.max_new_chars=40",
 )
 
@@ -160,14 +161,18 @@ def labelled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A table of 240 strings of 2 to 6 letters and the same strings backwards."""
-    path = tmp_path_factory.mktemp("texts") / "pairs.tsv"
+def write_pairs(path: Path) -> Path:
+    """A table of 240 strings of 2 to 6 letters and the same strings backwards, in a file."""
     random = Random(1)
     words = ("".join(random.choices("abcdef", k=random.randint(2, 6))) for _ in range(240))
     path.write_text("".join(f"{word}\t{word[::-1]}\n" for word in words), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def pairs_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `write_pairs` writes."""
+    return write_pairs(tmp_path_factory.mktemp("texts") / "pairs.tsv")
 
 
 def train_in(folder: Path, text: Path, *overrides: str, stop_at: int | None = None) -> Trained:

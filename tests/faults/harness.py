@@ -35,6 +35,7 @@ TINY = (
     "train.warmup_steps=10",
     "train.learning_rate=1e-2",
     "train.precision=fp32",
+    "train.muon_precision=fp32",  # auto is what is faster at the moment
     "train.log_every=2",
     "train.checkpoint_every=3",
     "train.eval_every=25",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attn_cli.runs.atomic_files import TMP_SUFFIX
 from attn_cli.runs.run_folder import RunFolder
-from tests.conftest import NAMES
+from tests.conftest import NAMES, write_pairs
 from tests.faults.harness import (
     Trial,
     attn,
@@ -33,6 +33,7 @@ KINDS = (
     ("data.records=lines", "model.dropout=0.1", "train.micro_batch_size=4"),
     ("task=mlm", "model.dropout=0.1"),
     ("task=classify", "model.dropout=0.1", "model.label_ngrams=[2, 3]", "train.best_by=accuracy"),
+    ("task=seq2seq", "model.dropout=0.1", "train.best_by=error_rate", "train.micro_batch_size=4"),
 )
 STEPS = 300
 
@@ -44,7 +45,8 @@ def kills(folder: Path, number: int, seed: int = 1) -> Iterator[tuple[str, Trial
     names.write_text("".join(NAMES), encoding="utf-8")
     rows = (f"{name.strip()}\t{name.strip()[-2:]}\n" for name in NAMES)
     labelled.write_text("".join(rows), encoding="utf-8")
-    texts = {"data.records=lines": names, "task=classify": labelled}
+    pairs = write_pairs(folder / "pairs.tsv")
+    texts = {"data.records=lines": names, "task=classify": labelled, "task=seq2seq": pairs}
     whole: dict[tuple[str, ...], RunFolder] = {}
     killed = 0
     for round_ in range(number):

@@ -44,6 +44,14 @@ KINDS = {
         "model.label_ngrams=[2, 3]", "model.label_ngram_rows=64", "model.label_ngram_dropout=0.5",
         "model.dropout=0.1",
     ),
+    "pairs, accumulation, dropout": (
+        "task=seq2seq", "train.best_by=error_rate", "train.micro_batch_size=4",
+        "train.label_smoothing=0.1", "model.dropout=0.1",
+    ),
+    "pairs, qwen3, muon, bf16": (
+        "task=seq2seq", "train.best_by=last", "train.optimizer=muon", "train.precision=bf16",
+        "model.block=qwen3", "model.position=rope",
+    ),
 }  # fmt: skip
 
 
@@ -75,10 +83,15 @@ def never_stopped(
     verse_file: Path,
     names_file: Path,
     labelled_file: Path,
+    pairs_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Trained:
     folder = tmp_path_factory.mktemp("never") / "run"
-    texts = {"data.records=lines": names_file, "task=classify": labelled_file}
+    texts = {
+        "data.records=lines": names_file,
+        "task=classify": labelled_file,
+        "task=seq2seq": pairs_file,
+    }
     kind = KINDS[request.param]
     text = next((text for setting, text in texts.items() if setting in kind), verse_file)
     return train_in(folder, text, *STEPS, *kind)

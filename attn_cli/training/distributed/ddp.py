@@ -71,10 +71,11 @@ class DDPModel(MixedPrecisionModel):
         With three processes or more the order of a sum depends on its place in a bucket: a
         resumed run would begin with another order than it had.
         """
-        ids = torch.zeros(1, 1, dtype=torch.int64, device=device)
+        # One for each text that the model reads: an encoder-decoder has a source, too.
+        texts = [torch.zeros(1, 1, dtype=torch.int64, device=device)] * len(self.compute.stacks())
         generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
         with generators, self.micro_batch(last=True):
-            self.forward_model(ids).sum().backward()
+            self.forward_model(*texts).sum().backward()
         for parameter in (*self._master_params, *self._compute_params):
             parameter.grad = None
 

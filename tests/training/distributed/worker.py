@@ -33,7 +33,7 @@ from attn_cli.training.learner import Learner
 from attn_cli.training.prepare import prepare_run, resolve_auto_settings
 from attn_cli.training.request import make_request
 from attn_cli.training.schedule import learning_rate
-from tests.conftest import NAMES, VERSE, tiny_config, tiny_request
+from tests.conftest import NAMES, VERSE, tiny_config, tiny_request, write_pairs
 from tests.training.test_step import expected_uneven_gradients, uneven_gradients
 
 CPU = torch.device("cpu")
@@ -55,6 +55,10 @@ LOSSES = {
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
     "encoder": ("task=mlm",),
     "classifier": ("task=classify", "model.label_ngrams=[2, 3]", "train.label_smoothing=0.1"),
+    "pairs, accumulation": (
+        "task=seq2seq", "train.label_smoothing=0.1", "train.micro_batch_size=1",
+    ),
+    "pairs, qwen3": ("task=seq2seq", "model.block=qwen3", "model.position=rope"),
     "muon": MUON,
     "muon, shared": MUON,
     "lines, accumulation": ("data.records=lines", "train.micro_batch_size=1"),
@@ -65,6 +69,7 @@ RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
     "encoder": ("task=mlm", "model.dropout=0.1"),
     "classifier": ("task=classify", "model.label_ngrams=[2]", "model.label_ngram_dropout=0.5"),
+    "pairs": ("task=seq2seq", "model.dropout=0.1", "model.position=rope"),
     "bf16": ("model.dropout=0.1", "train.precision=bf16", "train.optimizer=muon"),
     "lines": ("data.records=lines", "model.dropout=0.2", "train.micro_batch_size=2"),
 }
@@ -85,7 +90,11 @@ def corpus_of(folder: Path, records: Records = "stream") -> Corpus:
 
 def text_of(folder: Path, settings: Sequence[str]) -> Path:
     """The text that a run with these settings trains on."""
-    texts = {"task=classify": "labelled.tsv", "data.records=lines": "lines.txt"}
+    texts = {
+        "task=classify": "labelled.tsv",
+        "task=seq2seq": "pairs.tsv",
+        "data.records=lines": "lines.txt",
+    }
     return folder / next((texts[key] for key in texts if key in settings), "stream.txt")
 
 
@@ -94,6 +103,7 @@ def write_texts(folder: Path) -> None:
     (folder / "lines.txt").write_text("".join(NAMES), encoding="utf-8")
     labelled = (f"{name.strip()}\t{name.strip()[-2:]}\n" for name in NAMES)
     (folder / "labelled.tsv").write_text("".join(labelled), encoding="utf-8")
+    write_pairs(folder / "pairs.tsv")
 
 
 def losses(kind: str, folder: Path, world: World) -> dict[str, Any]:
