@@ -1,6 +1,11 @@
 """`attn inspect-logits`: what each layer would predict, and how wrong it would be."""
 
+from __future__ import annotations
+
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from attn_cli.cli.options import (
     ConfigOption,
@@ -11,9 +16,17 @@ from attn_cli.cli.options import (
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 
+if TYPE_CHECKING:
+    from attn_cli.inspection.forward_pass import ForwardPass
+    from attn_cli.inspection.hidden_characters import HiddenCharacters
+
 
 def inspect_logits(
     text: TextArgument,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
+    ] = None,
     run: RunOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -22,17 +35,27 @@ def inspect_logits(
 
     The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
     encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
-    are none, each character is hidden in turn.
+    are none, each character is hidden in turn. Of an encoder-decoder, the text is a
+    source, and shown is what each layer of the decoder would write next.
     """
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions
+    from attn_cli.inspection.pair_pass import describe_pair, pair_pass
     from attn_cli.runs.loaded_model import find_model
 
     loaded = find_model(run, config)
-    loaded.require(("lm", "mlm"), "attn inspect-logits")
-    ids = encode_text(loaded, text, "attn inspect-logits")
+    loaded.require(("lm", "mlm", "seq2seq"), "attn inspect-logits")
+    if target is not None:
+        loaded.require("seq2seq", "`target`")
+    if loaded.config.task == "seq2seq":
+        pair = pair_pass(loaded, text, target)
+        seen: ForwardPass | HiddenCharacters = pair
+        described = describe_pair(loaded, pair)
+    else:
+        ids = encode_text(loaded, text, "attn inspect-logits")
+        seen, described = predict_text(loaded, ids), loaded.describe(ids)
     unit, first = loaded.tokenizer.unit, len(loaded.line_beginning)
-    lens = layer_predictions(predict_text(loaded, ids), loaded.tokenizer.symbols)
+    lens = layer_predictions(seen, loaded.tokenizer.symbols)
     if as_json:
         record = {"model": loaded.description, "unit": unit, **asdict(lens)}
         if lens.hidden is None:
@@ -42,5 +65,5 @@ def inspect_logits(
 
     from attn_cli.inspection.terminal.logit_lens import lens_view
 
-    notice(loaded.describe(ids))
+    notice(described)
     console().print(lens_view(lens, unit, first))

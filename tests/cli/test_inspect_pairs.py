@@ -158,10 +158,22 @@ def test_the_lesson(attn: Any, at: tuple[str, str]) -> None:
     assert (refused.code, "--beside needs an encoder" in refused.err) == (2, True)
 
 
-def test_the_logit_lens_is_not_for_pairs(attn: Any, at: tuple[str, str]) -> None:
-    outcome = attn("inspect-logits", "face", *at)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert "attn inspect-logits needs" in outcome.err
+def test_the_logit_lens_reads_the_decoder(attn: Any, at: tuple[str, str]) -> None:
+    command = ("inspect-logits", "face", *at, "--target", "ecaf")
+    found = attn(*command, "--json").json
+    assert found["characters"] == ["\n", *"ecaf"]
+    assert found["layers"] == ["embedding", "layer 1", "layer 2"]
+    loaded = load_model(Path(at[1]))
+    seen = pair_pass(loaded, "face", "ecaf")
+    probs, best = seen["logits"].softmax(-1).max(-1)
+    assert [row[-1] for row in found["predictions"]] == loaded.symbols(best.tolist())
+    last = [row[-1] for row in found["probabilities"]]
+    np.testing.assert_allclose(last, probs.numpy(), atol=1e-5)
+    bits = [row[-1] for row in found["surprisal_bits"]]
+    np.testing.assert_allclose(bits, seen.losses[:-1].numpy() / np.log(2), atol=1e-4)
+    shown = attn(*command)
+    assert "on 'face' to 'ecaf'" in shown.err
+    assert shown.out.splitlines()[1].split()[:2] == ["⏎", "e"]
 
 
 def test_heads_of_cross_attention(attn: Any, at: tuple[str, str]) -> None:
