@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -124,14 +124,20 @@ class Stack(nn.Module):
 
         for number, block in enumerate(self.layers()[:layer]):
             layer_cache = None if cache is None else cache.layers[number]
+            of_source: dict[str, Any] = {}
+            if source is not None:
+                cross_cache = None if cache is None else cache.cross[number]
+                of_source = {
+                    "source": source,
+                    "source_mask": source_mask,
+                    "cross_cache": cross_cache,
+                }
             x = block(
                 x,
-                source,
                 mask=mask,
-                source_mask=source_mask,
                 cache=layer_cache,
-                cross_cache=cache.cross[number] if cache is not None and cache.cross else None,
                 trace=trace.scope(f"block {number + 1}"),
+                **of_source,
             )
             if layer_cache is not None and layer_cache.length != start + length:
                 raise OperationError(

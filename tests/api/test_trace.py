@@ -116,7 +116,7 @@ def test_a_block_without_attention_has_its_own_operations(trained: Trained) -> N
     """As somebody may have added it: what it records is there, what it lacks is refused."""
 
     class Doubling(nn.Module):
-        def forward(self, x: Tensor, source: None, *, trace: NullTrace, **others: object) -> Tensor:
+        def forward(self, x: Tensor, *, trace: NullTrace, **others: object) -> Tensor:
             trace.record("doubled", 2 * x, "B T C")
             trace.record("pairs", x.unflatten(-1, (-1, 2)), "B T P Q")
             return 2 * x
