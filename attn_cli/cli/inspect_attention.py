@@ -97,6 +97,17 @@ def inspect_attention(
             return
         _show_pair(loaded, activations, maps, values=values, as_json=as_json)
         return
+    if loaded.config.task == "seq2seq" and html is not None:
+        from attn_cli.cli.page_file import write_translation_page
+
+        if target is not None or part is not None:
+            raise InputError(
+                "--html excludes --target and --part",
+                "the page writes the target itself and has the encoder's maps, too",
+            )
+        source_ids = loaded.encode_source(text).tolist()
+        write_translation_page(html, loaded, source_ids, layer=layer, head=head, as_json=as_json)
+        return
     ids = encode_text(loaded, text, "attn inspect-attention")
     if html is not None:
         from attn_cli.cli.page_file import write_page

@@ -69,12 +69,52 @@ def write_page(
         layer=layer - 1,
         head=head - 1,
     )
-    html = page(contents).encode()
-    write_html(path, html)
+    _write_and_tell(path, page(contents), loaded, as_json)
+
+
+def write_translation_page(
+    path: Path,
+    loaded: LoadedModel,
+    source_ids: Sequence[int],
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Writes the page of an encoder-decoder and prints its path.
+
+    Args:
+        path: As in `write_page`.
+        loaded: The model that runs in the page, of task seq2seq.
+        source_ids: The source that it opens with, without its end.
+        layer: The layer that it opens with, from 1; the page chooses where None.
+        head: The head that it opens with, from 1; the page chooses where None.
+        as_json: Whether to print JSON instead.
+
+    Raises:
+        InputError: As `write_page` does.
+        OperationError: Writing failed.
+    """
+    from attn_cli.inspection.page.translation import translation_page
+
+    check_page_file(path)
+    html = translation_page(
+        without_private_paths(loaded),
+        source_ids,
+        "Inside an encoder-decoder",
+        layer=None if layer is None else layer - 1,
+        head=None if head is None else head - 1,
+    )
+    _write_and_tell(path, html, loaded, as_json)
+
+
+def _write_and_tell(path: Path, html: str, loaded: LoadedModel, as_json: bool) -> None:
+    data = html.encode()
+    write_html(path, data)
     if as_json:
-        result_json({"page": str(path), "bytes": len(html), "model": loaded.description})
+        result_json({"page": str(path), "bytes": len(data), "model": loaded.description})
         return
-    notice(f"{loaded.description}, {len(html):,} bytes; it opens in a browser, without a network")
+    notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
     result(str(path))
 
 

@@ -23,7 +23,7 @@ from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
-from attn_cli.inspection.page import projection
+from attn_cli.inspection.page import projection, translation
 from attn_cli.inspection.page.build import MAX_BYTES, SCRIPTS, STYLES, PageContents, page
 from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
 from attn_cli.inspection.page.payload import evenly_spaced
@@ -149,7 +149,8 @@ def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    scripts, styles = {*SCRIPTS, *projection.SCRIPTS}, {*STYLES, *projection.STYLES}
+    scripts = {*SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
+    styles = {*STYLES, *projection.STYLES, *translation.STYLES}
     for folder, names in (("scripts", scripts), ("styles", styles)):
         assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():

@@ -1,5 +1,7 @@
 // Bar charts of probabilities.
 
+const MOST_BARS = 10;
+
 // Rows of { id, own, kept }, probabilities: `own` is outlined, `kept` is filled.
 function drawBars(list, vocabulary, rows) {
   while (list.children.length > rows.length) list.lastChild.remove();

@@ -1,8 +1,6 @@
 // The probabilities of the next character, or of an encoder of the blank, with temperature, top-k
 // and top-p.
 
-const MOST_BARS = 10;
-
 function nextCharacterView(state, sample) {
   const { vocabulary } = state,
     V = vocabulary.size - (vocabulary.maskId !== null); // what stands for a blank is no answer

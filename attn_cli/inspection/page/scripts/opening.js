@@ -1,5 +1,7 @@
 // What a page does when it opens, whatever its model is.
 
+const TYPING_PAUSE = 150; // milliseconds after the last key before the model runs
+
 // The page's state, of a class; a model that cannot run here is told where a reader looks first,
 // and nothing else is shown.
 function openedState(State, data) {

@@ -1,7 +1,5 @@
 // The text: the field to type in, and each character with its surprisal.
 
-const TYPING_PAUSE = 150; // milliseconds after the last key before the model runs
-
 function typedTextView(state) {
   const { vocabulary } = state,
     typed = byId("typed"),
@@ -105,8 +103,6 @@ function typedTextView(state) {
   });
 }
 
-const MOST_NAMED = 5; // characters that a notice names
-
 // The length of the text, and its mean surprisal.
 function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
   const sentences = [`${ids.length} of at most ${counted(model.block_size, vocabulary.unit)}.`];
@@ -125,12 +121,8 @@ function warningsOn({ ids, outside, allIds }, kept) {
     sentences.push(`The text is longer than that: the model sees the last ${ids.length}.`);
   }
   if (outside.length) {
-    const named = outside
-      .slice(0, MOST_NAMED)
-      .map(({ character, position }) => `‘${visible(character)}’ (character ${position})`);
-    const more = outside.length - named.length;
     sentences.push(
-      `Left out, unknown to the model: ${named.join(", ")}${more ? ` and ${more} more` : ""}.`,
+      leftOut(outside.map(({ character, position }) => `‘${visible(character)}’ (character ${position})`)),
     );
   }
   if (!kept) sentences.push("The field above cannot hold this text as it is: typing changes it.");

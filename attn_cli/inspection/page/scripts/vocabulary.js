@@ -29,9 +29,13 @@ const NAMES = {
 const BLANK = "_",
   ESCAPED_BLANK = "\\_";
 
+const MOST_NAMED = 5; // characters that a notice names
+
 class Vocabulary {
-  constructor({ kind, symbols }, maskId = null) {
+  // `endId`: of what ends a source and a target; null where the model writes texts.
+  constructor({ kind, symbols }, maskId = null, endId = null) {
     this.maskId = maskId; // null where nothing is ever hidden
+    this.endId = endId;
     this.bytes = kind === "bytes";
     this.kind = kind;
     this.unit = this.bytes ? "byte" : "character";
@@ -88,9 +92,17 @@ class Vocabulary {
   named(id) {
     const symbol = this.symbols[id];
     if (id === this.maskId) return "the blank";
+    if (id === this.endId) return "the end";
     if (this.bytes && id > 127) return `byte ${id.toString(16)}`;
     return NAMES[symbol] ?? `‘${this.shown(id)}’`;
   }
+}
+
+// A sentence on what of a text has no id, each named with its place.
+function leftOut(named) {
+  const more = named.length - MOST_NAMED;
+  const some = named.slice(0, MOST_NAMED).join(", ");
+  return `Left out, unknown to the model: ${some}${more > 0 ? ` and ${more} more` : ""}.`;
 }
 
 // A character as something to see; none of them turns the direction of what is around it.

@@ -1,0 +1,77 @@
+"""The page of an encoder-decoder: a source typed in it, its target, and who looked where."""
+
+from collections.abc import Sequence
+
+from attn_cli.inspection.page.payload import model_payload
+from attn_cli.inspection.page.template import PageTemplate, as_json
+from attn_cli.inspection.supported import check_supported
+from attn_cli.runs.loaded_model import LoadedModel
+
+STYLES = ("theme", "layout", "parts", "views", "translation")
+# Each after those that it uses.
+SCRIPTS = (
+    "packing",
+    "vocabulary",
+    "arithmetic",
+    "model",
+    "forward_pass",
+    "sampling",
+    "elements",
+    "formatting",
+    "palette",
+    "legend",
+    "canvas",
+    "bars",
+    "map_state",
+    "translation_state",
+    "opening",
+    "roving_focus",
+    "character_strip",
+    "head_grid",
+    "thumbnails",
+    "heat_map",
+    "weights_table",
+    "attention",
+    "source_fields",
+    "translation",
+    "keyboard",
+    "theme_button",
+    "translation_app",
+)
+
+
+def translation_page(
+    loaded: LoadedModel,
+    source_ids: Sequence[int],
+    title: str,
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+) -> str:
+    """The HTML of the page, to be saved as UTF-8.
+
+    Args:
+        loaded: The model that runs in the page, of task seq2seq.
+        source_ids: The source that it opens with, without its end.
+        title: Its heading.
+        layer: The layer that it opens with, from 0; that of the most aligned head where None.
+        head: The head that it opens with, from 0; the most aligned one where None.
+
+    Raises:
+        InputError: The model has a kind of block or position that the page does not know.
+    """
+    check_supported(loaded.model.config, "the page")
+    form = loaded.pair_format
+    columns = [str(column) for column in loaded.config.data.column or ["Source"]]
+    payload = {
+        **model_payload(loaded),
+        "columns": columns if len(columns) > 1 else ["Source"],
+        "features": form.has_features,
+        "target_words": form.target_words,
+        "source": form.source_fields(loaded.tokenizer.decode(source_ids)),
+        "layer": layer,
+        "head": head,
+    }
+    template = PageTemplate("translation.html", STYLES, SCRIPTS)
+    unit = "symbol" if form.target_words else loaded.tokenizer.unit
+    return template.render(title, unit=unit, payload=as_json(payload))
