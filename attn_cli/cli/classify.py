@@ -105,7 +105,7 @@ def _file_texts(file: str, column: str | None, config: Config) -> Iterator[str]:
 
 def _training_column(file: str, config: Config) -> str | None:
     """The column that had the texts in training; None of a file that is no table."""
-    from attn_cli.text.sources import read_options
+    from attn_cli.text.read_options import read_options
     from attn_cli.text.tables import table_ending
 
     if table_ending(Path(file)) is None:

@@ -29,7 +29,7 @@ def read_text(file: str, loaded: LoadedModel) -> Split:
     from attn_cli.text.encoded_text import load_evaluation_text
     from attn_cli.text.pair_notes import notes_on_measured_pairs
     from attn_cli.text.pairs import PairExamples, as_pairs
-    from attn_cli.text.sources import read_options
+    from attn_cli.text.read_options import read_options
     from attn_cli.text.tables import table_ending
 
     data = loaded.config.data

@@ -109,17 +109,7 @@ class Stack(nn.Module):
         start, length = 0 if cache is None else cache.length, ids.shape[1]
         assert start + length <= self.config.block_size, "longer than block_size"
 
-        trace.record("characters", ids, "B T")
-        x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
-        trace.record("token embedding", x, "B T C", self.token_embedding)
-        if self.neighbours is not None:
-            x = self.neighbours(x, mask, trace.scope("neighbours"))
-            trace.record("token + neighbours", x, "B T C")
-        if self.position_embedding is not None:
-            position = self.position_embedding(start, length)  # (T, C)
-            trace.record("position embedding", position, "T C", self.position_embedding)
-            x = x + position
-            trace.record("token + position", x, "B T C")
+        x = self._embedded(ids, start, mask, trace)  # (B, T, C)
         x = dropout(x, self.config.dropout, self.training)
 
         for number, block in enumerate(self.layers()[:layer]):
@@ -150,6 +140,23 @@ class Stack(nn.Module):
         hidden: torch.Tensor = self.final_norm(x)
         trace.record("final norm", hidden, "B T C", self.final_norm)
         return hidden
+
+    def _embedded(
+        self, ids: torch.Tensor, start: int, mask: torch.Tensor | None, trace: NullTrace
+    ) -> torch.Tensor:
+        """What the first block reads of characters from position `start` on, (B, T, C)."""
+        trace.record("characters", ids, "B T")
+        x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
+        trace.record("token embedding", x, "B T C", self.token_embedding)
+        if self.neighbours is not None:
+            x = self.neighbours(x, mask, trace.scope("neighbours"))
+            trace.record("token + neighbours", x, "B T C")
+        if self.position_embedding is not None:
+            position = self.position_embedding(start, ids.shape[1])  # (T, C)
+            trace.record("position embedding", position, "T C", self.position_embedding)
+            x = x + position
+            trace.record("token + position", x, "B T C")
+        return x
 
     def stacks(self) -> list[Stack]:
         """Every stack of blocks in the model; a decoder is one."""

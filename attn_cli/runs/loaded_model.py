@@ -27,7 +27,8 @@ from attn_cli.text.lines import find_lines
 from attn_cli.text.opening import HELLO, beginning, writes_hello
 from attn_cli.text.pair_format import PairFormat, encode_source, encode_target
 from attn_cli.text.pairs import find_pairs
-from attn_cli.text.sources import Source, open_source, read_options
+from attn_cli.text.read_options import read_options
+from attn_cli.text.sources import Source, open_source
 from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it

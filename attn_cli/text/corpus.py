@@ -24,7 +24,8 @@ from attn_cli.text.label_notes import label_notes
 from attn_cli.text.lines import check_lines, find_lines, split_lines
 from attn_cli.text.pair_notes import pair_notes
 from attn_cli.text.pairs import PairExamples, find_pairs
-from attn_cli.text.sources import PLAIN, ReadOptions, Source, read_options
+from attn_cli.text.read_options import PLAIN, ReadOptions, read_options
+from attn_cli.text.sources import Source
 from attn_cli.text.stratified_split import split_labelled
 from attn_cli.text.tokenizer import (
     TokenIds,

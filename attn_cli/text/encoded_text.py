@@ -13,8 +13,9 @@ import numpy as np
 from attn_cli.errors import DatasetError, PromptError
 from attn_cli.text.display import counted
 from attn_cli.text.pair_format import with_tabs_in_targets
+from attn_cli.text.read_options import PLAIN, ReadOptions
 from attn_cli.text.scan import TextStats, scan
-from attn_cli.text.sources import PLAIN, ReadOptions, Source, open_source
+from attn_cli.text.sources import Source, open_source
 from attn_cli.text.token_cache import cached_token_ids
 from attn_cli.text.tokenizer import (
     EXAMPLES,

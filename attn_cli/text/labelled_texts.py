@@ -9,8 +9,9 @@ from typing import NamedTuple
 from attn_cli.errors import DatasetError
 from attn_cli.text.decoding import as_line, split_lines
 from attn_cli.text.label_file import file_label
+from attn_cli.text.read_options import ReadOptions
 from attn_cli.text.records import RecordColumns, RecordReader
-from attn_cli.text.sources import ReadOptions, open_source
+from attn_cli.text.sources import open_source
 from attn_cli.text.tables import open_table, table_ending
 
 _FIRST = "1"  # column of a table

@@ -13,9 +13,10 @@ from attn_cli.text.display import counted, quoted
 from attn_cli.text.encoding_check import MAX_INVALID, EncodingFacts, check_encoding
 from attn_cli.text.examples import Examples, target_count
 from attn_cli.text.overlap import notes_on_overlap
+from attn_cli.text.read_options import read_options
 from attn_cli.text.read_text import ReadText, read_text
 from attn_cli.text.repeats import MAX_READ, Repeats, find_repeats
-from attn_cli.text.sources import Source, open_source, read_options
+from attn_cli.text.sources import Source, open_source
 from attn_cli.text.tail import TailComparison, compare_tail
 from attn_cli.training.auto_size import choose_sizes
 from attn_cli.training.device import choose_device

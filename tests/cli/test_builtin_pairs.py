@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from attn_cli.config.load import load_config
-from attn_cli.text.sources import ReadOptions, open_source
+from attn_cli.text.read_options import ReadOptions
+from attn_cli.text.sources import open_source
 from tests.conftest import TINY, Outcome
 
 Attn = Callable[..., Outcome]

@@ -14,7 +14,8 @@ from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.encoded_text import load_text
 from attn_cli.text.examples import Examples
 from attn_cli.text.line_labels import LineLabels
-from attn_cli.text.sources import ReadOptions, open_source
+from attn_cli.text.read_options import ReadOptions
+from attn_cli.text.sources import open_source
 from attn_cli.text.tokenizer import printable_tokenizer
 
 ROWS = [("Abe", "ja"), ("Ito", "ja"), ("Kant", "de"), ("Rilke", "de"), ("Ito", "it"), ("Eco", "it")]

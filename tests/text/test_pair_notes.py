@@ -10,7 +10,7 @@ from attn_cli.text.corpus import Corpus, check_length, load_corpus
 from attn_cli.text.overlap import notes_on_overlap
 from attn_cli.text.pair_notes import notes_on_measured_pairs
 from attn_cli.text.pairs import as_pairs
-from attn_cli.text.sources import ReadOptions
+from attn_cli.text.read_options import ReadOptions
 
 PLAIN = [(f"source {i}", f"target {i}") for i in range(40)]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from attn_cli.errors import DatasetError
-from attn_cli.text.sources import ReadOptions, Source, open_source
+from attn_cli.text.read_options import ReadOptions
+from attn_cli.text.sources import Source, open_source
 
 ROWS = [
     ("gehen", "V;PST", "ging", "geh"),

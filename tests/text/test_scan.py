@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from attn_cli.text.corpus import load_corpus
+from attn_cli.text.read_options import ReadOptions
 from attn_cli.text.scan import looks_like_a_list, scan
-from attn_cli.text.sources import ReadOptions, open_source
+from attn_cli.text.sources import open_source
 from tests.alphabets import SENTENCES
 
 

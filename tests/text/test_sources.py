@@ -9,7 +9,8 @@ import pytest
 
 from attn_cli.errors import AttnError, DatasetError, OperationError
 from attn_cli.text.builtin import generated_text
-from attn_cli.text.sources import ReadOptions, Source, open_source
+from attn_cli.text.read_options import ReadOptions
+from attn_cli.text.sources import Source, open_source
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 

@@ -13,7 +13,8 @@ import pytest
 
 from attn_cli.errors import AttnError, DatasetError, MissingPackageError
 from attn_cli.text.encoded_text import load_text
-from attn_cli.text.sources import ReadOptions, Source, open_source
+from attn_cli.text.read_options import ReadOptions
+from attn_cli.text.sources import Source, open_source
 from attn_cli.text.table_source import hint_on_table
 
 ROWS = ["First.\r\nRow", None, "", "second, with a comma\f", 'thïrd "quoted"', "NA", "007"]
