@@ -59,13 +59,24 @@ class ForwardPass {
   }
 
   embed(from, to) {
-    const { token, positions, n_embd: C } = this.model,
+    const { token, positions, neighbours, n_embd: C } = this.model,
       x = this.residualStream[0];
     for (let t = from; t < to; t++) {
-      for (let i = 0; i < C; i++) {
-        x[t * C + i] = token[this.ids[t] * C + i] + (positions ? positions[t * C + i] : 0);
-      }
+      for (let i = 0; i < C; i++) x[t * C + i] = token[this.ids[t] * C + i];
     }
+    if (neighbours && from < to) this.addNeighbours(neighbours, to);
+    if (!positions) return;
+    for (let i = from * C; i < to * C; i++) x[i] += positions[i];
+  }
+
+  // In an encoder: of what stands before and after each of T characters, each through a matrix.
+  addNeighbours({ before, after }, T) {
+    const { n_embd: C } = this.model,
+      x = this.residualStream[0];
+    linear(x, before, this.added, 0, T, C, C);
+    linear(x, after, this.normed, 0, T, C, C);
+    for (let i = C; i < T * C; i++) x[i] += this.added[i - C];
+    for (let i = 0; i < (T - 1) * C; i++) x[i] += this.normed[i + C];
   }
 
   // Attends to another source from now on: its hidden states, (S, C).
