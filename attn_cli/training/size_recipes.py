@@ -129,11 +129,14 @@ LABELS_RECIPE = SizeRecipe(
 )
 
 
-# Of pairs: an encoder and a decoder.
+# Of pairs: an encoder and a decoder. From when on the second size pays is an estimate.
 PAIRS_RECIPE = SizeRecipe(
-    sizes=(ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 32, 5e-3, min_train_chars=0),),
-    most_epochs=1000.0,
-    most_epochs_of_small=1000.0,
+    sizes=(
+        ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 32, 5e-3, min_train_chars=0),
+        ModelSize(2, 128, 4, MAX_LINE_BLOCK_SIZE, 64, 3e-3, min_train_chars=2_500_000),
+    ),
+    most_epochs=200.0,
+    most_epochs_of_small=200.0,
     small_chars=0,
     small_learning_rate=5e-3,
     dropout_chars=None,
