@@ -52,7 +52,7 @@ def reference(loaded: LoadedModel, source: str) -> dict[str, Any]:
     """What torch writes for a source, its logits (T, V), and the weights of both sides."""
     model = loaded.encoder_decoder
     source_ids = torch.tensor([[*loaded.encode_source(source).tolist(), loaded.bos_id]])
-    target = greedy_targets(model, source_ids, None, newline_id=loaded.bos_id)[0]
+    target = greedy_targets([model], source_ids, None, newline_id=loaded.bos_id)[0]
     inputs = torch.tensor([[loaded.bos_id, *target][: loaded.config.model.block_size]])
     trace = TraceRecorder()
     logits = model(inputs, source_ids, trace=trace)[0]
@@ -85,6 +85,7 @@ def assert_as_in_torch(page: Opened, loaded: LoadedModel, source: str) -> None:
 @pytest.mark.parametrize(
     "block",
     [
+        ("model.block=gpt2", "model.source_neighbours=true", "model.tie_embeddings=false"),
         ("model.block=gpt2", "model.bias=true", "model.tie_embeddings=false"),
         ("model.block=gpt2", "model.bias=false", "model.tie_embeddings=true"),
         ("model.block=qwen3", "model.bias=false", "model.tie_embeddings=true"),
