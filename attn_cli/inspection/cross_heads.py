@@ -28,7 +28,7 @@ from attn_cli.text.pair_batches import pair_batch
 from attn_cli.text.pairs import PairExamples
 
 CROSS_SHARES = ("written", "position", "next", "previous", "mirrored", "first", "last", "end")
-_MIN_STEPS = 3  # of a target whose direction is measured
+_MIN_CHARACTERS = 3  # of a target whose direction is measured
 
 
 def measure_cross_heads(
@@ -95,7 +95,8 @@ def cross_head_scores(
 class _Patterns:
     """Which queries there are in a batch, and which keys each pattern is on."""
 
-    steps: torch.Tensor  # which queries write a character, and are not padding, (B, T)
+    steps: torch.Tensor  # which queries are not padding, (B, T)
+    characters: torch.Tensor  # which of them write a character, and not the end, (B, T)
     visible: torch.Tensor  # which characters of the source are not padding, (B, S)
     keys: Mapping[str, torch.Tensor]  # of each pattern, (B, T, S) of bool
 
@@ -108,10 +109,12 @@ class _Patterns:
             visible = batch.mask[:, 0, 0]
         end = visible.sum(dim=1)[:, None, None] - 1  # where the newline of the source is, (B, 1, 1)
         t, s = torch.arange(T)[:, None], torch.arange(S)
+        steps = batch.targets != IGNORE_INDEX
+        characters = steps & (batch.targets != newline_id)
         same = (batch.source[:, None] == batch.targets[..., None]) & (s < end)
         in_text = s < end
         keys = {
-            "written": same & (batch.targets != newline_id)[..., None],
+            "written": same & characters[..., None],
             "position": (s == t) & in_text,
             "next": (s == t + 1) & in_text,
             "previous": (s == t - 1) & in_text,
@@ -120,8 +123,9 @@ class _Patterns:
             "last": s == end - 1,
             "end": s == end,
         }
-        steps = batch.targets != IGNORE_INDEX
-        return cls(steps, visible, {name: key.expand(B, T, S) for name, key in keys.items()})
+        return cls(
+            steps, characters, visible, {name: key.expand(B, T, S) for name, key in keys.items()}
+        )
 
 
 class _Sums:
@@ -139,7 +143,7 @@ class _Sums:
             has_key = keys.any(dim=-1) & pattern.steps  # (B, T)
             self._add(name, (weights * keys[:, None]).sum(dim=-1), has_key)
         self._add("entropy", torch.special.entr(weights).sum(dim=-1) / math.log(2), pattern.steps)
-        self._add("direction", *_direction(weights, pattern.steps))
+        self._add("direction", *_direction(weights, pattern.characters))
 
     def _add(self, name: str, values: torch.Tensor, counted: torch.Tensor) -> None:
         """Adds values (B, heads, ...) where they are counted, (B, ...)."""
@@ -164,19 +168,22 @@ class _Sums:
         ]
 
 
-def _direction(weights: torch.Tensor, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _direction(
+    weights: torch.Tensor, characters: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """How a head moves in the source as the target is written, (B, heads), and where it counts.
 
-    It is the correlation of the step with the mean position that the head looks at: 1 for forward
-    and evenly, -1 for backward.
+    It is the correlation of the position in the target with the mean position that the head looks
+    at: 1 for forward and evenly, -1 for backward.
     """
-    counts = steps.sum(dim=1)[:, None]  # (B, 1)
-    place = weights.double() @ torch.arange(weights.shape[-1], dtype=torch.float64)  # (B, heads, T)
-    t = torch.arange(weights.shape[-2], dtype=torch.float64)
-    shown = steps[:, None]
-    place = (place - ((place * shown).sum(-1) / counts)[..., None]) * shown
-    time = (t - ((t * shown).sum(-1) / counts)[..., None]) * shown
-    return F.cosine_similarity(place, time, dim=-1), counts[:, 0] >= _MIN_STEPS
+    S, T = weights.shape[-1], weights.shape[-2]
+    shown, counts = characters[:, None], characters.sum(dim=1)[:, None]  # (B, 1, T), (B, 1)
+    places = weights.double() @ torch.arange(S, dtype=torch.float64)  # (B, heads, T)
+    places, times = (
+        (each - (each * shown).sum(dim=-1, keepdim=True) / counts.clamp(min=1)[..., None]) * shown
+        for each in (places, torch.arange(T, dtype=torch.float64))
+    )
+    return F.cosine_similarity(places, times, dim=-1), counts[:, 0] >= _MIN_CHARACTERS
 
 
 def _ablation_effects(model: EncoderDecoder, pairs: PairExamples) -> Iterator[AblationEffect]:
