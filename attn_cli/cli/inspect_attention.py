@@ -89,24 +89,17 @@ def inspect_attention(
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     if target is not None or part is not None:
         loaded.require("seq2seq", "`target`" if target is not None else "`part`")
-    if loaded.config.task == "seq2seq" and html is None:
+    if loaded.config.task == "seq2seq" and html is not None:
+        _write_translation_page(
+            html, loaded, text, target, part, layer=layer, head=head, as_json=as_json
+        )
+        return
+    if loaded.config.task == "seq2seq":
         activations = pair_pass(loaded, text, target)
         maps = pair_maps(loaded, activations, part or "cross", layers, heads)
         title = describe_pair(without_private_paths(loaded), activations)
-        if _write_figures(figures, maps, title, as_json=as_json):
-            return
-        _show_pair(loaded, activations, maps, values=values, as_json=as_json)
-        return
-    if loaded.config.task == "seq2seq" and html is not None:
-        from attn_cli.cli.page_file import write_translation_page
-
-        if target is not None or part is not None:
-            raise InputError(
-                "--html excludes --target and --part",
-                "the page writes the target itself and has the encoder's maps, too",
-            )
-        source_ids = loaded.encode_source(text).tolist()
-        write_translation_page(html, loaded, source_ids, layer=layer, head=head, as_json=as_json)
+        if not _write_figures(figures, maps, title, as_json=as_json):
+            _show_pair(loaded, activations, maps, values=values, as_json=as_json)
         return
     ids = encode_text(loaded, text, "attn inspect-attention")
     if html is not None:
@@ -116,9 +109,32 @@ def inspect_attention(
         return
     maps = text_maps(loaded, forward_pass(loaded.model, ids), layers, heads)
     title = without_private_paths(loaded).describe(ids)
-    if _write_figures(figures, maps, title, as_json=as_json):
-        return
-    _show_text(loaded, ids, maps, values=values, as_json=as_json)
+    if not _write_figures(figures, maps, title, as_json=as_json):
+        _show_text(loaded, ids, maps, values=values, as_json=as_json)
+
+
+def _write_translation_page(
+    html: Path,
+    loaded: LoadedModel,
+    source: str,
+    target: str | None,
+    part: str | None,
+    *,
+    layer: int | None,
+    head: int | None,
+    as_json: bool,
+) -> None:
+    """Writes the page of an encoder-decoder, which opens with a source."""
+    from attn_cli.cli.page_file import write_translation_page
+    from attn_cli.inspection.pair_pass import encode_pair
+
+    if target is not None or part is not None:
+        raise InputError(
+            "--html excludes --target and --part",
+            "the page writes the target itself and has the encoder's maps, too",
+        )
+    source_ids, _ = encode_pair(loaded, source, None)
+    write_translation_page(html, loaded, source_ids, layer=layer, head=head, as_json=as_json)
 
 
 def _check_files(
