@@ -150,6 +150,8 @@ LANGUAGES = {
     ),
 }
 CHOICES = ("English", *LANGUAGES)  # English twice as often as each of the others
+# What is hard to read, as it has words of its own or no gaps, is written more often than the rest.
+HARD, HARD_WEIGHT = ("{ordinal}", "{roman}", "{y}{mm}{dd}"), 4
 
 ROMAN = "I II III IV V VI VII VIII IX X XI XII"
 ORDINALS = (
@@ -212,6 +214,15 @@ def parse(text: str) -> str | None:
         return None
 
 
+def weighted(patterns: Sequence[str]) -> list[str]:
+    """The patterns to draw from: hard ones stand in it several times."""
+    return [
+        pattern
+        for pattern in patterns
+        for _ in range(HARD_WEIGHT if any(field in pattern for field in HARD) else 1)
+    ]
+
+
 def pairs() -> dict[str, str]:
     """The dates of the table, all distinct, with the ISO date of each."""
     chance = random.Random(SEED)
@@ -223,7 +234,7 @@ def pairs() -> dict[str, str]:
     while len(drawn) < PAIRS:
         language = LANGUAGES[draw(CHOICES)]
         day = date.fromordinal(FIRST + int(chance.random() * (LAST - FIRST + 1)))
-        text = render(day, language, draw(language.patterns.split("|")))
+        text = render(day, language, draw(weighted(language.patterns.split("|"))))
         case = chance.random()
         text = text.lower() if case < LOWER else text.upper() if case > 1 - UPPER else text
         drawn[text] = day.isoformat()
