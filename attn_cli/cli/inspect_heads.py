@@ -104,5 +104,5 @@ def _record(head: MeasuredHead) -> dict[str, Any]:
 
 
 def _scores(scores: HeadScores) -> dict[str, float | None]:
-    of_pairs = {} if scores.direction is None else {"direction": scores.direction}
+    of_pairs = {"direction": scores.direction} if scores.is_cross else {}
     return {**scores.shares, "distance": scores.distance, "entropy": scores.entropy, **of_pairs}

@@ -78,13 +78,19 @@ class HeadScores:
         distance: Mean number of characters between key and query.
         entropy: Of its weights, in bits: 0 for a single key, log2(n) for n equal ones.
         direction: Of cross-attention, the correlation of the position in the target with that
-            which it looks at in the source, 1 where both move forward evenly.
+            which it looks at in the source, 1 where both move forward evenly; None where all
+            targets are too short.
     """
 
     shares: Mapping[str, float | None]
     distance: float | None
     entropy: float | None
     direction: float | None = None
+
+    @property
+    def is_cross(self) -> bool:
+        """Whether they are those of cross-attention."""
+        return "written" in self.shares
 
     def name(self, baseline: HeadScores) -> str:
         """The name of the pattern that it mostly follows; empty where there is none.

@@ -62,7 +62,7 @@ def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -
         for head in heads
     ]
     shares = [SHORT.get(which, which) for which in baseline.shares]
-    is_cross = baseline.direction is not None
+    is_cross = baseline.is_cross
     table = Table(
         ("head", "attends to", "loss increase", *shares, *_measures(baseline), "bits"),
         [*rows, ("uniform", "", "", *_scores(baseline))],
@@ -93,7 +93,7 @@ def _increase(effect: AblationEffect) -> str:
 
 def _measures(scores: HeadScores) -> dict[str, tuple[float | None, int]]:
     """What is measured besides shares and bits, with its decimals."""
-    if scores.direction is not None:
+    if scores.is_cross:
         return {"direction": (scores.direction, 2)}
     return {"distance": (scores.distance, 1)}
 
