@@ -29,7 +29,7 @@ _TASKS: dict[ExportFormat, tuple[Task, ...]] = {
     "page": ("lm", "mlm"),
     "hf": ("lm", "mlm"),
     "gguf": ("lm",),
-    "onnx": ("lm", "mlm", "classify"),
+    "onnx": ("lm", "mlm", "classify", "seq2seq"),
 }
 
 POSITION_TABLE = "position_embedding.weight"

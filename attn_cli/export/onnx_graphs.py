@@ -1,12 +1,19 @@
-"""A model as ONNX graphs; of a decoder a second one continues from a KV cache.
+"""A model as ONNX graphs; a decoder has one that continues from a KV cache.
 
     decoder    model.onnx     input_ids                            logits (B, T, V)
                decode.onnx    input_ids, past_keys, past_values    logits (B, T, V), keys, values
     encoder    model.onnx     input_ids, attention_mask            logits (B, T, V), hidden_states
     classifier model.onnx     input_ids, attention_mask            logits (B, Y), hidden_states
+    encoder-   encoder.onnx   input_ids, attention_mask            hidden_states, cross_keys,
+    decoder                                                        cross_values
+               decoder.onnx   input_ids, hidden_states,            logits (B, T, V)
+                              attention_mask
+               decode.onnx    input_ids, past_keys, past_values,   logits (B, T, V), keys, values
+                              cross_keys, cross_values, attention_mask
 
 Ids and mask are (B, T) of int64, hidden states (B, T, C), keys and values (L, B, H, S, D) of
-float32; S, the characters before, may be 0. Batch and time are free. All are traced from the
+float32; S, the characters before, may be 0. Of an encoder-decoder the mask, hidden states and
+`cross_` keys and values are those of the source. Batch and time are free. All are traced from the
 model itself, in the textbook form of attention, whose operations do not depend on how long a
 text is.
 
@@ -28,9 +35,15 @@ import torch
 from torch import nn
 
 from attn_cli.errors import InputError
-from attn_cli.export.onnx_readme import classifier_readme, decoder_readme, encoder_readme
+from attn_cli.export.onnx_readme import (
+    classifier_readme,
+    decoder_readme,
+    encoder_decoder_readme,
+    encoder_readme,
+)
 from attn_cli.inspection.supported import check_supported
-from attn_cli.model.cache import KVCache, LayerKVCache
+from attn_cli.model.cache import CrossKVCache, KVCache, LayerKVCache
+from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NullTrace
 from attn_cli.packages import require_package
@@ -114,6 +127,74 @@ class EncoderPass(nn.Module):
         return self.model(ids, mask=mask, trace=hidden), hidden.tensor
 
 
+class SourcePass(nn.Module):
+    """Ids (B, S), mask (B, S) -> hidden states (B, S, C), cross keys and values (L, B, H, S, D)."""
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, ids: torch.Tensor, attention_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        mask = _source_mask(attention_mask)
+        encoded = self.model.encode(ids, source_mask=mask, trace=_Textbook())
+        cache = self.model.new_cache(len(ids), 1)
+        # Of any character: its own part of the graph leads nowhere, and is dropped.
+        self.model.decode(ids[:, :1], encoded, source_mask=mask, cache=cache, trace=_Textbook())
+        keys = torch.stack([layer.keys for layer in cache.cross])
+        return encoded, keys, torch.stack([layer.values for layer in cache.cross])
+
+
+class TargetPass(nn.Module):
+    """Ids (B, T), hidden states (B, S, C), mask (B, S) -> logits (B, T, V)."""
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, ids: torch.Tensor, hidden_states: torch.Tensor, attention_mask: torch.Tensor
+    ) -> torch.Tensor:
+        mask = _source_mask(attention_mask)
+        return self.model.decode(ids, hidden_states, source_mask=mask, trace=_Textbook())
+
+
+class CachedTargetStep(nn.Module):
+    """As `CachedStep`, with cross keys and values (L, B, H, S, D) and a mask (B, S) of a source."""
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        ids: torch.Tensor,
+        past_keys: torch.Tensor,
+        past_values: torch.Tensor,
+        cross_keys: torch.Tensor,
+        cross_values: torch.Tensor,
+        attention_mask: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        cache = KVCache([_GrowingLayer(*pair) for pair in zip(past_keys, past_values, strict=True)])
+        # What the cross keys are of: never read, since they are there.
+        encoded = self.model.token_embedding.weight.new_zeros(1, 1, self.model.config.n_embd)
+        for keys, values in zip(cross_keys, cross_values, strict=True):
+            cross = CrossKVCache()
+            cross.source, cross.keys, cross.values = encoded, keys, values
+            cache.cross.append(cross)
+        mask = _source_mask(attention_mask)
+        logits = self.model.decode(
+            ids, encoded, source_mask=mask, cache=cache, trace=_Textbook()
+        )  # (B, T, V)
+        keys = torch.stack([layer.keys for layer in cache.layers])
+        return logits, keys, torch.stack([layer.values for layer in cache.layers])
+
+
+def _source_mask(attention_mask: torch.Tensor) -> torch.Tensor:
+    return attention_mask[:, None, None, :] != 0  # (B, S) -> (B, 1, 1, S)
+
+
 def onnx_files(model: TrainedModel) -> dict[str, bytes]:
     """The contents of the folder's files, by name.
 
@@ -138,6 +219,8 @@ def onnx_files(model: TrainedModel) -> dict[str, bytes]:
             files, readme = _encoder_graph(model), encoder_readme(model)
         case "classify":
             files, readme = _encoder_graph(model), classifier_readme(model)
+        case "seq2seq":
+            files, readme = _encoder_decoder_graphs(model), encoder_decoder_readme(model)
     tokenizer = model.tokenizer
     ids = {"bos_id": model.bos_id, "eos_id": model.eos_id, "mask_id": tokenizer.mask_id}
     vocabulary = json.dumps({**tokenizer.to_json(), **ids}, ensure_ascii=False)
@@ -174,6 +257,43 @@ def _decoder_graphs(model: TrainedModel) -> dict[str, bytes]:
         ["input_ids", "past_keys", "past_values"],
         ["logits", "keys", "values"],
     )
+
+
+def _encoder_decoder_graphs(model: TrainedModel) -> dict[str, bytes]:
+    config, network = model.config.model, model.encoder_decoder
+    source, mask = torch.zeros(2, 5, dtype=torch.long), torch.ones(2, 5, dtype=torch.long)
+    ids, encoded = torch.zeros(2, 2, dtype=torch.long), torch.zeros(2, 5, config.n_embd)
+    head = config.n_embd // config.n_head
+    past = [torch.zeros(config.n_layer, 2, config.n_head, 3, head) for _ in range(2)]
+    cross = [torch.zeros(config.n_layer, 2, config.n_head, 5, head) for _ in range(2)]
+    of_source, of_ids = {0: "batch", 1: "source"}, {0: "batch", 1: "time"}
+    of_past, of_cross = {1: "batch", 3: "past"}, {1: "batch", 3: "source"}
+    masked, crossed = ["attention_mask"], ["cross_keys", "cross_values"]
+    encoder = _graph(
+        "encoder",
+        SourcePass(network),
+        (source, mask),
+        (of_source, of_source),
+        ["input_ids", *masked],
+        ["hidden_states", *crossed],
+    )
+    decoder = _graph(
+        "decoder",
+        TargetPass(network),
+        (ids, encoded, mask),
+        (of_ids, of_source, of_source),
+        ["input_ids", "hidden_states", *masked],
+        ["logits"],
+    )
+    step = _graph(
+        "decode",
+        CachedTargetStep(network),
+        (ids, *past, *cross, mask),
+        (of_ids, of_past, of_past, of_cross, of_cross, of_source),
+        ["input_ids", "past_keys", "past_values", *crossed, *masked],
+        ["logits", "keys", "values"],
+    )
+    return encoder | decoder | step
 
 
 def _graph(

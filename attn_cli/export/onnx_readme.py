@@ -93,6 +93,55 @@ for text, row in zip(texts, logits):
 """
 
 
+def encoder_decoder_readme(model: TrainedModel) -> str:
+    """The README of an encoder-decoder's graphs, in Markdown."""
+    config, V = model.config.model, model.tokenizer.vocab_size
+    L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
+    cross = f"({L}, B, {H}, S, {D}) float32"
+    return f"""# {plain(model.name)}
+
+An encoder-decoder, which writes targets for sources, trained with attn, as three ONNX graphs:
+
+| graph | inputs | outputs |
+|---|---|---|
+| encoder.onnx | input_ids, attention_mask (B, S) int64 | hidden_states (B, S, {config.n_embd}) \
+float32; cross_keys, cross_values {cross} |
+| decoder.onnx | input_ids (B, T) int64; hidden_states; attention_mask | logits (B, T, {V}) \
+float32 |
+| decode.onnx | input_ids (B, T) int64; past_keys, past_values ({L}, B, {H}, P, {D}) float32; \
+cross_keys, cross_values; attention_mask | logits (B, T, {V}), keys, values \
+({L}, B, {H}, P + T, {D}) float32 |
+
+B sources of S symbols, each with a newline at its end; attention_mask is 1, and 0 where a shorter
+source is padded. A target begins after a newline and ends with one; decode.onnx continues after P
+symbols that are in the cache, of which there may be none. S and P + T are at most
+{config.block_size:,}. tokenizer.json has the symbol of each id.
+
+```python
+{_padded_batch([_source_of(model), 2 * _source_of(model)], end=True, graph="encoder.onnx")}
+step = onnxruntime.InferenceSession("decode.onnx")
+_, cross_keys, cross_values = session.run(None, inputs)
+keys = values = np.zeros(({L}, len(texts), {H}, 0, {D}), np.float32)
+next_ids, targets = np.full((len(texts), 1), ids["\\n"]), []
+for _ in range({config.block_size}):
+    logits, keys, values = step.run(None, {{
+        "input_ids": next_ids, "past_keys": keys, "past_values": values,
+        "cross_keys": cross_keys, "cross_values": cross_values,
+        "attention_mask": inputs["attention_mask"],
+    }})
+    next_ids = logits[:, -1:].argmax(-1)
+    targets.append(next_ids)
+for text, row in zip(texts, np.concatenate(targets, axis=1)):
+    print(text + ": " + "".join(symbols[id] for id in row).split("\\n")[0])
+```
+"""
+
+
+def _source_of(model: TrainedModel) -> str:
+    """A character that may stand in a source."""
+    return next(symbol for symbol in model.tokenizer.symbols if symbol.isalnum())
+
+
 def _inputs_and_outputs(model: TrainedModel, logits: str) -> str:
     config = model.config.model
     return f"""| graph | inputs | outputs |
@@ -105,8 +154,11 @@ text is padded. hidden_states are those after the final norm. tokenizer.json has
 each id."""
 
 
-def _padded_batch(texts: list[str], more_ids: str = "") -> str:
-    """Code that opens the graph and makes its `inputs` of texts."""
+def _padded_batch(
+    texts: list[str], more_ids: str = "", *, end: bool = False, graph: str = "model.onnx"
+) -> str:
+    """Code that opens a graph and makes its `inputs` of texts; `end` ends each with a newline."""
+    ending = ' + [ids["\\n"]]' if end else ""
     return f"""import json
 
 import numpy as np
@@ -115,10 +167,10 @@ import onnxruntime
 vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
 symbols = vocabulary["symbols"]
 ids = {{symbol: id for id, symbol in enumerate(symbols)}}{more_ids}
-session = onnxruntime.InferenceSession("model.onnx")
+session = onnxruntime.InferenceSession("{graph}")
 
 texts = [{", ".join(map(python_literal, texts))}]
-rows = [[ids[character] for character in text] for text in texts]
+rows = [[ids[character] for character in text]{ending} for text in texts]
 lengths = np.array([[len(row)] for row in rows])
 T = lengths.max()
 inputs = {{

@@ -130,7 +130,7 @@ def random_run(
 ) -> TrainedModel:
     tokenizer = tokenizer or printable_tokenizer()
     config = load_config(None, [parse_override(override) for override in (*SMALL, *overrides)])
-    if config.task != "lm":
+    if config.task in ("mlm", "classify"):
         tokenizer = tokenizer.with_mask()
     labels = LABELS if config.task == "classify" else []
     torch.manual_seed(3)

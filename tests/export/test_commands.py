@@ -200,6 +200,9 @@ def test_an_encoder_goes_out_and_comes_back(attn: Attn, make_run: MakeRun) -> No
         ("page", "classify", "a classifier, which labels texts\n  export onnx"),
         ("gguf", "classify", "a classifier, which labels texts\n  export onnx"),
         ("hf", "classify", "a classifier, which labels texts\n  export onnx"),
+        ("gguf", "seq2seq", "an encoder-decoder, which writes targets for sources\n  export onnx"),
+        ("hf", "seq2seq", "an encoder-decoder, which writes targets for sources\n  export onnx"),
+        ("page", "seq2seq", "an encoder-decoder, which writes targets for sources\n  export onnx"),
     ],
 )
 def test_what_a_format_cannot_hold_names_what_can(

@@ -16,6 +16,9 @@ import torch
 from attn_cli.errors import InputError
 from attn_cli.export.onnx_graphs import onnx_files
 from attn_cli.export.output import write_folder
+from attn_cli.generation.greedy_targets import greedy_targets
+from attn_cli.runs.loaded_model import load_model
+from tests.conftest import Trained
 from tests.export.conftest import (
     BLOCKS,
     CHARS,
@@ -143,6 +146,64 @@ def test_the_readme_s_code_runs(
     assert vocabulary["symbols"] == list(tokenizer.without_specials().symbols)
     assert vocabulary["mask_id"] == tokenizer.mask_id
     assert vocabulary["bos_id"] == ours.model.bos_id
+
+
+SOURCES = ("abc", "f", "fedcba", "aabbc")
+
+
+def test_an_encoder_decoder_writes_the_same_in_a_padded_batch(
+    trained_translator: Trained,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The graphs' hidden states, logits and greedy targets, the step's at every split."""
+    import onnxruntime
+
+    model = load_model(trained_translator.run.path)
+    network, encode = model.encoder_decoder, model.tokenizer.encode
+    newline = model.bos_id
+    S = 9
+    rows = [[*encode(source).tolist(), newline] for source in SOURCES]
+    source = torch.tensor([row + [newline] * (S - len(row)) for row in rows])
+    mask = torch.arange(S) < torch.tensor([[len(row)] for row in rows])  # (B, S)
+    with torch.no_grad():
+        encoded = network.encode(source, source_mask=mask[:, None, None])
+    written = greedy_targets([network], source, mask[:, None, None], newline_id=newline)
+    T = 1 + max(map(len, written))
+    ids = torch.tensor([[newline, *row, *[newline] * (T - 1 - len(row))] for row in written])
+    with torch.no_grad():
+        wanted = network.decode(ids, encoded, source_mask=mask[:, None, None])
+
+    files = onnx_files(model)
+    write_folder(tmp_path / "graphs", files, model, "onnx")
+    names = ("encoder", "decoder", "decode")
+    encoder, decoder, step = (onnxruntime.InferenceSession(files[f"{name}.onnx"]) for name in names)
+    of_source = {"attention_mask": mask.long().numpy()}
+    hidden, *cross = encoder.run(None, {"input_ids": source.numpy(), **of_source})
+    assert farthest(hidden[mask.numpy()], encoded[mask]) < TOLERANCE
+    (logits,) = decoder.run(None, {"input_ids": ids.numpy(), "hidden_states": hidden, **of_source})
+    assert farthest(logits, wanted) < TOLERANCE
+    of_source |= dict(zip(("cross_keys", "cross_values"), cross, strict=True))
+    L, _, H, _, D = cross[0].shape
+    for split in range(1, T):
+        keys = values = np.zeros((L, len(SOURCES), H, 0, D), np.float32)
+        parts = []
+        for part in (ids[:, :split], ids[:, split:]):
+            past = {"input_ids": part.numpy(), "past_keys": keys, "past_values": values}
+            logits, keys, values = step.run(None, {**past, **of_source})
+            parts.append(logits)
+        assert farthest(np.concatenate(parts, axis=1), wanted) < TOLERANCE
+
+    monkeypatch.chdir(tmp_path / "graphs")
+    readme = Path("README.md").read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert code
+    texts = re.sub(r"texts = \[.*\]", f"texts = {list(SOURCES)}", code[1])
+    exec(texts, {})
+    targets = map(model.tokenizer.decode, written)
+    expected = "".join(f"{one}: {other}\n" for one, other in zip(SOURCES, targets, strict=True))
+    assert capsys.readouterr().out == expected
 
 
 def test_what_has_no_counterpart_has_a_graph(make_run: MakeRun, tmp_path: Path) -> None:
