@@ -54,7 +54,8 @@ class GenerateOptions:
         bool,
         typer.Option(
             "--tsv",
-            help="Of an encoder-decoder, print source, target and log-probability with tabs.",
+            help="Of an encoder-decoder, print source, target and score (the mean "
+            "log-probability of a symbol) with tabs.",
         ),
     ] = False
     run: RunOption = None

@@ -31,9 +31,10 @@ class TrainOptions:
         str | None,
         typer.Option(
             "--task",
-            metavar="lm|mlm|classify",
+            metavar="lm|mlm|classify|seq2seq",
             help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks; "
-            "classify: a classifier, which labels texts.",
+            "classify: a classifier, which labels texts; seq2seq: an encoder-decoder, which writes "
+            "a target for a source.",
         ),
     ] = None
     config: ConfigOption = None

@@ -86,6 +86,8 @@ def _check(options: GenerateOptions) -> None:
             f"`num_samples` {options.num_samples}: the most probable target is one",
             "give `num_beams` for several, the best first, or `temperature` to sample them",
         )
+    if options.tsv and options.as_json:
+        raise InputError("`tsv` and `as_json` exclude each other", "give one of the two")
     if options.file is not None and (options.prompt or options.interactive):
         raise InputError("`file` excludes sources on the command line", "give one of the two")
 
@@ -145,16 +147,17 @@ def _with_progress(translations: Iterable[Translation], total: int) -> Iterator[
 def _lines(translation: Translation, options: GenerateOptions) -> Iterator[str]:
     for target in translation.targets:
         if options.tsv:
-            yield f"{translation.source}\t{target.text}\t{target.log_prob:.4f}"
+            yield f"{translation.source}\t{target.text}\t{target.score:.4f}"
         elif options.num_samples > 1:
-            yield f"{target.text}\t{target.log_prob:.4f}"
+            yield f"{target.text}\t{target.score:.4f}"
         else:
             yield target.text
 
 
 def _records(translation: Translation) -> Iterator[dict[str, Any]]:
     for target in translation.targets:
-        record = {"prompt": translation.source, **dataclasses.asdict(target)}
+        score = {"score": target.score}
+        record = {"prompt": translation.source, **dataclasses.asdict(target), **score}
         del record["ids"]
         yield record
 

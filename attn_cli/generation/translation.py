@@ -38,6 +38,14 @@ class Target:
     seed: int | None  # of its random numbers; None where nothing was sampled
     finish_reason: FinishReason  # why it ended
 
+    @property
+    def score(self) -> float:
+        """The mean log-probability of its symbols with the end, by which beams are ranked.
+
+        The sum would prefer short targets (Wu et al. 2016, section 7).
+        """
+        return self.log_prob / (len(self.ids) + 1)
+
 
 @dataclass(frozen=True)
 class Translation:

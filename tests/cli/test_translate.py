@@ -76,6 +76,7 @@ def test_a_session_answers_and_goes_on_after_an_error(
         (("ab", "--until-end"), "--until-end is of texts"),
         (("ab", "--num-samples", "3"), "the most probable target is one"),
         (("ab", "--file", "x"), "--file excludes sources"),
+        (("ab", "--tsv", "--json"), "--tsv and --json exclude each other"),
         (("--file", "missing.txt"), "missing.txt"),
         (("axb",), "'x' at position 2"),
     ],

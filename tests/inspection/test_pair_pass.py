@@ -96,7 +96,7 @@ def test_the_target_is_the_one_that_the_model_writes(trained_translator: Trained
     [
         ("facé", None, "the source: characters outside the corpus vocabulary: 'é' at position 4"),
         ("", None, "the source is empty"),
-        ("a\tb", None, "has 1 tab, and it needs 0"),
+        ("a\tb", None, "has 1 tab, and needs none"),
         ("ab" * 30, None, "the source has 60 characters, and the model sees at most"),
         ("face", "ecaß", "`target`: characters outside the corpus vocabulary: 'ß' at position 4"),
         ("face", "ab" * 30, "`target` has 60 characters, and the model sees at most"),
