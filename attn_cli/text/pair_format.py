@@ -79,8 +79,8 @@ class PairFormat:
             parts = [*["source"] * self.n_columns, *["features"] * self.has_features]
             example = f": {' TAB '.join(parts)}" if expected > 1 else ""
             raise PromptError(
-                f"the source has {counted(len(fields) - 1, 'tab')}, and needs {expected - 1 or 'none'}"
-                f"{example}",
+                f"the source has {counted(len(fields) - 1, 'tab')}, "
+                f"and needs {expected - 1 or 'none'}{example}",
                 "features are written as in N;GEN;SG"
                 if self.has_features
                 else "this run has no features: leave the tab out",
