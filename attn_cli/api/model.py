@@ -33,6 +33,7 @@ from attn_cli.text.tokenizer import Tokenizer
 # torch takes a second to import, and generation on a CPU does without it.
 if TYPE_CHECKING:
     from attn_cli.api.trace import Trace
+    from attn_cli.generation.translation import Translation
     from attn_cli.inspection.embedding import Level, Pool
     from attn_cli.model.stack import Stack
     from attn_cli.objectives.evaluation import Evaluation
@@ -141,6 +142,49 @@ class Model:
         texts = [Text(each, self.tokenizer) for each in generated]
         return texts[0] if isinstance(prompt, str) and num_samples is None else texts
 
+    def translate(
+        self,
+        sources: Prompts,
+        *,
+        seed: int | None = None,
+        num_samples: int = 1,
+        **options: Unpack[GenerationOptions],
+    ) -> list[Translation]:
+        """What an encoder-decoder writes for N sources, as `attn generate` does.
+
+        Args:
+            sources: Each as on the command line, with its features behind a tab.
+            seed: Of the first target of each source, where they are sampled; None for a new one.
+            num_samples: How many targets of each source; more than one are the best ones of
+                `num_beams`, or are sampled.
+            options: See `GenerationOptions`; the most probable characters are written where
+                there is no `temperature`.
+
+        Returns:
+            N of them, in order: a `source`, and its `targets`, each with `text`, `log_prob`
+            (natural, of all of it with its end), `ids`, `seed` and `finish_reason`.
+
+        Raises:
+            InputError: The model is no encoder-decoder, a source does not fit it, or an option
+                cannot be used.
+        """
+        from attn_cli.config.schema import SampleConfig
+        from attn_cli.generation.translation import Translator
+
+        check_texts("sources", sources)
+        check_integers(seed=seed, num_samples=num_samples)
+        self._loaded.require("seq2seq", "`translate`")
+        defaults = SampleConfig(temperature=0.0, max_new_chars=self.config.model.block_size)
+        config = generation_config(defaults, options, seed)
+        check_num_samples(num_samples, config.num_beams)
+        if num_samples > 1 and config.num_beams == 1 and config.temperature == 0:
+            raise InputError(
+                f"`num_samples` {num_samples}: the most probable target is one",
+                "give `num_beams` for several, the best first, or `temperature` to sample them",
+            )
+        translator = Translator([self._loaded], self._device)
+        return list(translator.translate(sources, config, num_samples, _seed(seed)))
+
     def stream(
         self, prompt: str = "", *, seed: int | None = None, **options: Unpack[GenerationOptions]
     ) -> Iterator[str]:
@@ -180,8 +224,9 @@ class Model:
         """
         from attn_cli.objectives.evaluation import evaluate
 
+        model = self._evaluated  # which refuses a model of other tasks
         split = self._loaded.corpus().validation if text is None else self._as_split(text)
-        return evaluate(self._evaluated, split, mask_id=self.tokenizer.mask_id)
+        return evaluate(model, split, mask_id=self.tokenizer.mask_id)
 
     def token_losses(self, text: str) -> NDArray[np.float32]:
         """The loss of each token of a text but the first, (T - 1,), in nats.
@@ -311,6 +356,7 @@ class Model:
     def _evaluated(self) -> Stack:
         from attn_cli.inspection.token_losses import evaluation_model
 
+        self._loaded.require(("lm", "mlm"), "the loss of a text")
         return evaluation_model(self._loaded)
 
     def _ids(self, index: int, text: str) -> tuple[int, ...]:

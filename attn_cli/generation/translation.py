@@ -21,7 +21,7 @@ from attn_cli.generation.generate import GenerationState, generate
 from attn_cli.generation.next_token_model import NextTokenModel
 from attn_cli.generation.source_model import EnsembleModel, SourceModel
 from attn_cli.generation.target_scores import target_log_probs
-from attn_cli.runs.loaded_model import LoadedModel
+from attn_cli.runs.loaded_model import LoadedModel, check_ensemble
 from attn_cli.text.display import quoted
 from attn_cli.text.padded_texts import PaddedTexts, padded_batches
 
@@ -68,14 +68,8 @@ class Translator:
 
     def __init__(self, loaded: Sequence[LoadedModel], device: str = "cpu") -> None:
         self._loaded = first = loaded[0]
-        for each in loaded:
-            each.require("seq2seq", "writing targets")
-            if (each.tokenizer, each.pair_format) != (first.tokenizer, first.pair_format):
-                raise InputError(
-                    f"{each.description}, and {first.description}, have different vocabularies "
-                    "or columns: their probabilities cannot be averaged",
-                    "name one of the two, or train both on the same table",
-                )
+        check_ensemble(loaded)
+        self._device = device
         self.models = [each.encoder_decoder.to(device) for each in loaded]
         self.tokenizer = first.tokenizer
 
@@ -169,7 +163,7 @@ class Translator:
         rows = [row for row, states in enumerate(of_each) for _ in states]
         ids = [state.ids for states in of_each for state in states]
         log_probs = iter(
-            target_log_probs(self.models, *_sources(batch, rows), ids, self._loaded.bos_id)
+            target_log_probs(self.models, *self._sources(batch, rows), ids, self._loaded.bos_id)
         )
         sampled_at_random = config.num_beams == 1 and config.temperature > 0
         return [
@@ -185,11 +179,13 @@ class Translator:
 
     def _model(self, batch: PaddedTexts, rows: Sequence[int]) -> NextTokenModel:
         """The next-token model of some rows of a batch."""
-        models = [SourceModel(model, *_sources(batch, rows)) for model in self.models]
+        models = [SourceModel(model, *self._sources(batch, rows)) for model in self.models]
         return models[0] if len(models) == 1 else EnsembleModel(models)
 
-
-def _sources(batch: PaddedTexts, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Some sources of a batch, (B, S), and where there is no padding."""
-    chosen = list(rows)
-    return batch.ids[chosen], None if batch.mask is None else batch.mask[chosen]
+    def _sources(
+        self, batch: PaddedTexts, rows: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Some sources of a batch, (B, S), and where there is no padding."""
+        chosen, mask = list(rows), batch.mask
+        ids = batch.ids[chosen].to(self._device)
+        return ids, None if mask is None else mask[chosen].to(self._device)

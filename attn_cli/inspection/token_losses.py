@@ -17,7 +17,7 @@ from attn_cli.objectives.pair_evaluation import (
     target_loss,
     written_targets,
 )
-from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.runs.loaded_model import TrainedModel, check_ensemble
 from attn_cli.text.examples import Examples, Split, joined
 from attn_cli.text.pairs import PairExamples, as_pairs
 from attn_cli.training.device import choose_device
@@ -69,7 +69,9 @@ def pair_results(
 
     Raises:
         DatasetError: There are none that fit.
+        InputError: The probabilities of these runs cannot be averaged.
     """
+    check_ensemble(runs)
     models = [evaluation_model(run) for run in runs]
     decoders = [model for model in models if isinstance(model, EncoderDecoder)]
     block_size = min(model.config.block_size for model in models)

@@ -375,6 +375,26 @@ def load_group(run: Path | None = None) -> list[TrainedModel]:
     return [load_model(each.path) for each in grouped] or [load_model(run)]
 
 
+def check_ensemble(loaded: Sequence[LoadedModel]) -> None:
+    """Makes sure that the probabilities of some models are of the same targets.
+
+    Args:
+        loaded: At least one.
+
+    Raises:
+        InputError: One of them is no encoder-decoder, or has another vocabulary or other columns.
+    """
+    first = loaded[0]
+    for each in loaded:
+        each.require("seq2seq", "writing targets")
+        if (each.tokenizer, each.pair_format) != (first.tokenizer, first.pair_format):
+            raise InputError(
+                f"{each.description}, and {first.description}, have different vocabularies "
+                "or columns: their probabilities cannot be averaged",
+                "name one of the two, or train both on the same table",
+            )
+
+
 def fresh_model(name: str | None = None) -> LoadedModel:
     """The untrained model of a configuration, of the default one when None.
 

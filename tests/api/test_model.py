@@ -329,3 +329,31 @@ def test_labels_come_with_their_probabilities_the_most_probable_first(
         assert sum(probs.values()) == pytest.approx(1, abs=1e-5)
     assert model.classify([]) == []
     assert model.classify(["\nBastin \n"])[0] == pytest.approx(found[0], abs=1e-5)
+
+
+def test_an_encoder_decoder_translates(trained_translator: Trained) -> None:
+    model = attn_api.load(trained_translator.run.path)
+    first, second = model.translate(["facade", "ab"])
+    assert (first.source, [each.text for each in first.targets]) == ("facade", ["edacaf"])
+    assert second.targets[0].log_prob < 0
+    (best,) = model.translate(["facade"], num_beams=4, num_samples=2)
+    assert best.targets[0].text == "edacaf"
+    assert len(best.targets) == 2
+    with pytest.raises(InputError, match="the most probable target is one"):
+        model.translate(["ab"], num_samples=2)
+
+
+@pytest.mark.parametrize("method", ["generate", "loss", "token_losses"])
+def test_an_encoder_decoder_neither_continues_nor_measures_texts(
+    trained_translator: Trained, method: str
+) -> None:
+    model = attn_api.load(trained_translator.run.path)
+    with pytest.raises(InputError, match="is an encoder-decoder"):
+        getattr(model, method)("ab")
+    with pytest.raises(InputError, match="is an encoder-decoder"):
+        model.embed(["ab"])
+
+
+def test_only_an_encoder_decoder_translates(trained: Trained) -> None:
+    with pytest.raises(InputError, match="`translate` needs an encoder-decoder"):
+        attn_api.load(trained.run.path).translate(["ab"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from attn_cli.cli.pair_report import aligned
-from tests.conftest import Outcome, Trained
+from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 # Of the first source, one of its two targets is written; the last two cannot be.
@@ -61,6 +61,21 @@ def test_a_folder_of_runs_is_measured_together(
     assert len(both["runs"]) == 2
     assert both["accuracy"] == alone["accuracy"]
     assert both["loss"] == pytest.approx(alone["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("generate", "ab")])
+def test_runs_of_different_vocabularies_are_not_averaged(
+    attn: Attn, trained_translator: Trained, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    group = tmp_path / "group"
+    group.mkdir()
+    (group / "letters").symlink_to(trained_translator.run.path)
+    (tmp_path / "digits.tsv").write_text("".join(f"{n}\t{n}\n" for n in range(100, 160)))
+    settings = ("task=seq2seq", "data.tokenizer=corpus", "train.steps=2")
+    train_in(group / "digits", tmp_path / "digits.tsv", *settings)
+    outcome = attn(*command, "--run", group)
+    assert outcome.code == 2
+    assert "have different vocabularies" in outcome.err
 
 
 @pytest.mark.parametrize("option", ["--per-char", "--figure=f.svg"])
