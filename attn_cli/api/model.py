@@ -162,7 +162,8 @@ class Model:
 
         Returns:
             N of them, in order: a `source`, and its `targets`, each with `text`, `log_prob`
-            (natural, of all of it with its end), `ids`, `seed` and `finish_reason`.
+            (natural, of all of it with its end), `score` (its mean over the symbols), `ids`,
+            `seed` and `finish_reason`.
 
         Raises:
             InputError: The model is no encoder-decoder, a source does not fit it, or an option

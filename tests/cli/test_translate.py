@@ -28,7 +28,7 @@ def test_a_file_has_sources_in_lines_or_in_the_column_of_the_run(
     rows = [line.split("\t") for line in out.splitlines()]
     assert [row[:2] for row in rows] == [["facade", "edacaf"], ["ab", "ba"]]
     samples = attn("generate", "facade", "ab", "--json", "--run", run).json["samples"]
-    assert [row[2] for row in rows] == [f"{each['log_prob']:.4f}" for each in samples]
+    assert [row[2] for row in rows] == [f"{each['score']:.4f}" for each in samples]
 
 
 def test_several_targets_have_scores_and_json_has_all(
