@@ -26,8 +26,8 @@ MAX_SHOWN = 24  # characters to which a text is padded where its neighbours are 
 def embed(options: EmbedOptions) -> None:
     """Write the vectors of texts: a model's hidden states at any layer.
 
-    Any model will do. A decoder's vector of a character knows what came before it, an encoder's
-    what is on both sides. In Python: attn.load().embed(texts)
+    Any model but an encoder-decoder will do. A decoder's vector of a character knows what came
+    before it, an encoder's what is on both sides. In Python: attn.load().embed(texts)
 
     For example: attn embed names.txt --out vectors.npz
     """

@@ -42,7 +42,7 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             parser=path_option,
-            help="Of a classifier, write what it takes for what as a figure: .svg, .png or .pdf.",
+            help="Of a classifier, write the confusion matrix as a figure: .svg, .png or .pdf.",
         ),
     ] = None,
     errors: Annotated[
@@ -57,8 +57,8 @@ def evaluate(
     of block_size characters: the first of a window are predicted with little before them. A model
     of lines predicts each line by itself, with its end. An encoder predicts each character from
     all others of its window but those hidden with it. A classifier predicts the label of each
-    record, and an encoder-decoder writes the target of each source: of a file, it has the columns
-    of the training data. Of a folder of runs, as of several seeds, probabilities are averaged.
+    record, and an encoder-decoder writes the target of each source; a file has the columns of the
+    training data. Of a folder of runs, as of several seeds, probabilities are averaged.
     """
     from attn_cli.runs.loaded_model import load_group
 

@@ -74,7 +74,7 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
-    An encoder-decoder writes the target of a source.
+    Of an encoder-decoder, the text is a source, whose target it writes.
     """
     from attn_cli.inspection.handmade_model import STORY
     from attn_cli.inspection.lesson.build import lesson_on

@@ -41,7 +41,11 @@ MAX_HELD_OUT = 100_000  # characters of held-out text that --check-copy reads, i
 
 @options_from_dataclass
 def generate(options: GenerateOptions) -> None:
-    """Generate text with the newest run's best checkpoint."""
+    """Generate text with the newest run's best checkpoint.
+
+    An encoder-decoder writes the target of each source: the most probable one, unless options ask
+    for sampling or beams. Of a folder of runs, as of several seeds, probabilities are averaged.
+    """
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
     from attn_cli.runs.loaded_model import load_group
@@ -104,7 +108,7 @@ def generate(options: GenerateOptions) -> None:
 
 
 def _refuse_sources(options: GenerateOptions) -> None:
-    """Refuses options of an encoder-decoder."""
+    """Refuses options that only an encoder-decoder has."""
     for name in given_options(options) & {"file", "tsv"}:
         raise InputError(
             f"`{name}` is of sources and targets, and this run continues texts",

@@ -36,7 +36,7 @@ def inspect_logits(
     The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
     encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
     are none, each character is hidden in turn. Of an encoder-decoder, the text is a
-    source, and shown is what each layer of the decoder would write next.
+    source: what each layer of its decoder would write next.
     """
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attn_cli.generation.translation import Translation, Translator
     from attn_cli.runs.loaded_model import TrainedModel
 
-# What is of continued texts, and has no meaning for targets.
+# Options that only texts to be continued have.
 _OF_TEXTS = ("new", "unique", "check_copy", "alternatives", "stop_at_eos")
 _SAMPLING = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 
@@ -68,7 +68,7 @@ def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: st
 
 
 def _check(options: GenerateOptions) -> None:
-    """Refuses options that are of continued texts, and more targets than there are ways to find.
+    """Refuses options for continued texts, and several targets without beams or sampling.
 
     Raises:
         InputError: There is one.

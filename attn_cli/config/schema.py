@@ -74,18 +74,18 @@ class DataConfig(_Section):
     column: Annotated[Columns, Field(min_length=1)] | None = None
     """Of tables (CSV, TSV, JSON lines, Parquet), the column to learn, by its name or its number
     from 1; default: files are read as they are. In task seq2seq the column of sources, or several;
-    default: the first."""
+    default: source, src or lemma, else the first."""
     label: ColumnName | None = None
     """The column of labels, in task classify; default: the second, and the first is the text."""
     features: Annotated[Columns, Field(min_length=1)] | None = None
-    """In task seq2seq, the column of features such as N;GEN;SG, or several; each feature is a
-    symbol behind the source."""
+    """In task seq2seq, the column of features such as N;GEN;SG, or several; each feature becomes
+    one symbol after the source."""
     target: ColumnName | None = None
-    """The column of targets, in task seq2seq; default: the first that is not named otherwise, after
-    that of the source."""
+    """The column of targets, in task seq2seq; default: target, tgt or form, else the first that is
+    left."""
     target_tokens: Literal["auto", "characters", "words"] = "auto"
-    """What targets consist of, in task seq2seq: characters; words, those between blanks, as
-    phonemes are; auto: words where nearly all are short ones."""
+    """What targets consist of, in task seq2seq: characters; words, which blanks separate, as in
+    phonemes; auto: words where most targets are several short ones."""
     encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Encoding of files and standard input: utf-8, latin-1, cp1252, utf-16, ..."""
     tokenizer: Literal["auto", "printable", "corpus", "bytes"] = "printable"
@@ -98,7 +98,7 @@ class DataConfig(_Section):
     """stream: one text, in windows of block_size; lines: each line by itself, as in a list."""
     too_long: Literal["cut", "drop", "error"] = "cut"
     """Lines that do not fit into block_size: cut (to what fits), drop, error. In task seq2seq,
-    sources and targets that do not fit, each by itself: drop, the default there, or error."""
+    pairs whose source or target does not fit: drop (the default there) or error."""
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     """Fraction held out for validation: the end of the text, or lines drawn at random; ignored if
     validation is given."""
@@ -141,11 +141,11 @@ class ModelConfig(_Section):
     rope_theta: Annotated[float, Field(gt=1.0)] = 10_000.0
     """Base of the wavelengths of rotary position embeddings."""
     cross_rope: bool = True
-    """With rope, in task seq2seq: whether the position in the target is also compared with those in
-    the source, by rotating the queries and keys of cross-attention."""
+    """With rope, in task seq2seq: whether cross-attention rotates its queries and keys too, by
+    their positions in the target and in the source."""
     source_neighbours: bool = False
-    """In task seq2seq: whether the characters next to each one of the source are added to its
-    embedding, each through a linear layer (a convolution of width 3)."""
+    """In task seq2seq: whether linear layers of the characters before and after each one of the
+    source are added to its embedding (a convolution of width 3)."""
 
     @property
     def inner_width(self) -> int:
@@ -231,9 +231,9 @@ class TrainConfig(_Section):
     eval_every: PositiveInt = 250
     """Steps between evaluations of the whole validation split."""
     best_by: Literal["loss", "accuracy", "macro_f1", "error_rate", "last"] = "loss"
-    """What decides which checkpoint is the best: the lowest loss on the validation split; in tasks
-    classify and seq2seq the highest accuracy, in classify the highest macro_f1 (the mean F1 score
-    over labels), in seq2seq the lowest error_rate, or that it is the last."""
+    """Which checkpoint is the best: by the lowest loss on the validation split; in tasks classify
+    and seq2seq also by accuracy, in classify by macro_f1 (the mean F1 score over labels), in
+    seq2seq by error_rate (edits per target character), or the last."""
     patience: PositiveInt | None = None
     """Early stopping: evaluations without a better best_by before the run ends; default: never."""
     checkpoint_every: PositiveInt = 250
@@ -301,7 +301,7 @@ class Config(_Section):
             as_given = data
         else:
             return values
-        # A part of a source or a target is another one.
+        # A source or a target that is cut would be another one.
         too_long = {"too_long": "drop"} if values["task"] == "seq2seq" else {}
         return {**values, "data": {"records": "lines", **too_long, **as_given}}
 
@@ -312,11 +312,11 @@ class Config(_Section):
                 f"what is learned is a record: data.records must be lines in task {self.task}"
             )
         if self.task != "lm" and self.data.tokenizer == "bytes":
-            raise ValueError("an encoder hides whole characters: data.tokenizer must not be bytes")
+            raise ValueError("data.tokenizer must not be bytes, which only task lm can learn")
         if self.task != "classify" and self.model.label_ngrams:
             raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
         if self.task != "seq2seq" and self.model.source_neighbours:
-            raise ValueError("model.source_neighbours are a source's, in task seq2seq alone")
+            raise ValueError("model.source_neighbours is of sources, in task seq2seq alone")
         if self.task != "classify" and self.data.label is not None:
             raise ValueError("data.label is the column of labels, which only task classify learns")
         if self.task == "seq2seq":

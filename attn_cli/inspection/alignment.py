@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 
 def alignment_bits(weights: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How many bits the place in the target tells of where a head looks, (...).
+    """The mutual information of the position in the target and where a head looks, in bits, (...).
 
-    It is their mutual information, with all T places alike: 0 for a head that looks at the same
-    in every row, log2(n) for one that looks at n places, a different one each time.
+    All T positions count alike: 0 for a head that looks at the same in every row, log2(n) for one
+    that looks at n places, a different one each time.
 
     Args:
         weights: (..., T, S), each row summing to 1.

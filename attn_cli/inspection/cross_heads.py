@@ -174,7 +174,7 @@ def _direction(
     """How a head moves in the source as the target is written, (B, heads), and where it counts.
 
     It is the correlation of the position in the target with the mean position that the head looks
-    at: 1 for forward and evenly, -1 for backward.
+    at: 1 where both advance evenly, -1 where the head moves backward.
     """
     S, T = weights.shape[-1], weights.shape[-2]
     shown, counts = characters[:, None], characters.sum(dim=1)[:, None]  # (B, 1, T), (B, 1)

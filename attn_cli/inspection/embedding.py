@@ -34,7 +34,7 @@ class Embedder:
     """Turns texts into vectors.
 
     Args:
-        loaded: The model: a decoder or an encoder.
+        loaded: The model: a decoder, an encoder or a classifier.
         level: `text` for a vector for each text, `char` for one for each of its characters.
         layer: After which block, from 1; 0 for before the first. None for after the last block
             and the final norm.

@@ -26,9 +26,8 @@ class ForwardPass:
     ids: tuple[int, ...]  # the text's characters, T of them
     records: Sequence[TraceRecord]  # every operation, in order; the tensors have a batch axis of 1
 
-    stack: ClassVar[str] = (
-        ""  # what the names of the operations of the stack that writes begin with
-    )
+    # What the names of operations begin with in the stack that predicts.
+    stack: ClassVar[str] = ""
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """The tensor of an operation by its full name, `block 1.attention.scores`.

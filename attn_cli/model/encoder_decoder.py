@@ -1,7 +1,7 @@
 """The encoder-decoder: a source text in, a score for each next character of its target out.
 
-The encoder reads the source, both ways; the decoder writes the target, and in each block its
-characters look at the encoder's hidden states (Vaswani et al. 2017, section 3.1).
+The encoder reads the source in both directions; the decoder writes the target, and in each of its
+blocks attends to the encoder's hidden states (Vaswani et al. 2017, section 3.1).
 
 Shapes: B batch, T target, S source, C channels = n_embd, V vocabulary.
 """
@@ -14,7 +14,7 @@ from attn_cli.model.cache import KVCache
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
-EMBEDDING_STD = 0.2  # of a model's own, at the start
+EMBEDDING_STD = 0.2  # of token embeddings that the head does not share
 
 
 class EncoderDecoder(Stack):
@@ -38,10 +38,10 @@ class EncoderDecoder(Stack):
 
     @torch.no_grad()
     def _init_weights(self) -> None:
-        """As in a stack, but with larger embeddings, where these are not those of the head, too.
+        """A stack's initialisation; token embeddings that the head does not share start larger.
 
-        So the characters, of which small data have few examples each, stay the largest part of
-        the residual stream from the beginning on (benchmarks/LOG.md).
+        The characters, of which small data have few examples each, are then the largest part of
+        the residual stream from the beginning (benchmarks/LOG.md).
         """
         super()._init_weights()
         if not self.config.tie_embeddings:

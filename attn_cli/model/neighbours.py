@@ -1,7 +1,7 @@
 """What stands next to a character, added to its embedding: a convolution of width 3.
 
-How a letter is read mostly depends on the letters beside it. Here an encoder is told them at
-once, instead of having to learn where to look first (benchmarks/LOG.md).
+How a letter is read mostly depends on the letters beside it. With them an encoder need not learn
+first where to look (benchmarks/LOG.md).
 
 Shapes: B batch, T time (characters), C channels = n_embd.
 """
@@ -28,7 +28,7 @@ class Neighbours(nn.Module):
     def forward(
         self, x: torch.Tensor, mask: torch.Tensor | None = None, trace: NullTrace = NO_TRACE
     ) -> torch.Tensor:
-        """(B, T, C) -> (B, T, C); beyond both ends of a text, and where there is padding, is zero.
+        """(B, T, C) -> (B, T, C); padding, and what is beyond the ends of a text, counts as zero.
 
         Args:
             x: Embeddings.

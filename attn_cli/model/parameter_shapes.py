@@ -25,7 +25,7 @@ def parameter_shapes(
         config: The `model` section of a configuration.
         vocab_size: V, of the tokenizer.
         n_labels: Y, of a classifier; 0 for a model that predicts characters.
-        task: Only seq2seq matters: a model that has an encoder besides its decoder.
+        task: seq2seq has an encoder besides the decoder; the others have one stack.
     """
     C, V = config.n_embd, vocab_size
     is_pair = task == "seq2seq"
@@ -45,7 +45,7 @@ def parameter_shapes(
 
 
 def _stack(config: ModelConfig, *, cross: bool) -> dict[str, Shape]:
-    """Those of a stack, but its token embedding."""
+    """The shapes of a stack, without its token embedding."""
     C, F = config.n_embd, config.inner_width
     block = _attention("attention", config)
     if cross:
@@ -64,7 +64,7 @@ def _stack(config: ModelConfig, *, cross: bool) -> dict[str, Shape]:
 
 
 def _attention(name: str, config: ModelConfig) -> dict[str, Shape]:
-    """Those of an attention of a block, with the norm before it."""
+    """The shapes of one attention of a block, with the norm before it."""
     C, D = config.n_embd, config.n_embd // config.n_head
     shapes = _norm(f"{name}_norm", C, config)
     for part in ("query", "key", "value", "projection"):

@@ -95,7 +95,7 @@ def evaluate_pairs(
     """How well the targets of some pairs are written, by greedy decoding.
 
     Args:
-        models: In any mode, which they are left in; of several, probabilities are averaged.
+        models: In any mode; of several, the probabilities are averaged.
         pairs: Of several processes each takes a part.
         part: Which part of the sources to take, from 0.
         parts: The number of processes that share them.
@@ -201,7 +201,7 @@ class _Mean(torch.nn.Module):
 
 @contextmanager
 def evaluation_modes(models: Sequence[EncoderDecoder]) -> Iterator[None]:
-    """Context manager: all models without dropout within, in their modes of before afterwards."""
+    """Context manager: all models in evaluation mode, and afterwards in the mode that they had."""
     with ExitStack() as modes:
         for model in models:
             modes.enter_context(evaluation_mode(model))

@@ -20,7 +20,7 @@ from attn_cli.text.tokenizer import TokenIds
 
 
 def pair_batch(examples: Examples, width: int | None = None) -> Batch:
-    """Some pairs as a batch: sources (B, S), and what is read and predicted of targets, (B, T).
+    """A batch of pairs: sources (B, S), decoder inputs (B, T) and targets (B, T).
 
     Args:
         examples: Pairs.
@@ -45,7 +45,7 @@ def pair_batch(examples: Examples, width: int | None = None) -> Batch:
 def _gathered(
     pairs: PairExamples, begins: TokenIds, ends: TokenIds, counts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """A part of each line between newlines, padded with them to (B, width + 1)."""
+    """A part of each line, behind a newline and padded with newlines, (B, width + 1)."""
     check_not_truncated(pairs.ids)
     width = min(padded_length(int(counts.max())), pairs.max_targets)
     places = begins[:, None] + np.arange(-1, width)  # (B, width + 1)

@@ -3,7 +3,7 @@
 A line is the source, a tab and the target. Its symbols of several characters are marked, see
 `tokenizer.marked`:
 
-    zorluk␟[N]␟␟[GEN]␟␟[SG]␟⇥zorluğun      features behind the source, as N;GEN;SG in a table
+    zorluk␟[N]␟␟[GEN]␟␟[SG]␟⇥zorluğun      features after the source, as N;GEN;SG in a table
     afar⇥␟aː␟var                           a target of words, as aː v a r in a table
 """
 
@@ -31,6 +31,7 @@ _MOST = 0.95  # of the targets are single words, or have single blanks between w
 _SEVERAL = 0.5  # of the targets have two words or more
 _MEAN_LENGTH = 2.5  # characters of a word; on average they are fewer
 _LONGEST = 5  # characters of a word, but for a few
+
 _FEATURES = re.compile(r"[^;\s]+(;[^;\s]+)+")
 
 
@@ -44,7 +45,7 @@ class PairFormat:
 
     @classmethod
     def configured(cls, data: DataConfig) -> PairFormat:
-        """That of a run, which has resolved `data.target_tokens`."""
+        """The format of a run, which has resolved `data.target_tokens`."""
         return cls(
             n_columns=len(data.column or ["source"]),
             has_features=bool(data.features),
@@ -68,7 +69,7 @@ class PairFormat:
         return "".join(map(marked, _words(text))) if self.target_words else text
 
     def typed_source(self, text: str) -> str:
-        """A source as it stands in a line, from what a user types: columns and features, by tabs.
+        """The source of a line, from what a user types: columns and features, with tabs between.
 
         Raises:
             PromptError: It has too many columns, or too few.
@@ -88,7 +89,7 @@ class PairFormat:
         return self.source(fields[: self.n_columns], "".join(fields[self.n_columns :]))
 
     def readable_source(self, source: str) -> str:
-        """A source of a line as a user writes it: columns and features, by tabs."""
+        """A source of a line as a user writes it: columns and features, with tabs between."""
         return TAB.join(self.source_fields(source))
 
     def readable_target(self, target: str) -> str:
@@ -133,7 +134,7 @@ def cleaned(text: str) -> str:
 
 
 def with_tabs_in_targets(text: str, symbols: Collection[str]) -> str:
-    """Some lines of pairs, with a tab for what of their targets is outside a vocabulary."""
+    """Lines of pairs, with a tab for each symbol of a target that is outside a vocabulary."""
     known = set(symbols)
     lines = []
     for line in text.split("\n"):

@@ -11,7 +11,7 @@ from attn_cli.text.pairs import PairExamples
 
 
 def notes_on_measured_pairs(pairs: PairExamples, training: PairExamples | None) -> Iterator[str]:
-    """Lines for the user: which of the pairs that a model is measured on say little of it.
+    """Lines for the user: which measured pairs were left out, or say little about the model.
 
     Args:
         pairs: They may have targets that the model cannot write, or sources that it was trained on.

@@ -20,8 +20,8 @@ from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.table_source import OpenTable, find_tables
 from attn_cli.text.tables import Table, find_column
 
-_SAMPLED_ROWS = 1000  # at the beginning, from which it is told what the columns are
-# Names by which a column is taken where none is said; else it is the first that is left.
+_SAMPLED_ROWS = 1000  # at the beginning, by which it is decided how columns are read
+# A column of such a name is taken where the user names none; else the first that is left.
 _USUAL_SOURCES = ("source", "src", "lemma")
 _USUAL_TARGETS = ("target", "tgt", "form")
 

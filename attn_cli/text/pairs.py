@@ -39,7 +39,7 @@ class PairExamples(Examples):
 
     @property
     def source_counts(self) -> NDArray[np.int64]:
-        """How many inputs each source is, with its end, (N,)."""
+        """The length of each source in tokens, with its end, (N,)."""
         counts: NDArray[np.int64] = self.tabs[self.rows] - self.lines[self.rows, 0] + 1
         return counts
 
@@ -109,7 +109,7 @@ def find_pairs(ids: TokenIds, tokenizer: Tokenizer) -> PairExamples:
     all_tabs = np.flatnonzero(ids == tokenizer.symbols.index(TAB))
     ends = lines.lines[:, 1]
     tabs = all_tabs[all_tabs.searchsorted(lines.lines[:, 0])]  # the first one of each line
-    # The sources alone, in a text in which nothing else is: its lines have their hashes.
+    # With newlines in place of the targets, the hash of a line is that of its source.
     steps = np.zeros(len(ids) + 1, np.int8)
     steps[tabs] += 1
     steps[ends] -= 1
@@ -122,6 +122,6 @@ def find_pairs(ids: TokenIds, tokenizer: Tokenizer) -> PairExamples:
 
 
 def as_pairs(split: Split) -> PairExamples:
-    """A split of a table of pairs, which is never a stream."""
+    """A split as pairs, which every split of task seq2seq consists of."""
     assert isinstance(split, PairExamples)
     return split

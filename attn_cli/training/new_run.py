@@ -73,7 +73,7 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
     overrides = (*of_text, *request.overrides)
     of_records = load_config(source, overrides).task in TASKS_OF_RECORDS
     if request.has_own_text:
-        # What a text may do without, as accents, is often what tells labels or targets apart.
+        # Accents and the like, which a text can do without, often tell labels or targets apart.
         kind = "corpus" if of_records and request.init_from is None else "auto"
         overrides = (Override("data.tokenizer", kind, "text"), *overrides)
     if _chooses_size(request, of_records=of_records) and request.leaves_end_open:
@@ -130,8 +130,8 @@ def new_run(request: RunRequest, world: World) -> RunStart:
 def _chooses_size(request: RunRequest, *, of_records: bool) -> bool:
     """Whether the time and the text decide on what the request leaves open.
 
-    Of a model of labels or targets they do so even if something is said of it, or its weights are
-    there: it is more than a model that makes one learn them.
+    In the tasks that learn records they do so even if the model is configured or initialised from
+    another: a recipe of theirs is more than a size.
     """
     if of_records:
         return request.has_own_text

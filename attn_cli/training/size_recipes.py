@@ -129,7 +129,8 @@ LABELS_RECIPE = SizeRecipe(
 )
 
 
-# Of pairs: an encoder and a decoder. From when on the second size pays is an estimate.
+# Of pairs: an encoder and a decoder. The number of characters from which the second size pays is
+# an estimate.
 PAIRS_RECIPE = SizeRecipe(
     sizes=(
         ModelSize(2, 64, 4, MAX_LINE_BLOCK_SIZE, 32, 5e-3, min_train_chars=0),
@@ -153,7 +154,7 @@ PAIRS_RECIPE = SizeRecipe(
 
 
 def record_settings(corpus: Corpus) -> dict[str, Any]:
-    """The recipe for labels or targets where steps, and not time, end a run: as keys."""
+    """The recipe for labels or targets, by key, where steps and not time end a run."""
     recipe = _recipe_of_text(corpus, ())
     return {**recipe.sizes[0].settings(), "model.dropout": recipe.dropout, **recipe.settings}
 

@@ -137,7 +137,7 @@ def test_wrong_values(setting: str, words: str) -> None:
     ("settings", "words"),
     [
         (("model.position=rope", "model.n_embd=12", "model.n_head=4"), "even head size"),
-        (("model.source_neighbours=true",), "a source's, in task seq2seq alone"),
+        (("model.source_neighbours=true",), "of sources, in task seq2seq alone"),
         (("model.position=sinusoidal", "model.n_embd=9", "model.n_head=3"), "even n_embd"),
         (("model.block=qwen3", "model.bias=true"), "no biases"),
     ],
