@@ -25,6 +25,7 @@ from attn_cli.runs.loaded_model import LoadedModel, check_ensemble
 from attn_cli.text.display import quoted
 from attn_cli.text.padded_texts import PaddedTexts, padded_batches
 
+MAX_SHOWN = 60  # characters of a source in an error
 CHUNK = 1024  # sources that are read at once; those of about the same length go together
 
 
@@ -133,7 +134,8 @@ class Translator:
                     "give a shorter one",
                 )
         except PromptError as error:
-            shown = f"source {place + 1:,}, {quoted(source)}"
+            dots = "..." * (len(source) > MAX_SHOWN)
+            shown = f"source {place + 1:,}, {quoted(source[:MAX_SHOWN])}{dots}"
             raise PromptError(f"{shown}: {error.message}", error.hint) from None
         return [*ids, self._loaded.bos_id]
 

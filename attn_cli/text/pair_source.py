@@ -170,6 +170,21 @@ def open_pairs(
     return PairSource(str(path), tables, columns, target_tokens, left_out)
 
 
+def source_columns(table: Table, columns: RecordColumns) -> RecordColumns:
+    """The columns of the sources alone, found as in a table that has targets, too.
+
+    Args:
+        table: With or without a column of targets.
+        columns: Those that the user named.
+    """
+    source = columns.source
+    if not source:
+        names = [name.casefold() for name in table.columns]
+        usual = [number for number, name in enumerate(names, 1) if name in _USUAL_SOURCES]
+        source = (str((usual or [1])[0]),)
+    return replace(columns, source=source, target=None)
+
+
 def _complete(table: Table, columns: RecordColumns) -> RecordColumns:
     """The columns that the user named, and those that are then left for source and target.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from attn_cli.config.schema import DataConfig
 from attn_cli.text.decoding import decode_stream, read_file, split_lines
 from attn_cli.text.pair_format import FEATURE_SEPARATOR, TAB, cleaned
+from attn_cli.text.pair_source import source_columns
 from attn_cli.text.records import RecordColumns, RecordReader
 from attn_cli.text.tables import open_table, table_ending
 
@@ -41,8 +42,9 @@ def source_texts(name: str, data: DataConfig) -> Iterator[str]:
 
 def _rows(path: Path, data: DataConfig) -> Iterator[str]:
     """The sources of a table."""
-    columns = RecordColumns(tuple(data.column or ("1",)), features=tuple(data.features or ()))
-    for record in RecordReader(open_table(path, data.encoding, columns.names), columns):
+    named = RecordColumns(tuple(data.column or ()), features=tuple(data.features or ()))
+    table = open_table(path, data.encoding, named.names)
+    for record in RecordReader(table, source_columns(table, named)):
         fields = list(map(cleaned, record.source))
         if record.features:
             fields.append(FEATURE_SEPARATOR.join(map(cleaned, record.features)))

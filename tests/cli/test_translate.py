@@ -118,3 +118,11 @@ def test_commands_of_other_tasks_name_the_one_for_this(
     assert outcome.code == 2
     assert "attn generate" in outcome.err
     assert not Path("v.npz").exists()
+
+
+def test_the_source_of_a_table_is_found_by_its_name(
+    attn: Attn, trained_translator: Trained
+) -> None:
+    Path("words.csv").write_text("target,source\nx,facade\ny,ab\n", encoding="utf-8")
+    out = attn("generate", "--file", "words.csv", "--run", trained_translator.run.path).out
+    assert out == "edacaf\nba\n"
