@@ -59,8 +59,8 @@ DESCRIPTIONS = {
     "sum, divided by the root of how many there are.",
     "label logits": "The sum of both; a softmax turns it into probabilities.",
     # Rows that stand for several operations.
-    "attention": "Each character attends to those that it may see and takes a weighted mean of their "
-    "values.",
+    "attention": "Each character attends to those that it may see and takes a weighted mean of "
+    "their values.",
     "neighbours": "Two linear layers, one of the character before and one of the character after.",
     "cross-attention": "One text looks at another: the queries are the target's, keys and values "
     "the source's, and each row is a weighted mean of these values.",

@@ -103,16 +103,21 @@ class RecordReader:
                 if self._allow_empty or column in self.columns.features:
                     fields.append("")
                     continue
-                raise self.error(f"{column!r} is empty", "fill it, or remove the row")
+                raise self.error(f"{_shown(column)} is empty", "fill it, or remove the row")
             if not isinstance(value, str):
                 kind = _KINDS.get(type(value), f"a {type(value).__name__}")
                 texts = ", ".join(self.table.columns)
-                raise self.error(f"{column!r} is {kind}, not text", f"its columns: {texts}")
+                raise self.error(f"{_shown(column)} is {kind}, not text", f"its columns: {texts}")
             try:
                 value.encode()
             except UnicodeEncodeError:  # from an escape in JSON
                 hint = "write the character whole, or remove the row"
-                raise self.error(f"{column!r} has half a surrogate pair", hint) from None
+                raise self.error(f"{_shown(column)} has half a surrogate pair", hint) from None
             # As in every other text, newlines are LF.
             fields.append(value.replace("\r\n", "\n").replace("\r", "\n"))
         return fields
+
+
+def _shown(column: str) -> str:
+    """A column in a message: by its name, or its number."""
+    return f"column {column}" if column.isdecimal() else repr(column)

@@ -78,7 +78,7 @@ def test_what_is_refused(attn: Attn, table: Path, arguments: tuple[str, ...], me
     [
         ("a\tb\nc\n", "verbs.tsv: line 2 has 1 field instead of 2"),
         ("a\nb\n", "the first row of verbs.tsv has 1 field: there is none for the target"),
-        ("a\tb\nc\t\n", "verbs.tsv: line 2: '2' is empty"),
+        ("a\tb\nc\t\n", "verbs.tsv: line 2: column 2 is empty"),
         ("a\tb\n" * 9, "all 9 pairs have the same source"),
     ],
 )

@@ -161,7 +161,7 @@ def test_tabs_and_line_breaks_in_a_field_become_spaces(tmp_path: Path) -> None:
     [
         ("a\tb\nc\n", {}, "FILE: line 2 has 1 field instead of 2"),
         ("a\nb\n", {}, "the first row of FILE has 1 field: there is none for the target"),
-        ("a\tb\nc\t\n", {}, "FILE: line 2: '2' is empty"),
+        ("a\tb\nc\t\n", {}, "FILE: line 2: column 2 is empty"),
         ("a\tb\nc\t  \n", {}, "FILE: line 2: the target is blank"),
         ("a\tb\n \tc\n", {}, "FILE: line 2: the source is blank"),
         ("x\ty\na\tb\n", {"target": "z"}, "FILE has no column 'z'; it has x, y"),
