@@ -18,6 +18,24 @@ from attn_cli.inspection.lesson.blocks import Formula, SideBySide, Table
 
 FOLDER = Path(__file__).parent
 
+# What every page has in which a model runs; each script after those that it uses.
+MODEL_STYLES = ("theme", "layout", "parts", "views")
+MODEL_SCRIPTS = (
+    "packing",
+    "vocabulary",
+    "arithmetic",
+    "model",
+    "forward_pass",
+    "sampling",
+    "elements",
+    "formatting",
+    "palette",
+    "legend",
+    "canvas",
+    "bars",
+    "map_state",
+)
+
 
 class PageTemplate:
     """A template with the styles and scripts that it is rendered with.

@@ -3,26 +3,14 @@
 from collections.abc import Sequence
 
 from attn_cli.inspection.page.payload import model_payload
-from attn_cli.inspection.page.template import PageTemplate, as_json
+from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = ("theme", "layout", "parts", "views", "translation")
+STYLES = (*MODEL_STYLES, "translation")
 # Each after those that it uses.
 SCRIPTS = (
-    "packing",
-    "vocabulary",
-    "arithmetic",
-    "model",
-    "forward_pass",
-    "sampling",
-    "elements",
-    "formatting",
-    "palette",
-    "legend",
-    "canvas",
-    "bars",
-    "map_state",
+    *MODEL_SCRIPTS,
     "translation_state",
     "opening",
     "roving_focus",
