@@ -30,6 +30,14 @@ FRESH = (
     "look at has no meaning yet. The arithmetic is the same."
 )
 
+FollowedArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TEXT]",
+        help='Text to follow; "Hello", or one in the model\'s own script. Of an encoder-decoder, a '
+        "source.",
+    ),
+]
 BesideOption = Annotated[
     Path | None,
     typer.Option(
@@ -41,12 +49,7 @@ BesideOption = Annotated[
 
 
 def explain(
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TEXT]", help='Text to follow; "Hello", or one in the model\'s own script.'
-        ),
-    ] = None,
+    text: FollowedArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
     tiny: Annotated[

@@ -18,6 +18,7 @@ from attn_cli.cli.generate_options import DeviceName, GenerateOptions
 from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
 from attn_cli.cli.sample_output import SamplePrinter, print_overlap, sample_record
 from attn_cli.cli.terminal import notice, result_json
+from attn_cli.cli.translate import translate
 from attn_cli.errors import InputError, PromptError
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ def generate(options: GenerateOptions) -> None:
     options.check()
     device = _check_device(options.device)
     if len(runs) > 1 or runs[0].config.task == "seq2seq":
-        from attn_cli.cli.translate import translate
-
         translate(options, runs, device)
         return
     (loaded,) = runs
@@ -68,12 +67,7 @@ def generate(options: GenerateOptions) -> None:
         session = InteractiveSession(generator, config, options.seed, loaded.folder.path)
         session.run(*options.prompt or ("",))
         return
-    prompts = [_read_prompt() if each == "-" else each for each in options.prompt or [""]]
-    for prompt in options.prompt or ():
-        note_prompt_is_a_path(prompt, "attn generate")
-    for prompt in prompts:
-        note_normal_form(prompt, loaded.tokenizer)
-        _warn_of_long_prompt(prompt, generator)
+    prompts = _read_prompts(options, generator)
     _note_ranges(options)
     # First, so that a missing training text is reported before anything is generated.
     corpus = _training_corpus(loaded) if options.check_copy else None
@@ -114,6 +108,17 @@ def _refuse_sources(options: GenerateOptions) -> None:
             f"`{name}` is of sources and targets, and this run continues texts",
             "leave it out, or name a run of task seq2seq",
         )
+
+
+def _read_prompts(options: GenerateOptions, generator: TextGenerator) -> list[str]:
+    """The prompts, of which one may be standard input; says what may be wrong with them."""
+    prompts = [_read_prompt() if each == "-" else each for each in options.prompt or [""]]
+    for prompt in options.prompt or ():
+        note_prompt_is_a_path(prompt, "attn generate")
+    for prompt in prompts:
+        note_normal_form(prompt, generator.tokenizer)
+        _warn_of_long_prompt(prompt, generator)
+    return prompts
 
 
 def _check_device(name: DeviceName) -> str:

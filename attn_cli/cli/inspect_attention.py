@@ -16,6 +16,8 @@ from attn_cli.cli.options import (
     LayerOption,
     PageOption,
     RunOption,
+    TargetOption,
+    TextArgument,
     path_option,
 )
 from attn_cli.cli.page_file import without_private_paths
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
     from attn_cli.inspection.pair_pass import PairPass
     from attn_cli.runs.loaded_model import LoadedModel
 
+PartOption = Annotated[
+    Literal["cross", "encoder", "decoder"] | None,
+    typer.Option(
+        help="Of an encoder-decoder: how the target attends to the source (cross, the default), "
+        "the source to itself (encoder), or the target to itself (decoder)."
+    ),
+]
 FigureKind = Literal["svg", "png"]
 SvgOption = Annotated[
     Path | None,
@@ -42,23 +51,9 @@ PngOption = Annotated[
 
 
 def inspect_attention(
-    text: Annotated[
-        str,
-        typer.Argument(
-            metavar="TEXT", help="The text to run the model on; of an encoder-decoder, a source."
-        ),
-    ],
-    target: Annotated[
-        str | None,
-        typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
-    ] = None,
-    part: Annotated[
-        Literal["cross", "encoder", "decoder"] | None,
-        typer.Option(
-            help="Of an encoder-decoder: how the target attends to the source (cross, the "
-            "default), the source to itself (encoder), or the target to itself (decoder)."
-        ),
-    ] = None,
+    text: TextArgument,
+    target: TargetOption = None,
+    part: PartOption = None,
     run: RunOption = None,
     config: ConfigOption = None,
     layer: LayerOption = None,

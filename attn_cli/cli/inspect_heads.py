@@ -22,27 +22,29 @@ if TYPE_CHECKING:
 DEFAULT_CHARS = 16_384  # enough for stable scores, in seconds
 ENCODER_CHARS = 4096  # each of which an encoder reads several times
 
+CharsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Characters to measure on, from the text's beginning; "
+        f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}.",
+    ),
+]
+
 
 def inspect_heads(
     file: FileArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
-    chars: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            help="Characters to measure on, from the text's beginning; "
-            f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}.",
-        ),
-    ] = None,
+    chars: CharsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show where each head attends, on average over a text, and the loss increase without it.
 
     Shares are of a head's attention. The loss increase, in nats per character, is that of
     ablating the head, with its standard error. Of an encoder, both are measured with 1 in 7
-    characters hidden, and the loss is that of these. Of an encoder-decoder, it is the heads of
-    cross-attention, over pairs.
+    characters hidden, and the loss is that of these. Of an encoder-decoder, the heads are
+    those of cross-attention, measured on pairs.
     """
     from tqdm import tqdm
 

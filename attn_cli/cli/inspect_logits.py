@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from attn_cli.cli.options import (
     ConfigOption,
     JsonOption,
     RunOption,
+    TargetOption,
     TextArgument,
 )
 from attn_cli.cli.run_or_text import encode_text
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
 
 def inspect_logits(
     text: TextArgument,
-    target: Annotated[
-        str | None,
-        typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
-    ] = None,
+    target: TargetOption = None,
     run: RunOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

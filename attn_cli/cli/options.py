@@ -25,7 +25,16 @@ def run_option(value: str) -> Path:
     return path
 
 
-TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="The text to run the model on.")]
+TextArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TEXT", help="The text to run the model on; of an encoder-decoder, a source."
+    ),
+]
+TargetOption = Annotated[
+    str | None,
+    typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
+]
 OptionalTextArgument = Annotated[
     str | None,
     typer.Argument(
