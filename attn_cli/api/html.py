@@ -105,7 +105,7 @@ def _progress(metrics: Sequence[StepMetrics]) -> str:
     words = f"step {metrics[-1].step:,}"
     losses = [line.val_loss for line in metrics if line.val_loss is not None]
     if losses:
-        of = "example" if any(line.val_accuracy is not None for line in metrics) else "character"
+        of = "example" if any(line.val_macro_f1 is not None for line in metrics) else "character"
         words += f", validation loss {losses[-1]:.4f}, best {min(losses):.4f} nats per {of}"
     return words
 

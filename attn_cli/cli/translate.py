@@ -38,7 +38,7 @@ def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: st
     elif options.run is None and not options.as_json:
         notice(f"newest run: {runs[0].description}")
     if options.interactive:
-        _converse(translator, config, options)
+        _converse(translator, config, options, str(options.run or runs[0].folder.path))
         return
     begin, chars = time.perf_counter(), 0
     records: list[dict[str, Any]] = []
@@ -162,9 +162,11 @@ def _records(translation: Translation) -> Iterator[dict[str, Any]]:
         yield record
 
 
-def _converse(translator: Translator, config: GenerationConfig, options: GenerateOptions) -> None:
+def _converse(
+    translator: Translator, config: GenerationConfig, options: GenerateOptions, runs_named: str
+) -> None:
     """Reads sources from the terminal, and prints the target of each, until the input ends."""
-    notice("Type a source; Ctrl-D ends.")
+    notice(f"{runs_named}. Type a source; /quit or Ctrl-D ends.")
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     typed = options.prompt or []
     while True:
@@ -173,9 +175,16 @@ def _converse(translator: Translator, config: GenerationConfig, options: Generat
         except (EOFError, KeyboardInterrupt):
             notice("")
             return
+        if source.strip() == "/quit":
+            return
         if not source.strip():
             continue
         try:
+            if source.startswith("/"):
+                raise InputError(
+                    f"there is no {source.split()[0]} in a session with sources",
+                    "settings are options of the command, as --num-beams; /quit ends",
+                )
             found = translator.translate([source], config, 1, _seed(options))
             for line in _lines(next(found), options):
                 result(line)

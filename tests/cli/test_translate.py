@@ -64,7 +64,8 @@ def test_a_session_answers_and_goes_on_after_an_error(
     attn: Attn, trained_translator: Trained
 ) -> None:
     run = trained_translator.run.path
-    outcome = attn("generate", "-i", "ab", "--run", run, stdin=b"fade\nx\nbe\n")
+    outcome = attn("generate", "-i", "ab", "--run", run, stdin=b"fade\nx\n/back\nbe\n/quit\nab\n")
+    assert "there is no /back" in outcome.err
     assert outcome.out.split() == ["ba", "edaf", "eb"]
     assert "'x' at position 1" in outcome.err
 
