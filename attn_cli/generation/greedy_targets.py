@@ -5,6 +5,7 @@ The fast way of an evaluation; `Translator` writes the same, with all that a use
 Shapes: B sources of a batch, S source, T target, V vocabulary.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -43,9 +44,16 @@ def greedy_targets(
             model.decode(ids, encoded, source_mask=source_mask, cache=cache)[:, -1]  # (B, V)
             for model, encoded, cache in decoders
         ]
-        probs = logits[0] if len(models) == 1 else torch.stack(logits).float().softmax(-1).mean(0)
-        ids = probs.argmax(dim=-1, keepdim=True)  # (B, 1)
+        ids = ensemble_logits(logits).argmax(dim=-1, keepdim=True)  # (B, 1)
         written.append(ids[:, 0])
         unfinished &= ids[:, 0] != newline_id
     rows = torch.stack(written, dim=1).tolist()  # (B, T)
     return [row[: row.index(newline_id)] if newline_id in row else row for row in rows]
+
+
+def ensemble_logits(logits: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The logits of one model, or the logarithms of the mean probabilities of several, (..., V)."""
+    if len(logits) == 1:
+        return logits[0]
+    log_probs = torch.stack(list(logits)).float().log_softmax(dim=-1)
+    return log_probs.logsumexp(dim=0) - math.log(len(logits))

@@ -3,7 +3,6 @@
 Shapes: B pairs of a batch, S source, T target, N sources, V vocabulary.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import torch
 from rapidfuzz.distance import Levenshtein
 
 from attn_cli.errors import DatasetError
-from attn_cli.generation.greedy_targets import greedy_targets
+from attn_cli.generation.greedy_targets import ensemble_logits, greedy_targets
 from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.stack import evaluation_mode
 from attn_cli.objectives.evaluation import TOKENS_PER_BATCH, AllReduce
@@ -150,7 +149,7 @@ def target_loss(models: Sequence[EncoderDecoder], pairs: PairExamples) -> tuple[
     with evaluation_modes(models):
         for on_cpu in eval_examples(pairs, TOKENS_PER_BATCH, pair_batch):
             batch = on_cpu.to(models[0].head.weight.device)
-            total += pair_loss(_Mean(models), batch)[0].item()
+            total += pair_loss(_Ensemble(models), batch)[0].item()
             count += batch.target_count
     return total, count
 
@@ -181,8 +180,8 @@ def written_targets(
                 yield WrittenTarget(places[0], ids, targets[nearest], edits[nearest])
 
 
-class _Mean(torch.nn.Module):
-    """Of one model the logits, of several the logarithms of their mean probabilities."""
+class _Ensemble(torch.nn.Module):
+    """Some encoder-decoders as one, by `ensemble_logits`."""
 
     def __init__(self, models: Sequence[EncoderDecoder]) -> None:
         super().__init__()
@@ -192,11 +191,9 @@ class _Mean(torch.nn.Module):
         self, ids: torch.Tensor, source_ids: torch.Tensor, *, source_mask: torch.Tensor | None
     ) -> torch.Tensor:
         """(B, T, V); the arguments are those of `EncoderDecoder.forward`."""
-        logits = [model(ids, source_ids, source_mask=source_mask) for model in self._models]
-        if len(logits) == 1:
-            return logits[0]  # type: ignore[no-any-return]
-        of_each = torch.stack(logits).float().log_softmax(dim=-1)
-        return of_each.logsumexp(dim=0) - math.log(len(logits))
+        return ensemble_logits(
+            [model(ids, source_ids, source_mask=source_mask) for model in self._models]
+        )
 
 
 @contextmanager
