@@ -69,7 +69,7 @@ def write_page(
         layer=layer - 1,
         head=head - 1,
     )
-    _write_and_tell(path, page(contents), loaded, as_json)
+    _write_and_print(path, page(contents), loaded, as_json)
 
 
 def write_translation_page(
@@ -105,10 +105,10 @@ def write_translation_page(
         layer=None if layer is None else layer - 1,
         head=None if head is None else head - 1,
     )
-    _write_and_tell(path, html, loaded, as_json)
+    _write_and_print(path, html, loaded, as_json)
 
 
-def _write_and_tell(path: Path, html: str, loaded: LoadedModel, as_json: bool) -> None:
+def _write_and_print(path: Path, html: str, loaded: LoadedModel, as_json: bool) -> None:
     data = html.encode()
     write_html(path, data)
     if as_json:

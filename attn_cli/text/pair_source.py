@@ -95,8 +95,8 @@ class PairSource:
         if left_out:
             notes.append(f"left out of {self.name}: {', '.join(left_out)}")
         if self._changed:
-            fields = counted(self._changed, "row")
-            notes.append(f"tabs and line breaks in {fields} of {self.name} became spaces")
+            rows = counted(self._changed, "row")
+            notes.append(f"tabs and line breaks in {rows} of {self.name} became spaces")
         return notes
 
     def row(self, line: str) -> dict[str, str]:

@@ -15,14 +15,14 @@ class ReadOptions:
     """How the texts that a user named are read."""
 
     encoding: str = "utf-8"  # of files and standard input, by a name that Python knows
-    # What the text is in tables; None: they are read as they are. Of pairs, there may be several.
+    # The column of the text in tables, or the columns of sources; None: files are read as they are.
     column: str | Sequence[str] | None = None
     lines: bool = False  # whether each row of a table is a line; else it is a document
     labelled: bool = False  # whether each line has a label: texts are tables, or folders of labels
     label: str | None = None  # what the labels are in tables; None: the second column
     pairs: bool = False  # whether each row of a table is a source and its target
-    target: str | None = None  # what the targets are; None: the second column
-    features: Sequence[str] = ()  # what the features of the sources are
+    target: str | None = None  # the column of targets; None: that of a usual name, or the next
+    features: Sequence[str] = ()  # the columns of the sources' features
     target_tokens: TargetTokens = "auto"  # what targets consist of
 
     @property
@@ -34,8 +34,8 @@ class ReadOptions:
         """The columns to read from a table.
 
         Args:
-            text: That of the texts; where None, it is the first but that of the labels. Of pairs,
-                those that are not named are left open.
+            text: The column of the texts; where None, the first that is not that of the labels. Of
+                pairs, columns that are not named are left open.
         """
         if self.pairs:
             sources = (text,) if isinstance(text, str) and text else tuple(text or ())
@@ -48,7 +48,7 @@ class ReadOptions:
         return RecordColumns((text,), label=self.label or ("1" if text == "2" else "2"))
 
     def resolved(self, pair_format: PairFormat) -> ReadOptions:
-        """The same for other texts, which are read as one of this format was."""
+        """These options for further texts, to be read like one of this format."""
         tokens: TargetTokens = "words" if pair_format.target_words else "characters"
         return replace(self, target_tokens=tokens)
 

@@ -20,21 +20,19 @@ def source_texts(name: str, data: DataConfig) -> Iterator[str]:
     Args:
         name: A file, or "-" for standard input. Of a table the sources are in the columns that the
             training table had; of all else each line is one.
-        data: Of the run.
+        data: The `data` section of the run's configuration.
 
     Raises:
         DatasetError: It cannot be read, or a row is broken.
     """
     path = Path(name)
-    if name != "-" and table_ending(path) is not None:
+    if name == "-":
+        chunks = decode_stream(sys.stdin.buffer, "standard input")
+    elif table_ending(path) is None:
+        chunks = read_file(path, data.encoding)
+    else:
         yield from _rows(path, data)
         return
-    is_stdin = name == "-"
-    chunks = (
-        decode_stream(sys.stdin.buffer, "standard input")
-        if is_stdin
-        else read_file(path, data.encoding)
-    )
     for line in split_lines(chunks):
         if source := line.strip("\n"):
             yield source

@@ -55,7 +55,7 @@ def test_the_overview_begins_with_the_legend_and_the_most_aligned_head(
     assert lines[0].startswith("Down: the target")
     assert lines[1].startswith("share of attention:")
     assert lines[2].startswith(f"Most aligned: layer {layer}, head {head}. ")
-    assert f"tells {bits.max():.1f} bits" in lines[2]
+    assert f"shares {bits.max():.1f} bits of" in lines[2]
     bold = [line for line in lines if line.startswith(("layer", "mean"))]
     assert bold == [f"layer {layer}, head {head}", "mean of all heads", "layer 1", "layer 2"]
     first = lines.index(bold[0])

@@ -59,9 +59,9 @@ def _most_aligned(weights: Floats, names: Sequence[str]) -> tuple[int, str]:
     best, most = int(bits.argmax()), math.log2(min(weights.shape[2:]))
     others = np.delete(bits, best)
     return best, (
-        f"Most aligned: {names[best]}. Which character is written tells {bits[best]:.1f} bits of "
-        f"where it looks, of at most {most:.1f}; in the other heads {others.min():.1f} to "
-        f"{others.max():.1f}."
+        f"Most aligned: {names[best]}. Where it looks shares {bits[best]:.1f} bits of information "
+        f"with the position in the target, of at most {most:.1f}; in the other heads "
+        f"{others.min():.1f} to {others.max():.1f}."
     )
 
 
