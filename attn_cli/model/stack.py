@@ -97,7 +97,7 @@ class Stack(nn.Module):
             source: What the blocks attend to besides, (B, S, C); none where they do not.
             mask: Which keys each query may see, (B, 1, T or 1, S) of bool; all where None.
                 Padding is hidden by (B, 1, 1, S), False where a key is padding.
-            source_mask: The same for the source.
+            source_mask: Which keys of the source each query may see, likewise.
             cache: Keys and values of the characters before; these are appended to it.
             trace: Collects every tensor on the way.
             layer: After which block to stop, from 1; 0 for before the first. None for all blocks
@@ -114,14 +114,10 @@ class Stack(nn.Module):
 
         for number, block in enumerate(self.layers()[:layer]):
             layer_cache = None if cache is None else cache.layers[number]
-            of_source: dict[str, Any] = {}
+            of_source: dict[str, Any] = {}  # a block of your own need not take a source
             if source is not None:
-                cross_cache = None if cache is None else cache.cross[number]
-                of_source = {
-                    "source": source,
-                    "source_mask": source_mask,
-                    "cross_cache": cross_cache,
-                }
+                of_source = {"source": source, "source_mask": source_mask}
+                of_source["cross_cache"] = None if cache is None else cache.cross[number]
             x = block(
                 x,
                 mask=mask,
