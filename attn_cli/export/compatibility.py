@@ -1,5 +1,7 @@
 """Which models other formats can express exactly, and their weights as GPT-2 and Qwen3 have them.
 
+Pegasus, as which an encoder-decoder leaves, has a table of positions and biases, as GPT-2 has.
+
 GPT-2 has a table of positions and biases everywhere: sinusoidal positions become such a table,
 no positions a table of zeros, and missing biases are zeros. Qwen3 rotates queries and keys by
 their positions and has neither a table nor biases; no positions become rotary angles divided by
@@ -19,6 +21,7 @@ from attn_cli.errors import InputError
 from attn_cli.inspection.supported import check_supported
 from attn_cli.model.parameter_shapes import parameter_shapes
 from attn_cli.runs.loaded_model import KINDS, LoadedModel
+from attn_cli.text.tokenizer import SymbolTokenizer
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -27,7 +30,7 @@ ExportFormat = Literal["page", "hf", "gguf", "onnx"]
 # The tasks whose models each format can hold.
 _TASKS: dict[ExportFormat, tuple[Task, ...]] = {
     "page": ("lm", "mlm"),
-    "hf": ("lm", "mlm"),
+    "hf": ("lm", "mlm", "seq2seq"),
     "gguf": ("lm",),
     "onnx": ("lm", "mlm", "classify", "seq2seq"),
 }
@@ -84,21 +87,54 @@ def check_exportable(config: ModelConfig, what: str) -> None:
         )
 
 
-def pad_to_gpt2(config: ModelConfig, weights: Weights) -> dict[str, Floats]:
+def check_pairs_exportable(model: LoadedModel, what: str) -> None:
+    """Refuses an encoder-decoder that Pegasus cannot express exactly; see `check_exportable`.
+
+    Raises:
+        InputError: It cannot be expressed; the message names the option.
+    """
+    config = model.config.model
+    check_supported(config, what)
+    missing = (
+        (config.block != "gpt2", f"model.block={config.block}"),
+        (config.position not in _POSITIONS["gpt2"], f"model.position={config.position}"),
+        (config.source_neighbours, "model.source_neighbours=true"),
+    )
+    for is_missing, option in missing:
+        if is_missing:
+            raise InputError(
+                f"{option} has no counterpart in Pegasus, as which an encoder-decoder leaves",
+                "export onnx, which takes every combination; or train with model.block=gpt2 "
+                "model.position=learned model.source_neighbours=false",
+            )
+    if isinstance(model.tokenizer, SymbolTokenizer):
+        symbol = next(symbol for symbol in model.tokenizer.symbols if len(symbol) > 1)
+        raise InputError(
+            f"{what} does not support symbols of several characters, such as {symbol!r:.40}",
+            "export onnx; or train without data.features, with a single data.column and "
+            "data.target_tokens=characters",
+        )
+
+
+def pad_to_gpt2(config: ModelConfig, weights: Weights, task: Task = "lm") -> dict[str, Floats]:
     """The weights, with the positions and biases that GPT-2 has and the model may lack.
 
     Args:
         config: A configuration that is exportable.
         weights: The parameters by our names; those of a `qwen3` model are complete already.
+        task: Only seq2seq matters: a model that has an encoder besides its decoder.
     """
     if config.block == "qwen3":
         return dict(weights)
+    shapes = parameter_shapes(as_gpt2(config), 1, task=task)
     biases: dict[str, Floats] = {
         name: np.zeros(shape, np.float32)
-        for name, shape in parameter_shapes(as_gpt2(config), 1).items()
+        for name, shape in shapes.items()
         if name.endswith(".bias")
     }
-    return {POSITION_TABLE: position_table(config), **biases, **weights}
+    table = position_table(config)
+    tables = {name: table for name in shapes if name.endswith(POSITION_TABLE)}
+    return {**tables, **biases, **weights}
 
 
 def strip_padding(config: ModelConfig, weights: Weights) -> tuple[ModelConfig, dict[str, Floats]]:

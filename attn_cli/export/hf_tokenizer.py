@@ -36,11 +36,20 @@ def replacement_symbol(tokenizer: Tokenizer) -> str:
     return next((symbol for symbol in ("?", " ") if symbol in symbols), symbols[0])
 
 
-def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
-    """The content of tokenizer.json; `eos_id` ends a text, where there is one."""
+def tokenizer_file(
+    tokenizer: Tokenizer, eos_id: int | None, *, adds_eos: bool = False
+) -> dict[str, Any]:
+    """The content of tokenizer.json.
+
+    Args:
+        tokenizer: The vocabulary.
+        eos_id: The id that ends a text, where there is one.
+        adds_eos: Whether it is added to each text that is encoded, as to a source.
+    """
     of_bytes = tokenizer.kind == "bytes"
     pieces = _pieces(tokenizer)
     specials = [id_ for id_ in (eos_id, tokenizer.mask_id) if id_ is not None]
+    ends = adds_eos and eos_id is not None
     return {
         "version": "1.0",
         "truncation": None,
@@ -48,7 +57,7 @@ def tokenizer_file(tokenizer: Tokenizer, eos_id: int | None) -> dict[str, Any]:
         "added_tokens": [_special(id_, pieces[id_]) for id_ in specials],
         "normalizer": None,
         "pre_tokenizer": _BYTE_LEVEL if of_bytes else None,
-        "post_processor": None,
+        "post_processor": _ending(eos_id, pieces[eos_id]) if ends else None,
         "decoder": _BYTE_LEVEL if of_bytes else {"type": "Fuse"},
         "model": {
             "type": "BPE",
@@ -235,6 +244,18 @@ def _special(id_: int, piece: str) -> dict[str, Any]:
         "rstrip": False,
         "normalized": False,
         "special": True,
+    }
+
+
+def _ending(id_: int, piece: str) -> dict[str, Any]:
+    """The post-processor that adds a token to the end of each text."""
+    end = {"SpecialToken": {"id": piece, "type_id": 0}}
+    first, second = ({"Sequence": {"id": name, "type_id": 0}} for name in "AB")
+    return {
+        "type": "TemplateProcessing",
+        "single": [first, end],
+        "pair": [first, end, second, end],
+        "special_tokens": {piece: {"id": piece, "ids": [id_], "tokens": [piece]}},
     }
 
 

@@ -1,18 +1,28 @@
 """A model as a folder that Hugging Face's transformers load without any code of ours.
 
 Block `gpt2` is `GPT2LMHeadModel`, block `qwen3` is `Qwen3ForCausalLM`; an encoder is the same with
-`is_causal` false, which transformers know from 5.3 on. Needs neither torch nor transformers.
+`is_causal` false, which transformers know from 5.3 on. An encoder-decoder is
+`PegasusForConditionalGeneration` (Zhang et al. 2020), whose blocks are those of GPT-2 with
+cross-attention. Needs neither torch nor transformers.
 """
 
 import json
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import save
 
-from attn_cli.export.compatibility import NO_ROTATION_FACTOR, as_gpt2, check_exportable, pad_to_gpt2
+from attn_cli.config.schema import ModelConfig
+from attn_cli.export.compatibility import (
+    NO_ROTATION_FACTOR,
+    as_gpt2,
+    check_exportable,
+    check_pairs_exportable,
+    pad_to_gpt2,
+)
 from attn_cli.export.hf_tokenizer import tokenizer_file, tokenizer_settings
 from attn_cli.export.model_card import model_card
-from attn_cli.export.weight_map import huggingface_map
+from attn_cli.export.weight_map import huggingface_map, pegasus_map
 from attn_cli.runs.loaded_model import TrainedModel
 
 
@@ -23,22 +33,27 @@ def huggingface_files(model: TrainedModel) -> dict[str, bytes]:
         InputError: The architecture cannot express the model exactly.
         CheckpointError: Its weights are missing or damaged.
     """
-    config, tokenizer = model.config.model, model.tokenizer
-    check_exportable(config, "the hf export")
-    weights = pad_to_gpt2(config, model.weights)
-    tensors = {
-        mapping.external: mapping.to_external(weights) for mapping in huggingface_map(config)
-    }
+    config, tokenizer, task = model.config.model, model.tokenizer, model.config.task
+    is_pair = task == "seq2seq"
+    if is_pair:
+        check_pairs_exportable(model, "the hf export")
+    else:
+        check_exportable(config, "the hf export")
+    weights = pad_to_gpt2(config, model.weights, task)
+    mappings = pegasus_map(config) if is_pair else huggingface_map(config)
+    tensors = {mapping.external: mapping.to_external(weights) for mapping in mappings}
+    if is_pair:
+        tensors["final_logits_bias"] = np.zeros((1, tokenizer.vocab_size), np.float32)
     settings = tokenizer_settings(tokenizer, model.eos_id, config.block_size)
     files = {
         "config.json": _json(model_settings(model)),
         # transformers require the framework that the tensors are of.
         "model.safetensors": save(tensors, metadata={"format": "pt"}),
-        "tokenizer.json": _json(tokenizer_file(tokenizer, model.eos_id)),
+        "tokenizer.json": _json(tokenizer_file(tokenizer, model.eos_id, adds_eos=is_pair)),
         "tokenizer_config.json": _json(settings),
         "README.md": model_card(model).encode(),
     }
-    if model.config.task == "lm":
+    if task in ("lm", "seq2seq"):
         files["generation_config.json"] = _json(_generation_settings(model))
     return files
 
@@ -56,6 +71,8 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
     }
     if model.config.task == "mlm":
         shared |= {"is_causal": False, "use_cache": False}
+    if model.config.task == "seq2seq":
+        return _pegasus_settings(config) | shared | {"decoder_start_token_id": model.bos_id}
     if config.block == "qwen3":
         rope: dict[str, Any] = {"rope_type": "default"}
         if config.position == "none":
@@ -100,6 +117,34 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
     }
 
 
+def _pegasus_settings(config: ModelConfig) -> dict[str, Any]:
+    """The part of an encoder-decoder's config.json that is of its architecture."""
+    of_stacks = {
+        "layers": config.n_layer,
+        "attention_heads": config.n_head,
+        "ffn_dim": config.inner_width,
+        "layerdrop": 0.0,
+    }
+    return {
+        "architectures": ["PegasusForConditionalGeneration"],
+        "model_type": "pegasus",
+        "is_encoder_decoder": True,
+        "d_model": config.n_embd,
+        **{
+            f"{stack}_{name}": n
+            for stack in ("encoder", "decoder")
+            for name, n in of_stacks.items()
+        },
+        "max_position_embeddings": config.block_size,
+        "activation_function": "gelu_new",
+        "scale_embedding": False,
+        "dropout": config.dropout,
+        "attention_dropout": config.dropout,
+        "activation_dropout": 0.0,
+        "forced_eos_token_id": None,
+    }
+
+
 def _generation_settings(model: TrainedModel) -> dict[str, Any]:
     sample = model.config.sample
     settings: dict[str, Any] = {
@@ -108,6 +153,10 @@ def _generation_settings(model: TrainedModel) -> dict[str, Any]:
         # A batch needs padding, also where no id ends a text.
         "pad_token_id": model.bos_id if model.eos_id is None else model.eos_id,
     }
+    if model.config.task == "seq2seq":
+        longest = model.config.model.block_size
+        settings |= {"decoder_start_token_id": model.bos_id, "max_new_tokens": longest}
+        return settings | {"do_sample": False}
     if sample.temperature == 0.0:
         return settings | {"do_sample": False}
     settings |= {"do_sample": True, "temperature": sample.temperature, "top_k": sample.top_k or 0}

@@ -13,6 +13,12 @@ from attn_cli.text.display import escape_control_characters
 from attn_cli.text.tokenizer import HIDDEN
 
 _MAX_SAMPLE_LENGTH = 2_000  # characters
+# Of each task: what Hugging Face's site calls it, and what the model does.
+_TASKS = {
+    "lm": ("text-generation", "generates one {unit} at a time"),
+    "mlm": ("fill-mask", "fills blanks in a text"),
+    "seq2seq": ("translation", "writes targets for sources, one {unit} at a time"),
+}
 
 
 def model_card(model: TrainedModel) -> str:
@@ -34,17 +40,16 @@ def _introduction(model: TrainedModel) -> str:
     """The header, what the model is, and how to load it."""
     tokenizer, shape = model.tokenizer, model.config.model
     unit = tokenizer.unit
-    decoder = model.config.task == "lm"
+    pipeline, does = _TASKS[model.config.task]
     card = f"""---
 library_name: transformers
-pipeline_tag: {"text-generation" if decoder else "fill-mask"}
+pipeline_tag: {pipeline}
 tags: [attn, character-level]
 ---
 
 # {plain(model.name)}
 
-A transformer that {f"generates one {unit} at a time" if decoder else "fills blanks in a text"}, \
-trained with attn {__version__}:
+A transformer that {does.format(unit=unit)}, trained with attn {__version__}:
 {model.checkpoint.metadata.parameters:,} parameters, {shape.n_layer} layers of \
 {shape.n_head} heads, width {shape.n_embd}, context length {shape.block_size:,} {unit}s.
 
@@ -61,16 +66,25 @@ def _usage(model: TrainedModel) -> str:
     """Code that loads the model and uses it, and what to know about it."""
     shape, unit = model.config.model, model.tokenizer.unit
     class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
-    prompt = example_text(model)
-    if model.config.task == "lm":
-        imported = "AutoModelForCausalLM, AutoTokenizer"
+    prompt, auto = example_text(model), "AutoModelForCausalLM"
+    imported = "AutoTokenizer"
+    if model.config.task == "seq2seq":
+        auto = "AutoModelForSeq2SeqLM"
+        sources = ", ".join(map(python_literal, (prompt, 2 * prompt)))
+        used = f"""sources = tokenizer([{sources}], padding=True, return_tensors="pt")
+for target in tokenizer.batch_decode(model.generate(**sources), skip_special_tokens=True):
+    print(target)"""
+        note = f"""It is a `PegasusForConditionalGeneration` with the same logits as the original. \
+The tokenizer ends each source with the newline, as the model ends each target. A source and its \
+newline must fit into {shape.block_size:,} {unit}s."""
+    elif model.config.task == "lm":
         used = f"""prompt = tokenizer({python_literal(prompt)}, return_tensors="pt")
 output = model.generate(**prompt, max_new_tokens={max(1, shape.block_size - len(prompt))})
 print(tokenizer.decode(output[0]))"""
         note = f"""It is a `{class_name}` with the same logits as the original. The prompt and the \
 generated text together must fit into {shape.block_size:,} {unit}s."""
     else:
-        imported = "AutoModelForCausalLM, AutoTokenizer, pipeline"
+        imported = "AutoTokenizer, pipeline"
         used = f"""fill = pipeline("fill-mask", model=model, tokenizer=tokenizer)
 for guess in fill({python_literal(prompt + MASK)}):
     print(repr(guess["token_str"]), guess["score"])"""
@@ -79,10 +93,10 @@ sees both sides: `is_causal` is false in config.json. transformers before 5.3 ig
 their predictions are wrong. A text must fit into {shape.block_size:,} {unit}s\
 {", with the newline that each begins with" * model.lines}."""
     return f"""```python
-from transformers import {imported}
+from transformers import {auto}, {imported}
 
 folder = "."  # the folder of this file
-model = AutoModelForCausalLM.from_pretrained(folder)
+model = {auto}.from_pretrained(folder)
 tokenizer = AutoTokenizer.from_pretrained(folder)
 {used}
 ```
@@ -91,7 +105,9 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 
 
 def example_text(model: TrainedModel) -> str:
-    """The beginning of a text in the model's script, for code that uses it."""
+    """The beginning of a text in the model's script, or a source, for code that uses it."""
+    if model.config.task == "seq2seq":
+        return next(filter(str.isalnum, model.tokenizer.symbols))
     letters = [symbol for symbol in model.tokenizer.symbols if symbol.isalpha()]
     letter = "T" if "T" in letters or not letters else letters[0]
     return "\n" * model.lines + letter
@@ -114,7 +130,9 @@ def _data(model: TrainedModel) -> Iterator[str]:
     if data.validation is not None:
         held_out = f"Validated on {_text(data.validation)}."
     yield f"{_text(data)}. {held_out}"
-    if model.lines:
+    if model.config.task == "seq2seq":
+        yield "Each of its lines is a source, a tab and its target."
+    elif model.lines:
         yield "It learned each line by itself: a line begins after a newline and ends with one."
 
 
@@ -130,7 +148,8 @@ def _metrics(model: TrainedModel) -> StepMetrics | None:
 
 def _losses(model: TrainedModel) -> Iterator[str]:
     metadata, metrics = model.checkpoint.metadata, _metrics(model)
-    unit = "hidden " * (model.config.task == "mlm") + model.tokenizer.unit
+    kind = {"mlm": "hidden ", "seq2seq": "target "}.get(model.config.task, "")
+    unit = kind + model.tokenizer.unit
     val_loss = metrics.val_loss if metrics else None
     if val_loss is None and metadata.best_step == metadata.step:
         val_loss = metadata.best_val_loss
@@ -151,8 +170,9 @@ def _training(model: TrainedModel) -> Iterator[str]:
         yield "Unknown: the model was imported."
         return
     train, shape, unit = config.train, config.model, model.tokenizer.unit
+    sequences = "pairs of up to" if config.task == "seq2seq" else "sequences of"
     yield (
-        f"- {metadata.step:,} steps of {train.batch_size:,} sequences of {shape.block_size:,} "
+        f"- {metadata.step:,} steps of {train.batch_size:,} {sequences} {shape.block_size:,} "
         f"{unit}s: {metadata.chars:,} {unit}s in {metadata.seconds:,.0f} s"
     )
     rates = f"learning rate {train.learning_rate:g} to {train.min_learning_rate:g}"
@@ -186,6 +206,8 @@ def _sample(model: TrainedModel) -> Iterator[str]:
     temperature = model.config.sample.temperature
     if model.config.task == "lm":
         yield f"Generated at step {model.step:,} with temperature {temperature:g}:"
+    elif model.config.task == "seq2seq":
+        yield f"Sources of the validation split, each with what the model of step {model.step:,} writes:"
     else:
         yield f"A text with blanks ({HIDDEN}), and how the model of step {model.step:,} fills them:"
     yield ""

@@ -118,7 +118,7 @@ symbols that are in the cache, of which there may be none. S and P + T are at mo
 {config.block_size:,}. tokenizer.json has the symbol of each id.
 
 ```python
-{_padded_batch([_source_of(model), 2 * _source_of(model)], end=True, graph="encoder.onnx")}
+{_padded_batch([example_text(model), 2 * example_text(model)], end=True, graph="encoder.onnx")}
 step = onnxruntime.InferenceSession("decode.onnx")
 _, cross_keys, cross_values = session.run(None, inputs)
 keys = values = np.zeros(({L}, len(texts), {H}, 0, {D}), np.float32)
@@ -135,11 +135,6 @@ for text, row in zip(texts, np.concatenate(targets, axis=1)):
     print(text + ": " + "".join(symbols[id] for id in row).split("\\n")[0])
 ```
 """
-
-
-def _source_of(model: TrainedModel) -> str:
-    """A character that may stand in a source."""
-    return next(symbol for symbol in model.tokenizer.symbols if symbol.isalnum())
 
 
 def _inputs_and_outputs(model: TrainedModel, logits: str) -> str:

@@ -1,6 +1,6 @@
 """The names of our parameters in other formats, and their layout there.
 
-Sources: transformers' `modeling_gpt2.py` and `modeling_qwen3.py`; llama.cpp's `gpt2.cpp` and
+Sources: transformers' `modeling_gpt2.py`, `modeling_qwen3.py` and `modeling_pegasus.py`; llama.cpp's `gpt2.cpp` and
 `qwen3.cpp`. GPT-2's linear layers at Hugging Face are (in, out), all others (out, in). Both
 architectures pair rotary channel i with i + D / 2, as we do, so no rows of queries and keys
 have to be permuted (llama.cpp's `llama` would need that).
@@ -9,7 +9,7 @@ Shapes: C channels = n_embd, D head size, F feed-forward width.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,39 @@ def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
         "transformer.ln_f": "final_norm",
     }
     return list(_mappings(config, "transformer.h", inside, outside, "lm_head", transposed=".c_"))
+
+
+def pegasus_map(config: ModelConfig) -> list[WeightMapping]:
+    """The tensors of `PegasusForConditionalGeneration`, with the embedding in all its places."""
+    places = ("shared", "encoder.embed_tokens", "decoder.embed_tokens")
+    mappings = [
+        WeightMapping(f"model.{place}.weight", ("token_embedding.weight",)) for place in places
+    ]
+    inside: _Parts = {
+        **_pegasus_attention("self_attn", "attention"),
+        "final_layer_norm": ("feed_forward_norm",),
+        "fc1": ("feed_forward.up",),
+        "fc2": ("feed_forward.down",),
+    }
+    outside = {"embed_positions": "position_embedding", "layer_norm": "final_norm"}
+    of_encoder, of_decoder = (
+        {f"model.{stack}.{external}": internal for external, internal in outside.items()}
+        for stack in ("encoder", "decoder")
+    )
+    headless = config.model_copy(update={"tie_embeddings": True})
+    for mapping in _mappings(headless, "model.encoder.layers", inside, of_encoder, ""):
+        internal = tuple(f"encoder.{name}" for name in mapping.internal)
+        mappings.append(replace(mapping, internal=internal))
+    inside |= _pegasus_attention("encoder_attn", "cross_attention")
+    mappings += _mappings(config, "model.decoder.layers", inside, of_decoder, "lm_head")
+    return mappings
+
+
+def _pegasus_attention(external: str, internal: str) -> _Parts:
+    """The parts of an attention and the norm before it."""
+    parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "projection"}
+    of_attention = {f"{external}.{its}": (f"{internal}.{ours}",) for its, ours in parts.items()}
+    return {f"{external}_layer_norm": (f"{internal}_norm",), **of_attention}
 
 
 def gguf_map(config: ModelConfig) -> list[WeightMapping]:
