@@ -13,7 +13,12 @@ from functools import cache
 from typing import Any
 
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, tokenizer_from_json
+from attn_cli.text.tokenizer import (
+    SymbolTokenizer,
+    Tokenizer,
+    bytes_tokenizer,
+    tokenizer_from_json,
+)
 
 _BYTE_LEVEL: dict[str, Any] = {
     "type": "ByteLevel",
@@ -49,7 +54,7 @@ def tokenizer_file(
     of_bytes = tokenizer.kind == "bytes"
     pieces = _pieces(tokenizer)
     specials = [id_ for id_ in (eos_id, tokenizer.mask_id) if id_ is not None]
-    ends = adds_eos and eos_id is not None
+    ending = _ending(eos_id, pieces[eos_id]) if adds_eos and eos_id is not None else None
     return {
         "version": "1.0",
         "truncation": None,
@@ -57,7 +62,7 @@ def tokenizer_file(
         "added_tokens": [_special(id_, pieces[id_]) for id_ in specials],
         "normalizer": None,
         "pre_tokenizer": _BYTE_LEVEL if of_bytes else None,
-        "post_processor": _ending(eos_id, pieces[eos_id]) if ends else None,
+        "post_processor": ending,
         "decoder": _BYTE_LEVEL if of_bytes else {"type": "Fuse"},
         "model": {
             "type": "BPE",
@@ -152,6 +157,9 @@ def tokenizer_from_file(
     except CheckpointError as error:
         what = error.message.partition(": ")[2].removeprefix("its ")
         raise InputError(f"{name}: {what}", HINT) from None
+    if isinstance(tokenizer, SymbolTokenizer):
+        several = next(piece for piece in pieces if len(piece) > 1)
+        raise InputError(f"{name}: {several!r:.40} is not a single character", HINT)
     return tokenizer.with_mask() if with_mask else tokenizer
 
 

@@ -207,7 +207,7 @@ def _sample(model: TrainedModel) -> Iterator[str]:
     if model.config.task == "lm":
         yield f"Generated at step {model.step:,} with temperature {temperature:g}:"
     elif model.config.task == "seq2seq":
-        yield f"Sources of the validation split, each with what the model of step {model.step:,} writes:"
+        yield f"Validation sources, and what the model of step {model.step:,} writes for them:"
     else:
         yield f"A text with blanks ({HIDDEN}), and how the model of step {model.step:,} fills them:"
     yield ""

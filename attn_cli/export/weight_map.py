@@ -1,9 +1,9 @@
 """The names of our parameters in other formats, and their layout there.
 
-Sources: transformers' `modeling_gpt2.py`, `modeling_qwen3.py` and `modeling_pegasus.py`; llama.cpp's `gpt2.cpp` and
-`qwen3.cpp`. GPT-2's linear layers at Hugging Face are (in, out), all others (out, in). Both
-architectures pair rotary channel i with i + D / 2, as we do, so no rows of queries and keys
-have to be permuted (llama.cpp's `llama` would need that).
+Sources: transformers' `modeling_gpt2.py`, `modeling_qwen3.py` and `modeling_pegasus.py`;
+llama.cpp's `gpt2.cpp` and `qwen3.cpp`. GPT-2's linear layers at Hugging Face are (in, out), all
+others (out, in). Qwen3 pairs rotary channel i with i + D / 2 in both, as we do, so no rows of
+queries and keys have to be permuted (llama.cpp's `llama` would need that).
 
 Shapes: C channels = n_embd, D head size, F feed-forward width.
 """

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -55,4 +55,24 @@ def answer(request):
     }
 
 
-print(json.dumps([answer(request) for request in json.load(sys.stdin)]))
+@torch.no_grad()
+def answer_pairs(request):
+    model = AutoModelForSeq2SeqLM.from_pretrained(request["folder"]).eval()
+    tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+    sources = tokenizer(request["sources"], padding=True, return_tensors="pt")
+    logits = model(**sources, decoder_input_ids=torch.tensor(request["ids"])).logits
+    batch = tokenizer.batch_decode(model.generate(**sources), skip_special_tokens=True)
+    alone = [
+        model.generate(**tokenizer(source, return_tensors="pt"))[0] for source in request["sources"]
+    ]
+    return {
+        "model": type(model).__name__,
+        "logits": logits.tolist(),
+        "targets": batch,
+        "alone": [tokenizer.decode(ids, skip_special_tokens=True) for ids in alone],
+        "printed": printed(request["folder"]),
+    }
+
+
+answers = {True: answer_pairs, False: answer}
+print(json.dumps([answers["sources" in request](request) for request in json.load(sys.stdin)]))
