@@ -31,7 +31,9 @@ def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: st
 
     _check(options)
     config = _generation_config(options, runs[0].config.model.block_size)
-    translator = Translator(runs, device)
+    # As `attn evaluate` reads a file; what is typed is refused, and can be typed again.
+    is_file = options.file is not None or "-" in (options.prompt or ())
+    translator = Translator(runs, device, runs[0].config.data.unknown if is_file else "error")
     translator.constraints(config)  # an impossible one is refused before anything is read
     if len(runs) > 1:
         notice(f"mean probabilities of {len(runs)} runs: {options.run}")
@@ -53,6 +55,12 @@ def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: st
             continue
         for line in _lines(translation, options):
             result(line)
+    if translator.changed:
+        shown = (
+            f"{old!r} {f'as {new!r}' if new else 'left out'}"
+            for old, new in translator.changed.items()
+        )
+        notice(f"characters of sources outside the vocabulary: {', '.join(shown)}")
     if options.as_json:
         seconds = time.perf_counter() - begin
         result_json(

@@ -24,7 +24,9 @@ from attn_cli.generation.target_scores import target_log_probs
 from attn_cli.runs.loaded_model import LoadedModel, check_ensemble
 from attn_cli.text.display import quoted
 from attn_cli.text.padded_texts import PaddedTexts, padded_batches
+from attn_cli.text.tokenizer import TokenIds, UnknownPolicy
 
+MAX_BEAMS = 1024
 MAX_SHOWN = 60  # characters of a source in an error
 CHUNK = 1024  # sources that are read at once; those of about the same length go together
 
@@ -62,15 +64,26 @@ class Translator:
     Args:
         loaded: At least one, of task seq2seq; all of one vocabulary and with the same columns.
         device: Where to compute, by torch's name for it.
+        unknown: What to do with characters of sources that are outside the vocabulary.
+
+    Attributes:
+        changed: Such characters so far, each with what was read instead.
 
     Raises:
         InputError: One of them is of another task, vocabulary or kind of table.
     """
 
-    def __init__(self, loaded: Sequence[LoadedModel], device: str = "cpu") -> None:
+    def __init__(
+        self,
+        loaded: Sequence[LoadedModel],
+        device: str = "cpu",
+        unknown: UnknownPolicy = "error",
+    ) -> None:
         self._loaded = first = loaded[0]
         check_ensemble(loaded)
         self._device = device
+        self._unknown: UnknownPolicy = unknown
+        self.changed: dict[str, str] = {}
         self.models = [each.encoder_decoder.to(device) for each in loaded]
         self.tokenizer = first.tokenizer
 
@@ -89,6 +102,10 @@ class Translator:
             raise InputError(
                 "`regex` is of characters, and the targets of this model are words",
                 "leave it out",
+            )
+        if config.num_beams > MAX_BEAMS:
+            raise InputError(
+                f"`num_beams` {config.num_beams:,} are too many", f"give at most {MAX_BEAMS:,}"
             )
         length = min(config.max_new_chars, self.block_size)
         config = dataclasses.replace(config, stop_at_eos=True, max_new_chars=length)
@@ -126,7 +143,7 @@ class Translator:
     def _encode(self, source: str, place: int) -> list[int]:
         """The ids of a source with its end."""
         try:
-            ids: list[int] = self._loaded.encode_source(source).tolist()
+            ids: list[int] = self._source_ids(source).tolist()
             if len(ids) >= self.block_size:
                 raise PromptError(
                     f"it has {len(ids):,} characters, and the model reads at most "
@@ -138,6 +155,15 @@ class Translator:
             shown = f"source {place + 1:,}, {quoted(source[:MAX_SHOWN])}{dots}"
             raise PromptError(f"{shown}: {error.message}", error.hint) from None
         return [*ids, self._loaded.bos_id]
+
+    def _source_ids(self, source: str) -> TokenIds:
+        """The ids of a source without its end; what is unknown of it is treated as was asked."""
+        if self._unknown == "error":
+            return self._loaded.encode_source(source)
+        typed = self._loaded.pair_format.typed_source(source)
+        encoded = self.tokenizer.encode_with_report(typed, self._unknown)
+        self.changed |= dict(encoded.examples)
+        return encoded.ids
 
     def _write(
         self,

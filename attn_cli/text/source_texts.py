@@ -19,7 +19,8 @@ def source_texts(name: str, data: DataConfig) -> Iterator[str]:
 
     Args:
         name: A file, or "-" for standard input. Of a table the sources are in the columns that the
-            training table had; of all else each line is one.
+            training table had; of all else each line is one. A table of sources
+            and features alone, without a header, is taken as it is.
         data: The `data` section of the run's configuration.
 
     Raises:
@@ -40,7 +41,13 @@ def source_texts(name: str, data: DataConfig) -> Iterator[str]:
 
 def _rows(path: Path, data: DataConfig) -> Iterator[str]:
     """The sources of a table."""
+    n_fields = len(data.column or ("1",)) + bool(data.features)
     named = RecordColumns(tuple(data.column or ()), features=tuple(data.features or ()))
+    table = open_table(path, data.encoding, ())
+    if len(table.columns) == n_fields and all(map(str.isdecimal, table.columns)):  # as it is typed
+        for _, values in table.rows(range(n_fields)):
+            yield TAB.join(cleaned(value or "") for value in values)
+        return
     table = open_table(path, data.encoding, named.names)
     for record in RecordReader(table, source_columns(table, named)):
         fields = list(map(cleaned, record.source))

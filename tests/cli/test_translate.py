@@ -81,6 +81,7 @@ def test_a_session_answers_and_goes_on_after_an_error(
         (("ab", "--tsv", "--json"), "--tsv and --json exclude each other"),
         (("--file", "missing.txt"), "missing.txt"),
         (("axb",), "'x' at position 2"),
+        (("ab", "--num-beams", "99999999"), "--num-beams 99,999,999 are too many"),
     ],
 )
 def test_what_cannot_be_done_is_refused(
@@ -127,3 +128,12 @@ def test_the_source_of_a_table_is_found_by_its_name(
     Path("words.csv").write_text("target,source\nx,facade\ny,ab\n", encoding="utf-8")
     out = attn("generate", "--file", "words.csv", "--run", trained_translator.run.path).out
     assert out == "edacaf\nba\n"
+
+
+def test_unknown_characters_of_a_file_are_read_as_in_evaluation(
+    attn: Attn, trained_translator: Trained
+) -> None:
+    Path("words.txt").write_text("facade\nabç\nafx\n", encoding="utf-8")
+    outcome = attn("generate", "--file", "words.txt", "--run", trained_translator.run.path)
+    assert outcome.out == "edacaf\ncba\nfa\n"
+    assert "outside the vocabulary: 'ç' as 'c', 'x' left out" in outcome.err
