@@ -38,8 +38,8 @@ def test_standard_input_is_split_at_newlines_alone(attn: Attn, trained_encoder: 
 
 def test_lines_without_a_blank_pass_unchanged(attn: Attn, trained_encoder: Trained) -> None:
     run = ("--run", trained_encoder.run.path)
-    outcome = attn("fill", "-", *run, stdin=b"The fox\n\nmet t_e owl\n")
-    assert outcome.out == "The fox\n\nmet the owl\n"
+    outcome = attn("fill", "-", *run, stdin=b"The fox\n\nT_e owl\n")
+    assert outcome.out == "The fox\n\nThe owl\n"
 
 
 def test_a_backslash_makes_a_blank_an_ordinary_character(
@@ -181,7 +181,7 @@ def test_each_character_of_lines_has_its_bits(attn: Attn, names_file: Path) -> N
 def test_bytes_are_not_hidden(attn: Attn, verse_file: Path) -> None:
     outcome = attn("train", verse_file, "--task", "mlm", "--set", "data.tokenizer=bytes")
     assert outcome.code == 2
-    assert "whole characters" in outcome.err
+    assert "data.tokenizer must not be bytes, which only task lm can learn" in outcome.err
 
 
 def test_a_run_keeps_its_task(attn: Attn, trained_encoder: Trained) -> None:

@@ -119,13 +119,17 @@ def test_a_search_without_hope_ends_with_what_it_found(generate: Any, options: A
 
 
 def test_the_examples_in_the_help_run(
-    attn: Attn, trained: Trained, towns: Trained, monkeypatch: pytest.MonkeyPatch
+    attn: Attn,
+    trained: Trained,
+    towns: Trained,
+    trained_translator: Trained,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _, examples_text = attn("generate", "--help").out.split("\n  For example")
     examples = re.findall(": attn (generate .*)", examples_text)
-    for example, run in zip(examples, (trained, towns), strict=True):
+    for example, run in zip(examples, (trained, towns, trained_translator), strict=True):
         monkeypatch.setenv("ATTN_RUNS", str(run.run.path.parent))
-        outcome = attn(*shlex.split(example))
+        outcome = attn(*shlex.split(example.replace("27 March 2026", "facade")))
         assert outcome.code == 0, outcome.err
         assert outcome.out
 

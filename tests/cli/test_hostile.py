@@ -169,7 +169,7 @@ def test_a_config_that_claims_another_size(attn: Attn, best: Path, model: dict[s
     [
         (["a"] * 100, "occurs twice"),
         ([chr(code) for code in range(32, 0xD000)] * 200, "is larger than"),
-        (["ab", *string.printable[1:]], "not a single character"),
+        (["ab", *string.printable[1:]], "not those of the printable kind"),
         (list(string.printable[:99]), "not those of the printable kind"),
         ([], "not a list of characters"),
     ],
