@@ -38,8 +38,8 @@ def test_standard_input_is_split_at_newlines_alone(attn: Attn, trained_encoder: 
 
 def test_lines_without_a_blank_pass_unchanged(attn: Attn, trained_encoder: Trained) -> None:
     run = ("--run", trained_encoder.run.path)
-    outcome = attn("fill", "-", *run, stdin=b"The fox\n\nT_e owl\n")
-    assert outcome.out == "The fox\n\nThe owl\n"
+    outcome = attn("fill", "-", *run, stdin=b"The fox\n\nmet the f_x\n")
+    assert outcome.out == "The fox\n\nmet the fox\n"
 
 
 def test_a_backslash_makes_a_blank_an_ordinary_character(
