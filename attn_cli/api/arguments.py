@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, get_type_hints
+from typing import TypedDict, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from attn_cli.errors import InputError
 from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.exclusions import BEAM_SEARCH
-
-if TYPE_CHECKING:
-    from attn_cli.config.schema import SampleConfig
 
 
 class GenerationOptions(TypedDict, total=False):
@@ -45,7 +42,7 @@ CONFIG = TypeAdapter(GenerationConfig)  # checks the types of its fields
 
 
 def generation_config(
-    defaults: SampleConfig, options: Mapping[str, object], seed: int | None
+    defaults: Mapping[str, object], options: Mapping[str, object], seed: int | None
 ) -> GenerationConfig:
     """The configuration of some options, with a run's own for those left out.
 
@@ -58,7 +55,7 @@ def generation_config(
         if name not in known:
             raise InputError(f"no option `{name}`", f"there are: {', '.join(known)}")
     try:
-        config = CONFIG.validate_python({**defaults.model_dump(), **options})
+        config = CONFIG.validate_python({**defaults, **options})
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"`{first['loc'][0]}`: {first['msg']}, not {first['input']!r}") from None

@@ -27,7 +27,7 @@ from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.sampling import check_seed
 from attn_cli.generation.selection import check_found, make_selection
 from attn_cli.generation.text_generator import TextGenerator, load_text_generator
-from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.runs.loaded_model import KINDS, TrainedModel
 from attn_cli.text.tokenizer import Tokenizer
 
 # torch takes a second to import, and generation on a CPU does without it.
@@ -126,7 +126,7 @@ class Model:
         prompts = (prompt,) if isinstance(prompt, str) else prompt
         check_texts("prompt", prompts)
         check_integers(seed=seed, num_samples=num_samples)
-        config = generation_config(self.config.sample, options, seed)
+        config = generation_config(self.config.sample.model_dump(), options, seed)
         count = 1 if num_samples is None else num_samples
         check_num_samples(count, config.num_beams)
         if config.num_beams > 1:
@@ -157,8 +157,8 @@ class Model:
             seed: Of the first target of each source, where they are sampled; None for a new one.
             num_samples: How many targets of each source; more than one are the best ones of
                 `num_beams`, or are sampled.
-            options: See `GenerationOptions`; the most probable characters are written where
-                there is no `temperature`.
+            options: See `GenerationOptions`; the most probable characters are written, unless
+                one of them is of sampling, as `temperature` or `top_k`.
 
         Returns:
             N of them, in order: a `source`, and its `targets`, each with `text`, `log_prob`
@@ -169,20 +169,15 @@ class Model:
             InputError: The model is no encoder-decoder, a source does not fit it, or an option
                 cannot be used.
         """
-        from attn_cli.config.schema import SampleConfig
-        from attn_cli.generation.translation import Translator
+        from attn_cli.generation.translation import Translator, target_defaults
 
         check_texts("sources", sources)
         check_integers(seed=seed, num_samples=num_samples)
         self._loaded.require("seq2seq", "`translate`")
-        defaults = SampleConfig(temperature=0.0, max_new_chars=self.config.model.block_size)
+        given = [name for name, value in options.items() if value is not None]
+        defaults = target_defaults(given, self.config.model.block_size)
         config = generation_config(defaults, options, seed)
         check_num_samples(num_samples, config.num_beams)
-        if num_samples > 1 and config.num_beams == 1 and config.temperature == 0:
-            raise InputError(
-                f"`num_samples` {num_samples}: the most probable target is one",
-                "give `num_beams` for several, the best first, or `temperature` to sample them",
-            )
         translator = Translator([self._loaded], self._device)
         return list(translator.translate(sources, config, num_samples, _seed(seed)))
 
@@ -201,7 +196,7 @@ class Model:
         """
         check_text("prompt", prompt)
         check_integers(seed=seed)
-        config = generation_config(self.config.sample, options, seed)
+        config = generation_config(self.config.sample.model_dump(), options, seed)
         if config.new or config.unique:
             raise InputError("`new` and `unique` choose among whole texts: use `generate`")
         (stream,) = self._generator.stream([prompt], [_seed(seed)], config)
@@ -351,6 +346,11 @@ class Model:
 
     @cached_property
     def _generator(self) -> TextGenerator:
+        if self.config.task == "seq2seq":
+            raise InputError(
+                f"{self._loaded.description}, is {KINDS['seq2seq'][0]}",
+                "use `translate`, which takes a list of sources",
+            )
         return load_text_generator(self._loaded, self._device)
 
     @cached_property

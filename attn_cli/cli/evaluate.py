@@ -173,7 +173,7 @@ def _evaluate_pairs(
             "step": loaded.step if len(runs) == 1 else None,
             "runs": [str(each.folder.path) for each in runs],
             "text": measured,
-            **pair_record(evaluation),
+            **pair_record(evaluation, pairs),
         }
         if errors:
             record["errors"] = [error_record(each, *how) for each in worst(written, errors)]

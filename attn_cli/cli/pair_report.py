@@ -141,7 +141,7 @@ def _alignment(columns: Sequence[tuple[str, str]], between: str) -> Iterator[Tex
         yield Text(f"        {between.join(marks)}".rstrip())
 
 
-def pair_record(evaluation: PairEvaluation) -> dict[str, Any]:
+def pair_record(evaluation: PairEvaluation, pairs: PairExamples) -> dict[str, Any]:
     """The same as `pair_lines` for `--json`."""
     finite = evaluation.loss < math.log(2) * 1000
     return {
@@ -153,6 +153,7 @@ def pair_record(evaluation: PairEvaluation) -> dict[str, Any]:
         "accuracy_interval": list(evaluation.accuracy_interval),
         "error_rate": evaluation.error_rate,
         "examples": evaluation.examples,
+        "left_out": pairs.n_dropped,  # which do not fit into the context
     }
 
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 # Options that only texts to be continued have.
 _OF_TEXTS = ("new", "unique", "check_copy", "alternatives", "stop_at_eos")
-_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 
 
 def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: str) -> None:
     """Prints the target of each source, in their order."""
-    from attn_cli.generation.translation import Translator
+    from attn_cli.generation.translation import Translator, target_defaults
 
     _check(options)
-    config = _generation_config(options, runs[0].config.model.block_size)
+    defaults = target_defaults(given_options(options), runs[0].config.model.block_size)
+    config = options.generation_config(defaults)
     # As `attn evaluate` reads a file; what is typed is refused, and can be typed again.
     is_file = options.file is not None or "-" in (options.prompt or ())
     translator = Translator(runs, device, runs[0].config.data.unknown if is_file else "error")
@@ -88,23 +88,10 @@ def _check(options: GenerateOptions) -> None:
                 f"`{name}` is of texts that are continued, and this run writes targets for sources",
                 "leave it out",
             )
-    sampled = any(name in given for name in _SAMPLING)
-    if options.num_samples > 1 and options.num_beams == 1 and not sampled:
-        raise InputError(
-            f"`num_samples` {options.num_samples}: the most probable target is one",
-            "give `num_beams` for several, the best first, or `temperature` to sample them",
-        )
     if options.tsv and options.as_json:
         raise InputError("`tsv` and `as_json` exclude each other", "give one of the two")
     if options.file is not None and (options.prompt or options.interactive):
         raise InputError("`file` excludes sources on the command line", "give one of the two")
-
-
-def _generation_config(options: GenerateOptions, block_size: int) -> GenerationConfig:
-    """The configuration: the most probable characters, where nothing asks for sampling."""
-    sampled = any(getattr(options, name) is not None for name in _SAMPLING)
-    defaults = {"temperature": 1.0 if sampled else 0.0, "max_new_chars": block_size}
-    return options.generation_config(defaults)
 
 
 def _seed(options: GenerateOptions) -> int:

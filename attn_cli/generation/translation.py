@@ -6,10 +6,11 @@ Shapes: N sources, B of a batch, S source, T target.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import Any
 
 import torch
 
@@ -27,6 +28,7 @@ from attn_cli.text.padded_texts import PaddedTexts, padded_batches
 from attn_cli.text.tokenizer import TokenIds, UnknownPolicy
 
 MAX_BEAMS = 1024
+_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "typical_p")
 MAX_SHOWN = 60  # characters of a source in an error
 CHUNK = 1024  # sources that are read at once; those of about the same length go together
 
@@ -56,6 +58,22 @@ class Translation:
 
     source: str
     targets: tuple[Target, ...]
+
+
+def target_defaults(given: Collection[str], block_size: int) -> dict[str, Any]:
+    """What of a `GenerationConfig` is other for targets than for texts, where it is left out.
+
+    The most probable characters are written, unless something is given that is of sampling; and
+    a target is as long as the context allows.
+
+    Args:
+        given: The names of what is given.
+        block_size: The context, in tokens.
+    """
+    return {
+        "temperature": float(any(name in given for name in _SAMPLING)),
+        "max_new_chars": block_size,
+    }
 
 
 class Translator:
@@ -128,6 +146,11 @@ class Translator:
         Raises:
             InputError: A source or the configuration does not fit the vocabulary.
         """
+        if num_targets > 1 and config.num_beams == 1 and config.temperature == 0:
+            raise InputError(
+                f"`num_samples` {num_targets}: the most probable target is one",
+                "give `num_beams` for several, the best first, or `temperature` to sample them",
+            )
         constraints = self.constraints(config)
         sources, done = iter(sources), 0
         while chunk := list(islice(sources, CHUNK)):

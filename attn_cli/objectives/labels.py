@@ -30,9 +30,7 @@ class Labels(TextObjective):
         super().__init__(config, corpus, corpus.tokenizer.with_mask(), STEERING_CHARS)
 
     def batches(self, part: int = 0, parts: int = 1) -> ExampleBatches:
-        train = self.config.train
-        examples = as_examples(self.corpus.train)
-        return ExampleBatches(examples, train.batch_size, train.seed, part, parts, labelled_batch)
+        return self.record_batches(labelled_batch, part, parts)
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
         return label_loss(model, batch, self.config.train.label_smoothing)

@@ -31,9 +31,7 @@ class Pairs(TextObjective):
         super().__init__(config, corpus, corpus.tokenizer, STEERING_CHARS)
 
     def batches(self, part: int = 0, parts: int = 1) -> ExampleBatches:
-        train = self.config.train
-        pairs = as_pairs(self.corpus.train)
-        return ExampleBatches(pairs, train.batch_size, train.seed, part, parts, pair_batch)
+        return self.record_batches(pair_batch, part, parts)
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
         return pair_loss(model, batch, self.config.train.label_smoothing)

@@ -18,7 +18,7 @@ from attn_cli.runs.checkpoint_metadata import DatasetInfo, TextInfo
 from attn_cli.text.batches import IGNORE_INDEX, Batch, Batches, TrainingBatches
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.encoded_text import EncodedText
-from attn_cli.text.example_batches import ExampleBatches
+from attn_cli.text.example_batches import ExampleBatches, MakeBatch, padded_batch
 from attn_cli.text.examples import Examples, Split, subset, target_count
 from attn_cli.text.tokenizer import Tokenizer
 
@@ -61,9 +61,23 @@ class TextObjective(ABC):
         """Batches of the training split in which each character predicts the next."""
         text, train = self.corpus.train, self.config.train
         if isinstance(text, Examples):
-            return ExampleBatches(text, train.batch_size, train.seed, part, parts)
+            return self.record_batches(padded_batch, part, parts)
         block_size = self.config.model.block_size
         return Batches(text, block_size, train.batch_size, train.seed, part, parts)
+
+    def record_batches(self, make_batch: MakeBatch, part: int, parts: int) -> ExampleBatches:
+        """Batches of the training split's records, each by itself.
+
+        Args:
+            make_batch: Of some examples.
+            part: Which part of each batch to give, from 0.
+            parts: The number of processes that share each batch.
+        """
+        train = self.config.train
+        assert isinstance(self.corpus.train, Examples)
+        return ExampleBatches(
+            self.corpus.train, train.batch_size, train.seed, part, parts, make_batch
+        )
 
     def loss(self, model: torch.nn.Module, batch: Batch) -> tuple[Tensor, int]:
         return token_loss(model, batch)

@@ -162,7 +162,7 @@ def load_corpus(
         lines = labelled_lines(encoded, names)
         train, held_out = split_labelled(lines, validation_fraction, split_seed)
     elif records == "lines":
-        lines = as_examples(encoded, pairs=options.pairs)
+        lines = find_examples(encoded, pairs=options.pairs)
         train, held_out = split_lines(lines, validation_fraction, split_seed)
     else:
         length = _train_length(len(encoded.ids), validation_fraction)
@@ -187,10 +187,10 @@ def as_split(
     """
     if records == "stream":
         return text.ids
-    return labelled_lines(text, labels) if labels else as_examples(text, pairs=pairs)
+    return labelled_lines(text, labels) if labels else find_examples(text, pairs=pairs)
 
 
-def as_examples(text: EncodedText, *, pairs: bool) -> Examples:
+def find_examples(text: EncodedText, *, pairs: bool) -> Examples:
     """All lines of a text, which may be pairs.
 
     Raises:

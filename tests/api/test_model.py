@@ -354,6 +354,18 @@ def test_an_encoder_decoder_neither_continues_nor_measures_texts(
         model.embed(["ab"])
 
 
+def test_top_k_samples_targets_as_on_the_command_line(trained_translator: Trained) -> None:
+    model = attn_api.load(trained_translator.run.path)
+    (found,) = model.translate(["facade"], seed=3, num_samples=2, top_k=3)
+    assert [target.seed for target in found.targets] == [3, 4]
+
+
+def test_generate_names_the_method_of_an_encoder_decoder(trained_translator: Trained) -> None:
+    with pytest.raises(InputError, match="is an encoder-decoder") as refused:
+        attn_api.load(trained_translator.run.path).generate("facade")
+    assert "`translate`" in (refused.value.hint or "")
+
+
 def test_only_an_encoder_decoder_translates(trained: Trained) -> None:
     with pytest.raises(InputError, match="`translate` needs an encoder-decoder"):
         attn_api.load(trained.run.path).translate(["ab"])

@@ -33,6 +33,12 @@ def test_errors_are_shown_aligned(attn: Attn, trained_translator: Trained) -> No
     assert "source  fed\noutput  def\ntarget  dff\n         ^\n" in out
 
 
+def test_pairs_that_do_not_fit_are_counted(attn: Attn, trained_translator: Trained) -> None:
+    Path("long.tsv").write_text(f"ab\tba\n{'a' * 99}\tx\n", encoding="utf-8")
+    outcome = attn("evaluate", "long.tsv", "--run", trained_translator.run.path, "--json")
+    assert (outcome.json["examples"], outcome.json["left_out"]) == (1, 1)
+
+
 def test_an_alignment_has_gaps_where_something_is_missing() -> None:
     assert aligned(list("abcd"), list("xbd")) == [("a", "x"), ("b", "b"), ("c", ""), ("d", "d")]
     assert aligned([], ["aː"]) == [("", "aː")]
