@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attn_cli.generation.fill import fill
-from attn_cli.runs.loaded_model import LoadedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.corpus import Corpus
 from attn_cli.text.examples import Examples
 

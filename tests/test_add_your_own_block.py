@@ -79,7 +79,7 @@ if not Path("runs/own/config.yaml").exists():
     print(json.dumps([outcomes, ""]))
     sys.exit()
 import torch
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 loaded = load_model(Path("runs/own"))
 ids = list(loaded.encode_prompt("The owl"))
 with torch.no_grad():

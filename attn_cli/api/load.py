@@ -5,7 +5,7 @@ from typing import Literal
 
 from attn_cli.api.arguments import as_path
 from attn_cli.api.model import Model
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 
 Device = Literal["cpu", "cuda", "mps", "auto"]
 

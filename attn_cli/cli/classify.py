@@ -51,7 +51,7 @@ def classify(
     For example: attn classify "Schmidt" "Kowalczyk" --top 2
     """
     from attn_cli.generation.classify import classify_texts
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
     from attn_cli.runs.text_encoder import TextEncoder
 
     if bool(text) == (file is not None):

@@ -33,7 +33,7 @@ def embed(options: EmbedOptions) -> None:
     """
     from attn_cli.export.vector_files import VectorTable, check_vector_file, write_vectors
     from attn_cli.inspection.embedded_texts import EmbeddedTexts
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
     from attn_cli.text.labelled_texts import LabelledTexts
 
     options.check()

@@ -60,7 +60,7 @@ def evaluate(
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
     training data. Of a folder of runs, as of several seeds, probabilities are averaged.
     """
-    from attn_cli.runs.loaded_model import load_group
+    from attn_cli.runs.load_model import load_group
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")

@@ -146,7 +146,7 @@ def _explain_pair(
 def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
     from attn_cli.errors import InputError
     from attn_cli.inspection.handmade_model import handmade_model
-    from attn_cli.runs.loaded_model import find_model
+    from attn_cli.runs.load_model import find_model
 
     if tiny and (run is not None or config is not None):
         raise InputError("--tiny is a model of its own", "leave out --run and --config, or --tiny")
@@ -160,7 +160,7 @@ def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
 def _decoder(beside: Path, loaded: LoadedModel) -> LoadedModel:
     """The decoder to show beside a model, which has to be an encoder."""
     from attn_cli.errors import InputError
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     loaded.require("mlm", "`beside`")
     decoder = load_model(beside)

@@ -48,7 +48,7 @@ def export(
     if number_type is not None and format != "gguf":
         raise InputError("--type is for gguf", "leave it out")
     from attn_cli.export.compatibility import check_task
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     model = load_model(run)
     check_task(model, format)

@@ -59,7 +59,7 @@ def fill(
     For example: attn fill "The _wl m_t the f_x" --alternatives 3
     """
     from attn_cli.generation.fill import fill as fill_blanks
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     _check_options(blank, num_samples, temperature)
     loaded = load_model(run)

@@ -49,7 +49,7 @@ def generate(options: GenerateOptions) -> None:
     """
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
-    from attn_cli.runs.loaded_model import load_group
+    from attn_cli.runs.load_model import load_group
 
     runs = load_group(options.run)
     options.check()

@@ -78,7 +78,7 @@ def inspect_attention(
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
-    from attn_cli.runs.loaded_model import find_model
+    from attn_cli.runs.load_model import find_model
 
     loaded = find_model(run, config)
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)

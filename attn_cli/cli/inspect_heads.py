@@ -50,7 +50,7 @@ def inspect_heads(
 
     from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads
-    from attn_cli.runs.loaded_model import find_model
+    from attn_cli.runs.load_model import find_model
     from attn_cli.text.examples import subset, target_count
     from attn_cli.text.pairs import PairExamples
 

@@ -37,7 +37,7 @@ def inspect_logits(
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
-    from attn_cli.runs.loaded_model import find_model
+    from attn_cli.runs.load_model import find_model
 
     loaded = find_model(run, config)
     loaded.require(("lm", "mlm", "seq2seq"), "attn inspect-logits")

@@ -56,7 +56,7 @@ def inspect_shapes(
     from attn_cli.inspection.costs import costs
     from attn_cli.inspection.shapes import folded
     from attn_cli.inspection.shapes import inspect_shapes as trace_shapes
-    from attn_cli.runs.loaded_model import find_model
+    from attn_cli.runs.load_model import find_model
     from attn_cli.training.device import choose_device
     from attn_cli.training.precision import choose_precision
 

@@ -56,7 +56,7 @@ def inspect_training(
     """
     from attn_cli.inspection.forward_pass import select_heads
     from attn_cli.inspection.history import snapshots, summarise
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     if run is not None and run_option is not None:
         raise InputError("RUN and --run are the same", "give one of the two")

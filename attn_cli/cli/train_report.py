@@ -129,7 +129,7 @@ def _best_evaluation(
 ) -> LabelEvaluation | None:
     """How a classifier's best checkpoint does on the validation split; None where there is none."""
     from attn_cli.inspection.token_losses import label_evaluation
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     if not outcome.best_step:
         return None
@@ -141,7 +141,7 @@ def _best_pair_results(
 ) -> tuple[PairEvaluation, PairExamples, list[WrittenTarget]]:
     """How an encoder-decoder's best checkpoint does on the validation split."""
     from attn_cli.inspection.token_losses import pair_results
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     return pair_results([load_model(run.path)], corpus.validation)
 

@@ -22,7 +22,8 @@ from attn_cli.generation.generate import GenerationState, generate
 from attn_cli.generation.next_token_model import NextTokenModel
 from attn_cli.generation.source_model import EnsembleModel, SourceModel
 from attn_cli.generation.target_scores import target_log_probs
-from attn_cli.runs.loaded_model import LoadedModel, check_ensemble
+from attn_cli.runs.load_model import check_ensemble
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.display import quoted
 from attn_cli.text.padded_texts import PaddedTexts, padded_batches
 from attn_cli.text.tokenizer import TokenIds, UnknownPolicy

@@ -17,7 +17,8 @@ from attn_cli.objectives.pair_evaluation import (
     target_loss,
     written_targets,
 )
-from attn_cli.runs.loaded_model import TrainedModel, check_ensemble
+from attn_cli.runs.load_model import check_ensemble
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.examples import Examples, Split, joined
 from attn_cli.text.pairs import PairExamples, as_pairs
 from attn_cli.training.device import choose_device

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.config.load import load_config
-from attn_cli.config.presets import DEFAULT, find_config
-from attn_cli.config.schema import Config, DataConfig, Task
+from attn_cli.config.schema import Config, Task
 from attn_cli.errors import DatasetError, InputError
-from attn_cli.runs.checkpoint import Checkpoint, read_current
+from attn_cli.runs.checkpoint import Checkpoint
+from attn_cli.runs.run_corpus import config_of_text, load_run_corpus
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import find_checkpoint, grouped_runs, list_runs, resolve_name
 from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.display import quoted
 from attn_cli.text.examples import Examples, Split
@@ -29,7 +25,7 @@ from attn_cli.text.pair_format import PairFormat, encode_source, encode_target
 from attn_cli.text.pairs import find_pairs
 from attn_cli.text.read_options import read_options
 from attn_cli.text.sources import Source, open_source
-from attn_cli.text.tokenizer import TokenIds, Tokenizer, bytes_tokenizer, printable_tokenizer
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 if TYPE_CHECKING:  # torch takes a second to import, and only `LoadedModel.model` needs it
     from attn_cli.model.classifier import Classifier
@@ -319,177 +315,8 @@ class TrainedModel(LoadedModel):
         return (sample.partition("\n")[0] if self.lines else sample) or super().own_text()
 
     def source(self) -> Source:
-        config = _config_of_text(self.folder, self.checkpoint)
+        config = config_of_text(self.folder, self.checkpoint)
         return open_source(config.data.text, options=read_options(config))
 
     def corpus(self) -> Corpus:
         return load_run_corpus(self.folder, self.checkpoint)
-
-
-def find_model(run: Path | None, config: str | None) -> LoadedModel:
-    """The model of a run or a configuration; of the newest run, or fresh, when both are None.
-
-    Raises:
-        InputError: Both were given, or what was named is missing or damaged.
-    """
-    if run is not None and config is not None:
-        raise InputError("`run` and `config` exclude each other", "give one of the two")
-    # Without any run there is still a model to show; a run that was named has to exist.
-    if run is not None or (config is None and any(found.step_folders() for found in list_runs())):
-        return load_model(run)
-    return fresh_model(config)
-
-
-def load_model(run: Path | None = None) -> TrainedModel:
-    """A checkpoint, or the best one of a run; of the newest run when None.
-
-    Args:
-        run: A run's folder or name, or the folder of one of its checkpoints.
-
-    Raises:
-        CheckpointError: There is none, or it is damaged.
-    """
-    folder, checkpoint = read_current(lambda: find_checkpoint(run), with_weights=True)
-    return TrainedModel(
-        checkpoint.config,
-        checkpoint.tokenizer,
-        checkpoint.metadata.data.bos_id,
-        f"{folder.path}, step {checkpoint.metadata.step:,}",
-        checkpoint.load_model,
-        folder,
-        checkpoint,
-        labels=tuple(checkpoint.metadata.data.labels),
-    )
-
-
-def load_group(run: Path | None = None) -> list[TrainedModel]:
-    """The models of the runs in a folder, as of several seeds; of a single run, its own.
-
-    Args:
-        run: A folder of runs, or what `load_model` takes.
-
-    Raises:
-        CheckpointError: There is none, or one is damaged.
-    """
-    grouped = [] if run is None or resolve_name(run)[0] != run else grouped_runs(run)
-    return [load_model(each.path) for each in grouped] or [load_model(run)]
-
-
-def check_ensemble(loaded: Sequence[LoadedModel]) -> None:
-    """Makes sure that the probabilities of some models are of the same targets.
-
-    Args:
-        loaded: At least one.
-
-    Raises:
-        InputError: One of them is no encoder-decoder, or has another vocabulary or other columns.
-    """
-    first = loaded[0]
-    for each in loaded:
-        each.require("seq2seq", "writing targets")
-        if (each.tokenizer, each.pair_format) != (first.tokenizer, first.pair_format):
-            raise InputError(
-                f"{each.description}, and {first.description}, have different vocabularies "
-                "or columns: their probabilities cannot be averaged",
-                "name one of the two, or train both on the same table",
-            )
-
-
-def fresh_model(name: str | None = None) -> LoadedModel:
-    """The untrained model of a configuration, of the default one when None.
-
-    Raises:
-        ConfigError: There is no such configuration, or it is wrong.
-    """
-    name = DEFAULT if name is None else name
-    config = load_config(find_config(name))
-    tokenizer, labels = _vocabulary(config)
-
-    def make_model() -> Stack:
-        import torch
-
-        from attn_cli.model.build import build_model
-
-        torch.manual_seed(config.train.seed)
-        return build_model(config.model, tokenizer.vocab_size, config.task, len(labels)).eval()
-
-    lines = config.data.records == "lines"
-    return LoadedModel(
-        config,
-        tokenizer,
-        tokenizer.symbols.index("\n") if lines else tokenizer.document_separator_id,
-        f"config {name}, untrained weights",
-        make_model,
-        labels=labels,
-    )
-
-
-def load_run_corpus(
-    run: RunFolder, checkpoint: Checkpoint, moved: DataConfig | None = None
-) -> Corpus:
-    """The corpus of a run, read and split as the run did.
-
-    Args:
-        run: Its folder; a text that was saved in it is read from there.
-        checkpoint: A checkpoint of the run, which identifies the text.
-        moved: Names the texts where they are now; None for where they were.
-
-    Raises:
-        DatasetError: It is missing, has changed, or was never known.
-    """
-    config = _config_of_text(run, checkpoint, moved)
-    data, known = config.data, checkpoint.metadata.data
-    validation = known.validation
-    try:
-        corpus = load_configured_corpus(
-            config,
-            checkpoint.tokenizer,
-            expected=(known.sha256, known.chars),
-            expected_validation=(validation.sha256, validation.chars) if validation else None,
-            labels=known.labels or None,
-        )
-        return corpus.fit(checkpoint.config.model.block_size, data.too_long)
-    except DatasetError as error:
-        names = [*data.text, *(data.validation or ())]
-        missing = [name for name in names if Path(name).is_absolute() and not Path(name).exists()]
-        if missing:
-            is_text = missing[0] in data.text
-            new_path = "NEW_PATH" if is_text else "--set data.validation=NEW_PATH"
-            raise DatasetError(
-                f"{run.path} was trained on {missing[0]}, which is not there any more",
-                f"if it was moved: attn train {new_path} --resume {shlex.quote(str(run.path))}",
-            ) from None
-        raise DatasetError(f"the text of {run.path}: {error.message}", error.hint) from None
-
-
-def _config_of_text(
-    run: RunFolder, checkpoint: Checkpoint, moved: DataConfig | None = None
-) -> Config:
-    """The configuration of a run, which names its text where it is read; see `load_run_corpus`.
-
-    Raises:
-        DatasetError: The text was never known.
-    """
-    data = checkpoint.config.data
-    if not checkpoint.metadata.data.chars:
-        raise DatasetError(
-            f"the training text of {run.path} is not known: the model was imported",
-            f"start from its weights: attn train TEXT --init-from {shlex.quote(str(run.path))}",
-        )
-    is_saved = run.text.is_file() and (moved is None or moved.text == data.text)
-    saved = {"text": [str(run.text)]} if is_saved else {}
-    data = (moved or data).model_copy(update=saved)
-    return checkpoint.config.model_copy(update={"data": data})
-
-
-def _vocabulary(config: Config) -> tuple[Tokenizer, tuple[str, ...]]:
-    """The vocabulary of a configuration and its labels, read from the text where it has them."""
-    labels: tuple[str, ...] = ()
-    kind = config.data.tokenizer
-    if config.task in ("classify", "seq2seq") or kind in ("corpus", "auto"):
-        corpus = load_configured_corpus(config)
-        tokenizer, labels = corpus.tokenizer, corpus.labels
-    else:
-        tokenizer = bytes_tokenizer() if kind == "bytes" else printable_tokenizer()
-    hides = config.task in ("mlm", "classify")
-    return (tokenizer.with_mask() if hides else tokenizer), labels

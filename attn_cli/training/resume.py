@@ -15,9 +15,9 @@ from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputErr
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint import Checkpoint, read_checkpoint
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, TrainerState
-from attn_cli.runs.loaded_model import load_run_corpus
 from attn_cli.runs.loggers.logger import require_loggers
 from attn_cli.runs.recovery import RecoveryResult, check_no_links_outside, latest_valid_checkpoint
+from attn_cli.runs.run_corpus import load_run_corpus
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_lookup import find_run
 from attn_cli.training.distributed.world import World

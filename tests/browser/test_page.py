@@ -16,7 +16,8 @@ from attn_cli.inspection.ablation import ablate_heads
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.hidden_characters import hidden_characters
 from attn_cli.inspection.history import snapshots
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer
 from tests.browser.conftest import contents, encoded, random_model, torch_logits
 from tests.conftest import Outcome, Trained

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Table
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import bytes_tokenizer
 from tests.browser.conftest import contents, random_model
 from tests.conftest import Trained

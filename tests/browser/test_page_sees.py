@@ -13,7 +13,8 @@ import torch
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.logit_lens import logit_lens, surprisal_bits
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from tests.browser.conftest import PICTURES, contents
 from tests.conftest import Trained
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.history import snapshots
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from tests.browser.conftest import contents
 from tests.conftest import Trained
 

@@ -13,7 +13,8 @@ import torch
 from attn_cli.generation.greedy_targets import greedy_targets
 from attn_cli.inspection.page.translation import translation_page
 from attn_cli.model.trace import TraceRecorder
-from attn_cli.runs.loaded_model import LoadedModel, TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import LoadedModel, TrainedModel
 from attn_cli.text.pair_format import PairFormat
 from attn_cli.text.tokenizer import Tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.browser.conftest import Opened, random_model

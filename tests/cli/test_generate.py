@@ -17,7 +17,7 @@ from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import OperationError
 from attn_cli.generation import numpy_model
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.loaded_model import load_run_corpus
+from attn_cli.runs.run_corpus import load_run_corpus
 from tests.conftest import VERSE, Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]

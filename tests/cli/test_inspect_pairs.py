@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attn_cli.inspection.pair_pass import pair_pass
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from tests.conftest import Trained
 
 

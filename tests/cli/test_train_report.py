@@ -8,7 +8,7 @@ import pytest
 
 from attn_cli.cli.train_report import report
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.loaded_model import load_run_corpus
+from attn_cli.runs.run_corpus import load_run_corpus
 from attn_cli.text.baselines import text_baselines
 from tests.conftest import Outcome, Trained
 

@@ -19,7 +19,8 @@ from attn_cli.generation.text_generator import load_text_generator
 from attn_cli.model.build import build_model
 from attn_cli.runs.checkpoint import save_checkpoint
 from attn_cli.runs.checkpoint_metadata import DatasetInfo, TrainerState
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import Tokenizer, printable_tokenizer
 from tests.conftest import train_in

@@ -18,7 +18,8 @@ from attn_cli.export.hf_tokenizer import MASK
 from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.import_hf import import_folder
 from attn_cli.export.output import write_folder
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.export.conftest import (
     BLOCKS,

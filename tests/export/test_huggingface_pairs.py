@@ -15,7 +15,8 @@ from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.output import write_folder
 from attn_cli.generation.config import GenerationConfig
 from attn_cli.generation.translation import Translator
-from attn_cli.runs.loaded_model import LoadedModel, TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import LoadedModel, TrainedModel
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, tokenizer_from_json
 from tests.conftest import Outcome, train_in
 from tests.export.conftest import MakeRun, farthest, random_run

@@ -19,7 +19,8 @@ from attn_cli.export.huggingface import huggingface_files
 from attn_cli.export.import_hf import import_folder, read_folder
 from attn_cli.export.output import write_folder
 from attn_cli.generation.numpy_model import NumpyModel
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.export.conftest import BLOCKS, ENCODER, MakeRun
 

@@ -17,7 +17,7 @@ from attn_cli.errors import InputError
 from attn_cli.export.onnx_graphs import onnx_files
 from attn_cli.export.output import write_folder
 from attn_cli.generation.greedy_targets import greedy_targets
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from tests.conftest import Trained
 from tests.export.conftest import (
     BLOCKS,

@@ -18,7 +18,7 @@ from attn_cli.generation.target_scores import target_log_probs
 from attn_cli.generation.translation import Translator
 from attn_cli.model.build import build_model
 from attn_cli.model.encoder_decoder import EncoderDecoder
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from tests.conftest import Trained
 
 V, NEWLINE = 7, 0

@@ -13,7 +13,8 @@ from attn_cli.inspection.ablation import zero_ablate_head
 from attn_cli.inspection.cross_heads import CROSS_SHARES, measure_cross_heads
 from attn_cli.inspection.heads import HeadScores
 from attn_cli.inspection.pair_pass import PairPass, run_pair
-from attn_cli.runs.loaded_model import LoadedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.pairs import PairExamples, as_pairs
 from tests.conftest import Trained
 

@@ -12,7 +12,8 @@ from attn_cli.inspection.embedding import Embedder, hidden_states
 from attn_cli.inspection.neighbours import nearest
 from attn_cli.model.build import build_model
 from attn_cli.model.trace import TraceRecorder
-from attn_cli.runs.loaded_model import LoadedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.labelled_texts import LabelledText
 from attn_cli.text.tokenizer import printable_tokenizer
 from tests.conftest import Trained, tiny_config

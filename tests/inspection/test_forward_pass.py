@@ -108,7 +108,7 @@ def test_attention_shift_is_the_share_that_went_elsewhere() -> None:
 
 
 def test_the_last_snapshot_is_the_model_itself(trained: Trained) -> None:
-    from attn_cli.runs.loaded_model import load_model
+    from attn_cli.runs.load_model import load_model
 
     loaded = load_model(trained.run.path)
     ids = tuple(range(10, 19))

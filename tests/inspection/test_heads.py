@@ -15,7 +15,8 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.heads import DECODER_SHARES, ENCODER_SHARES, HeadScores, head_scores
 from attn_cli.model.build import build_model
 from attn_cli.objectives.evaluation import PerTokenLosses, evaluate
-from attn_cli.runs.loaded_model import TrainedModel, load_model
+from attn_cli.runs.load_model import load_model
+from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.batches import eval_windows
 from attn_cli.text.masking import PASSES, hide_each_once
 from tests.conftest import Trained, tiny_config

@@ -29,7 +29,8 @@ from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, p
 from attn_cli.inspection.page.payload import evenly_spaced
 from attn_cli.inspection.page.template import FOLDER, as_json
 from attn_cli.model.build import build_model
-from attn_cli.runs.loaded_model import LoadedModel, fresh_model, load_model
+from attn_cli.runs.load_model import fresh_model, load_model
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, corpus_tokenizer
 from tests.conftest import Trained
 

@@ -14,7 +14,7 @@ from attn_cli.inspection.pair_pass import describe_pair, pair_pass, run_pair
 from attn_cli.model.attention import MultiHeadAttention
 from attn_cli.model.build import build_model
 from attn_cli.model.encoder_decoder import EncoderDecoder
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from tests.conftest import Trained, tiny_config
 
 

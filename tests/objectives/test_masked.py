@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from attn_cli.model.build import build_model
 from attn_cli.model.transformer import Transformer
 from attn_cli.objectives.evaluation import PerTokenLosses, evaluate
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from attn_cli.text.examples import Examples
 from attn_cli.text.masking import PASSES
 from tests.conftest import Trained, tiny_config, train_in

@@ -14,13 +14,9 @@ import torch
 
 from attn_cli.errors import CheckpointError, DatasetError, InputError, PromptError
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.loaded_model import (
-    TrainedModel,
-    find_model,
-    fresh_model,
-    load_model,
-    load_run_corpus,
-)
+from attn_cli.runs.load_model import find_model, fresh_model, load_model
+from attn_cli.runs.loaded_model import TrainedModel
+from attn_cli.runs.run_corpus import load_run_corpus
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.tokenizer import bytes_tokenizer, corpus_tokenizer, printable_tokenizer
 from tests.conftest import Trained
@@ -44,7 +40,7 @@ def test_loading_a_model_imports_no_torch(trained: Trained) -> None:
     program = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from attn_cli.runs.loaded_model import fresh_model, load_model\n"
+        "from attn_cli.runs.load_model import fresh_model, load_model\n"
         f"loaded = load_model(Path({str(trained.run.path)!r}))\n"
         "assert loaded.weights and loaded.encode_prompt('The') and loaded.describe((1, 2))\n"
         "fresh_model('lesson')\n"

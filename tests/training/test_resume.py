@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from attn_cli.errors import CheckpointError, ConfigError, DatasetError, InputError, OperationError
 from attn_cli.inspection.token_losses import mean_loss
 from attn_cli.runs.checkpoint import read_checkpoint
-from attn_cli.runs.loaded_model import load_model
+from attn_cli.runs.load_model import load_model
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import VERSE, Trained, resume_in, train_in
