@@ -12,6 +12,7 @@ from attn_cli.cli.flags import with_flags
 from attn_cli.cli.options import ConfigOption, JsonOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import result, result_json
+from attn_cli.text.display import replacements
 
 if TYPE_CHECKING:
     from attn_cli.training.text_check import TextReport, UnreadableFile
@@ -88,7 +89,7 @@ def _lines(report: TextReport) -> Iterator[str]:
     for note in report.notes:
         yield with_flags(note)
     if report.changed:
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in report.changed_examples.items())
+        shown = replacements(report.changed_examples.items())
         yield f"changed: {shown}"
     if report.byte_order_marks:
         yield f"byte-order mark: in {report.byte_order_marks:,} of the files; it is dropped"

@@ -14,6 +14,7 @@ from attn_cli.cli.generate_options import GenerateOptions
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import AttnError, InputError
+from attn_cli.text.display import replacements
 
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
@@ -56,11 +57,8 @@ def translate(options: GenerateOptions, runs: Sequence[TrainedModel], device: st
         for line in _lines(translation, options):
             result(line)
     if translator.changed:
-        shown = (
-            f"{old!r} {f'as {new!r}' if new else 'left out'}"
-            for old, new in translator.changed.items()
-        )
-        notice(f"characters of sources outside the vocabulary: {', '.join(shown)}")
+        shown = replacements(translator.changed.items())
+        notice(f"characters of sources outside the vocabulary: {shown}")
     if options.as_json:
         seconds = time.perf_counter() - begin
         result_json(

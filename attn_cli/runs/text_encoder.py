@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from attn_cli.errors import DatasetError, PromptError
 from attn_cli.runs.loaded_model import LoadedModel
-from attn_cli.text.display import counted
+from attn_cli.text.display import counted, replacements
 from attn_cli.text.encoded_text import MAX_UNKNOWN
 from attn_cli.text.tokenizer import EXAMPLES, TokenIds
 
@@ -81,5 +81,5 @@ class TextEncoder:
             yield f"{texts} without characters: read as the beginning of a text"
         if self._n_unknown:
             what = f"{counted(self._n_unknown, 'character')} outside the vocabulary"
-            shown = ", ".join(f"{old!r} as {new!r}" for old, new in self._examples.items())
+            shown = replacements(self._examples.items())
             yield f"{what} {'was' if self._n_unknown == 1 else 'were'} changed: {shown}"

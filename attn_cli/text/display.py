@@ -5,6 +5,7 @@ of blanks among them. Only what moves a cursor, hides text or turns its directio
 """
 
 import re
+from collections.abc import Iterable
 
 # Signs, of one cell each, for what cannot be seen by itself.
 SIGNS = {
@@ -24,6 +25,11 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f"  # tags, which are not drawn
     "]"
 )
+
+
+def replacements(pairs: Iterable[tuple[str, str]]) -> str:
+    """What became of some characters, `'é' as 'e', '☃' left out`."""
+    return ", ".join(f"{old!r} as {new!r}" if new else f"{old!r} left out" for old, new in pairs)
 
 
 def escape_control_characters(text: str) -> str:

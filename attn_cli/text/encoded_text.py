@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from attn_cli.errors import DatasetError, PromptError
-from attn_cli.text.display import counted
+from attn_cli.text.display import counted, replacements
 from attn_cli.text.pair_format import with_tabs_in_targets
 from attn_cli.text.read_options import PLAIN, ReadOptions
 from attn_cli.text.scan import TextStats, scan
@@ -65,7 +65,7 @@ class EncodedText:
         if not self.n_unknown:
             return ()
         what = f"{counted(self.n_unknown, 'character')} outside the vocabulary"
-        shown = ", ".join(f"{old!r} as {new!r}" for old, new in self.examples)
+        shown = replacements(self.examples)
         return (f"{what} {'was' if self.n_unknown == 1 else 'were'} changed: {shown}",)
 
 
