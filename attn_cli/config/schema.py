@@ -131,6 +131,15 @@ class ModelConfig(_Section):
     """Whether linear layers and LayerNorms have biases; always false in qwen3."""
     tie_embeddings: bool = True
     """Whether the output layer shares the token embedding's weights."""
+    ngrams: list[Annotated[int, Field(ge=2, le=16)]] = []
+    """Lengths of n-grams, as 2, 3, 4, whose embeddings are added to those of the characters that
+    they end with; default: none."""
+    ngram_rows: PositiveInt = 16_384
+    """Rows of the table of each length; its n-grams are hashed into them if there are more."""
+    ngram_embd: Annotated[int, Field(ge=1, le=65_536)] = 32
+    """Width of these tables; a linear layer takes all of them together to n_embd."""
+    ngram_dropout: Fraction = 0.0
+    """Probability that an n-gram is left out, in training."""
     label_ngrams: list[Annotated[int, Field(ge=1, le=16)]] = []
     """In task classify, lengths of n-grams, as 2, 3, 4, that have scores of their own for each
     label, added to those of the encoder; default: none."""
@@ -167,8 +176,9 @@ class ModelConfig(_Section):
             raise ValueError(f"sinusoidal positions need an even n_embd, not {self.n_embd}")
         if self.bias and not block_kind(self.block).biases:
             raise ValueError(f"block {self.block} has no biases: leave bias false")
-        if len(set(self.label_ngrams)) < len(self.label_ngrams):
-            raise ValueError(f"label_ngrams {self.label_ngrams} names a length twice")
+        for key in ("ngrams", "label_ngrams"):
+            if len(set(lengths := getattr(self, key))) < len(lengths):
+                raise ValueError(f"{key} {lengths} names a length twice")
         return self
 
 
@@ -315,6 +325,8 @@ class Config(_Section):
             raise ValueError("data.tokenizer must not be bytes, which only task lm can learn")
         if self.task != "classify" and self.model.label_ngrams:
             raise ValueError("model.label_ngrams are scores of labels, in task classify alone")
+        if self.model.ngrams and self.task == "seq2seq":
+            raise ValueError("model.ngrams: an encoder-decoder has none; see source_neighbours")
         if self.task != "seq2seq" and self.model.source_neighbours:
             raise ValueError("model.source_neighbours is of sources, in task seq2seq alone")
         if self.task != "classify" and self.data.label is not None:

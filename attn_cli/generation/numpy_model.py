@@ -46,7 +46,7 @@ def unknown_to_numpy(config: ModelConfig) -> str | None:
     for key, known in KNOWN.items():
         if (value := getattr(config, key)) not in known:
             return f"{key}: {value}"
-    return None
+    return "ngrams" if config.ngrams else None
 
 
 @dataclass(eq=False)

@@ -22,10 +22,6 @@ class TorchKVCache:
     batch: KVCache  # the model's own, of B rows
     lengths: Integers  # how many ids of each text are cached, (B,)
 
-    def buffers(self) -> list[torch.Tensor]:
-        """The keys and values of each layer, (B, H, capacity, D)."""
-        return [buffer for layer in self.batch.layers for buffer in (layer.keys, layer.values)]
-
 
 class TorchModel:
     """Next-token logits of a torch model, on its own device and in its own dtype.
@@ -67,17 +63,15 @@ class TorchModel:
         group, everything = cache.batch, len(rows) == len(inputs)
         if not everything:
             group = self._model.new_cache(len(rows), length + inputs.shape[1])
-        for layer, whole in zip(group.layers, cache.batch.layers, strict=True):
+            for own, whole in zip(group.buffers(), cache.batch.buffers(), strict=True):
+                own[:, :, :length] = whole[rows, :, :length]
+        for layer in group.layers:
             layer.length = length
-            if not everything:
-                layer.keys[:, :, :length] = whole.keys[rows, :, :length]
-                layer.values[:, :, :length] = whole.values[rows, :, :length]
         logits: torch.Tensor = self._model(inputs[rows], cache=group)[:, -1]
         if not everything:
             end = length + inputs.shape[1]
-            for layer, whole in zip(group.layers, cache.batch.layers, strict=True):
-                whole.keys[rows, :, length:end] = layer.keys[:, :, length:end]
-                whole.values[rows, :, length:end] = layer.values[:, :, length:end]
+            for own, whole in zip(group.buffers(), cache.batch.buffers(), strict=True):
+                whole[rows, :, length:end] = own[:, :, length:end]
         return logits.float()
 
     @torch.inference_mode()
@@ -86,7 +80,7 @@ class TorchModel:
     ) -> None:
         """Replaces these rows of a cache by one row of another cache."""
         length = int(other.lengths[row])
-        for target, source in zip(cache.buffers(), other.buffers(), strict=True):
+        for target, source in zip(cache.batch.buffers(), other.batch.buffers(), strict=True):
             target[list(rows), :, :length] = source[row, :, :length]
         cache.lengths[list(rows)] = length
 
@@ -94,5 +88,4 @@ class TorchModel:
     def select_rows(self, cache: TorchKVCache, rows: Sequence[int]) -> None:
         """Keeps these rows of a cache, in this order; a row may come more than once."""
         cache.lengths = cache.lengths[list(rows)]
-        for layer in cache.batch.layers:
-            layer.keys, layer.values = layer.keys[list(rows)], layer.values[list(rows)]
+        cache.batch.select_rows(list(rows))

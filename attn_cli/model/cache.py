@@ -48,12 +48,37 @@ class KVCache:
     Attributes:
         layers: Of the characters so far.
         cross: Of the source, where the model attends to one; one `CrossKVCache` a layer.
+        ids: The characters, where the model has n-grams, which reach back to them: int64,
+            (B, 1, capacity, 1), the axes of keys.
     """
 
     layers: list[LayerKVCache]
     cross: list[CrossKVCache] = field(default_factory=list)
+    ids: torch.Tensor | None = None
 
     @property
     def length(self) -> int:
         """Characters read so far."""
         return self.layers[0].length
+
+    def buffers(self) -> list[torch.Tensor]:
+        """What is kept of the characters so far, each (B, ..., capacity, ...) on axes 0 and 2."""
+        kept = [buffer for layer in self.layers for buffer in (layer.keys, layer.values)]
+        return kept if self.ids is None else [*kept, self.ids]
+
+    def select_rows(self, rows: list[int]) -> None:
+        """Keeps these rows of the batch, in this order; a row may come more than once."""
+        for layer in self.layers:
+            layer.keys, layer.values = layer.keys[rows], layer.values[rows]
+        self.ids = None if self.ids is None else self.ids[rows]
+
+    def with_earlier(self, ids: torch.Tensor) -> torch.Tensor:
+        """New characters (B, T), after all that were read before: (B, S), or as they are.
+
+        To be called before their keys are appended.
+        """
+        if self.ids is None:
+            return ids
+        end = self.length + ids.shape[1]
+        self.ids[:, 0, self.length : end, 0] = ids
+        return self.ids[:, 0, :end, 0]

@@ -10,6 +10,7 @@ import math
 
 from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig, Task
+from attn_cli.model.ngram_hash import make_ngram_hash
 
 Shape = tuple[int, ...]
 
@@ -30,6 +31,10 @@ def parameter_shapes(
     C, V = config.n_embd, vocab_size
     is_pair = task == "seq2seq"
     shapes: dict[str, Shape] = {"token_embedding.weight": (V, C), **_stack(config, cross=is_pair)}
+    if config.ngrams:
+        rows = make_ngram_hash(config.ngrams, config.ngram_rows, V).total_rows
+        shapes["ngrams.table.weight"] = (rows, config.ngram_embd)
+        shapes["ngrams.projection.weight"] = (C, len(config.ngrams) * config.ngram_embd)
     if is_pair:
         encoder = _stack(config, cross=False)
         if config.source_neighbours:

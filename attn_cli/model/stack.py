@@ -21,6 +21,7 @@ from attn_cli.model.block import Block, make_norm
 from attn_cli.model.cache import CrossKVCache, KVCache, LayerKVCache
 from attn_cli.model.dropout import dropout
 from attn_cli.model.neighbours import Neighbours
+from attn_cli.model.ngram_embeddings import NgramEmbeddings
 from attn_cli.model.position import LearnedPosition, RotaryPosition, SinusoidalPosition
 from attn_cli.model.trace import NO_TRACE, NullTrace
 
@@ -59,6 +60,7 @@ class Stack(nn.Module):
         head_size = config.n_embd // config.n_head
 
         self.token_embedding = nn.Embedding(vocab_size, config.n_embd)
+        self.ngrams = NgramEmbeddings(config, vocab_size) if config.ngrams else None
         self.neighbours = Neighbours(config.n_embd) if neighbours else None
         self.position_embedding: nn.Module | None = None
         rotary = None
@@ -109,7 +111,8 @@ class Stack(nn.Module):
         start, length = 0 if cache is None else cache.length, ids.shape[1]
         assert start + length <= self.config.block_size, "longer than block_size"
 
-        x = self._embedded(ids, start, mask, trace)  # (B, T, C)
+        read = ids if cache is None else cache.with_earlier(ids)  # (B, S)
+        x = self._embedded(ids, read, start, mask, trace)  # (B, T, C)
         x = dropout(x, self.config.dropout, self.training)
 
         for number, block in enumerate(self.layers()[:layer]):
@@ -138,12 +141,28 @@ class Stack(nn.Module):
         return hidden
 
     def _embedded(
-        self, ids: torch.Tensor, start: int, mask: torch.Tensor | None, trace: NullTrace
+        self,
+        ids: torch.Tensor,
+        read: torch.Tensor,
+        start: int,
+        mask: torch.Tensor | None,
+        trace: NullTrace,
     ) -> torch.Tensor:
-        """What the first block reads of characters from position `start` on, (B, T, C)."""
+        """What the first block reads of characters from position `start` on, (B, T, C).
+
+        Args:
+            ids: The characters, (B, T).
+            read: The same, with those before them, (B, S).
+            start: How many there are before them.
+            mask: Which of them are not padding.
+            trace: Collects every tensor on the way.
+        """
         trace.record("characters", ids, "B T")
         x: torch.Tensor = self.token_embedding(ids)  # (B, T, C)
         trace.record("token embedding", x, "B T C", self.token_embedding)
+        if self.ngrams is not None:
+            x = x + self.ngrams(read, ids.shape[1], trace)
+            trace.record("token + n-grams", x, "B T C")
         if self.neighbours is not None:
             x = self.neighbours(x, mask, trace.scope("neighbours"))
             trace.record("token + neighbours", x, "B T C")
@@ -170,7 +189,15 @@ class Stack(nn.Module):
         return KVCache(
             [LayerKVCache(weight.new_zeros(shape), weight.new_zeros(shape)) for _ in self.blocks],
             [CrossKVCache() for block in self.layers() if block.cross],
+            None
+            if self.ngrams is None
+            else weight.new_zeros((batch, 1, capacity, 1), dtype=torch.int64),
         )
+
+    def tables(self) -> list[nn.Parameter]:
+        """The parameters of which a step changes a few rows: their gradients are sparse."""
+        found = (stack.ngrams for stack in self.stacks())
+        return [cast(nn.Parameter, ngrams.table.weight) for ngrams in found if ngrams is not None]
 
     def state_arrays(self) -> dict[str, NDArray[np.float32]]:
         """The parameters by name, as a checkpoint has them; a tied one once."""
@@ -202,6 +229,8 @@ class Stack(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() >= 2:
                 nn.init.normal_(parameter, std=small.get(id(parameter), 0.02))
+        for table in self.tables():
+            nn.init.zeros_(table)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.muon import Muon
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import DTYPES, choose_muon_precision
+from attn_cli.training.row_adam import RowAdam
 
 
 def make_optimizers(
@@ -21,17 +22,22 @@ def make_optimizers(
     `adamw`: AdamW for all, with weight decay on matrices only.
     `muon`: Muon for the matrices inside the blocks; embeddings, head and norms, which
     it is not made for, under AdamW without weight decay.
+    Tables of n-grams are under RowAdam with either.
     """
 
     def adamw(parameters: Iterable[Parameter], weight_decay: float) -> AdamW:
         betas = (config.beta1, config.beta2)
         return AdamW(parameters, config.learning_rate, betas=betas, weight_decay=weight_decay)
 
-    parameters = list(model.parameters())
+    tables = {id(table) for table in model.tables()}
+    parameters = [parameter for parameter in model.parameters() if id(parameter) not in tables]
+    rows: list[Optimizer] = []
+    if tables:
+        rows = [RowAdam(model.tables(), config.learning_rate, beta2=config.beta2, world=world)]
     if config.optimizer == "adamw":
         matrices = [parameter for parameter in parameters if parameter.dim() >= 2]
         vectors = [parameter for parameter in parameters if parameter.dim() < 2]
-        return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0)]
+        return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0), *rows]
     of_blocks = (p for stack in model.stacks() for p in stack.blocks.parameters())
     inner = [parameter for parameter in of_blocks if parameter.dim() == 2]
     chosen = {id(parameter) for parameter in inner}
@@ -43,4 +49,4 @@ def make_optimizers(
         dtype=DTYPES[choose_muon_precision(config.muon_precision, outer[0].device)],
         world=world,
     )
-    return [muon, adamw(outer, 0.0)]
+    return [muon, adamw(outer, 0.0), *rows]

@@ -48,6 +48,7 @@ class MixedPrecisionModel:
     In fp32 both are the same model. In bf16 the copy computes, while the master weights, the
     optimizer state and the sum of gradients stay in fp32, so that small updates are not
     rounded away (Micikevicius et al. 2018, "Mixed precision training", section 3.1).
+    Tables of n-grams, of which a step needs few rows, are shared by both models and stay in fp32.
 
     Attributes:
         master: The model whose weights the optimizers update.
@@ -61,11 +62,11 @@ class MixedPrecisionModel:
 
     def __init__(self, master: Stack, precision: Precision) -> None:
         self.master = master
-        self.compute = master if precision == "fp32" else copy.deepcopy(master).bfloat16()
+        self.compute = master if precision == "fp32" else _bf16_copy(master)
         self.forward_model: torch.nn.Module = self.compute
         self._compiled: Stack | None = None
-        self._master_params: list[torch.Tensor] = list(master.parameters())
-        self._compute_params: list[torch.Tensor] = list(self.compute.parameters())
+        self._master_params: list[torch.Tensor] = _dense_parameters(master)
+        self._compute_params: list[torch.Tensor] = _dense_parameters(self.compute)
 
     def set_forward_model(self, model: Stack) -> None:
         """Trains with a compiled model that shares all weights of `compute`."""
@@ -104,17 +105,35 @@ class MixedPrecisionModel:
     def clip_grad_norm(self, max_norm: float) -> torch.Tensor:
         """Clips the global gradient norm; returns the norm before, of shape ().
 
+        Tables are neither counted nor clipped: how far their rows move does not depend on the
+        size of the gradient.
+
         Args:
             max_norm: 0 disables clipping.
         """
-        parameters = self.master.parameters()
-        return torch.nn.utils.clip_grad_norm_(parameters, max_norm or math.inf)
+        return torch.nn.utils.clip_grad_norm_(self._master_params, max_norm or math.inf)
 
     @torch.no_grad()
     def copy_master_to_compute(self) -> None:
         """Brings the compute copy up to date after an optimizer step."""
         if self.compute is not self.master:
             copy_all_(self._compute_params, self._master_params)
+
+
+def _dense_parameters(model: Stack) -> list[torch.Tensor]:
+    """The parameters of a model but its tables."""
+    tables = {id(table) for table in model.tables()}
+    return [parameter for parameter in model.parameters() if id(parameter) not in tables]
+
+
+def _bf16_copy(master: Stack) -> Stack:
+    """A copy of a model in bf16 that shares its tables."""
+    # What is copied as itself would be converted with the rest.
+    shared = copy.deepcopy(master).bfloat16()
+    for own, copied in zip(master.stacks(), shared.stacks(), strict=True):
+        if own.ngrams is not None and copied.ngrams is not None:
+            copied.ngrams.table = own.ngrams.table
+    return shared
 
 
 def _faster_dtype(

@@ -30,3 +30,11 @@ def set_group_timeout(timeout: timedelta) -> None:
     from torch.distributed.distributed_c10d import _set_pg_timeout
 
     _set_pg_timeout(timeout)
+
+
+def ignore_in_ddp(model: torch.nn.Module, names: list[str]) -> None:
+    """Keeps parameters out of DistributedDataParallel, which must not average their gradients."""
+    from torch.nn.parallel import DistributedDataParallel
+
+    ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
+    ignore(model, names)  # type: ignore[no-untyped-call]

@@ -18,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from attn_cli.model.stack import Stack
 from attn_cli.training.distributed.torch_world import translate_peer_errors
 from attn_cli.training.precision import MixedPrecisionModel, Precision
+from attn_cli.training.private_torch import ignore_in_ddp
 
 # Of gradients that are sent together. A CPU that sends does not compute meanwhile: few large
 # messages are faster there (benchmarks/LOG.md). A GPU does both: torch's own default.
@@ -45,6 +46,11 @@ class DDPModel(MixedPrecisionModel):
     def __init__(self, master: Stack, precision: Precision) -> None:
         super().__init__(master, precision)
         device = next(master.parameters()).device
+        tables = {id(table) for table in self.compute.tables()}
+        # Their optimizer gathers the few rows that a step has touched.
+        ignore_in_ddp(
+            self.compute, [name for name, p in self.compute.named_parameters() if id(p) in tables]
+        )
         with translate_peer_errors():
             self._parallel = DistributedDataParallel(
                 self.compute,
@@ -76,7 +82,7 @@ class DDPModel(MixedPrecisionModel):
         generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
         with generators, self.micro_batch(last=True):
             self.forward_model(*texts).sum().backward()
-        for parameter in (*self._master_params, *self._compute_params):
+        for parameter in (*self.master.parameters(), *self.compute.parameters()):
             parameter.grad = None
 
     @contextmanager

@@ -1,0 +1,63 @@
+"""An Adam for tables: each step moves the rows that a batch has, and costs no more than they do."""
+
+from collections.abc import Iterable
+
+import torch
+
+from attn_cli.training.distributed.world import SINGLE_PROCESS, World
+from attn_cli.training.optimizer import Optimizer
+
+
+class RowAdam(Optimizer):
+    """Each touched row moves by its gradient over the root of its mean squared gradient.
+
+    Args:
+        parameters: Tables, (R, E), whose gradients are sparse.
+        lr: The peak learning rate.
+        beta2: Decay rate of the second moment, at each step that touches a row.
+        world: The processes that train together: a row moves by the gradients of all.
+    """
+
+    state_names = ("exp_avg_sq",)
+
+    def __init__(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        lr: float,
+        *,
+        beta2: float,
+        world: World = SINGLE_PROCESS,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.beta2 = beta2
+        self.world = world
+
+    @torch.no_grad()
+    def step(self, step: int, lr_scale: float) -> None:
+        for table in self.parameters:
+            if table.grad is None:
+                continue
+            rows, gradients = self._touched(table.grad)  # (N,), (N, E)
+            mean_square = self.state_of(table)["exp_avg_sq"]
+            moved = mean_square[rows].lerp_(gradients.square(), 1.0 - self.beta2)
+            mean_square[rows] = moved
+            table[rows] -= self.lr * lr_scale * gradients / (moved.sqrt() + 1e-8)
+
+    def _touched(self, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows (M,) that any process has touched, and the mean of their gradients, (M, E)."""
+        gradient = gradient.coalesce()
+        rows, gradients = gradient.indices()[0], gradient.values()
+        if self.world.world_size == 1:
+            return rows, gradients
+        rows, places = torch.unique(self._gathered(rows), return_inverse=True)
+        sums = gradients.new_zeros(len(rows), gradients.shape[1])
+        sums.index_add_(0, places, self._gathered(gradients))
+        return rows, sums / self.world.world_size
+
+    def _gathered(self, own: torch.Tensor) -> torch.Tensor:
+        """The tensors of all processes, one after the other, of which each has a length."""
+        lengths = [int(each) for each in self.world.all_gather(torch.tensor(len(own)))]
+        room = own.new_zeros(max(lengths), *own.shape[1:])
+        room[: len(own)] = own
+        parts = self.world.all_gather(room)
+        return torch.cat([part[:n] for part, n in zip(parts, lengths, strict=True)])
