@@ -10,10 +10,12 @@ from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 
 
 def parameter_bytes(config: ModelConfig, vocab_size: int, task: Task = "lm") -> int:
-    """Bytes of a model's parameters in fp32, and of the tables of its positions."""
+    """Bytes of a model's parameters in fp32, and of the constants that it computes with."""
     widths = {"sinusoidal": config.n_embd, "rope": config.n_embd // config.n_head}
     # An angle in 8 bytes for two channels, and the sine and the cosine of it in 4 each.
     tables = 12 * config.block_size * widths.get(config.position, 0)
+    if config.ngrams:  # how their rows are found, by numbers of 8 bytes
+        tables += 8 * len(config.ngrams) * (max(config.ngrams) + 2)
     return 4 * parameter_count(parameter_shapes(config, vocab_size, task=task)) + tables
 
 

@@ -17,6 +17,9 @@ CONFIGS = [
     for block, position, bias, tied in itertools.product(
         ("gpt2", "qwen3"), ("learned", "sinusoidal", "rope", "none"), (True, False), (True, False)
     )
+] + [
+    ModelConfig(n_head=2, n_embd=12, ngrams=[2, 3, 5], ngram_rows=rows, ngram_embd=5)
+    for rows in (7, 1000)
 ]  # fmt: skip
 
 

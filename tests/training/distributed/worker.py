@@ -53,6 +53,12 @@ LOSSES = {
     ),
     "sinusoidal": ("model.position=sinusoidal", "model.n_embd=96"),
     "bf16, accumulation": ("train.precision=bf16", "train.micro_batch_size=2"),
+    "n-grams": ("model.ngrams=[2, 3]", "model.ngram_rows=64", "model.ngram_embd=3"),
+    "n-grams, bf16, accumulation": (
+        "model.ngrams=[2, 3]", "model.ngram_embd=3", "train.precision=bf16",
+        "train.micro_batch_size=2",
+    ),
+    "n-grams of lines": ("data.records=lines", "model.ngrams=[2, 3]", "model.ngram_embd=3"),
     "encoder": ("task=mlm",),
     "classifier": ("task=classify", "model.label_ngrams=[2, 3]", "train.label_smoothing=0.1"),
     "pairs, accumulation": (
@@ -67,6 +73,7 @@ LOSSES = {
 # Runs that are stopped after step 13 of 24, and resumed.
 RUNS = {
     "replicas": ("model.dropout=0.2", "train.micro_batch_size=2"),
+    "n-grams": ("model.ngrams=[2, 3]", "model.ngram_dropout=0.3", "model.ngram_embd=3"),
     "encoder": ("task=mlm", "model.dropout=0.1"),
     "classifier": ("task=classify", "model.label_ngrams=[2]", "model.label_ngram_dropout=0.5"),
     "pairs": ("task=seq2seq", "model.dropout=0.1", "model.position=rope"),
