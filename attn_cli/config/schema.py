@@ -201,6 +201,8 @@ class TrainConfig(_Section):
     """AdamW's peak learning rate."""
     matrix_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
     """Muon's peak learning rate; same schedule."""
+    table_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
+    """Peak learning rate of the tables of model.ngrams; same schedule."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
     """AdamW's final learning rate; Muon's decays in proportion."""
     lr_schedule: Literal["cosine", "linear"] = "cosine"

@@ -42,6 +42,12 @@ class NgramEmbeddings(nn.Module):
         for name in ("factors", "sizes", "offsets"):
             self.register_buffer(name, torch.tensor(getattr(self.hash, name)), persistent=False)
 
+    @torch.no_grad()
+    def init_weights(self) -> None:
+        """Sets the table to zero and draws a projection that keeps the size of what it is given."""
+        nn.init.zeros_(self.table.weight)
+        nn.init.normal_(self.projection.weight, std=self.projection.in_features**-0.5)
+
     def forward(self, ids: torch.Tensor, length: int, trace: NullTrace = NO_TRACE) -> torch.Tensor:
         """What to add to the embeddings of the last `length` of some characters, (B, T, C).
 

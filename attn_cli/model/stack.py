@@ -229,8 +229,9 @@ class Stack(nn.Module):
         for parameter in self.parameters():
             if parameter.dim() >= 2:
                 nn.init.normal_(parameter, std=small.get(id(parameter), 0.02))
-        for table in self.tables():
-            nn.init.zeros_(table)
+        for stack in self.stacks():
+            if stack.ngrams is not None:
+                stack.ngrams.init_weights()
 
 
 @contextmanager

@@ -132,7 +132,8 @@ class Checkpoint:
             name, _, what = key.rpartition("/")
             if name == RANDOM:
                 continue
-            if name not in parameters or parameters[name].shape != array.shape:
+            # As large as the parameter, or one number for all of it.
+            if name not in parameters or array.shape not in ((), parameters[name].shape):
                 raise damaged(self.folder / OPTIMIZER_FILE, f"{key} does not fit the model")
             state.setdefault(parameters[name], {})[what] = torch.from_numpy(array)
         return state

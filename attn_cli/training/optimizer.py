@@ -44,10 +44,12 @@ class Optimizer(ABC):
     def state_of(self, parameter: torch.nn.Parameter) -> dict[str, torch.Tensor]:
         """The state of a parameter; zeros before its first step."""
         if parameter not in self.state:
-            self.state[parameter] = {
-                name: torch.zeros_like(parameter, requires_grad=False) for name in self.state_names
-            }
+            self.state[parameter] = {name: self._new_state(parameter) for name in self.state_names}
         return self.state[parameter]
+
+    def _new_state(self, parameter: torch.nn.Parameter) -> torch.Tensor:
+        """One tensor of the state, before the first step: zeros."""
+        return torch.zeros_like(parameter, requires_grad=False)
 
     def load_state(self, states: OptimizerState) -> None:
         """Copies the state of an optimizer of the same kind.

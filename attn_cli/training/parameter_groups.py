@@ -11,7 +11,7 @@ from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.muon import Muon
 from attn_cli.training.optimizer import Optimizer
 from attn_cli.training.precision import DTYPES, choose_muon_precision
-from attn_cli.training.row_adam import RowAdam
+from attn_cli.training.table_sgd import TableSGD
 
 
 def make_optimizers(
@@ -22,7 +22,7 @@ def make_optimizers(
     `adamw`: AdamW for all, with weight decay on matrices only.
     `muon`: Muon for the matrices inside the blocks; embeddings, head and norms, which
     it is not made for, under AdamW without weight decay.
-    Tables of n-grams are under RowAdam with either.
+    Tables of n-grams are under TableSGD with either.
     """
 
     def adamw(parameters: Iterable[Parameter], weight_decay: float) -> AdamW:
@@ -31,13 +31,14 @@ def make_optimizers(
 
     tables = {id(table) for table in model.tables()}
     parameters = [parameter for parameter in model.parameters() if id(parameter) not in tables]
-    rows: list[Optimizer] = []
+    of_tables: list[Optimizer] = []
     if tables:
-        rows = [RowAdam(model.tables(), config.learning_rate, beta2=config.beta2, world=world)]
+        rate = config.table_learning_rate
+        of_tables = [TableSGD(model.tables(), rate, beta2=config.beta2, world=world)]
     if config.optimizer == "adamw":
         matrices = [parameter for parameter in parameters if parameter.dim() >= 2]
         vectors = [parameter for parameter in parameters if parameter.dim() < 2]
-        return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0), *rows]
+        return [adamw(matrices, config.weight_decay), adamw(vectors, 0.0), *of_tables]
     of_blocks = (p for stack in model.stacks() for p in stack.blocks.parameters())
     inner = [parameter for parameter in of_blocks if parameter.dim() == 2]
     chosen = {id(parameter) for parameter in inner}
@@ -49,4 +50,4 @@ def make_optimizers(
         dtype=DTYPES[choose_muon_precision(config.muon_precision, outer[0].device)],
         world=world,
     )
-    return [muon, adamw(outer, 0.0), *rows]
+    return [muon, adamw(outer, 0.0), *of_tables]
