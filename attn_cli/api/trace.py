@@ -1,7 +1,7 @@
 """A forward pass as NumPy arrays by name.
 
 Shapes: T time (characters), S source, C channels = n_embd, H heads, D head size, V vocabulary,
-L layers.
+L layers, N lengths of n-grams, E width of their tables.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,6 +34,8 @@ AXIS_NAMES = {
     "D": "channel",
     "F": "hidden",
     "V": "vocabulary",
+    "N": "n-gram",
+    "E": "channel",
 }
 
 

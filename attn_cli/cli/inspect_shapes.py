@@ -110,6 +110,7 @@ def _record(shapes: Shapes, total: Costs, explain: bool) -> dict[str, Any]:
         "totals": {
             "parameters": shapes.parameters,
             "embedding_parameters": shapes.embedding_parameters,
+            **({"table_parameters": tables} if (tables := shapes.table_parameters) else {}),
             "flops": shapes.flops,
             **asdict(total),
         },

@@ -1,6 +1,6 @@
 """What a model costs in FLOPs and memory, as torch itself counts them.
 
-Shapes: B batch, T time (characters).
+Shapes: B batch, T time (characters), N lengths of n-grams, E width of their tables.
 """
 
 from copy import deepcopy
@@ -20,7 +20,7 @@ from attn_cli.objectives.text_objective import token_loss
 from attn_cli.text.batches import Batch
 from attn_cli.training.micro_batch import choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
-from attn_cli.training.precision import Precision
+from attn_cli.training.precision import Precision, bf16_copy
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Costs:
     block_size: int  # T, and of an encoder-decoder S, the context length that it is for
     forward_flops: float  # per character of a full context
     training_flops: float  # the same, forward and backward
-    weights: int  # bytes; bf16 weights are kept beside fp32 master weights
+    weights: int  # bytes; bf16 weights are kept beside fp32 master weights, tables in fp32 alone
     gradients: int  # bytes, at most
     optimizer_state: int  # bytes
     batch_size: int  # sequences per optimizer step
@@ -52,7 +52,9 @@ def costs(model: Stack, config: Config, precision: Precision) -> Costs:
     """Measures a copy of a model in this precision; the model itself stays as it is."""
     model = copy_in(precision, model)
     weight = model.token_embedding.weight
-    block_size, numbers = model.config.block_size, model.parameter_count()
+    block_size = model.config.block_size
+    in_tables = table_parameters(model)
+    dense = model.parameter_count() - in_tables
     compute_copy = 0 if precision == "fp32" else weight.element_size()
     # A fixed part, and the same for each sequence.
     one, two = (_saved_bytes(model, batch) for batch in (1, 2))
@@ -63,8 +65,8 @@ def costs(model: Stack, config: Config, precision: Precision) -> Costs:
         block_size,
         forward_flops(model, *_full_context(model, ids)) / block_size,
         _training_flops(model, ids) / block_size,
-        numbers * (4 + compute_copy),
-        numbers * (4 + compute_copy),
+        dense * (4 + compute_copy) + in_tables * 4,
+        dense * (4 + compute_copy) + _table_gradient_bytes(model, batch_size),
         _optimizer_bytes(model, config),
         batch_size,
         choose_micro_batch(config, weight.device),
@@ -75,7 +77,8 @@ def costs(model: Stack, config: Config, precision: Precision) -> Costs:
 
 def copy_in(precision: Precision, model: Stack) -> Stack:
     """A copy of a model in this precision, in evaluation mode."""
-    return deepcopy(model).to(torch.float32 if precision == "fp32" else torch.bfloat16).eval()
+    copied = deepcopy(model).float()
+    return (copied if precision == "fp32" else bf16_copy(copied)).eval()
 
 
 def embedding_parameters(model: Stack) -> int:
@@ -87,11 +90,27 @@ def embedding_parameters(model: Stack) -> int:
     return sum(parameter.numel() for parameter in found)
 
 
+def table_parameters(model: Stack) -> int:
+    """Parameters in tables of n-grams, of which a text needs few."""
+    return sum(table.numel() for table in model.tables())
+
+
+def _table_gradient_bytes(model: Stack, batch_size: int) -> int:
+    """Bytes of the gradients of tables, which have the rows that a batch looks up, (B T N, E)."""
+    config = model.config
+    rows = batch_size * config.block_size * len(config.ngrams)
+    return rows * (8 + 4 * config.ngram_embd)  # the number of a row, and the row in fp32
+
+
 def _kv_cache_bytes(model: Stack) -> int:
-    """Bytes of the keys and values of a full context, and of as long a source, in fp32."""
+    """Bytes of the keys and values of a full context, and of as long a source, in fp32.
+
+    Where the model has n-grams, of its ids, too.
+    """
     cache = model.new_cache()
     of_layers = [4 * (layer.keys.numel() + layer.values.numel()) for layer in cache.layers]
-    return sum(of_layers) + sum(of_layers[: len(cache.cross)])
+    ids = 0 if cache.ids is None else cache.ids.nbytes
+    return sum(of_layers) + sum(of_layers[: len(cache.cross)]) + ids
 
 
 @torch.enable_grad()  # torch's counter follows modules by their gradients

@@ -4,6 +4,13 @@ DESCRIPTIONS = {
     "characters": "The text as token ids: each character's index in the vocabulary.",
     "token embedding": "Each character is looked up in a learned table, one row of C numbers for "
     "every symbol: what the character means by itself.",
+    "n-gram rows": "The last characters as one symbol, once for each of N lengths: the row that "
+    "such an n-gram has in the table of its length.",
+    "n-gram embeddings": "These rows of the tables, E learned numbers each: what the last "
+    "characters mean together, in one lookup.",
+    "n-gram projection": "A linear layer takes the N times E numbers to C.",
+    "token + n-grams": "Added to the token embedding: each character's vector now depends on "
+    "those just before it, too.",
     "before": "A linear layer of the embedding before each character: what stands to its left.",
     "after": "Another of the one after it: what stands to its right.",
     "token + neighbours": "Their sum: how a letter is read mostly depends on those beside it.",

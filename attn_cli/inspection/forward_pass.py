@@ -60,8 +60,8 @@ class ForwardPass:
         Raises:
             InputError: The model's blocks do not record it.
         """
-        with_position = f"{self.stack}token + position"
-        before = with_position if with_position in self else f"{self.stack}token embedding"
+        added = (f"{self.stack}{name}" for name in ("token + position", "token + n-grams"))
+        before = next((name for name in added if name in self), f"{self.stack}token embedding")
         return torch.stack([self[before], *self.of_each_block("feed-forward residual")])
 
     @cached_property

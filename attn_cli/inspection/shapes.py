@@ -8,8 +8,14 @@ from itertools import groupby
 import torch
 
 from attn_cli.errors import InputError
-from attn_cli.inspection.costs import copy_in, embedding_parameters, forward_flops
+from attn_cli.inspection.costs import (
+    copy_in,
+    embedding_parameters,
+    forward_flops,
+    table_parameters,
+)
 from attn_cli.model.classifier import Classifier
+from attn_cli.model.ngram_embeddings import NgramEmbeddings
 from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecord, TraceRecorder
 from attn_cli.training.precision import Precision
@@ -45,6 +51,7 @@ class Shapes:
     rows: Sequence[ShapeRow]  # the operations, in order of execution
     parameters: int  # of the whole model; shared ones count once
     embedding_parameters: int  # of them, the embeddings of characters and of positions
+    table_parameters: int  # of them, the tables of n-grams
     flops: int  # of all rows
     counted_flops: int  # by torch's own counter, for the same text on the model's fast path
 
@@ -85,6 +92,7 @@ def inspect_shapes(
         rows,
         model.parameter_count(),
         embedding_parameters(model),
+        table_parameters(model),
         sum(row.flops for row in rows),
         forward_flops(model, *inputs),
     )
@@ -178,7 +186,13 @@ def _dims(model: Stack, batch: int, length: int) -> dict[str, int]:
         "V": model.vocab_size,
         "L": config.n_layer,
         **({"Y": model.head.out_features} if isinstance(model, Classifier) else {}),
+        **({} if model.ngrams is None else _ngram_dims(model.ngrams)),
     }
+
+
+def _ngram_dims(ngrams: NgramEmbeddings) -> dict[str, int]:
+    rows, width = ngrams.table.weight.shape
+    return {"N": len(ngrams.hash.lengths), "E": width, "R": rows}
 
 
 def _rows(model: Stack, records: Sequence[TraceRecord]) -> Iterator[ShapeRow]:

@@ -8,7 +8,7 @@ from comparing sizes, so C may equal V or T.
 
 Symbols: B batch, T time (characters), S source (what is attended to, where it
 is not the T characters themselves), C channels = n_embd, H heads, D head size = C / H,
-F feed-forward width, V vocabulary, L layers.
+F feed-forward width, V vocabulary, L layers, N lengths of n-grams, E width of their tables.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ class MixedPrecisionModel:
 
     def __init__(self, master: Stack, precision: Precision) -> None:
         self.master = master
-        self.compute = master if precision == "fp32" else _bf16_copy(master)
+        self.compute = master if precision == "fp32" else bf16_copy(master)
         self.forward_model: torch.nn.Module = self.compute
         self._compiled: Stack | None = None
         self._master_params: list[torch.Tensor] = _dense_parameters(master)
@@ -126,7 +126,7 @@ def _dense_parameters(model: Stack) -> list[torch.Tensor]:
     return [parameter for parameter in model.parameters() if id(parameter) not in tables]
 
 
-def _bf16_copy(master: Stack) -> Stack:
+def bf16_copy(master: Stack) -> Stack:
     """A copy of a model in bf16 that shares its tables."""
     # What is copied as itself would be converted with the rest.
     shared = copy.deepcopy(master).bfloat16()

@@ -18,6 +18,7 @@ TEXT = "The fox met"
 T = len(TEXT)
 AXIS_SYMBOLS = {
     "time": "T", "query": "T", "key": "T", "head": "H", "vocabulary": "V", "hidden": "F",
+    "n-gram": "N",
 }  # fmt: skip
 
 
@@ -35,10 +36,14 @@ def test_attention_is_what_inspect_attention_prints(
     assert list(trace.characters) == shown["characters"]
 
 
+@pytest.mark.parametrize("ngrams", ["[]", "[2, 3]"])
 def test_names_shapes_and_axes_are_those_of_inspect_shapes(
-    trace: attn_api.Trace, trained: Trained, attn: Attn
+    ngrams: str, verse_file: Path, tmp_path: Path, attn: Attn
 ) -> None:
-    rows = attn("inspect-shapes", TEXT, "--run", trained.run.path, "--json").json["rows"]
+    settings = ("train.steps=1", f"model.ngrams={ngrams}")
+    run = train_in(tmp_path / "run", verse_file, *settings).run.path
+    trace = attn_api.load(run).trace(TEXT)
+    rows = attn("inspect-shapes", TEXT, "--run", run, "--json").json["rows"]
     assert list(trace) == [row["operation"] for row in rows]
     assert len(trace) == len(rows)
     for row in rows:
@@ -46,7 +51,7 @@ def test_names_shapes_and_axes_are_those_of_inspect_shapes(
         symbols = [symbol for symbol in row["symbolic"] if symbol != "B"]
         shape = row["shape"][1:] if row["symbolic"][0] == "B" else row["shape"]
         assert trace[name].shape == tuple(shape)
-        channel = "D" if "H" in symbols else "C"
+        channel = next((symbol for symbol in "DE" if symbol in symbols), "C")
         assert [AXIS_SYMBOLS.get(axis, channel) for axis in trace.axes(name)] == symbols
     assert trace.axes("block 1.attention.scores") == ("head", "query", "key")
 

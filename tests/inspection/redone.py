@@ -30,12 +30,13 @@ def unit(number: str) -> float:
 def value(expression: str) -> float:
     """What a calculator makes of written arithmetic."""
     replaced = [("×", "*"), ("^", "**"), ("√", "math.sqrt"), ("exp", "math.exp"),
-                ("cos", "math.cos"), ("sin", "math.sin"), ("tanh", "math.tanh")]  # fmt: skip
+                ("cos", "math.cos"), ("sin", "math.sin"), ("tanh", "math.tanh"),
+                ("mod", "%")]  # fmt: skip
     expression = re.sub(r"√(\d+)", r"√(\1)", expression)
     for sign, function in replaced:
         expression = re.sub(rf"(?<![a-z.]){re.escape(sign)}", function, expression)
     # In Python -a ** b is -(a ** b), too: negative numbers come in brackets.
-    assert not set(re.sub(r"math\.[a-z]+", "", expression)) - set("0123456789.+-*/() ")
+    assert not set(re.sub(r"math\.[a-z]+", "", expression)) - set("0123456789.+-*/%() ")
     return float(eval(expression, {"math": math}))
 
 

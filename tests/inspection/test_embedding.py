@@ -11,6 +11,7 @@ from attn_cli.inspection.embedded_texts import EmbeddedTexts
 from attn_cli.inspection.embedding import Embedder, hidden_states
 from attn_cli.inspection.neighbours import nearest
 from attn_cli.model.build import build_model
+from attn_cli.model.stack import Stack
 from attn_cli.model.trace import TraceRecorder
 from attn_cli.runs.load_model import load_model
 from attn_cli.runs.loaded_model import LoadedModel
@@ -24,11 +25,14 @@ TEXTS = [[3, 1, 4, 1, 5, 9, 2, 6], [5], [3, 5, 8], [9, 7, 9], list(range(11))]
 
 @pytest.mark.parametrize("task", ["lm", "mlm"])
 @pytest.mark.parametrize("position", ["learned", "rope"])
+@pytest.mark.parametrize("ngrams", ["[]", "[2, 3]"])
 @pytest.mark.parametrize("layer", [None, 0, 1, 2])
 def test_a_text_has_the_same_states_alone_and_in_a_batch(
-    task: str, position: str, layer: int | None
+    task: str, position: str, ngrams: str, layer: int | None
 ) -> None:
-    model = _model(task, position)
+    model = _model(task, position, f"model.ngrams={ngrams}")
+    for table in model.tables():  # which begin at zero
+        torch.nn.init.normal_(table)
     together = hidden_states(model, TEXTS, layer)
     for ids, states in zip(TEXTS, together, strict=True):
         (alone,) = hidden_states(model, [ids], layer)
@@ -123,7 +127,7 @@ def test_few_texts_have_few_neighbours_and_equal_ones_no_direction(number: int) 
     assert [[each.similarity for each in near] for near in found] == [[0.0] * (number - 1)] * number
 
 
-def _model(task: str, position: str) -> torch.nn.Module:
+def _model(task: str, position: str, *more: str) -> Stack:
     torch.manual_seed(3)
-    config = tiny_config(f"model.position={position}", "model.block_size=11")
+    config = tiny_config(f"model.position={position}", "model.block_size=11", *more)
     return build_model(config.model, V, task).eval()

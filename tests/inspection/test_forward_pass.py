@@ -17,9 +17,9 @@ from tests.conftest import Trained, tiny_config, train_in
 KINDS = [("gpt2", "learned"), ("gpt2", "none"), ("qwen3", "rope"), ("qwen3", "sinusoidal")]
 
 
-def a_model(block: str, position: str) -> Transformer:
+def a_model(block: str, position: str, *more: str) -> Transformer:
     torch.manual_seed(0)
-    settings = (f"model.block={block}", f"model.position={position}")
+    settings = (f"model.block={block}", f"model.position={position}", *more)
     model = build_model(tiny_config(*settings).model, 100)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.5)  # so that nothing is nearly zero
@@ -41,6 +41,19 @@ def test_weights_are_those_that_attention_returns(block: str, position: str) -> 
     assert (
         select_heads(seen.attention, range(2, 3), range(1, 3)) == seen.attention[1:, :2].numpy()
     ).all()
+
+
+@pytest.mark.parametrize(("block", "position"), KINDS)
+@pytest.mark.parametrize("ngrams", ["[]", "[2, 3]"])
+def test_the_residual_stream_is_what_each_layer_reads(
+    block: str, position: str, ngrams: str
+) -> None:
+    model = a_model(block, position, f"model.ngrams={ngrams}").eval()
+    stream = forward_pass(model, range(7, 20)).residual_stream
+    with torch.no_grad():
+        for layer in range(3):
+            read = model.hidden(torch.arange(7, 20)[None], layer=layer)[0]
+            torch.testing.assert_close(stream[layer], read)
 
 
 @pytest.mark.parametrize(("block", "position"), KINDS)

@@ -17,6 +17,7 @@ from attn_cli.text.batches import Batch
 from attn_cli.training.precision import MixedPrecisionModel, Precision
 from tests.conftest import tiny_config
 
+NGRAMS = ("model.ngrams=[2, 4]", "model.ngram_rows=53", "model.ngram_embd=5")
 KINDS = [
     ("model.block=gpt2", "model.position=learned"),
     ("model.block=gpt2", "model.position=sinusoidal", "model.bias=true"),
@@ -25,6 +26,9 @@ KINDS = [
     # Longer than plain products go: the fast path takes torch's fused attention here.
     ("model.block=qwen3", "model.position=rope", "model.block_size=300"),
     ("task=mlm",),
+    (*NGRAMS, "model.position=learned"),
+    (*NGRAMS, "task=mlm", "model.block=qwen3", "model.position=rope"),
+    (*NGRAMS, "task=classify"),
     ("task=classify", "model.label_ngrams=[2, 3]", "model.label_ngram_rows=64"),
     ("task=seq2seq", "model.position=learned", "model.source_neighbours=true"),
     ("task=seq2seq", "model.block=qwen3", "model.position=rope"),
@@ -228,7 +232,7 @@ def saved_for_the_way_back(model: Transformer, batch: int) -> int:
     return sum(t.untyped_storage().nbytes() for place, t in found.items() if place not in own)
 
 
-@pytest.mark.parametrize("settings", [KINDS[0], KINDS[3], (*KINDS[1], "model.dropout=0.1")])
+@pytest.mark.parametrize("settings", [KINDS[0], KINDS[3], (*KINDS[1], "model.dropout=0.1"), NGRAMS])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_costs_are_those_of_the_whole_batch(
     settings: tuple[str, ...], precision: Precision
@@ -239,27 +243,37 @@ def test_costs_are_those_of_the_whole_batch(
     assert spent.precision == precision
     assert model.training
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    model.to(torch.float32 if precision == "fp32" else torch.bfloat16)
-    assert spent.activations == saved_for_the_way_back(model, 5) > 0
-    n = model.parameter_count()
-    assert spent.weights == (4 if precision == "fp32" else 6) * n
-    # Muon remembers one number for each in the blocks' matrices, AdamW two.
+    computes = MixedPrecisionModel(model, precision).compute
+    assert spent.activations == saved_for_the_way_back(computes, 5) > 0
+    of_tables = sum(table.numel() for table in model.tables())
+    assert (of_tables > 0) == (settings is NGRAMS)
+    n = model.parameter_count() - of_tables
+    assert spent.weights == (4 if precision == "fp32" else 6) * n + 4 * of_tables
+    # Muon and RowAdam remember one number for each parameter, AdamW two.
     inner = sum(
         p.numel()
         for name, p in model.named_parameters()
         if name.startswith("blocks.") and p.dim() == 2
     )
-    assert spent.optimizer_state == 4 * (inner + 2 * (n - inner))
-    assert spent.kv_cache == 2 * 2 * 16 * 24 * 4
+    assert spent.optimizer_state == 4 * (inner + 2 * (n - inner) + of_tables)
+    assert spent.kv_cache == 2 * 2 * 16 * 24 * 4 + (16 * 8 if settings is NGRAMS else 0)
     assert spent.training_flops == 3 * spent.forward_flops
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+def gradient_bytes(parameter: torch.Tensor) -> int:
+    grad = parameter.grad
+    if grad is None:
+        return 0
+    parts = [grad._indices(), grad._values()] if grad.is_sparse else [grad]
+    return sum(part.numel() * part.element_size() for part in parts)
+
+
+@pytest.mark.parametrize("settings", [(), NGRAMS])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
-    config = tiny_config()
+def test_gradients_take_what_a_step_holds(settings: tuple[str, ...], precision: Precision) -> None:
+    config = tiny_config(*settings, "train.batch_size=4")
     mp_model = MixedPrecisionModel(build_model(config.model, 100), precision)
-    ids = torch.zeros(2, 16, dtype=torch.int64)
     most = 0
 
     class Watch(TorchDispatchMode):
@@ -272,11 +286,11 @@ def test_gradients_take_what_a_step_holds(precision: Precision) -> None:
             both = {
                 id(p): p for p in (*mp_model.master.parameters(), *mp_model.compute.parameters())
             }
-            held = [p.grad for p in both.values() if p.grad is not None]
-            most = max(most, sum(grad.numel() * grad.element_size() for grad in held))
+            most = max(most, sum(map(gradient_bytes, both.values())))
             return op(*args, **(kwargs or {}))
 
-    for _ in range(2):  # the second piece of a batch adds to what is there
+    for id_ in range(2):  # the second piece of a batch adds to what is there
+        ids = torch.full((2, 16), id_)
         loss, _ = token_loss(mp_model.forward_model, Batch(ids, ids))
         loss.backward()
         with Watch():

@@ -29,11 +29,12 @@ def context_aware_embeddings(context: LessonContext) -> Iterator[Part]:
         "cosine of the two vectors of a character, in the residual stream, is 1 where they point "
         "in the same direction: where what follows made no difference."
     )
+    blind = "nothing of what follows" if context.model.ngrams else "nothing of the text around it"
     own = _cosine_table("the encoder", names, context.activations, ids, shown)
     if context.decoder is None:
         yield own
         yield (
-            "Before the first layer a vector knows nothing of the text around it. From then on it "
+            f"Before the first layer a vector knows {blind}. From then on it "
             "depends on both sides. In a decoder every number of this table would be 1: up to "
             "there the text is the same, and a decoder sees nothing else."
         )
@@ -41,7 +42,7 @@ def context_aware_embeddings(context: LessonContext) -> Iterator[Part]:
     decoder, _ = context.decoder
     yield SideBySide(own, _cosine_table("the decoder", names, decoder, decoder.ids, shown))
     yield (
-        "Before the first layer a vector knows nothing of the text around it. From then on the "
+        f"Before the first layer a vector knows {blind}. From then on the "
         "encoder's depends on both sides; the decoder's are the same in both texts, for it sees "
         "nothing of what follows."
     )

@@ -13,6 +13,7 @@ from attn_cli.inspection.lesson import (
     logits_and_sampling,
     mask,
     merge_heads,
+    ngrams,
     norms,
     queries_keys_values,
 )
@@ -58,6 +59,7 @@ def lesson(
         question: embeddings.question(context, foreword),
         "From characters to ids": embeddings.ids(context),
         "Embeddings": embeddings.token_embeddings(context),
+        "N-grams": ngrams.ngram_embeddings(context),
         "Positions": embeddings.position_embeddings(context),
         "The norm": norms.attention_norm(context),
         "Query, key and value": queries_keys_values.linear_layers(context),

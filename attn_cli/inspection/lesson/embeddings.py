@@ -23,7 +23,7 @@ def question(context: LessonContext, foreword: str) -> Iterator[Part]:
     """What a model is asked, and the letters for its sizes."""
     unit, followed = context.tokenizer.unit, context.followed
     known = " and what stands for a hidden one" * context.encoder
-    legend = (
+    legend = [
         ("B", 1, "batch: texts processed together; here one, so its axis is left out"),
         ("T", context.T, f"time: {unit}s of the text"),
         ("C", context.C, f"channels: how many numbers stand for one {unit}"),
@@ -32,7 +32,14 @@ def question(context: LessonContext, foreword: str) -> Iterator[Part]:
         ("F", context.F, "width of the feed-forward network"),
         ("V", context.V, f"vocabulary: {unit}s that the model knows{known}"),
         ("L", context.L, "layers"),
-    )
+    ]
+    if context.model.ngrams is not None:
+        rows, width = context.model.ngrams.table.weight.shape
+        legend += [
+            ("N", len(context.model.ngrams.hash.lengths), "lengths of n-grams"),
+            ("E", width, "width of the tables of n-grams"),
+            ("R", rows, "rows of these tables"),
+        ]
     asked = (
         "An encoder answers one question: what is missing here? It reads a text in which some "
         f"{unit}s are hidden, and gives each of the {context.V - 1} {unit}s that it knows a "
@@ -122,10 +129,15 @@ def token_embeddings(context: LessonContext) -> Iterator[Part]:
 
 def position_embeddings(context: LessonContext) -> Iterator[Part]:
     """Position embeddings, or why there are none."""
-    module = context.model.position_embedding
+    module, has_ngrams = context.model.position_embedding, context.model.ngrams is not None
     why = (
         "Attention will compare characters by their vectors alone, and these do not yet say where "
-        "a character stands: ‘ab’ and ‘ba’ are the same two vectors. "
+        "a character stands: "
+        + (
+            "the same few characters in a row have the same vector anywhere. "
+            if has_ngrams
+            else "‘ab’ and ‘ba’ are the same two vectors. "
+        )
     )
     if module is None:
         rotary = context.model.config.position == "rope"
@@ -134,6 +146,7 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
             "and keys inside attention instead, and the lesson will show that there."
             if rotary
             else "Most models add a vector for the position here. This one adds none: "
+            + ("beyond its n-grams, " * has_ngrams)
             + (
                 "it knows nothing of the order."
                 if context.encoder
@@ -145,7 +158,11 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
         return
     token, position, both = (
         context.activations[name]
-        for name in ("token embedding", "position embedding", "token + position")
+        for name in (
+            "token + n-grams" if has_ngrams else "token embedding",
+            "position embedding",
+            "token + position",
+        )
     )
     if isinstance(module, LearnedPosition):
         how = (

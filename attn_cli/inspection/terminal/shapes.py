@@ -24,6 +24,9 @@ LEGEND = {
     "V": "vocabulary",
     "L": "layers",
     "Y": "labels",
+    "N": "lengths of n-grams",
+    "E": "width of their tables",
+    "R": "rows of these tables",
 }
 FORMATS = {"float32": "fp32", "bfloat16": "bf16"}
 COLUMNS = ("operation", "symbolic", "shape", "parameters", "FLOPs", "bytes", "format")
@@ -70,11 +73,13 @@ def _cells(row: ShapeRow) -> tuple[str, ...]:
 
 
 def _totals(shapes: Shapes, costs: Costs, unit: str) -> Iterator[str]:
-    embedding = shapes.embedding_parameters
+    embedding, tables = shapes.embedding_parameters, shapes.table_parameters
+    of_ngrams = f"{tables:,} in tables of n-grams, " if tables else ""
     full = f"{'T=S' if 'S' in shapes.dims else 'T'}={costs.block_size}"
     yield (
         f"{shapes.parameters:,} parameters, tied ones counted once: "
-        f"{embedding:,} in embeddings, {shapes.parameters - embedding:,} elsewhere"
+        f"{embedding:,} in embeddings, {of_ngrams}"
+        f"{shapes.parameters - embedding - tables:,} elsewhere"
     )
     yield (
         f"{costs.forward_flops:,.0f} FLOPs per {unit} forward, {costs.training_flops:,.0f} "
