@@ -175,7 +175,8 @@ def _saved_bytes(model: Stack, batch: int) -> int:
 def _optimizer_bytes(model: Stack, config: Config) -> int:
     """Bytes of optimizer state, in fp32."""
     return sum(
-        4 * parameter.numel() * len(optimizer.state_names)
+        4 * tensor.numel()
         for optimizer in make_optimizers(model, config.train)
         for parameter in optimizer.parameters
+        for tensor in optimizer.state_of(parameter).values()
     )
