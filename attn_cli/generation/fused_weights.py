@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig
+from attn_cli.generation.ngram_lookup import NgramLookup
+from attn_cli.model.ngram_hash import make_ngram_hash
 from attn_cli.model.parameter_shapes import FEED_FORWARD_INPUTS
 
 Floats = NDArray[np.float32]
@@ -50,6 +52,7 @@ class Weights:
     """The whole model."""
 
     token: Floats  # (V, C)
+    ngrams: NgramLookup | None
     position: Floats | None  # (block_size, C), where positions are added
     rotary: NDArray[np.complex64] | None  # (block_size, D / 2), where they are rotary
     layers: tuple[LayerWeights, ...]
@@ -72,11 +75,18 @@ def fuse_weights(config: ModelConfig, arrays: StateArrays) -> Weights:
     elif config.position == "rope":
         angles = _angles(config.block_size, config.n_embd // config.n_head, config.rope_theta)
         rotary = np.exp(1j * angles).astype(np.complex64)
+    ngrams = None
+    if config.ngrams:
+        hash = make_ngram_hash(config.ngrams, config.ngram_rows, len(token))
+        projection = arrays["ngrams.projection.weight"].T
+        projection = _centred(projection) if centred else projection
+        ngrams = NgramLookup(hash, arrays["ngrams.table.weight"], projection)
     if centred:
         token = _centred(token)
         position = None if position is None else _centred(position)
     return Weights(
         token,
+        ngrams,
         position,
         rotary,
         tuple(_layer(config, arrays, f"blocks.{number}") for number in range(config.n_layer)),

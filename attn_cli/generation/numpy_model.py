@@ -6,7 +6,8 @@ step is many small products, which NumPy calls with less overhead than torch, an
 torch takes longer than generating a page (benchmarks/LOG.md).
 
 Shapes: B texts, T new ids, S ids of a text so far, N = B · T rows,
-C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary.
+C channels = n_embd, H heads, D head size = C / H, F feed-forward width, V vocabulary,
+n the longest n-gram.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from attn_cli.generation.fused_weights import (
     StateArrays,
     fuse_weights,
 )
+from attn_cli.model.ngram_hash import NOTHING
 
 Integers = NDArray[np.intp]
 
@@ -46,7 +48,7 @@ def unknown_to_numpy(config: ModelConfig) -> str | None:
     for key, known in KNOWN.items():
         if (value := getattr(config, key)) not in known:
             return f"{key}: {value}"
-    return "ngrams" if config.ngrams else None
+    return None
 
 
 @dataclass(eq=False)
@@ -56,6 +58,7 @@ class NumpyKVCache:
     keys: list[Floats]  # one buffer a layer, (B, H, capacity, D)
     values: list[Floats]
     lengths: Integers  # how many ids of each text are cached, (B,)
+    last_symbols: Integers  # those that the n-grams of the next id reach back to, (B, n - 1)
 
 
 class NumpyModel:
@@ -83,7 +86,9 @@ class NumpyModel:
         keys, values = (
             [np.zeros(shape, np.float32) for _ in range(config.n_layer)] for _ in range(2)
         )
-        return NumpyKVCache(keys, values, np.zeros(batch, np.intp))
+        earlier = max(config.ngrams, default=1) - 1
+        last_symbols = np.full((batch, earlier), NOTHING, np.intp)
+        return NumpyKVCache(keys, values, np.zeros(batch, np.intp), last_symbols)
 
     def forward(self, ids: Integers, cache: NumpyKVCache) -> Floats:
         """The logits after the last of new ids (B, T), which are added to the cache: (B, V).
@@ -103,10 +108,12 @@ class NumpyModel:
         for target, source in zip(targets, sources, strict=True):
             target[list(rows), :, :length] = source[row, :, :length]
         cache.lengths[list(rows)] = length
+        cache.last_symbols[list(rows)] = other.last_symbols[row]
 
     def select_rows(self, cache: NumpyKVCache, rows: Sequence[int]) -> None:
         """Keeps these rows of a cache, in this order; a row may come more than once."""
         cache.lengths = cache.lengths[list(rows)]
+        cache.last_symbols = cache.last_symbols[list(rows)]
         moves = [(to, row) for to, row in enumerate(rows) if to != row]
         if any(row < len(rows) for _, row in moves):
             cache.keys = [keys[list(rows)] for keys in cache.keys]
@@ -128,6 +135,10 @@ class NumpyModel:
         if weights.position is not None:
             x += weights.position[positions.new]
         x = x.reshape(-1, x.shape[-1])  # (N, C)
+        if weights.ngrams is not None:
+            symbols = np.concatenate((cache.last_symbols, ids + 1), axis=1)  # (B, n - 1 + T)
+            cache.last_symbols = symbols[:, ids.shape[1] :]
+            x += weights.ngrams.added(symbols)
         rotary = None
         if weights.rotary is not None:
             rotary = weights.rotary[positions.new][:, None]  # (1 | B, 1, T, D / 2)

@@ -79,8 +79,7 @@ class SourceModel:
         chosen = list(rows)
         cache.encoded = cache.encoded[chosen]
         cache.mask = None if cache.mask is None else cache.mask[chosen]
-        for layer in cache.kv.layers:
-            layer.keys, layer.values = layer.keys[chosen], layer.values[chosen]
+        cache.kv.select_rows(chosen)
         for cross in cache.kv.cross:
             cross.source = cache.encoded
             cross.keys, cross.values = cross.keys[chosen], cross.values[chosen]

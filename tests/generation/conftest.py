@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import pytest
 import torch
@@ -47,10 +48,21 @@ def kinds(blocks: Sequence[BlockName] = ("gpt2", "qwen3")) -> list[ModelConfig]:
     ]  # fmt: skip
 
 
-@pytest.fixture(
-    params=kinds(sorted(KNOWN["block"])),
-    ids=lambda c: f"{c.block}-{c.position}{'-bias' * c.bias}{'-tied' * c.tie_embeddings}",
-)
+# A table with a row for every pair, one with a row for several n-grams, and either by itself.
+NGRAMS = [
+    ModelConfig(n_layer=2, n_head=3, n_embd=42, block_size=BLOCK, block=block, ngrams=lengths,
+                ngram_rows=500, ngram_embd=7)
+    for block, lengths in product(sorted(KNOWN["block"]), ([2, 5], [2], [3]))
+]  # fmt: skip
+
+
+def describe(config: ModelConfig) -> str:
+    ngrams = "".join(f"-{n}gram" for n in config.ngrams)
+    tied = "-tied" * config.tie_embeddings
+    return f"{config.block}-{config.position}{'-bias' * config.bias}{tied}{ngrams}"
+
+
+@pytest.fixture(params=[*kinds(sorted(KNOWN["block"])), *NGRAMS], ids=describe)
 def model(request: pytest.FixtureRequest) -> Transformer:
     """One of every kind."""
     return make_model(request.param)
@@ -59,7 +71,8 @@ def model(request: pytest.FixtureRequest) -> Transformer:
 @pytest.fixture
 def one_model() -> Transformer:
     """One that stands for all where the kind does not matter."""
-    return make_model(ModelConfig(n_layer=2, n_head=3, n_embd=42, block_size=BLOCK))
+    config = ModelConfig(n_layer=2, n_head=3, n_embd=42, block_size=BLOCK, ngrams=[2, 4])
+    return make_model(config)
 
 
 @pytest.fixture(params=[in_numpy, TorchModel], ids=["numpy", "torch"])

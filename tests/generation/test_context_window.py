@@ -50,7 +50,7 @@ def test_texts_of_unequal_length_each_have_their_own_window(
 
 @pytest.mark.parametrize("block_size", [1, 2, 3])
 def test_the_smallest_windows(block_size: int) -> None:
-    config = ModelConfig(n_layer=1, n_head=1, n_embd=8, block_size=block_size)
+    config = ModelConfig(n_layer=1, n_head=1, n_embd=8, block_size=block_size, ngrams=[2, 4])
     assert_follows(make_model(config), (1, 4), steps=9)
 
 
