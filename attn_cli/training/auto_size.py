@@ -37,7 +37,13 @@ from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batch
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
-from attn_cli.training.size_recipes import STREAM_RECIPE, ModelSize, SizeRecipe, recipe_for
+from attn_cli.training.size_recipes import (
+    MAX_NGRAM_DROPOUT,
+    STREAM_RECIPE,
+    ModelSize,
+    SizeRecipe,
+    recipe_for,
+)
 from attn_cli.training.step import LossFunction, train_step
 from attn_cli.training.threads import ThreadPolicy
 
@@ -175,6 +181,15 @@ class Plan:
         """Characters to train on, as far as time and text go."""
         return min(self.chars_in_time, self.most_epochs * self.train_chars)
 
+    @property
+    def ngram_dropout(self) -> float:
+        """How many n-grams are left out, so that each is read once, as far as that is possible.
+
+        What is read again is learned by heart.
+        """
+        epochs = self.chars / self.train_chars
+        return round(min(max(0.0, 1.0 - 1.0 / epochs), MAX_NGRAM_DROPOUT), 2)
+
     def settings(self, processes: int) -> dict[str, Any]:
         """As keys of a configuration, for a batch that so many processes can share."""
         batch, recipe = self.size.batch_size, self.recipe
@@ -188,6 +203,7 @@ class Plan:
             **self.size.settings(),
             **recipe.settings,
             "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
+            **({"model.ngram_dropout": self.ngram_dropout} if recipe.has_ngrams else {}),
             "train.batch_size": batch,
             "train.learning_rate": min(self.size.learning_rate, highest),
             "train.max_epochs": self.most_epochs,
@@ -216,6 +232,11 @@ class Plan:
             f"context {model.block_size}, batch {train.batch_size}, "
             f"learning rate {train.learning_rate:g}, dropout {model.dropout:g}"
         )
+        if model.ngrams:
+            yield (
+                f"and embeddings of the last {', '.join(map(str, model.ngrams))} {unit}s "
+                f"(model.ngrams), dropout {model.ngram_dropout:g}"
+            )
         if self.chars / (train.batch_size * self.chars_per_sequence) < FEWEST_STEPS:
             yield "only a handful of steps fit into this time on this machine: give it more"
         yield "to choose the size yourself, give `config`, or `settings` model.…"

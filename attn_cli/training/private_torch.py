@@ -38,3 +38,8 @@ def ignore_in_ddp(model: torch.nn.Module, names: list[str]) -> None:
 
     ignore = DistributedDataParallel._set_params_and_buffers_to_ignore_for_model
     ignore(model, names)  # type: ignore[no-untyped-call]
+
+
+def sparse_rows(gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows (K,) of a sparse gradient and their values (K, E), each as often as it came."""
+    return gradient._indices()[0], gradient._values()

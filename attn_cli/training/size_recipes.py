@@ -15,6 +15,8 @@ from attn_cli.text.pairs import PairExamples
 
 # The longest context of a model of lines; longer lines are cut.
 MAX_LINE_BLOCK_SIZE = 256
+# Of n-grams, however often a text is read.
+MAX_NGRAM_DROPOUT = 0.75
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class SizeRecipe:
     dropout: float
     settings: Mapping[str, Any] = field(default_factory=dict)  # of all sizes, as keys
 
+    @property
+    def has_ngrams(self) -> bool:
+        """Whether its models have embeddings of n-grams."""
+        return "model.ngrams" in self.settings
+
 
 # The second and third size are between two measured lengths of training, one on either side of
 # where they win or come level; the last is an estimate, in proportion to its parameters.
@@ -81,6 +88,7 @@ STREAM_RECIPE = SizeRecipe(
     dropout_chars=20_000,
     dropout_epochs=0.0,
     dropout=0.1,
+    settings={"model.ngrams": [2, 3, 4, 5]},
 )
 # An encoder learns from the hidden characters alone, and is better shallow for longer. The second
 # and the last are estimates.

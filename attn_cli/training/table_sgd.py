@@ -3,6 +3,8 @@
 An optimizer that scales each row by its own gradients, as Adam does, moves a row that came once
 as far as one that came often; read twice, a text is then known by heart. With one scale for a
 whole table rare rows stay near zero (benchmarks/LOG.md).
+
+Shapes: K rows looked up in a step, each as often as it was; E width of a table.
 """
 
 from collections.abc import Iterable
@@ -11,13 +13,14 @@ import torch
 
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 from attn_cli.training.optimizer import Optimizer
+from attn_cli.training.private_torch import sparse_rows
 
 
 class TableSGD(Optimizer):
-    """Each touched row moves by its gradient over the root mean square of all of the table's.
+    """Each row moves by its gradients, over the root mean square of all gradients of the table.
 
     Args:
-        parameters: Tables, (R, E), whose gradients are sparse.
+        parameters: Tables whose gradients are sparse.
         lr: The peak learning rate.
         beta2: Decay rate of the mean square, a step.
         world: The processes that train together: a row moves by the gradients of all.
@@ -42,31 +45,24 @@ class TableSGD(Optimizer):
         for table in self.parameters:
             if table.grad is None:
                 continue
-            rows, gradients = self._touched(table.grad)  # (M,), (M, E)
+            rows, gradients = map(self._gathered, sparse_rows(table.grad))  # (K,), (K, E)
+            # The gradient of a mean over processes is theirs over the number of them.
+            gradients = gradients / self.world.world_size
             mean_square = self.state_of(table)["grad_mean_square"]
             mean_square.lerp_(gradients.square().mean(), 1.0 - self.beta2)
             # As in Adam: the mean of the steps so far, which began at 0.
             root = (mean_square / (1.0 - self.beta2 ** (step + 1))).sqrt()
-            table[rows] -= gradients * (self.lr * lr_scale / (root + 1e-8))
+            table.index_add_(0, rows, gradients / (root + 1e-8), alpha=-self.lr * lr_scale)
 
     def _new_state(self, parameter: torch.nn.Parameter) -> torch.Tensor:
         return parameter.new_zeros((), requires_grad=False)  # one number for a whole table
 
-    def _touched(self, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The rows (M,) that any process has touched, and the mean of their gradients, (M, E)."""
-        gradient = gradient.coalesce()
-        rows, gradients = gradient.indices()[0], gradient.values()
-        if self.world.world_size == 1:
-            return rows, gradients
-        rows, places = torch.unique(self._gathered(rows), return_inverse=True)
-        sums = gradients.new_zeros(len(rows), gradients.shape[1])
-        sums.index_add_(0, places, self._gathered(gradients))
-        return rows, sums / self.world.world_size
-
     def _gathered(self, own: torch.Tensor) -> torch.Tensor:
-        """The tensors of all processes, one after the other, of which each has a length."""
+        """The tensors of all processes, one after the other; each has a length of its own."""
+        if self.world.world_size == 1:
+            return own
         lengths = [int(each) for each in self.world.all_gather(torch.tensor(len(own)))]
-        room = own.new_zeros(max(lengths), *own.shape[1:])
-        room[: len(own)] = own
-        parts = self.world.all_gather(room)
+        padded = own.new_zeros(max(lengths), *own.shape[1:])
+        padded[: len(own)] = own
+        parts = self.world.all_gather(padded)
         return torch.cat([part[:n] for part, n in zip(parts, lengths, strict=True)])

@@ -85,6 +85,17 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
     assert plan.settings(processes=1)["model.dropout"] == dropout
 
 
+@pytest.mark.parametrize(
+    ("epochs", "dropout"), [(0.2, 0.0), (1.0, 0.0), (2.0, 0.5), (3.0, 0.67), (50.0, 0.75)]
+)
+def test_each_ngram_is_read_once_as_far_as_that_goes(epochs: float, dropout: float) -> None:
+    size, chars = STREAM_RECIPE.sizes[0], 300_000
+    plan = Plan(STREAM_RECIPE, size, chars, 64.0, chars_in_time=epochs * chars, speed=10_000.0)
+    settings = plan.settings(1)
+    assert settings["model.ngrams"] == [2, 3, 4, 5]
+    assert settings["model.ngram_dropout"] == dropout
+
+
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:
     for chars in (1, 30):
         with pytest.raises(DatasetError):

@@ -39,6 +39,24 @@ def test_the_timeout_of_a_group_can_be_changed() -> None:
     assert names == ["timeout", "group"], f"_set_pg_timeout now takes {names}"
 
 
+def test_a_sparse_gradient_has_each_row_as_often_as_it_was_looked_up() -> None:
+    table = torch.nn.Parameter(torch.zeros(5, 2))
+    for rows in ([3, 1], [3]):  # two micro-batches
+        looked_up = torch.nn.functional.embedding(torch.tensor(rows), table, sparse=True)
+        (looked_up * torch.tensor([[1.0, 2.0]])).sum().backward()
+    assert table.grad is not None
+    rows, values = private_torch.sparse_rows(table.grad)
+    total = torch.zeros(5, 2).index_add_(0, rows, values)
+    assert total.tolist() == [[0, 0], [1, 2], [0, 0], [2, 4], [0, 0]]
+
+
+def test_torch_still_keeps_parameters_out_of_ddp_by_name() -> None:
+    model = torch.nn.Linear(2, 2)
+    private_torch.ignore_in_ddp(model, ["bias"])
+    # What DistributedDataParallel reads; tests of several processes see that it does.
+    assert model._ddp_params_and_buffers_to_ignore == ["bias"]
+
+
 def private_uses(tree: ast.AST) -> Iterator[str]:
     """The names with an underscore that a file takes from torch."""
     of_torch: set[str] = set()
