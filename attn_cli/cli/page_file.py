@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes at the start of a page that contain it
+LARGE = 4_000_000  # bytes of a page beyond which tables of n-grams are named as a reason
 
 
 def write_page(
@@ -115,6 +116,13 @@ def _write_and_print(path: Path, html: str, loaded: LoadedModel, as_json: bool) 
         result_json({"page": str(path), "bytes": len(data), "model": loaded.description})
         return
     notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
+    tables = sum(table.numel() for table in loaded.model.tables())
+    if tables and len(data) > LARGE:
+        parameters = loaded.model.parameter_count()
+        notice(
+            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
+            "with fewer model.ngram_rows, its page is smaller"
+        )
     result(str(path))
 
 

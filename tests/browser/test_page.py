@@ -26,6 +26,7 @@ pytestmark = pytest.mark.browser
 
 SMALL = ("model.n_layer=2", "model.n_embd=24", "model.n_head=3", "model.block_size=20")
 GPT2, QWEN3 = "model.block=gpt2", "model.block=qwen3"
+NGRAMS = ("model.ngrams=[2,5]", "model.ngram_embd=7")  # a row each of the 101² pairs, or a hash
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +51,11 @@ def test_typed_text_gives_the_logits_that_torch_gives(
 @pytest.mark.parametrize(
     ("block", "tied"),
     [
-        ((GPT2, "model.bias=true"), "false"),
+        ((GPT2, "model.bias=true", *NGRAMS, "model.ngram_rows=10201"), "false"),
         ((GPT2, "model.bias=false"), "true"),
         ((QWEN3, "model.bias=false"), "true"),
         ((QWEN3, "model.bias=false", "model.n_inner=37"), "false"),
+        ((QWEN3, "model.bias=false", *NGRAMS, "model.ngram_embd=20"), "false"),
     ],
 )
 def test_every_shape_of_model_runs_as_it_does_in_torch(

@@ -14,6 +14,7 @@ import gguf
 import pytest
 from safetensors.numpy import load_file
 
+from attn_cli.cli import page_file
 from attn_cli.text.tokenizer import corpus_tokenizer
 from tests.conftest import Outcome, Trained
 from tests.export.conftest import MakeRun
@@ -248,3 +249,15 @@ def test_hugging_face_and_gguf_need_no_torch(make_run: MakeRun, tmp_path: Path) 
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["format"] == form
+
+
+def test_a_large_page_says_what_the_tables_of_ngrams_take(
+    attn: Attn, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run("model.ngrams=[2,3]", "model.ngram_rows=50", "model.ngram_embd=4").folder.path
+    assert "ngram" not in attn("export", "page", "small.html", "--run", run).err
+    monkeypatch.setattr(page_file, "LARGE", 1000)
+    told = attn("export", "page", "large.html", "--run", run)
+    assert told.code == 0
+    assert "\n400 of the model's " in told.err
+    assert "with fewer model.ngram_rows, its page is smaller" in told.err

@@ -25,7 +25,13 @@ from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page import projection, translation
 from attn_cli.inspection.page.build import MAX_BYTES, SCRIPTS, STYLES, PageContents, page
-from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
+from attn_cli.inspection.page.packing import (
+    Packed,
+    packed,
+    packed_fractions,
+    packed_rows,
+    packed_table,
+)
 from attn_cli.inspection.page.payload import evenly_spaced
 from attn_cli.inspection.page.template import FOLDER, as_json
 from attn_cli.model.build import build_model
@@ -63,6 +69,16 @@ def payload(html: str, name: str = "payload") -> Any:
 
 def unpacked(packed: Packed) -> np.ndarray[Any, Any]:
     """What the page makes of a packed array, written anew."""
+    if packed["form"] == "table":
+        row_bits = np.frombuffer(base64.b64decode(packed["bits"]), np.uint8)
+        table = np.zeros(packed["shape"])
+        for bits, data in packed["data"].items():
+            rows = row_bits == int(bits)
+            scales = np.full(rows.sum(), packed["scale"], "<f4")
+            shape = [len(scales), packed["shape"][1]]
+            part = {"form": "integers", "shape": shape, "bits": int(bits), "data": data}
+            table[rows] = unpacked({**part, "scales": base64.b64encode(scales)})
+        return table
     data = np.frombuffer(base64.b64decode(packed["data"]), np.uint8)
     if packed["form"] == "float32":
         return data.view("<f4").reshape(packed["shape"])
@@ -200,6 +216,25 @@ def test_packed_rows_come_back_within_half_a_step(matrix: np.ndarray[Any, Any], 
     error = np.abs(unpacked(packed_rows(matrix, bits)) - matrix)
     # Below the smallest normal number, a scale has fewer digits.
     assert (error <= 0.5 * step + 1e-6 * np.abs(matrix) + 2e-38).all()
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 9), st.integers(1, 3)),
+        elements=st.sampled_from([0.0, 1e-6, -0.004, 0.5, 1.0, -9.0]),
+    ),
+    st.sampled_from([8, 16]),
+)
+def test_a_packed_table_has_one_scale_and_no_bits_for_zeros(
+    matrix: np.ndarray[Any, Any], bits: int
+) -> None:
+    table = packed_table(matrix, bits)
+    step = np.abs(matrix).max() / (2 ** (bits - 1) - 1)
+    np.testing.assert_allclose(unpacked(table), matrix, rtol=1e-6, atol=0.51 * step)
+    numbers = sum(len(base64.b64decode(data)) for data in table["data"].values())
+    needed = (np.abs(matrix).max(axis=1) >= step).sum() * matrix.shape[1] * bits / 8
+    assert numbers <= needed + len(table["data"])
 
 
 def test_float32_comes_back_bit_by_bit_and_shares_within_a_step() -> None:

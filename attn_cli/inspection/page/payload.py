@@ -5,13 +5,21 @@ Shapes: T time (characters), H heads, V vocabulary, L layers.
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
-from attn_cli.inspection.page.packing import Packed, packed, packed_fractions, packed_rows
+from attn_cli.inspection.page.packing import (
+    Packed,
+    packed,
+    packed_fractions,
+    packed_rows,
+    packed_table,
+)
 from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 
@@ -24,6 +32,8 @@ MAX_EXACT = 190_000
 # those of queries and keys only go into scores, and need fewer.
 BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weight": 16}
 OTHER_BITS = 17
+# Of the largest row of a table of n-grams; the others need fewer.
+TABLE_BITS = 16
 
 
 def model_payload(loaded: LoadedModel) -> dict[str, Any]:
@@ -44,6 +54,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
             "rope_theta": config.rope_theta,
             "cross_rope": config.cross_rope,
             "eps": model.final_norm.eps,
+            "ngrams": None if model.ngrams is None else asdict(model.ngrams.hash),
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
         "bos_id": loaded.bos_id,
@@ -61,13 +72,16 @@ def weights_payload(model: Stack) -> dict[str, Packed]:
     """Every parameter by name; matrices as integers where there are many numbers."""
     exact = model.parameter_count() <= MAX_EXACT
     return {
-        name: packed(array) if exact or array.ndim == 1 else packed_rows(array, _bits(name))
+        name: packed(array) if exact or array.ndim == 1 else _packed_matrix(name, array)
         for name, array in model.state_arrays().items()
     }
 
 
-def _bits(name: str) -> int:
-    return next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)
+def _packed_matrix(name: str, matrix: NDArray[np.float32]) -> Packed:
+    if name == "ngrams.table.weight" and np.isfinite(matrix).all():
+        return packed_table(matrix, TABLE_BITS)
+    bits = next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)
+    return packed_rows(matrix, bits)
 
 
 def ablation_payload(ablation: HeadAblation) -> dict[str, Any]:

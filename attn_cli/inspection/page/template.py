@@ -24,6 +24,7 @@ MODEL_SCRIPTS = (
     "packing",
     "vocabulary",
     "arithmetic",
+    "ngrams",
     "model",
     "forward_pass",
     "sampling",

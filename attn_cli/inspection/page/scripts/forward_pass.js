@@ -55,14 +55,20 @@ class ForwardPass {
     this.normed = rows(n_embd);
     this.added = rows(n_embd);
     this.inner = rows(n_inner);
+    this.ngramRows = this.model.ngrams && rows(this.model.ngrams.totalWidth);
     this.gate = this.model.block.gated ? rows(n_inner) : null;
   }
 
   embed(from, to) {
-    const { token, positions, neighbours, n_embd: C } = this.model,
+    const { token, ngrams, positions, neighbours, n_embd: C } = this.model,
       x = this.residualStream[0];
     for (let t = from; t < to; t++) {
       for (let i = 0; i < C; i++) x[t * C + i] = token[this.ids[t] * C + i];
+    }
+    if (ngrams) {
+      ngrams.lookUp(this.ids, this.ngramRows, from, to);
+      linear(this.ngramRows, ngrams.projection, this.added, from, to, ngrams.totalWidth, C);
+      for (let i = from * C; i < to * C; i++) x[i] += this.added[i];
     }
     if (neighbours && from < to) this.addNeighbours(neighbours, to);
     if (!positions) return;

@@ -48,6 +48,7 @@ class Model {
     this.token = token ?? part("token_embedding").weight; // (V, C)
     const [before, after] = [part("neighbours.before"), part("neighbours.after")];
     this.neighbours = before.weight ? { before, after } : null; // of a source's characters
+    this.ngrams = config.ngrams && new Ngrams(config.ngrams, part);
     this.positions = this.positionTable(part("position_embedding").weight); // (block_size, C)
     this.rotary = config.position === "rope" ? this.rotaryTable() : null;
     this.layers = Array.from({ length: config.n_layer }, (_, number) => {

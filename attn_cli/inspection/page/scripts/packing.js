@@ -35,8 +35,24 @@ function integersOf(base64, bits, count) {
   return integers;
 }
 
+// A packed table: for each number of bits, the rows that have so many, in their order.
+function unpackedTable({ shape: [rows, columns], scale, bits, data }) {
+  const rowBits = numbersOf(bits, Uint8Array),
+    values = new Float32Array(rows * columns);
+  for (const [width, integers] of Object.entries(data)) {
+    const own = [...rowBits.keys()].filter((row) => rowBits[row] === Number(width));
+    const steps = integersOf(integers, Number(width), own.length * columns);
+    own.forEach((row, i) => {
+      for (let c = 0; c < columns; c++) values[row * columns + c] = steps[i * columns + c] * scale;
+    });
+  }
+  return values;
+}
+
 // A packed array -> Float32Array, row after row.
-function unpacked({ form, shape, data, bits, scales }) {
+function unpacked(array) {
+  const { form, shape, data, bits, scales } = array;
+  if (form === "table") return unpackedTable(array);
   if (form === "float32") return numbersOf(data, Float32Array);
   if (form === "fractions") return Float32Array.from(numbersOf(data, Uint8Array), (n) => n / 255);
   const [rows, columns] = shape,
