@@ -39,6 +39,7 @@ from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.size_recipes import (
     MAX_NGRAM_DROPOUT,
+    NGRAM_DROPOUT_PER_DOUBLING,
     STREAM_RECIPE,
     ModelSize,
     SizeRecipe,
@@ -183,12 +184,9 @@ class Plan:
 
     @property
     def ngram_dropout(self) -> float:
-        """How many n-grams are left out, so that each is read once, as far as that is possible.
-
-        What is read again is learned by heart.
-        """
-        epochs = self.chars / self.train_chars
-        return round(min(max(0.0, 1.0 - 1.0 / epochs), MAX_NGRAM_DROPOUT), 2)
+        """How many n-grams are left out: the more, the more often each is read."""
+        doublings = math.log2(max(1.0, self.chars / self.train_chars))
+        return round(min(NGRAM_DROPOUT_PER_DOUBLING * doublings, MAX_NGRAM_DROPOUT), 2)
 
     def settings(self, processes: int) -> dict[str, Any]:
         """As keys of a configuration, for a batch that so many processes can share."""

@@ -15,8 +15,9 @@ from attn_cli.text.pairs import PairExamples
 
 # The longest context of a model of lines; longer lines are cut.
 MAX_LINE_BLOCK_SIZE = 256
-# Of n-grams, however often a text is read.
-MAX_NGRAM_DROPOUT = 0.75
+# What is read again is learned by heart: of n-grams, more are left out with every doubling of the
+# epochs, up to a share of them.
+NGRAM_DROPOUT_PER_DOUBLING, MAX_NGRAM_DROPOUT = 0.3, 0.7
 
 
 @dataclass(frozen=True)

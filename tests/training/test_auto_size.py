@@ -86,9 +86,11 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
 
 
 @pytest.mark.parametrize(
-    ("epochs", "dropout"), [(0.2, 0.0), (1.0, 0.0), (2.0, 0.5), (3.0, 0.67), (50.0, 0.75)]
+    ("epochs", "dropout"), [(0.2, 0.0), (1.0, 0.0), (2.0, 0.3), (4.0, 0.6), (50.0, 0.7)]
 )
-def test_each_ngram_is_read_once_as_far_as_that_goes(epochs: float, dropout: float) -> None:
+def test_the_more_often_a_text_is_read_the_more_ngrams_are_left_out(
+    epochs: float, dropout: float
+) -> None:
     size, chars = STREAM_RECIPE.sizes[0], 300_000
     plan = Plan(STREAM_RECIPE, size, chars, 64.0, chars_in_time=epochs * chars, speed=10_000.0)
     settings = plan.settings(1)
