@@ -76,6 +76,8 @@ def export(
         result_json(record | ({} if number_type is None else {"type": number_type}))
         return
     notice(f"{model.description}, {size:,} bytes")
+    if format == "hf" and model.config.model.ngrams:
+        notice("with code of its own for model.ngrams: load it with trust_remote_code=True")
     result(str(out))
 
 

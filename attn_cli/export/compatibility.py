@@ -59,6 +59,25 @@ def check_task(model: LoadedModel, format: ExportFormat) -> None:
         )
 
 
+def huggingface_class(config: ModelConfig) -> str:
+    """The class that a decoder or an encoder is in transformers, or in the code beside it."""
+    name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[config.block]
+    return f"Attn{name}" if config.ngrams else name
+
+
+def check_without_ngrams(config: ModelConfig, what: str) -> None:
+    """Refuses a model with embeddings of n-grams; `what` is about to write it.
+
+    Raises:
+        InputError: It has them.
+    """
+    if config.ngrams:
+        raise InputError(
+            f"{what} does not support model.ngrams: neither GPT-2 nor Qwen3 has them",
+            "export hf, with code for them, or page or onnx; or train with model.ngrams=[]",
+        )
+
+
 def check_exportable(config: ModelConfig, what: str) -> None:
     """Refuses a model that GPT-2 or Qwen3 elsewhere cannot express exactly.
 

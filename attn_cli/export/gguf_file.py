@@ -24,7 +24,13 @@ import numpy as np
 
 from attn_cli import __version__
 from attn_cli.errors import InputError
-from attn_cli.export.compatibility import NO_ROTATION_FACTOR, Floats, check_exportable, pad_to_gpt2
+from attn_cli.export.compatibility import (
+    NO_ROTATION_FACTOR,
+    Floats,
+    check_exportable,
+    check_without_ngrams,
+    pad_to_gpt2,
+)
 from attn_cli.export.hf_tokenizer import replacement_symbol
 from attn_cli.export.output import translate_write_errors
 from attn_cli.export.weight_map import gguf_map
@@ -59,6 +65,7 @@ def write_gguf(out: Path, model: TrainedModel, number_type: NumberType) -> int:
     check_output_file(out)
     require_package("attn export gguf", "gguf")
     check_exportable(model.config.model, "the gguf export")
+    check_without_ngrams(model.config.model, "the gguf export")
     _require_widths(model, number_type)
     pieces, types = _pieces(model)
     weights = pad_to_gpt2(model.config.model, model.weights)

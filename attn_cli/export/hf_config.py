@@ -11,7 +11,11 @@ from pydantic import ValidationError
 from attn_cli.config.schema import ModelConfig
 from attn_cli.errors import InputError
 from attn_cli.export.compatibility import NO_ROTATION_FACTOR
+from attn_cli.model.ngram_hash import make_ngram_hash
 from attn_cli.text.tokenizer import UNICODE_SIZE
+
+# The options of n-grams, by the same names as in a configuration of ours.
+NGRAM_OPTIONS = ("ngrams", "ngram_rows", "ngram_embd", "ngram_dropout")
 
 _Values = Mapping[str, Any]
 # An option's name, the value in the file, and the values that a model here can have.
@@ -25,12 +29,16 @@ def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
         InputError: It is another architecture, or has an option that no model here has.
     """
     kind = record.get("model_type") if isinstance(record, dict) else None
-    if not isinstance(record, dict) or kind not in ("gpt2", "qwen3"):
+    if not isinstance(record, dict) or kind not in ("gpt2", "qwen3", "attn_gpt2", "attn_qwen3"):
         raise InputError(
             f"{name}: its model_type is {kind!r:.40}",
             "attn imports gpt2 and qwen3",
         )
+    has_ngrams = kind.startswith("attn_")
+    kind = kind.removeprefix("attn_")
     values, requirements = _gpt2(record) if kind == "gpt2" else _qwen3(record)
+    if has_ngrams:
+        values |= {key: record[key] for key in NGRAM_OPTIONS if key in record}
     requirements += _requirements(record, quantization_config=(None,), is_causal=(True, False))
     for key, found, possible in requirements:
         if found not in possible:
@@ -42,14 +50,31 @@ def config_from_hf(record: object, name: str) -> tuple[ModelConfig, int]:
     if type(vocab_size) is not int or not 0 < vocab_size <= UNICODE_SIZE:
         raise InputError(f"{name}: vocab_size is {vocab_size!r:.40}")
     try:
-        return ModelConfig.model_validate(values), vocab_size
+        config = ModelConfig.model_validate(values)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         where = "".join(f"{part}: " for part in wrong["loc"][:1])
         raise InputError(f"{name}: {where}{wrong['msg'].removeprefix('Value error, ')}") from None
+    if has_ngrams:
+        _check_hash(record, config, vocab_size, name)
+    return config, vocab_size
 
 
-def _gpt2(record: _Values) -> tuple[_Values, list[_Requirement]]:
+def _check_hash(record: _Values, config: ModelConfig, vocab_size: int, name: str) -> None:
+    """Refuses n-grams that stand in other rows than they would here."""
+    if not config.ngrams:
+        raise InputError(f"{name}: ngrams is missing, and its model_type says that there are some")
+    own = make_ngram_hash(config.ngrams, config.ngram_rows, vocab_size)
+    hashed = {"ngram_sizes": [*own.sizes], "ngram_factors": [[*row] for row in own.factors]}
+    for key, value in hashed.items():
+        if record.get(key) != value:
+            raise InputError(
+                f"{name}: {key} is not what ngrams, ngram_rows and vocab_size give",
+                "this model has no counterpart in attn",
+            )
+
+
+def _gpt2(record: _Values) -> tuple[dict[str, Any], list[_Requirement]]:
     dropout = record.get("resid_pdrop", 0.1)
     values = {
         "block": "gpt2",
@@ -73,7 +98,7 @@ def _gpt2(record: _Values) -> tuple[_Values, list[_Requirement]]:
     )
 
 
-def _qwen3(record: _Values) -> tuple[_Values, list[_Requirement]]:
+def _qwen3(record: _Values) -> tuple[dict[str, Any], list[_Requirement]]:
     n_embd, n_head = record.get("hidden_size", 4096), record.get("num_attention_heads", 32)
     # Since transformers 5 rope_theta is in rope_parameters; before, it was separate.
     rope = record.get("rope_parameters") or record.get("rope_scaling") or {}

@@ -1,12 +1,17 @@
-"""A model as a folder that Hugging Face's transformers load without any code of ours.
+"""A model as a folder that Hugging Face's transformers load without attn.
 
 Block `gpt2` is `GPT2LMHeadModel`, block `qwen3` is `Qwen3ForCausalLM`; an encoder is the same with
 `is_causal` false, which transformers know from 5.3 on. An encoder-decoder is
 `PegasusForConditionalGeneration` (Zhang et al. 2020), whose blocks are those of GPT-2 with
 cross-attention. Needs neither torch nor transformers.
+
+With embeddings of n-grams, which neither has, the folder comes with code for them: a subclass of
+`GPT2LMHeadModel` or `Qwen3ForCausalLM`, from remote_code, which transformers run with
+`trust_remote_code=True`. Otherwise they refuse the folder, whose `model_type` they do not know.
 """
 
 import json
+from importlib.resources import files as package_files
 from typing import Any
 
 import numpy as np
@@ -18,12 +23,17 @@ from attn_cli.export.compatibility import (
     as_gpt2,
     check_exportable,
     check_pairs_exportable,
+    huggingface_class,
     pad_to_gpt2,
 )
+from attn_cli.export.hf_config import NGRAM_OPTIONS
 from attn_cli.export.hf_tokenizer import tokenizer_file, tokenizer_settings
 from attn_cli.export.model_card import model_card
 from attn_cli.export.weight_map import huggingface_map, pegasus_map
+from attn_cli.model.ngram_hash import make_ngram_hash
 from attn_cli.runs.loaded_model import TrainedModel
+
+CODE_FILES = ("configuration_attn.py", "modeling_attn.py")
 
 
 def huggingface_files(model: TrainedModel) -> dict[str, bytes]:
@@ -53,6 +63,9 @@ def huggingface_files(model: TrainedModel) -> dict[str, bytes]:
         "tokenizer_config.json": _json(settings),
         "README.md": model_card(model).encode(),
     }
+    if config.ngrams:
+        code = package_files("attn_cli.export") / "remote_code"
+        files |= {name: (code / name).read_bytes() for name in CODE_FILES}
     if task in ("lm", "seq2seq"):
         files["generation_config.json"] = _json(_generation_settings(model))
     return files
@@ -73,12 +86,14 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
         shared |= {"is_causal": False, "use_cache": False}
     if model.config.task == "seq2seq":
         return _pegasus_settings(config) | shared | {"decoder_start_token_id": model.bos_id}
+    if config.ngrams:
+        shared |= _ngram_settings(config, model.tokenizer.vocab_size)
     if config.block == "qwen3":
         rope: dict[str, Any] = {"rope_type": "default"}
         if config.position == "none":
             rope = {"rope_type": "linear", "factor": NO_ROTATION_FACTOR}
         return {
-            "architectures": ["Qwen3ForCausalLM"],
+            "architectures": [huggingface_class(config)],
             "model_type": "qwen3",
             "hidden_size": config.n_embd,
             "intermediate_size": config.inner_width,
@@ -101,7 +116,7 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
         }
     gpt2 = as_gpt2(config)
     return {
-        "architectures": ["GPT2LMHeadModel"],
+        "architectures": [huggingface_class(config)],
         "model_type": "gpt2",
         "n_embd": gpt2.n_embd,
         "n_inner": gpt2.inner_width,
@@ -114,6 +129,22 @@ def model_settings(model: TrainedModel) -> dict[str, Any]:
         "embd_pdrop": gpt2.dropout,
         "attn_pdrop": gpt2.dropout,
         **shared,
+    }
+
+
+def _ngram_settings(config: ModelConfig, vocab_size: int) -> dict[str, Any]:
+    """The part of config.json that is of n-grams and of the code that knows them."""
+    hashed = make_ngram_hash(config.ngrams, config.ngram_rows, vocab_size)
+    config_class = {"gpt2": "AttnGPT2Config", "qwen3": "AttnQwen3Config"}[config.block]
+    return {
+        "model_type": f"attn_{config.block}",
+        "auto_map": {
+            "AutoConfig": f"configuration_attn.{config_class}",
+            "AutoModelForCausalLM": f"modeling_attn.{huggingface_class(config)}",
+        },
+        **{key: getattr(config, key) for key in NGRAM_OPTIONS},
+        "ngram_sizes": hashed.sizes,
+        "ngram_factors": hashed.factors,
     }
 
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 
 from attn_cli import __version__
+from attn_cli.config.schema import ModelConfig
+from attn_cli.export.compatibility import huggingface_class
 from attn_cli.export.hf_tokenizer import MASK, replacement_symbol
 from attn_cli.runs.checkpoint_metadata import TextInfo
 from attn_cli.runs.loaded_model import TrainedModel
@@ -65,7 +67,8 @@ A transformer that {does.format(unit=unit)}, trained with attn {__version__}:
 def _usage(model: TrainedModel) -> str:
     """Code that loads the model and uses it, and what to know about it."""
     shape, unit = model.config.model, model.tokenizer.unit
-    class_name = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[shape.block]
+    class_name = huggingface_class(shape)
+    trust = ", trust_remote_code=True" if shape.ngrams else ""
     prompt, auto = example_text(model), "AutoModelForCausalLM"
     imported = "AutoTokenizer"
     if model.config.task == "seq2seq":
@@ -96,12 +99,24 @@ their predictions are wrong. A text must fit into {shape.block_size:,} {unit}s\
 from transformers import {auto}, {imported}
 
 folder = "."  # the folder of this file
-model = {auto}.from_pretrained(folder)
-tokenizer = AutoTokenizer.from_pretrained(folder)
+model = {auto}.from_pretrained(folder{trust})
+tokenizer = AutoTokenizer.from_pretrained(folder{trust})
 {used}
 ```
 
-{note}"""
+{note}{_own_code(shape)}"""
+
+
+def _own_code(shape: ModelConfig) -> str:
+    """A paragraph on the code that the folder comes with, where it does."""
+    if not shape.ngrams:
+        return ""
+    base = huggingface_class(shape).removeprefix("Attn")
+    return f"""
+
+Its class is code of this folder, `modeling_attn.py`: a `{base}` that adds embeddings of n-grams \
+(lengths {", ".join(map(str, shape.ngrams))}) to those of characters. transformers run such code \
+only with `trust_remote_code=True`; read it first."""
 
 
 def example_text(model: TrainedModel) -> str:

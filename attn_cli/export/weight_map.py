@@ -48,7 +48,12 @@ class WeightMapping:
 
 
 def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
-    """The tensors of `GPT2LMHeadModel` or `Qwen3ForCausalLM`; tied ones once."""
+    """The tensors of `GPT2LMHeadModel` or `Qwen3ForCausalLM`; tied ones once.
+
+    Those of n-grams have our names, as in remote_code/modeling_attn.py.
+    """
+    names = ("ngrams.table.weight", "ngrams.projection.weight") if config.ngrams else ()
+    ngrams = [WeightMapping(name, (name,)) for name in names]
     inside: _Parts
     if config.block == "qwen3":
         inside = {
@@ -65,7 +70,7 @@ def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
             "mlp.down_proj": ("feed_forward.down",),
         }
         outside = {"model.embed_tokens": "token_embedding", "model.norm": "final_norm"}
-        return list(_mappings(config, "model.layers", inside, outside, "lm_head"))
+        return [*ngrams, *_mappings(config, "model.layers", inside, outside, "lm_head")]
     inside = {
         "ln_1": ("attention_norm",),
         "attn.c_attn": QUERY_KEY_VALUE,
@@ -79,7 +84,8 @@ def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
         "transformer.wpe": "position_embedding",
         "transformer.ln_f": "final_norm",
     }
-    return list(_mappings(config, "transformer.h", inside, outside, "lm_head", transposed=".c_"))
+    of_blocks = _mappings(config, "transformer.h", inside, outside, "lm_head", transposed=".c_")
+    return [*ngrams, *of_blocks]
 
 
 def pegasus_map(config: ModelConfig) -> list[WeightMapping]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +38,19 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 def ask(consumer: str, request: Any) -> Any:
     """What `consumers/NAME.py` answers: JSON in on standard input, JSON out on the last line."""
-    environment = os.environ | {
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", _GUARD, str(CONSUMERS / f"{consumer}.py")],
-        input=json.dumps(request),
-        capture_output=True,
-        encoding="utf-8",
-        env=environment,
-    )
+    with tempfile.TemporaryDirectory() as modules:  # where transformers copy a model's own code
+        environment = os.environ | {
+            "HF_HUB_OFFLINE": "1",
+            "HF_MODULES_CACHE": modules,
+            "TOKENIZERS_PARALLELISM": "false",
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _GUARD, str(CONSUMERS / f"{consumer}.py")],
+            input=json.dumps(request),
+            capture_output=True,
+            encoding="utf-8",
+            env=environment,
+        )
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout.strip().rpartition("\n")[2])

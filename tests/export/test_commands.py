@@ -185,6 +185,19 @@ def test_what_cannot_leave_names_its_option(attn: Attn, make_run: MakeRun) -> No
     assert not Path("out").exists()
 
 
+def test_ngrams_leave_with_code_of_their_own_and_not_as_gguf(attn: Attn, make_run: MakeRun) -> None:
+    run = make_run("model.ngrams=[2, 3]").folder.path
+    refused = attn("export", "gguf", "out", "--run", run)
+    assert refused.code == 2
+    assert refused.err.startswith("attn: the gguf export does not support model.ngrams")
+    assert not Path("out").exists()
+    assert "load it with trust_remote_code=True" in attn("export", "hf", "model", "--run", run).err
+    card = Path("model/README.md").read_text("utf-8")
+    assert "AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)" in card
+    assert "embeddings of n-grams (lengths 2, 3)" in card
+    assert attn("import", "model", "--out", "back").code == 0
+
+
 def test_an_encoder_goes_out_and_comes_back(attn: Attn, make_run: MakeRun) -> None:
     run = make_run("task=mlm").folder.path
     assert attn("export", "hf", "model", "--run", run).code == 0

@@ -52,6 +52,15 @@ KINDS = [
     for position, tied in itertools.product(("rope", "none"), ("true", "false"))
 ]
 KINDS += [(ENCODER, *kind) for kind in KINDS]
+# For these the folder has code of its own; a table has a row for each n-gram, or is hashed.
+_NGRAMS = ("model.ngrams=[2, 4]", "model.ngram_rows=11000", "model.ngram_embd=5")
+NGRAMS = {
+    "gpt2 n-grams": (*_NGRAMS, "model.block_size=96"),
+    "qwen3 n-grams": (
+        *_NGRAMS, "model.block_size=96", *BLOCKS["qwen3"], "model.tie_embeddings=false",
+    ),
+    "encoder n-grams": (*_NGRAMS, *BLOCKS["gpt2"], ENCODER),
+}  # fmt: skip
 
 
 def exported(model: TrainedModel, folder: Path) -> Path:
@@ -94,6 +103,7 @@ def cases(
     def case(name: str, ours: Known, folder: Path, **more: Any) -> None:
         request = {
             "folder": str(folder), "ids": ours.ids, "prompts": [], "chars": CHARS, "strings": [],
+            "trust": bool(ours.model.config.model.ngrams),
         }  # fmt: skip
         asked[name] = ours, {**request, **more}
 
@@ -111,6 +121,12 @@ def cases(
         name = " ".join(kind)
         model = random_run(root / "runs" / name, kind)
         case(name, known(model, ()), exported(model, root / name))
+    for name, kind in NGRAMS.items():
+        # From a single text, so that no id ends what it writes.
+        model = random_run(root / "runs" / name, kind, bos_id=96)
+        folder, prompts = exported(model, root / name), () if ENCODER in kind else PROMPTS
+        more = {"blanks": BLANKS} if ENCODER in kind else {"prompts": prompts}
+        case(name, known(model, prompts), folder, save=str(root / "re" / name), **more)
     tokenizers: dict[str, Tokenizer] = {
         "bytes": bytes_tokenizer(), "corpus": corpus_tokenizer("αβγ –“é\n ▁x?"),
     }  # fmt: skip
@@ -123,13 +139,20 @@ def cases(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS)
-def test_transformers_write_what_attn_writes(cases: dict[str, Any], block: str) -> None:
-    ours, request, theirs = cases[block]
-    wanted = {"gpt2": "GPT2LMHeadModel", "qwen3": "Qwen3ForCausalLM"}[block]
+@pytest.mark.parametrize(
+    ("case", "wanted"),
+    {
+        "gpt2": "GPT2LMHeadModel",
+        "qwen3": "Qwen3ForCausalLM",
+        "gpt2 n-grams": "AttnGPT2LMHeadModel",
+        "qwen3 n-grams": "AttnQwen3ForCausalLM",
+    }.items(),
+)
+def test_transformers_write_what_attn_writes(cases: dict[str, Any], case: str, wanted: str) -> None:
+    ours, request, theirs = cases[case]
     assert theirs["model"] == wanted
     assert farthest(theirs["logits"], ours.logits) < TOLERANCE
-    assert theirs["texts"] == ours.texts
+    assert theirs["texts"] == theirs["batch"] == ours.texts
     encode = ours.model.tokenizer.encode
     assert theirs["encoded"] == [encode(text).tolist() for text in request["strings"]]
     assert theirs["decoded"] == request["strings"]
@@ -144,9 +167,9 @@ def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS)
-def test_transformers_fill_blanks_as_an_encoder_does(cases: dict[str, Any], block: str) -> None:
-    ours, request, theirs = cases[f"{block} encoder"]
+@pytest.mark.parametrize("case", ["gpt2 encoder", "qwen3 encoder", "encoder n-grams"])
+def test_transformers_fill_blanks_as_an_encoder_does(cases: dict[str, Any], case: str) -> None:
+    ours, request, theirs = cases[case]
     tokenizer, network = ours.model.tokenizer, ours.model.model
     assert farthest(theirs["logits"], ours.logits) < TOLERANCE
     assert theirs["decoded"] == request["strings"]
@@ -187,18 +210,25 @@ def test_other_vocabularies_are_read_id_for_id(cases: dict[str, Any], kind: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", BLOCKS)
-def test_the_card_s_code_runs(cases: dict[str, Any], block: str) -> None:
-    generated = cases[block][2]["printed"]
+@pytest.mark.parametrize(
+    ("decoder", "encoder"),
+    [
+        ("gpt2", "gpt2 encoder"),
+        ("qwen3", "qwen3 encoder"),
+        ("gpt2 n-grams", "encoder n-grams"),
+    ],
+)
+def test_the_card_s_code_runs(cases: dict[str, Any], decoder: str, encoder: str) -> None:
+    generated = cases[decoder][2]["printed"]
     assert generated.startswith("T")
-    guesses = cases[f"{block} encoder"][2]["printed"].splitlines()
+    guesses = cases[encoder][2]["printed"].splitlines()
     scores = [float(guess.rpartition(" ")[2]) for guess in guesses]
     assert len(scores) == 5
     assert 1 > scores[0] >= scores[-1] > 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [*BLOCKS, *(f"{block} encoder" for block in BLOCKS)])
+@pytest.mark.parametrize("case", [*BLOCKS, *(f"{block} encoder" for block in BLOCKS), *NGRAMS])
 def test_what_transformers_save_comes_back(
     cases: dict[str, Any], case: str, tmp_path: Path
 ) -> None:
@@ -240,6 +270,18 @@ def test_an_encoder_says_that_it_sees_both_sides(make_run: MakeRun) -> None:
     assert settings["tokenizer_class"] == "TokenizersBackend"
     assert settings["mask_token"] == settings["pad_token"] == MASK
     assert json.loads(files["tokenizer.json"])["model"]["vocab"][MASK] == 100
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_ngrams_bring_code_that_nobody_runs_unasked(make_run: MakeRun, block: str) -> None:
+    files = huggingface_files(make_run(*BLOCKS[block], *_NGRAMS))
+    assert {*files, "attn.json"} == FILES | {"configuration_attn.py", "modeling_attn.py"}
+    config = json.loads(files["config.json"])
+    # transformers would take a type that they know without the code, and without the n-grams.
+    assert config["model_type"] == f"attn_{block}"
+    for name in config["auto_map"].values():
+        module, _, class_name = name.partition(".")
+        assert f"class {class_name}(" in files[f"{module}.py"].decode()
 
 
 def test_nothing_of_this_machine_leaves(make_run: MakeRun, tmp_path: Path) -> None:

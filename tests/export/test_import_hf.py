@@ -38,6 +38,14 @@ CASES: dict[str, tuple[tuple[str, ...], Any]] = {
         (*BLOCKS["qwen3"], "model.tie_embeddings=false", "model.rope_theta=500.0"),
         bytes_tokenizer(),
     ),
+    "gpt2 n-grams": (
+        (*BLOCKS["gpt2"], "model.ngrams=[3, 2]", "model.ngram_rows=40"),
+        corpus_tokenizer("αβ ▁\f"),
+    ),
+    "qwen3 encoder n-grams": (
+        (*BLOCKS["qwen3"], ENCODER, "model.ngrams=[2]", "model.ngram_dropout=0.25"),
+        printable_tokenizer(),
+    ),
     "gpt2 encoder": ((*BLOCKS["gpt2"], ENCODER), corpus_tokenizer("αβ ▁▢")),
     "qwen3 encoder": ((*BLOCKS["qwen3"], ENCODER), printable_tokenizer()),
 }
@@ -137,6 +145,27 @@ def test_a_qwen3_without_counterpart_names_the_option(qwen3: Path, option: str) 
     edit(qwen3 / "config.json", **{option: QWEN3_OPTIONS[option]})
     with pytest.raises(InputError, match={"rope_parameters": "rope_type"}.get(option, option)):
         read_folder(qwen3)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("ngrams", [], "ngrams is missing"),
+        ("ngrams", [1], "ngrams: "),
+        ("ngram_embd", "wide", "ngram_embd: "),
+        ("ngram_rows", 41, "ngram_sizes is not what ngrams, ngram_rows and vocab_size give"),
+        ("ngram_factors", [[1, 2, 3], [1, 2, 0]], "ngram_factors is not what"),
+        ("ngram_embd", 31, "ngrams.table.weight is .* says"),
+    ],
+)
+def test_ngrams_without_counterpart_name_the_option(
+    make_run: MakeRun, tmp_path: Path, option: str, value: object, told: str
+) -> None:
+    run = make_run(*BLOCKS["gpt2"], "model.ngrams=[2, 3]", "model.ngram_rows=40")
+    folder = exported(run, tmp_path / "ngrams")
+    edit(folder / "config.json", **{option: value})
+    with pytest.raises(InputError, match=told):
+        read_folder(folder)
 
 
 def test_positions_that_are_only_stretched_are_refused(qwen3: Path) -> None:

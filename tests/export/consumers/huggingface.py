@@ -1,4 +1,4 @@
-"""transformers, as a user calls them: no code of the model's own, nothing from the network."""
+"""transformers, as a user calls them: nothing from the network, code of a model where asked for."""
 
 import contextlib
 import io
@@ -24,10 +24,23 @@ def printed(folder):
     return out.getvalue()
 
 
+def written_in_a_batch(model, request):
+    """What it writes for all prompts together, which are padded on their left."""
+    tokenizer = AutoTokenizer.from_pretrained(
+        request["folder"], trust_remote_code=request["trust"], padding_side="left"
+    )
+    tokenizer.pad_token_id = model.generation_config.pad_token_id
+    ids = tokenizer(request["prompts"], padding=True, return_tensors="pt")
+    written = model.generate(**ids, do_sample=False, max_new_tokens=request["chars"])
+    starts = ids.attention_mask.argmax(dim=1)
+    return [tokenizer.decode(row[start:]) for row, start in zip(written, starts, strict=True)]
+
+
 @torch.no_grad()
 def answer(request):
-    model = AutoModelForCausalLM.from_pretrained(request["folder"]).eval()
-    tokenizer = AutoTokenizer.from_pretrained(request["folder"])
+    trust = {"trust_remote_code": request["trust"]}
+    model = AutoModelForCausalLM.from_pretrained(request["folder"], **trust).eval()
+    tokenizer = AutoTokenizer.from_pretrained(request["folder"], **trust)
     texts = []
     for prompt in request["prompts"]:
         ids = tokenizer(prompt, return_tensors="pt")
@@ -45,6 +58,7 @@ def answer(request):
         "model": type(model).__name__,
         "logits": model(torch.tensor(request["ids"])).logits.tolist(),
         "texts": texts,
+        "batch": written_in_a_batch(model, request) if request["prompts"] else [],
         "printed": printed(request["folder"]) if "save" in request else None,
         "fills": fills,
         "padded": padded,
