@@ -12,10 +12,11 @@
                               cross_keys, cross_values, attention_mask
 
 Ids and mask are (B, T) of int64, hidden states (B, T, C), keys and values (L, B, H, S, D) of
-float32; S, the characters before, may be 0. Of an encoder-decoder the mask, hidden states and
-`cross_` keys and values are those of the source. Batch and time are free. All are traced from the
-model itself, in the textbook form of attention, whose operations do not depend on how long a
-text is.
+float32; S, the characters before, may be 0. Where a decoder has n-grams, which reach back to these,
+decode.onnx also takes `past_ids` (B, S) and returns `ids` (B, S + T), both int64. Of an
+encoder-decoder the mask, hidden states and `cross_` keys and values are those of the source. Batch
+and time are free. All are traced from the model itself, in the textbook form of attention, whose
+operations do not depend on how long a text is.
 
 Shapes: B batch, T new characters, S characters before, C channels = n_embd, H heads, D head size,
 V vocabulary, Y labels, L layers.
@@ -83,6 +84,17 @@ class _GrowingLayer(LayerKVCache):
         return self.keys, self.values
 
 
+class _GrowingCache(KVCache):
+    """Ids that grow by concatenation, too."""
+
+    def with_earlier(self, ids: torch.Tensor) -> torch.Tensor:
+        """New characters (B, T), after all that were read before: (B, S + T), or as they are."""
+        if self.ids is None:
+            return ids
+        self.ids = torch.cat((self.ids, ids), dim=1)
+        return self.ids
+
+
 class FullPass(nn.Module):
     """Ids (B, T) -> logits (B, T, V)."""
 
@@ -96,20 +108,30 @@ class FullPass(nn.Module):
 
 
 class CachedStep(nn.Module):
-    """Ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T."""
+    """Ids (B, T), keys and values (L, B, H, S, D) -> logits, keys and values of S + T.
+
+    With n-grams also the ids (B, S) of the keys and values -> those of S + T.
+    """
 
     def __init__(self, model: Stack) -> None:
         super().__init__()
         self.model = model
 
     def forward(
-        self, ids: torch.Tensor, past_keys: torch.Tensor, past_values: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        cache = KVCache([_GrowingLayer(*pair) for pair in zip(past_keys, past_values, strict=True)])
+        self,
+        ids: torch.Tensor,
+        past_keys: torch.Tensor,
+        past_values: torch.Tensor,
+        past_ids: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, ...]:
+        cache = _GrowingCache(
+            [_GrowingLayer(*pair) for pair in zip(past_keys, past_values, strict=True)],
+            ids=past_ids,
+        )
         logits = self.model(ids, cache=cache, trace=_Textbook())
         keys = torch.stack([layer.keys for layer in cache.layers])
         values = torch.stack([layer.values for layer in cache.layers])
-        return logits, keys, values
+        return (logits, keys, values) if cache.ids is None else (logits, keys, values, cache.ids)
 
 
 class EncoderPass(nn.Module):
@@ -246,16 +268,21 @@ def _decoder_graphs(model: TrainedModel) -> dict[str, bytes]:
     ids = torch.zeros(2, 2, dtype=torch.long)
     shape = (config.n_layer, 2, config.n_head, 3, config.n_embd // config.n_head)
     # Two tensors: the tracer would make a single input of one that is passed twice.
-    past_keys, past_values = torch.zeros(shape), torch.zeros(shape)  # (L, B, H, S, D)
-    of_ids, of_past = {0: "batch", 1: "time"}, {1: "batch", 3: "past"}
+    past = [torch.zeros(shape), torch.zeros(shape)]  # (L, B, H, S, D)
+    of_ids, of_past = {0: "batch", 1: "time"}, [{1: "batch", 3: "past"}] * 2
+    cached = ["keys", "values"]
+    if config.ngrams:
+        past.append(torch.zeros(2, 3, dtype=torch.long))  # (B, S)
+        of_past.append({0: "batch", 1: "past"})
+        cached.append("ids")
     full = _graph("model", FullPass(network), (ids,), (of_ids,), ["input_ids"], ["logits"])
     return full | _graph(
         "decode",
         CachedStep(network),
-        (ids, past_keys, past_values),
-        (of_ids, of_past, of_past),
-        ["input_ids", "past_keys", "past_values"],
-        ["logits", "keys", "values"],
+        (ids, *past),
+        (of_ids, *of_past),
+        ["input_ids", *(f"past_{name}" for name in cached)],
+        ["logits", *cached],
     )
 
 

@@ -1,5 +1,7 @@
 """The README of a folder of ONNX graphs: what goes in and out, and code that uses them."""
 
+import json
+
 from attn_cli.export.model_card import example_text, plain, python_literal
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.tokenizer import HIDDEN
@@ -10,6 +12,12 @@ def decoder_readme(model: TrainedModel) -> str:
     config, V = model.config.model, model.tokenizer.vocab_size
     L, H, D = config.n_layer, config.n_head, config.n_embd // config.n_head
     unit = model.tokenizer.unit
+    cached, past_ids, ids, no_ids = ["keys", "values"], "", "", ""
+    if config.ngrams:
+        cached.append("ids")
+        past_ids, ids = "; past_ids (B, S) int64", ", ids (B, S + T) int64"
+        no_ids = "\nids = np.zeros((1, 0), np.int64)"
+    past = ", ".join(f'"past_{name}": {name}' for name in cached)
     shown = (
         'bytes(text).decode(errors="replace")'
         if model.tokenizer.kind == "bytes"
@@ -22,8 +30,8 @@ A transformer that generates one {unit} at a time, trained with attn, as two ONN
 | graph | inputs | outputs |
 |---|---|---|
 | model.onnx | input_ids (B, T) int64 | logits (B, T, {V}) float32 |
-| decode.onnx | input_ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32 | \
-logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32 |
+| decode.onnx | input_ids (B, T) int64; past_keys, past_values ({L}, B, {H}, S, {D}) float32\
+{past_ids} | logits (B, T, {V}), keys, values ({L}, B, {H}, S + T, {D}) float32{ids} |
 
 B texts of T {unit}s, after S {unit}s that are in the cache; S may be 0, and S + T is at most
 {config.block_size:,}. `logits[:, -1]` are those of the next {unit}. tokenizer.json has the symbol
@@ -37,11 +45,11 @@ import onnxruntime
 
 vocabulary = json.load(open("tokenizer.json", encoding="utf-8"))
 session = onnxruntime.InferenceSession("decode.onnx")
-keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32)
+keys = values = np.zeros(({L}, 1, {H}, 0, {D}), np.float32){no_ids}
 text, next_id = [], vocabulary["bos_id"]
 for _ in range({min(60, config.block_size)}):
-    inputs = {{"input_ids": np.array([[next_id]]), "past_keys": keys, "past_values": values}}
-    logits, keys, values = session.run(["logits", "keys", "values"], inputs)
+    inputs = {{"input_ids": np.array([[next_id]]), {past}}}
+    logits, {", ".join(cached)} = session.run({json.dumps(["logits", *cached])}, inputs)
     next_id = int(logits[0, -1].argmax())
     text.append(next_id)
 print({shown})

@@ -18,7 +18,7 @@ from attn_cli.export.onnx_graphs import onnx_files
 from attn_cli.export.output import write_folder
 from attn_cli.generation.greedy_targets import greedy_targets
 from attn_cli.runs.load_model import load_model
-from tests.conftest import Trained
+from tests.conftest import Trained, train_in
 from tests.export.conftest import (
     BLOCKS,
     CHARS,
@@ -36,7 +36,9 @@ pytestmark = pytest.mark.slow  # the exporter alone takes several seconds a mode
 
 TOLERANCE = 1e-4
 PADDING = 3
-ENCODERS = [f"{block} encoder" for block in BLOCKS]
+NGRAMS = ("model.ngrams=[2,5]", "model.ngram_embd=5")
+DECODERS = [*BLOCKS, "n-grams"]
+ENCODERS = [f"{name} encoder" for name in DECODERS]
 
 
 def corrupted(folder: Path, to: Path) -> Path:
@@ -59,15 +61,22 @@ def corrupted(folder: Path, to: Path) -> Path:
 def cases(
     learned: Mapping[str, Known],
     learned_encoders: Mapping[str, Known],
+    verse_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, tuple[Known, Path, dict[str, Any]]]:
     """Of each model: what attn knows, its folder, what ONNX Runtime answered."""
     root = tmp_path_factory.mktemp("onnx")
     asked: dict[str, tuple[Known, Path]] = {}
     encoders = {f"{block} encoder": ours for block, ours in learned_encoders.items()}
-    kind = ("task=classify", "model.block_size=17")
-    classifier = known(random_run(root / "runs", kind, bos_id=96), ())
-    for name, ours in {**learned, **encoders, "classifier": classifier}.items():
+    kinds = {
+        "n-grams encoder": ("task=mlm", "model.block_size=17"),
+        "classifier": ("task=classify", "model.block_size=17"),
+    }
+    for name, kind in kinds.items():
+        encoders[name] = known(random_run(root / "runs" / name, (*kind, *NGRAMS), bos_id=96), ())
+    overrides = ("model.block_size=96", "train.steps=50", *BLOCKS["qwen3"], *NGRAMS)
+    ngrams = known(load_model(train_in(root / "n-grams-run", verse_file, *overrides).run.path))
+    for name, ours in {**learned, "n-grams": ngrams, **encoders}.items():
         folder = root / name
         write_folder(folder, onnx_files(ours.model), ours.model, "onnx")
         asked[name] = ours, folder
@@ -80,7 +89,7 @@ def cases(
     return {name: (*asked[name], answer) for name, answer in zip(asked, answers, strict=True)}
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", DECODERS)
 def test_the_whole_pass_and_the_step_at_every_split(cases: dict[str, Any], block: str) -> None:
     ours, _, theirs = cases[block]
     assert farthest(theirs["logits"], ours.logits) < TOLERANCE
@@ -91,7 +100,7 @@ def test_the_whole_pass_and_the_step_at_every_split(cases: dict[str, Any], block
     assert theirs["texts"] == ours.texts
 
 
-@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("block", DECODERS)
 def test_one_corrupted_weight_fails_the_comparisons(cases: dict[str, Any], block: str) -> None:
     ours, _, theirs = cases[f"{block} corrupted"]
     assert farthest(theirs["logits"], ours.logits) > 100 * TOLERANCE
@@ -118,7 +127,7 @@ def test_an_encoder_s_pass_ignores_padding(cases: dict[str, Any], name: str) -> 
     assert farthest(corrupted, ours.logits) > 100 * TOLERANCE
 
 
-@pytest.mark.parametrize("block", [*BLOCKS, *ENCODERS, "classifier"])
+@pytest.mark.parametrize("block", [*DECODERS, *ENCODERS, "classifier"])
 def test_the_readme_s_code_runs(
     cases: dict[str, Any],
     block: str,
@@ -132,7 +141,7 @@ def test_the_readme_s_code_runs(
     assert code
     exec(code[1], {})
     printed = capsys.readouterr().out
-    if block in BLOCKS:
+    if block in DECODERS:
         assert len(printed.rstrip("\n")) >= 50
     elif block == "classifier":
         lines = [line.split(": ") for line in printed.splitlines()]

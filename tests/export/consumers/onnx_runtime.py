@@ -16,31 +16,32 @@ def answer(request):
     step = onnxruntime.InferenceSession(folder / "decode.onnx")
     symbols = json.loads((folder / "tokenizer.json").read_text("utf-8"))["symbols"]
     L, _, H, _, D = step.get_inputs()[1].shape
+    cached = [one.name for one in step.get_outputs()[1:]]  # keys, values, and ids with n-grams
 
-    def read(ids, keys, values):
-        return step.run(
-            ["logits", "keys", "values"],
-            {"input_ids": np.array(ids), "past_keys": keys, "past_values": values},
-        )
+    def read(ids, *past):
+        before = {f"past_{name}": array for name, array in zip(cached, past, strict=True)}
+        return step.run(["logits", *cached], {"input_ids": np.array(ids), **before})
 
     def nothing(batch):
-        return np.zeros((L, batch, H, 0, D), np.float32)
+        past = [np.zeros((L, batch, H, 0, D), np.float32)] * 2
+        return [*past, np.zeros((batch, 0), np.int64)][: len(cached)]
 
     splits = []
     ids = np.array(request["ids"])
     B, T = ids.shape
     for split in range(1, T):
-        before, keys, values = read(ids[:, :split], nothing(B), nothing(B))
-        after, keys, values = read(ids[:, split:], keys, values)
+        before, *past = read(ids[:, :split], *nothing(B))
+        after, keys, values, *past = read(ids[:, split:], *past)
         assert keys.shape == values.shape == (L, B, H, T, D)
+        assert all((known == ids).all() for known in past)
         splits.append(np.concatenate((before, after), axis=1).tolist())
     texts = []
     for prompt in request["prompts"]:
         text = [symbols.index(character) for character in prompt]
-        logits, keys, values = read([text], nothing(1), nothing(1))
+        logits, *past = read([text], *nothing(1))
         for _ in range(request["chars"]):
             text.append(int(logits[0, -1].argmax()))
-            logits, keys, values = read([text[-1:]], keys, values)
+            logits, *past = read([text[-1:]], *past)
         texts.append("".join(symbols[id_] for id_ in text))
     return {
         "logits": whole.run(["logits"], {"input_ids": ids})[0].tolist(),
