@@ -233,7 +233,7 @@ def test_a_packed_table_has_one_scale_and_no_bits_for_zeros(
     step = np.abs(matrix).max() / (2 ** (bits - 1) - 1)
     np.testing.assert_allclose(unpacked(table), matrix, rtol=1e-6, atol=0.51 * step)
     numbers = sum(len(base64.b64decode(data)) for data in table["data"].values())
-    needed = (np.abs(matrix).max(axis=1) >= step).sum() * matrix.shape[1] * bits / 8
+    needed = (np.abs(matrix).max(axis=1) >= 0.5 * step).sum() * matrix.shape[1] * bits / 8
     assert numbers <= needed + len(table["data"])
 
 

@@ -34,7 +34,7 @@ def ngram_embeddings(context: LessonContext) -> Iterator[Part]:
         f"Beside its own embedding, each {unit} gets one for what stands just before it. The last "
         f"{lengths} {unit}s are taken as one symbol, an n-gram, and it has a row of "
         f"E = {context.activations['n-gram embeddings'].shape[-1]} learned numbers in the table of "
-        f"its length." + " Of the other side, attention alone can tell." * context.encoder
+        f"its length." + " What stands after it, attention alone can tell." * context.encoder
     )
     columns = {
         f"the last {n}": [f"{_ngram(context, n, t)} {rows[t, column]}" for t in context.shown]
@@ -76,15 +76,15 @@ def _row_numbers(context: LessonContext, hashed: NgramHash) -> Iterator[Part]:
         )
         yield Formula((_row_formula(context, hashed, own),))
     if shared is not None:
-        n, size = hashed.lengths[shared], hashed.sizes[shared]
+        n, size, offset = hashed.lengths[shared], hashed.sizes[shared], hashed.offsets[shared]
         yield (
             ("" if own is not None else numbered)
             + f"Of length {n} there are {symbols}^{n} = {counts[shared]:,} n-grams, and their "
             f"table has {size:,} rows. So the row is a hash: the sum of the symbols' numbers times "
             "fixed factors, and of that the remainder after division by a prime and then by "
             f"{size:,}. Different n-grams can get the same row, which is called a collision; the "
-            "row then learns what suits the most frequent of them. All tables stand in one, and "
-            f"this one begins at row {hashed.offsets[shared]}."
+            "row then learns what suits the most frequent of them."
+            + (f" All tables stand in one, and this one begins at row {offset}." if offset else "")
         )
         yield Formula((_row_formula(context, hashed, shared),))
 
