@@ -37,7 +37,7 @@ LIMITS: dict[str, dict[str, str]] = {
     },
 }
 ATTN = (sys.executable, "-m", "attn_cli")
-PRESETS = ("shakespeare-10s", "tales")
+PRESETS = ("shakespeare-5s", "tales")
 THEIRS = "nanoGPT, its CPU recipe"
 BUSY = "while True: sum(i * i for i in range(10_000))"
 THREADS = ("auto", "1", str(os.cpu_count()))

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=5)
     arguments = parser.parse_args()
     attn = [sys.executable, "-m", "attn_cli"]
-    train = [*attn, "train", str(arguments.text.resolve()), "--config", "shakespeare-10s"]
+    train = [*attn, "train", str(arguments.text.resolve()), "--config", "shakespeare-5s"]
     for name, command in (
         ("python -c pass", [sys.executable, "-c", "pass"]),
         ("attn --help", [*attn, "--help"]),

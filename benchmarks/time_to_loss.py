@@ -23,8 +23,8 @@ import nanogpt
 
 FP32 = ("--set", "train.precision=fp32")
 OURS: dict[str, tuple[str, ...]] = {
-    "shakespeare-10s": ("--config", "shakespeare-10s"),
-    "shakespeare-10s, fp32": ("--config", "shakespeare-10s", *FP32),
+    "shakespeare-5s": ("--config", "shakespeare-5s"),
+    "shakespeare-5s, fp32": ("--config", "shakespeare-5s", *FP32),
     "shakespeare-1min": ("--config", "shakespeare-1min"),
     "shakespeare": ("--config", "shakespeare"),
     "best": ("--config", "best"),
