@@ -72,10 +72,13 @@ class RunRequest:
 
     @property
     def leaves_size_open(self) -> bool:
-        """Whether there is a text of the user's, for which nothing of the model is said."""
-        return self.has_own_text and not any(
-            override.key.startswith("model.") for override in self.overrides
-        )
+        """Whether there is a text of the user's, for which nothing of the model's size is said.
+
+        Embeddings of n-grams are beside a model of any size, or are left out.
+        """
+        keys = (override.key for override in self.overrides)
+        of_model = [key for key in keys if key.startswith("model.")]
+        return self.has_own_text and all(key.startswith("model.ngram") for key in of_model)
 
     @property
     def leaves_end_open(self) -> bool:
