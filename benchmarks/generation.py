@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 V = 65
 SIZES = {
+    "0.4M": {"n_layer": 2, "n_head": 4, "n_embd": 128, "block_size": 64},
     "0.8M": {"n_layer": 4, "n_head": 4, "n_embd": 128, "block_size": 64},
     "10.7M": {"n_layer": 6, "n_head": 6, "n_embd": 384, "block_size": 256},
 }
@@ -117,6 +118,7 @@ WORKERS = {
         for threads in (1, 2)
     },
     "attn": Worker(OURS),
+    "attn-ngrams": Worker(f"{OURS}, n-grams of 2 to 5"),
     "limit-1": Worker(f"{LIMIT}, 1 thread", 1),
     "limit-all": Worker(f"{LIMIT}, all cores", os.cpu_count()),
 }
@@ -130,8 +132,9 @@ def make_side(name: str, size: str, streams: int, checkout: Path | None) -> Side
     from attn_cli.model.build import build_model
 
     torch.manual_seed(0)
-    model = build_model(ModelConfig(**SIZES[size]), V).eval()
-    if name == "attn":
+    ngrams = [2, 3, 4, 5] if name == "attn-ngrams" else []
+    model = build_model(ModelConfig(**SIZES[size], ngrams=ngrams), V).eval()
+    if name in ("attn", "attn-ngrams"):
         return Ours(model)
 
     import generation_peers as peers
@@ -259,7 +262,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
+    parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["0.8M", "10.7M"])
     parser.add_argument("--streams", nargs="+", type=int, default=[1, 64])
     parser.add_argument("--json", type=Path, help="where to write all numbers")
     parser.add_argument("--cold", type=Path, metavar="RUN", help="whole processes, with this run")
