@@ -31,9 +31,13 @@ class NgramLookup:
         self._table, self._projection = table, projection
 
     def added(self, symbols: Integers) -> Floats:
-        """Of symbols (B, n - 1 + T), what is added to the embeddings of the last T: (B T, C)."""
-        if symbols.shape[1] == self._length:
-            ngrams = symbols[:, None]  # (B, 1, n), in a tenth of the time
+        """What is added to the embeddings of the last T characters of some texts, (B T, C).
+
+        Args:
+            symbols: The ids, each plus 1, and `NOTHING` for what is before a text: (B, n - 1 + T).
+        """
+        if symbols.shape[1] == self._length:  # what follows takes a tenth of a small model's step
+            ngrams = symbols[:, None]  # (B, 1, n)
         else:
             ngrams = sliding_window_view(symbols, self._length, axis=1)  # (B, T, n)
         rows = ngrams.dot(self._factors)  # (B, T, N)

@@ -64,7 +64,8 @@ def _bit_string(integers: NDArray[np.int64], bits: int) -> NDArray[np.uint8]:
     """Integers around 0 as `bits` bits each, the highest first, without gaps."""
     from_zero = integers.reshape(-1, 1) + 2 ** (bits - 1) - 1
     shifts = np.arange(bits - 1, -1, -1)
-    return np.packbits((from_zero >> shifts & 1).astype(np.uint8))  # (count, bits) before
+    each_bit = (from_zero >> shifts & 1).astype(np.uint8)  # (count, bits)
+    return np.packbits(each_bit)
 
 
 def _packed(form: str, array: NDArray[Any], data: str) -> Packed:

@@ -78,6 +78,7 @@ def weights_payload(model: Stack) -> dict[str, Packed]:
 
 
 def _packed_matrix(name: str, matrix: NDArray[np.float32]) -> Packed:
+    # Where training diverged, there is no one scale.
     if name == "ngrams.table.weight" and np.isfinite(matrix).all():
         return packed_table(matrix, TABLE_BITS)
     bits = next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)

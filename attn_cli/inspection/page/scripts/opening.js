@@ -26,7 +26,7 @@ function modelLine(data, model) {
     `${data.parameters.toLocaleString("en")} parameters`,
     `${counted(model.n_layer, "layer")} of ${counted(model.n_head, "head")}`,
     `${model.n_embd} channels`,
-    ...(model.ngrams ? [`n-gram embeddings of ${model.ngrams.lengths.join(", ")}`] : []),
+    ...(model.ngrams ? [`n-gram embeddings, lengths ${model.ngrams.lengths.join(", ")}`] : []),
     `block ${model.kind}, position ${model.position}`,
   ].join(" · ");
 }
