@@ -5,15 +5,14 @@
     python data/make_tales.py check FILE [--json]             judges a text that a model wrote
     attn generate ... | python data/make_tales.py check -     the same, from standard input
 
-A tale is a title, a story in short paragraphs and a moral, then a form feed, which ends the
-document: a model that starts from a form feed begins a new tale. The tales come from a small
+A tale is a line: a title, a story of a few sentences and a moral. The tales come from a small
 probabilistic grammar, written below as data. Every choice is uniform and shows in the text, so
 each tale has exactly one derivation, and what is usually estimated is known exactly here:
 
-- the entropy of the corpus in bits per character, by recursion over the grammar (`expected`);
+- the entropy of the corpus in bits per character, by recursion over the grammar (`expected`):
+  the lowest loss that any model can hope for;
 - the probability of any tale, by parsing it (`probability`), or of its beginning
-  (`prefix_probability`), hence the lowest loss that any model can hope for on the validation
-  split (`validation_bits`);
+  (`prefix_probability`);
 - whether a text is a tale at all, and if not, what is wrong with it (`check`).
 
 The output is the same on every Python version: the one source of chance is
@@ -37,105 +36,64 @@ from pathlib import Path
 from typing import NamedTuple
 
 SEED = 1
-TALES = 2020
+TALES = 4000
 CORPUS = Path(__file__).with_name("tales.txt")
 
 # ------------------------------------------------------------------------------- 1. the words
 #
 # Each pool lists the words that a slot may take. Rules that keep the grammar unambiguous and the
 # English correct: within a pool no word begins another; a word with a vowel first takes "an".
+# Names, and the words that a tale mentions again, differ from those of their pool in the first
+# letter: there it shows whether a model remembers.
 
-HE = "Albert Basil Felix Gus Hugo Ned Otto Wilbur"
-SHE = "Clara Edith Flora Greta Ida Mabel Nell Poppy"
+HE = "Albert Felix Gus Hugo Jack Ned Otto Wilbur"
+SHE = "Clara Edith Ida Lucy Mabel Poppy Rosie Tilly"
 
-# animal: where it lives, how it goes
-ANIMALS = {
-    "bear": ("cave", "ambled"),
-    "duck": ("pond", "waddled"),
-    "fox": ("den", "trotted"),
-    "frog": ("puddle", "hopped"),
-    "hedgehog": ("hedge", "shuffled"),
-    "mole": ("tunnel", "shuffled"),
-    "mouse": ("hole", "scurried"),
-    "otter": ("river", "ambled"),
-    "owl": ("oak", "fluttered"),
-    "pig": ("sty", "trotted"),
-    "squirrel": ("tree", "scampered"),
-    "toad": ("flowerpot", "crawled"),
-}
+ANIMALS = "bear duck fox frog hedgehog mole mouse otter owl pig squirrel toad"
 
 WORDS = {
-    # One {weather} {time}, beside the {look} {landmark}
+    # One {weather} {time}
     "weather": "breezy bright chilly cloudy foggy misty rainy sunny",
     "time": "morning afternoon evening day",
     "day": "Monday Tuesday Wednesday Thursday Friday Saturday Sunday",
-    "month": "April June August October December",
-    "number": "three five ten eleven twelve twenty thirty fifty ninety",
-    "look": "crooked little lonely mossy old quiet sunny tall",
-    "landmark": "barn bridge cottage garden lighthouse orchard school well",
-    # {trait.an} {a} named {A}
-    "trait": "brave busy careful cheerful curious kind quiet sleepy small young",
-    "insect": "ant beetle bumblebee caterpillar ladybird snail",
-    "mood": "bored busy lazy nosy solemn worried",
-    # what one says before anything else
-    "oh": """dear me, fancy that, good grief, goodness me, great acorns, heavens, jumping
-        jam, sweet turnips""",
-    "grandly": "boldly brightly loudly proudly",
+    "place": """behind the barn, beside the well, by the lighthouse, in the orchard, near the
+        bridge, under the oak""",
     "gently": "gently kindly quietly softly",
-    "crossly": "crossly loudly",
-    "sadly": "faintly glumly sadly slowly",
     "colour": "blue green purple red spotted yellow",
-    "quality": "big dusty floppy new old rusty small squeaky",
-    "ripe": "fresh juicy round sweet",
-    "spot": """under the bed, in the teapot, behind the clock, up the chimney, inside the
-        piano, in the flour bin""",
-    "vessel": "barrel basket box bucket crate pot sack tub",
-    "fruit": "acorns apples carrots cherries figs peaches pears plums",
-    "flavour": "apple cheese ginger honey lemon plum",
+    "vessel": "barrel basket bucket crate pot sack",
+    "fruit": "acorns berries cherries figs lemons nuts plums turnips",
     "bake": "biscuit bun cake muffin pie tart",
-    "thing": "bell broom bucket button clock drum feather kettle pillow spoon teapot umbrella",
-    "craft": "bench boat bridge cart chair gate ladder raft swing table",
-    "tool": "bolt brush hammer ladle rope saw shovel spanner",
-    "event": "ball fair feast market parade party picnic play",
-    "skill": "bow dance hop juggle leap skip somersault spin",
-    "stand": "barrel bench box bucket chair crate log table",
-    "mess": "ditch, flower bed, haystack, jam tub, mud bath, pond, puddle, rain barrel",
-    "headgear": "bonnet, cap, crown, helmet, hood, nightcap, straw hat, top hat",
+    "thing": "broom clock drum feather kettle spoon umbrella wheel",
+    "craft": "bench cart gate ladder raft swing table wagon",
+    "tool": "brush hammer rope saw shovel spanner",
+    "event": "ball dance fair market parade show tournament wedding",
+    "skill": "bow dance hop juggle leap skip twirl whistle",
+    "stand": "barrel bench bucket chair crate log table",
+    "mess": "ditch, flower bed, haystack, jam tub, mud bath, pond, rain barrel, well",
+    "headgear": "bonnet, cap, helmet, nightcap, scarf, top hat, veil, wig",
     "noise": "bang bump buzz creak rattle squeak thump whistle",
-    "room": "attic barn cellar cupboard hall kitchen pantry shed",
-    "beast": "dragon ghost giant goblin monster ogre troll wizard",
-    "doing": "bouncing dripping giggling humming leaning rolling snoring tapping",
+    "beast": "dragon ghost monster ogre pirate troll witch yeti",
     "crock": "bowl cup dish jug mug plate saucer teapot",
-    "warm": "blanket cape cloak coat jacket jumper scarf shawl",
+    "spot": "under the bed, behind the clock, up the chimney, inside the piano",
+    "warm": "blanket cloak gown jacket muffler pullover shawl vest",
     "light": "candle lamp lantern torch",
-    "part": "elbows eyes feet horns knees noses tails teeth",
 }
 
 # ------------------------------------------------------------------------------- 2. the plots
 #
 # [this|that] is a choice, {slot} a word and <name> one of the fragments below. A slot is drawn at
-# its first mention in a tale and keeps its value; {A.his} or {b.home} is another form of the same
+# its first mention in a tale and keeps its value; {A.his} or {mess.an} is another form of the same
 # value, and a capital in the form capitalises it. A and B are the names of the two characters, a
-# and b their animals. {spot2} is a second word from the pool of {spot}, never the same. {_day} is
-# drawn afresh wherever it stands, and not kept.
+# and b their animals. {_day} is drawn afresh wherever it stands, and not kept.
 #
 # Two rules keep every tale clear, and let `check` judge texts that are no longer quite tales:
-# the first mention of a name is "NAME the ANIMAL" or "ANIMAL named (or called) NAME", and outside
-# quotations a "he" or "she" stands for the character last mentioned before it.
+# the first mention of a name in the story is "NAME the ANIMAL", and outside quotations a "he" or
+# "she" stands for the character last mentioned before it.
 
 FRAGMENTS = {
-    "when": """[One {_weather} {_time}|Early one {_weather} {_day}|On {_weather.an} {_time} in \
-{_month}|Late one {_weather} {_month}]""",
-    "place": "[behind|beside|by|near] the {_look} {_landmark}",
-    "A": "[{_trait.an} {a} named {A}|{_trait.an} {a} called {A}|{_trait} {A} the {a}]",
-    "B": "[{_trait.an} {b} named {B}|{_trait.an} {b} called {B}|{_trait} {B} the {b}]",
-    "cap_B": "[{_trait.An} {b} named {B}|{_trait.An} {b} called {B}|{_trait.Word} {B} the {b}]",
-    "insect": "{_mood.an} {_insect}",
-    "thing": "{_quality.an} {_thing}",
-    "treat": "{_flavour.an} {_bake}",
-    "oh": "{_oh.Word}",
-    "asked": "[asked|wondered]",
+    "when": "One {_weather} {_time}",
     "bragged": "[announced|boasted|sang|said]",
+    "asked": "[asked|wondered]",
     "cried": "[called|cried|shouted|yelled]",
     "laughed": "[chuckled|giggled|laughed|smiled]",
     "said": "[answered|replied|said|whispered]",
@@ -143,277 +101,113 @@ FRAGMENTS = {
     "lesson": "[And so|Moral|Remember|The lesson]:",
 }
 
-Step = tuple[str, ...]  # ways of writing one sentence
-
 
 class Plot(NamedTuple):
     """A kind of tale. Its moral follows from what happens in it, so it has its own."""
 
     name: str
     title: str
-    story: tuple[tuple[Step, ...], ...]  # paragraphs of sentences
-    moral: Step
+    story: tuple[str, ...]  # its sentences
+    moral: str
 
 
 PLOTS = (
     Plot(
         name="sharing",
-        title="The {a} and the {vessel} of {fruit}",
+        title="The {a} and the {fruit}.",
         story=(
-            (
-                (
-                    "<when>, <A> [found|won|bought|was given] {_quality.an} {vessel} of {_ripe} "
-                    "{fruit} <place>.",
-                ),
-                ('"<oh>, all mine," <bragged> {A} {_grandly}, [hugging|waving] <thing>.',),
-            ),
-            (
-                ('"[May I try|Could you spare|Might I have] one?" <asked> <B> {_gently}.',),
-                (
-                    '"They [are shy|bite|are asleep|sting|are counted|tickle]," <said> {A} '
-                    "{_grandly}, and {a.went} past <insect>.",
-                ),
-            ),
-            (
-                (
-                    "But {A} [tripped over|bumped into|slipped on|sat on] <thing>, and out "
-                    "[rolled|bounced|tumbled|hopped] the {fruit}.",
-                ),
-                (
-                    "{B} [gathered|caught|fetched] {_number}, and {A} <sighed> {_sadly}, "
-                    '"[Half are yours|Stay for supper|Bring a spoon|Let us share]."',
-                ),
-            ),
+            "<when>, {A} the {a} found {_vessel.an} of {fruit} {_place}.",
+            '"All mine," <bragged> {A}.',
+            '"May I try one, {A}?" <asked> {B} the {b}.',
+            '"Never," <said> {A}, and tripped.',
+            '{B} gathered the {fruit}, and {A} <laughed>, "Let us share, {B}."',
         ),
-        moral=(
-            "{fruit} taste [sweeter|better|best] [with a friend|when shared|in company].",
-            "a shared {vessel} [is lighter|feeds two hearts|never spills].",
-        ),
+        moral="{fruit} taste [better|sweeter] [with a friend|when shared].",
     ),
     Plot(
         name="help",
-        title="The {a} and the {colour} {craft}",
+        title="The {a} and the {craft}.",
         story=(
-            (
-                (
-                    "<when>, <A> [began|set out|chose] to build {_quality.an} {colour} {craft} "
-                    "<place>.",
-                ),
-                ('"I need nobody, just <thing>," <bragged> {A} {_grandly}.',),
-            ),
-            (
-                ("[Soon|Then] <B> came by with {_quality.an} {tool} and <treat>.",),
-                (
-                    '"[Not today|No, thank you|Never]," <said> {A}, [glued to|sitting on|painting|'
-                    "sawing] <thing>.",
-                ),
-            ),
-            (
-                (
-                    '"<oh>, it leans like <insect>," <sighed> {A} {_sadly}, "[please help|lend me '
-                    'that {tool}|do stay]."',
-                ),
-                (
-                    "So {B} [measured|planed|sawed], {A} [hammered|painted|sanded], and by {_day} "
-                    "it held <treat>.",
-                ),
-            ),
+            "<when>, {A} the {a} built {_colour.an} {craft} {_place}.",
+            '"I need nobody," <bragged> {A}.',
+            '"{A}, your {craft} leans," <said> {B} the {b}.',
+            "Then it fell on {A}, who <sighed>.",
+            "{B} fetched {_tool.an}, and by {_day} {A} and {B} had mended the {craft}.",
         ),
-        moral=(
-            "asking for help is [half the work|a skill too|quicker than glue|never silly].",
-            "a {tool} and a friend [make short work|build a better {craft}].",
-        ),
+        moral="[a friend builds|two friends build] a better {craft}.",
     ),
     Plot(
         name="hurry",
-        title="The {a} who ran to the {event}",
+        title="The {a} who ran to the {event}.",
         story=(
-            (
-                ("<when>, <A> and <B> set out for the {event}.",),
-                (
-                    '"<oh>, [quick|hurry|run|faster]!" <cried> {A}, and [dashed|raced|rushed|tore] '
-                    "past <insect>.",
-                ),
-            ),
-            (
-                (
-                    "But {A} forgot {A.his} {_quality} {thing}, and [ran|sped|puffed] back "
-                    "{_number} miles.",
-                ),
-                ("Next it was {A.his} {_quality} {_thing}, and {A.he} ran again.",),
-                (
-                    "{B} [walked|strolled|wandered|ambled] on {_gently}, [greeting|humming to|"
-                    "nodding to|chatting with] <insect>.",
-                ),
-            ),
-            (
-                ("When {A} arrived at last, {B} was [eating|sharing|slicing|buttering] <treat>.",),
-                (
-                    '"I saw [dust|my door|one hen|the {thing}], {_number} times," <sighed> {A} '
-                    "{_sadly}.",
-                ),
-            ),
+            "<when>, {A} the {a} and {B} the {b} set out for the {event}.",
+            '"Hurry, {B}!" <cried> {A}, and ran.',
+            "But {A} forgot {A.his} {thing}, and ran back.",
+            "When {A.he} came to the {event} with the {thing}, {B} was there, eating {_bake.an}.",
+            '"{B}, you win," <sighed> {A}.',
         ),
-        moral=(
-            "[who hurries most|who will not think first] [runs twice|comes last|misses the view].",
-            "the [quickest|shortest] way to the {event} is to [pack first|go only once].",
-        ),
+        moral="[who hurries|who will not think] [runs twice|comes last].",
     ),
     Plot(
         name="boasting",
-        title="The {a} and the {mess}",
+        title="The {a} and the {mess}.",
         story=(
-            (
-                (
-                    "<when>, <A> [climbed|hopped|stepped|scrambled] onto {_quality.an} {stand} "
-                    "<place>.",
-                ),
-                (
-                    '"Nobody can {skill} [like me|as I can|half as well]," <bragged> {A} '
-                    "{_grandly}.",
-                ),
-                ('"<oh>," <said> <B>, [mending|painting|polishing|washing] <thing>.',),
-            ),
-            (
-                ('"Now I {skill} with <thing> on my head!" <cried> {A} {_grandly}.',),
-                (
-                    "[Bump|Splash|Whoops|Thump], and {A} [went|flew|sailed|rolled] past <insect> "
-                    "into the {mess}.",
-                ),
-            ),
-            (
-                (
-                    '"The [best|boldest|finest|longest] {mess} dive in {_number} years," <laughed> '
-                    "{B} {_gently}, [fishing|pulling] {A} out.",
-                ),
-            ),
+            "<when>, {A} the {a} climbed onto {_stand.an}.",
+            '"Nobody can {skill} like me," <bragged> {A}.',
+            '"Show me, {A}," <said> {B} the {b}.',
+            "So {A} began to {skill}, and flew into the {mess}.",
+            '"What a dive, {A}," <laughed> {B}, and pulled the {a} out.',
         ),
-        moral=(
-            "the [louder|bigger] the boast, the [deeper|nearer|wetter] the {mess}.",
-            "[pride|a boaster] [stands|dances] on a [wobbly|very small|borrowed] {stand}.",
-        ),
+        moral="the [bigger|louder] the boast, the [deeper|nearer] the {mess}.",
     ),
     Plot(
         name="blaming",
-        title="The {a} who lost a {headgear}",
+        title="The {a} who lost a {headgear}.",
         story=(
-            (
-                ("<when>, <A> could not find {A.his} {_quality} {colour} {headgear} <place>.",),
-                (
-                    "{A} looked {_spot}, and asked <insect>.",
-                    "It was not {spot}, and not {spot2}.",
-                ),
-                (
-                    '"[A thief|A robber|Who has it]!" <cried> {A}, and {a.went} {_crossly} to the '
-                    "door of <B>.",
-                ),
-            ),
-            (
-                ('"Give me my {colour} {headgear}!" <cried> {A} {_crossly}, waving <thing>.',),
-                (
-                    '"[It is|Look|See what is] on your head," <said> {B} {_gently}, [eating|'
-                    "sharing|slicing|buttering] <treat>.",
-                ),
-            ),
-            (('"<oh>, I looked everywhere but up," <sighed> {A} {_sadly}.',),),
+            "<when>, {A} the {a} could not find {A.his} {headgear} {_place}.",
+            '"A thief!" <cried> {A}, and ran to {B} the {b}.',
+            '"{B}, give me my {headgear}!"',
+            '"But {A}, it is on your head," <said> {B} {_gently}.',
+            '{A} <sighed>, "Forgive me, {B}."',
         ),
-        moral=(
-            "look [on your own head|at home|twice|up] before you blame [a friend|others].",
-            "[who blames first|a quick finger] [must say sorry|points the wrong way].",
-        ),
+        moral="look [twice|up] before you blame [a friend|others].",
     ),
     Plot(
         name="fear",
-        title="The {a} and the {noise} in the {room}",
+        title="The {a} and the {beast}.",
         story=(
-            (
-                (
-                    "One {_weather} night in {_month}, <A> heard a {noise} in the {room}.",
-                    "Late one {_weather} {_day}, there was a {noise} in the {room} of <A>.",
-                ),
-                (
-                    '"It is {beast.an} with {_number} {_part}," [breathed|squeaked|whispered] {A} '
-                    "{_sadly}, hiding {_spot}.",
-                ),
-            ),
-            (
-                ("<cap_B> [came|ran|looked] in with {_quality.an} {light} and <treat>.",),
-                (
-                    '"<oh>, [does it bite|has it a name|is it hungry|does it sing]?" <asked> {B} '
-                    "{_gently}.",
-                ),
-            ),
-            (
-                (
-                    "In the {room} they found no {beast}, only {_quality.an} {thing}, "
-                    "{_doing} {_gently} at <insect>.",
-                ),
-                ('"<oh>," <laughed> {A}, and [bowed|waved|sang] {_gently} to the {thing}.',),
-            ),
+            "<when>, {A} the {a} heard {_noise.an} {_place}.",
+            '"It is {beast.an}!" <cried> {A}.',
+            "{B} the {b} came with {_light.an}, and {A} hid behind {B}.",
+            '"{A}, it is no {beast}," <laughed> {B}, "only {thing.an}."',
+            "And {A} bowed to the {thing}.",
         ),
-        moral=(
-            "a {light} and a friend make any {beast} [small|shy|vanish|polite].",
-            "[look closely|open the door], and the {beast} [shrinks|goes away|is gone].",
-        ),
+        moral="a friend makes any {beast} [polite|small|vanish].",
     ),
     Plot(
         name="honesty",
-        title="The {a} and the broken {crock}",
+        title="The {a} and the {crock}.",
         story=(
-            (
-                ("<when>, <A> had tea with <B> <place>.",),
-                (
-                    "While {B} [fetched|sliced|buttered|praised] <treat>, {A} broke the {_quality} "
-                    "{colour} {crock}.",
-                ),
-                ("{A} hid it {_spot}, [bowing|humming|smiling|whistling] {_sadly}.",),
-            ),
-            (
-                ("{A} counted {_number} [stars|clouds|drops|cracks] and <sighed> {_sadly}.",),
-                ("On {_day} {A.he} {a.went} back with <treat> and told [all|everything].",),
-            ),
-            (
-                (
-                    '"<oh>, it has leaked since {_month}," <laughed> {B} {_gently}.',
-                    '"<oh>, I can mend {crock.an}," <laughed> {B} {_gently}, "but not a fib."',
-                ),
-                ("They glued it with {_flavour} [butter|custard|jam|syrup].",),
-            ),
+            "<when>, {A} the {a} had tea with {B} the {b}.",
+            "{A} broke {_colour.an} {crock}, and hid it {_spot}.",
+            '"{A}, where is my {crock}?" <asked> {B} {_gently}.',
+            "{A} <sighed>, and told {B} everything.",
+            '"I can mend {crock.an}, {A}," <laughed> {B}, "but not a fib."',
         ),
-        moral=(
-            "the truth [is lighter|weighs less|sleeps better] than a hidden {crock}.",
-            "[a broken {crock}|any mistake] can be mended, once you [own up|tell].",
-        ),
+        moral="the truth [is lighter|weighs less] than a {crock}.",
     ),
     Plot(
         name="kindness",
-        title="The {a} with the {colour} {warm}",
+        title="The {a} and the {warm}.",
         story=(
-            (
-                ("<when>, <A> met <B> <place>.",),
-                (
-                    '"[A-tishoo|Brrr|Atchoo|Hatchoo]," <sighed> {B} {_sadly}, as [blue|cold|damp|'
-                    "wet] as <thing>.",
-                ),
-                ('"<oh>, take my {colour} {warm}," <said> {A} {_gently}.',),
-            ),
-            (
-                ("One {_weather} {_day} in {_month}, {A} got stuck in {_quality.an} {_mess}.",),
-                (
-                    '"[Help|Hello|Hey]!" <cried> {A} {_sadly}, but only <insect> [answered|bowed|'
-                    "heard|waved].",
-                ),
-                ("Along came {B}, munching <treat>, in {colour.an} {warm}.",),
-                (
-                    "One end of it, {_number} [pulls|tugs], and out [came|flew|popped|rolled|slid|"
-                    "sprang] {A}.",
-                ),
-            ),
+            '<when>, {A} the {a} met {B} the {b}, who <sighed>, "Brrr."',
+            "{A} gave {B} {_colour.an} {warm}.",
+            "On {_day}, {A} fell into {_mess.an}.",
+            '"Help!" <cried> {A}.',
+            "Along came {B}, and pulled {A} out with the {warm}.",
+            '"Thank you, {B}," <said> {A}.',
         ),
-        moral=(
-            "kindness [walks in a circle|finds its way home|comes back in time].",
-            "a {warm} [given away|lent out] [warms two|comes back as a rope].",
-        ),
+        moral="a {warm} [given away|lent out] [comes back|warms two].",
     ),
 )
 
@@ -461,10 +255,7 @@ def _pools() -> dict[str, list[Entry]]:
     pools = {
         "name": [_entry(name, **he) for name in HE.split()]
         + [_entry(name, **she) for name in SHE.split()],
-        "animal": [
-            _entry(animal, home=home, a_home=_article(home), went=went)
-            for animal, (home, went) in ANIMALS.items()
-        ],
+        "animal": [_entry(animal) for animal in ANIMALS.split()],
     }
     for pool, words in WORDS.items():
         listed = words.split(",") if "," in words else words.split()
@@ -528,17 +319,10 @@ def grammar() -> Grammar:
     plots: list[Nodes] = []
     sentences: list[Nodes] = []
 
-    def sentence(step: Step, prefix: str = "") -> Node:
-        alternatives = tuple(_nodes(prefix + template) for template in step)
-        sentences.extend(alternatives)
-        return Choice(alternatives)
-
     for plot in PLOTS:
-        nodes: list[Node] = [sentence((plot.title,))]
-        for paragraph in plot.story:
-            for number, step in enumerate(paragraph):
-                nodes += [" " if number else "\n\n", sentence(step)]
-        plots.append((*nodes, "\n\n", sentence(plot.moral, prefix="<lesson> "), "\n\f"))
+        parts = [_nodes(each) for each in (plot.title, *plot.story, f"<lesson> {plot.moral}")]
+        sentences += parts
+        plots.append((*[node for part in parts for node in (*part, " ")][:-1], "\n"))
     return Grammar((Choice(tuple(plots)),), tuple(sentences))
 
 
@@ -571,7 +355,7 @@ def derive(chance: random.Random) -> tuple[str, float]:
     """Write one tale.
 
     Returns:
-        The tale, with the form feed that ends it, and its probability.
+        The tale, with the newline that ends it, and its probability.
     """
     pending: list[Node] = list(reversed(grammar().tale))
     text: list[str] = []
@@ -637,7 +421,7 @@ def _parses(nodes: Nodes, text: str, *, beginning: bool = False) -> Iterator[flo
 def probability(tale: str) -> float:
     """The probability that the grammar writes exactly this tale; 0.0 if it never does.
 
-    The tale ends with its newline and form feed. Its length in bits is ``-log2(probability)``.
+    The tale ends with its newline. Its length in bits is ``-log2(probability)``.
     """
     return sum(_parses(grammar().tale, tale))
 
@@ -656,7 +440,7 @@ class Expected(NamedTuple):
     """Exact expectations over all tales of the grammar."""
 
     bits: float  # entropy of a tale
-    chars: float  # length of a tale, its form feed included
+    chars: float  # length of a tale, its newline included
 
     @property
     def bits_per_char(self) -> float:
@@ -828,21 +612,21 @@ def derives_sentence(sentence: str) -> bool:
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text; a paragraph without a full stop, such as a title, is one too.
+    """The sentences of a text; what a line's end cuts off is one too.
 
     A sentence ends with one of ``.!?`` outside quotation marks or just before a closing one,
-    where a capital, a quotation or the end of the paragraph follows.
+    where a capital, a quotation or the end of the line follows.
     """
     sentences: list[str] = []
-    for paragraph in text.split("\n"):
+    for line in text.split("\n"):
         start, quoted = 0, False
-        for at, sign in enumerate(paragraph):
+        for at, sign in enumerate(line):
             quoted ^= sign == '"'
-            stop = sign in ".!?" or (sign == '"' and paragraph[at - 1 : at] in tuple(".!?"))
-            if stop and not quoted and _AFTER_SENTENCE.match(paragraph, at + 1):
-                sentences.append(paragraph[start : at + 1].strip())
+            stop = sign in ".!?" or (sign == '"' and line[at - 1 : at] in tuple(".!?"))
+            if stop and not quoted and _AFTER_SENTENCE.match(line, at + 1):
+                sentences.append(line[start : at + 1].strip())
                 start = at + 1
-        sentences.append(paragraph[start:].strip())
+        sentences.append(line[start:].strip())
     return [sentence for sentence in sentences if sentence]
 
 
@@ -854,7 +638,6 @@ _HE = {entry["word"]: entry["he"] for entry in POOLS["name"]}
 _PRONOUNS = {"he": "he", "him": "he", "his": "he", "she": "she", "her": "she"}
 _INTRODUCTION = re.compile(
     rf"\b(?P<name>{_alternation('name')}) the (?P<kind>{_alternation('animal')})\b"
-    rf"|\b(?P<kind2>{_alternation('animal')}) (?:named|called) (?P<name2>{_alternation('name')})\b"
 )
 _MENTION = re.compile(
     rf"\b(?:(?P<name>{_alternation('name')})|[Tt]he (?P<kind>{_alternation('animal')})"
@@ -865,21 +648,20 @@ _MENTION = re.compile(
 def inconsistencies(tale: str) -> list[str]:
     """What a tale gets wrong about its characters, in the order of the text; empty if nothing.
 
-    A character is introduced as "Otto the mole" or "a mole named Otto". Wrong are: a name that
-    comes before its introduction or without one, a second introduction as another animal, "the
-    mole" where no character is one, and outside quotations a "he" or "she" that does not suit
-    the character last mentioned. This holds for any text with these characters, whether the
-    grammar derives it or not.
+    A character is introduced as "Otto the mole". Wrong are: a name that comes before its
+    introduction or without one, a second introduction as another animal, "the mole" where no
+    character is one, and outside quotations a "he" or "she" that does not suit the character last
+    mentioned. This holds for any text with these characters, whether the grammar derives it or
+    not.
     """
-    body = tale.partition("\n")[2]  # the title speaks of characters that are still to come
+    body = tale.partition(". ")[2]  # the title speaks of characters that are still to come
     kinds: dict[str, str] = {}
     names: dict[str, str] = {}
     introduced_at: dict[str, int] = {}
     problems: list[str] = []
     for match in _INTRODUCTION.finditer(body):
-        name = match["name"] or match["name2"]
-        kind = match["kind"] or match["kind2"]
-        introduced_at.setdefault(name, match.start("name" if match["name"] else "name2"))
+        name, kind = match["name"], match["kind"]
+        introduced_at.setdefault(name, match.start())
         if kinds.setdefault(name, kind) != kind:
             problems.append(f"{name} is {_article(kinds[name])} and {_article(kind)}")
         names[kind] = name
@@ -901,12 +683,12 @@ def inconsistencies(tale: str) -> list[str]:
 
 def _pieces(text: str) -> tuple[list[str], list[str], list[str]]:
     """The whole tales of a text, the whole sentences of those cut off, and all whole words."""
-    *tales, rest = text.split("\f")
+    *tales, rest = text.split("\n")
     scraps: list[str] = []
     words = _WORD.findall(text)
     opening = (tales or [rest])[0]
-    line, newline, _ = opening.partition("\n")
-    begins = not opening or (newline != "" and prefix_probability(line + newline) > 0)
+    title, stop, _ = opening.partition(". ")
+    begins = not opening or (stop != "" and prefix_probability(title + stop) > 0)
     if not begins:
         words = words[1:] if _WORD.match(text) else words
     if rest and _WORD.fullmatch(rest[-1]):
@@ -914,11 +696,9 @@ def _pieces(text: str) -> tuple[list[str], list[str], list[str]]:
     if tales and not begins:
         scraps += split_sentences(tales.pop(0))[1:]
     cut = split_sentences(rest)
-    if not begins and not tales and not text.count("\f"):
+    if not begins and "\n" not in text:
         cut = cut[1:]
-    if cut and not rest.endswith("\n"):
-        cut = cut[:-1]
-    scraps += cut
+    scraps += cut[:-1]
     return [tale for tale in tales if tale.strip()], scraps, words
 
 
@@ -926,23 +706,23 @@ def check(text: str, corpus: Path | None = CORPUS) -> Report:
     """Judge a text that a model wrote.
 
     The text may begin or end in the middle of a tale, a sentence or a word. It counts as
-    beginning with a whole tale if its first line can be the title of one, and what stands after
-    the last form feed never counts as a whole tale.
+    beginning with a whole tale if its first sentence can be the title of one, and what stands
+    after the last newline never counts as a whole tale.
 
     Args:
-        text: tales, each with a form feed after it.
+        text: tales, each with a newline after it.
         corpus: the file of tales to look for verbatim copies in; not read if there is none.
     """
     known = None
     if corpus is not None and corpus.is_file():
-        known = frozenset(corpus.read_text(encoding="utf-8").split("\f"))
+        known = frozenset(corpus.read_text(encoding="utf-8").split("\n"))
     tales, scraps, words = _pieces(text)
     sentences = derived_sentences = consistent = derived = verbatim = 0
     examples = [f"word: {word}" for word in dict.fromkeys(words) if word not in vocabulary()]
     wrong_sentences: list[str] = []
     problems: list[str] = []
     for tale in tales:
-        whole = probability(tale + "\f") > 0
+        whole = probability(tale + "\n") > 0
         found = split_sentences(tale)
         wrong = [] if whole else [each for each in found if not derives_sentence(each)]
         sentences += len(found)
@@ -974,29 +754,9 @@ def check(text: str, corpus: Path | None = CORPUS) -> Report:
 
 
 def corpus_text(seed: int = SEED, tales: int = TALES) -> str:
-    """The corpus: that many tales, each with its form feed."""
+    """The corpus: that many tales, a line each."""
     chance = random.Random(seed)
     return "".join(derive(chance)[0] for _ in range(tales))
-
-
-def validation_bits(text: str) -> float:
-    """The least bits per character that the validation split of the corpus can cost.
-
-    The split is the last tenth, ``text[int(0.9 * len(text)):]``. A predictor that knows the
-    grammar and has read all the text before pays -log2 of the probability of each whole tale
-    and, for the tale that the cut falls into, of the rest given its beginning.
-
-    Raises:
-        ValueError: a tale in the split is none of the grammar.
-    """
-    cut = int(0.9 * len(text))
-    start = text.rfind("\f", 0, cut) + 1
-    bits = math.log2(prefix_probability(text[start:cut]) or math.nan)
-    for tale in re.findall(r"[^\f]*\f", text[start:]):
-        bits -= math.log2(probability(tale) or math.nan)
-    if math.isnan(bits):
-        raise ValueError("the validation split holds a text that is no tale of the grammar")
-    return bits / (len(text) - cut)
 
 
 def facts(text: str) -> dict[str, int | float | str]:
@@ -1004,17 +764,15 @@ def facts(text: str) -> dict[str, int | float | str]:
 
     Returns:
         seed, tales, chars; words (distinct, capitals aside); sha256 of the file;
-        entropy_bits_per_char (of the grammar, analytic); validation_bits_per_char (the floor for
-        the last tenth of the characters, see `validation_bits`).
+        entropy_bits_per_char (of the grammar, analytic).
     """
     return {
         "seed": SEED,
-        "tales": text.count("\f"),
+        "tales": text.count("\n"),
         "chars": len(text),
         "words": len({word.lower() for word in _WORD.findall(text)}),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
         "entropy_bits_per_char": round(expected().bits_per_char, 6),
-        "validation_bits_per_char": round(validation_bits(text), 6),
     }
 
 

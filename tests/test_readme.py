@@ -103,9 +103,10 @@ def test_every_command_as_a_new_user_runs_it(tmp_path: Path) -> None:
 
     # What the default run is for: text that a person reads with pleasure.
     (default,) = (clone / "runs").iterdir()
-    shell(f"attn generate --run {default} --max-new-chars 4000 --seed 1 > tales.txt", empty)
+    shell(f"attn generate --run {default} --num-samples 40 --seed 1 > tales.txt", empty)
     report = json.loads(shell("python data/make_tales.py check --json tales.txt", empty))
     assert report["shares"]["valid_words"] >= 0.9
+    assert report["shares"]["consistent_tales"] >= 0.25
 
 
 def _clone(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,30 +97,16 @@ def generated_text(name: str) -> str:
     return _python_docs() if name == "python-docs" else _unicode_names()
 
 
-def validation_floor(names: Sequence[str], validation_fraction: float) -> float | None:
-    """The entropy of a text's validation split in bits per character; None where unknown.
-
-    It is known only for `tales`, with a validation fraction of 0.1.
-    """
-    if len(names) != 1 or validation_fraction != 0.1:
-        return None
-    return _tales_fact(names[0], "validation_bits_per_char")
-
-
 def entropy_floor(name: str) -> float | None:
     """The entropy of texts as `name` in bits per character: no model can beat it on average.
 
     It is known only for `tales`, whose generator knows its own probabilities.
     """
-    return _tales_fact(name, "entropy_bits_per_char")
-
-
-def _tales_fact(name: str, key: str) -> float | None:
     path = resource_folder("data") / "tales.json"
     if name != "tales" or not path.is_file():
         return None
-    fact: float = json.loads(path.read_text(encoding="utf-8"))[key]
-    return fact
+    bits: float = json.loads(path.read_text(encoding="utf-8"))["entropy_bits_per_char"]
+    return bits
 
 
 @cache

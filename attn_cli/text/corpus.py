@@ -12,7 +12,7 @@ import numpy as np
 
 from attn_cli.config.schema import Config
 from attn_cli.errors import DatasetError
-from attn_cli.text.builtin import validation_floor
+from attn_cli.text.builtin import entropy_floor
 from attn_cli.text.encoded_text import (
     IN_MEMORY_LIMIT,
     EncodedText,
@@ -61,10 +61,10 @@ class Corpus(EncodedText):
 
     @property
     def validation_floor(self) -> float | None:
-        """The entropy of the validation split in bits per character; None where unknown."""
-        if self.validation_text is not None or isinstance(self.validation, Examples):
+        """The entropy of the text validated on, in bits per character; None where unknown."""
+        if self.validation_text is not None or len(self.sources) != 1:
             return None
-        return validation_floor(self.sources, self.validation_fraction)
+        return entropy_floor(self.sources[0])
 
     def opening(self, length: int) -> TokenIds:
         """What a view of the model opens with: up to so many ids of the validation split.

@@ -72,6 +72,9 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
     of_text = (Override(key, value, "text") for key, value in request.builtin_settings.items())
     overrides = (*of_text, *request.overrides)
     of_records = load_config(source, overrides).task in TASKS_OF_RECORDS
+    defaults: tuple[Override, ...] = ()
+    if request.has_own_text and not of_records:  # the built-in tales are lines
+        defaults = (Override("data.records", "stream", "text"),)
     if request.has_own_text:
         # Accents and the like, which a text can do without, often tell labels or targets apart.
         kind = "corpus" if of_records and request.init_from is None else "auto"
@@ -81,9 +84,9 @@ def run_config(request: RunRequest) -> tuple[Config, ConfigureFrom]:
 
     def configure(chosen: dict[str, Any], origin: str) -> Config:
         beneath = [Override(key, value, origin) for key, value in chosen.items()]
-        return load_config(source, [*beneath, *overrides])
+        return load_config(source, [*defaults, *beneath, *overrides])
 
-    return load_config(source, overrides), configure
+    return load_config(source, (*defaults, *overrides)), configure
 
 
 def new_run(request: RunRequest, world: World) -> RunStart:
@@ -115,8 +118,10 @@ def new_run(request: RunRequest, world: World) -> RunStart:
         config = configure(inherited, origin)
     start = start_over(config, init_from)
     is_table = any(table_ending(Path(name)) for name in config.data.text)  # which has its own hint
-    asks = "records" not in config.data.model_fields_set and not is_table
-    if start.corpus.list_lines and asks:
+    said = {override.key for override in request.overrides}
+    if not request.has_own_text:
+        said |= {f"data.{key}" for key in config.data.model_fields_set}
+    if start.corpus.list_lines and "data.records" not in said and not is_table:
         start = replace(start, notes=(*start.notes, _list_hint(start.corpus.list_lines)))
     of_records = config.task in TASKS_OF_RECORDS
     if _chooses_size(request, of_records=of_records) and config.train.minutes:
@@ -227,8 +232,10 @@ def _settings_of(checkpoint: Checkpoint, task: Task) -> dict[str, Any]:
     if task == "classify" and checkpoint.config.task != task:
         own = ("model.dropout", "model.label_")
         model = {key: value for key, value in model.items() if not key.startswith(own)}
+    records = {"data.records": "lines"} if checkpoint.config.task in TASKS_OF_RECORDS else {}
     return {
         **model,
+        **records,
         "task": checkpoint.config.task,
         "data.tokenizer": checkpoint.tokenizer.kind,
         "train.init_from": str(checkpoint.folder),

@@ -136,13 +136,13 @@ def test_evaluate(attn: Attn, trained: Trained, tmp_path: Path) -> None:
     assert attn("evaluate", "./tales", *at, "--json").json["chars"] == len(VERSE) - 1
 
 
-def test_the_floor_stands_beside_the_loss_on_tales(attn: Attn) -> None:
+def test_the_floor_stands_beside_the_loss_on_tales(attn: Attn, verse_file: Path) -> None:
     trained = attn("train", *QUICK)
-    assert "floor 0.2055 bits" in trained.out
+    assert "floor 0.1304 bits" in trained.out
     validation = attn("evaluate", "--json").json
-    assert validation["floor_bits_per_char"] == pytest.approx(0.205475, abs=1e-6)
-    assert "floor       0.2055 bits" in attn("evaluate").out
-    other = attn("train", *QUICK, "--set", "data.validation_fraction=0.2")
+    assert validation["floor_bits_per_char"] == pytest.approx(0.130397, abs=1e-6)
+    assert "floor       0.1304 bits" in attn("evaluate").out
+    other = attn("train", *QUICK, "--set", f"data.validation={verse_file}")
     assert "floor" not in other.out
 
 
@@ -162,7 +162,7 @@ def test_inspect_shapes_of_a_run(attn: Attn, trained: Trained) -> None:
 def test_inspect_shapes_without_a_run(attn: Attn) -> None:
     outcome = attn("inspect-shapes", "--json")
     assert "config tales" in outcome.json["model"]
-    assert attn("inspect-shapes", "", "--json").json["characters"] == ["\f"]
+    assert attn("inspect-shapes", "", "--json").json["characters"] == ["\n"]
     lesson = attn("inspect-shapes", "--config", "lesson", "--json").json
     assert lesson["dims"]["D"] == 8
     assert lesson["characters"] == list("Hello")

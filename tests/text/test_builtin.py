@@ -13,7 +13,6 @@ from attn_cli.text.builtin import (
     download_path,
     entropy_floor,
     generated_text,
-    validation_floor,
 )
 from attn_cli.text.paths import cache_folder
 
@@ -68,7 +67,6 @@ def test_what_was_fetched_and_cut_short_says_so() -> None:
 def test_the_floor_of_tales_is_what_its_maker_wrote() -> None:
     facts = json.loads((resource_folder("data") / "tales.json").read_text(encoding="utf-8"))
     assert entropy_floor("tales") == facts["entropy_bits_per_char"]
-    assert validation_floor(["tales"], 0.1) == facts["validation_bits_per_char"]
 
 
 def test_other_texts_have_no_known_floor() -> None:
