@@ -34,6 +34,7 @@ def main() -> None:
         for minutes in arguments.minutes:
             for size in (STREAM_RECIPE.sizes[number] for number in arguments.sizes):
                 settings = {**size.settings(), "train.eval_every": 10**9}
+                settings["data.records"] = "stream"
                 command = [sys.executable, "-m", "attn_cli", "train", str(part), "--quiet"]
                 command += ["--json", "--minutes", str(minutes), "--config", "tales"]
                 command += [f"--set={key}={json.dumps(value)}" for key, value in settings.items()]

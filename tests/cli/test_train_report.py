@@ -55,4 +55,6 @@ def test_a_list_gets_a_hint_unless_records_were_named(
     outcome = attn("train", "names.txt", *options, *QUICK)
     hint = "  it looks like a list of 160 lines; to learn it line by line: --lines\n"
     assert (hint in outcome.err) == hinted
+    (config,) = tmp_path.glob("runs/*/config.yaml")
+    assert ("records: lines" in config.read_text()) == ("--lines" in options)
     assert "list" not in attn("train", "--resume").err
