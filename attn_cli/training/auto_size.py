@@ -38,8 +38,8 @@ from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batc
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.size_recipes import (
-    MAX_NGRAM_DROPOUT,
-    NGRAM_DROPOUT_PER_DOUBLING,
+    REREAD_EPOCHS,
+    REREAD_NGRAM_DROPOUT,
     STREAM_RECIPE,
     ModelSize,
     SizeRecipe,
@@ -142,7 +142,7 @@ def _plan(
         speed = speed_of(size)
         chars = train_chars / len(train) if lines else size.block_size
         larger = Plan(recipe, size, train_chars, chars, speed * for_steps, speed)
-        if plan is not None and larger.chars < size.min_train_chars:
+        if plan is not None and not plan.yields_to(larger):
             break
         plan = larger
     assert plan is not None
@@ -163,6 +163,8 @@ class Plan:
     @property
     def most_epochs(self) -> float:
         """After how many epochs the text would only be memorised."""
+        if self.recipe.has_ngrams and self.chars_in_time < REREAD_EPOCHS * self.train_chars:
+            return 1.0
         return self.recipe.most_epochs_of_small if self.is_small else self.recipe.most_epochs
 
     @property
@@ -184,9 +186,22 @@ class Plan:
 
     @property
     def ngram_dropout(self) -> float:
-        """How many n-grams are left out: the more, the more often each is read."""
-        doublings = math.log2(max(1.0, self.chars / self.train_chars))
-        return round(min(NGRAM_DROPOUT_PER_DOUBLING * doublings, MAX_NGRAM_DROPOUT), 2)
+        """How many n-grams are left out: most of them, where a text is read again."""
+        return REREAD_NGRAM_DROPOUT if self.chars > self.train_chars else 0.0
+
+    def yields_to(self, larger: Plan) -> bool:
+        """Whether a larger size is worth having in the same time."""
+        if larger.chars >= larger.size.min_train_chars:
+            return True
+        # What the larger one learns from a text at once is more than this one does from reading it
+        # again, unless there is time to read it often.
+        least, once = larger.size.min_text_chars, self.train_chars
+        return (
+            least is not None
+            and once >= least
+            and once < self.chars_in_time < REREAD_EPOCHS * once
+            and larger.chars_in_time > 0.8 * once
+        )
 
     def settings(self, processes: int) -> dict[str, Any]:
         """As keys of a configuration, for a batch that so many processes can share."""
@@ -221,8 +236,8 @@ class Plan:
         )
         if self.chars < self.chars_in_time:
             yield (
-                f"the text is small: it ends after {self.most_epochs:g} epochs, about "
-                f"{self.chars / self.speed:.0f} s, since more would only learn it by heart "
+                f"it ends after {counted(round(self.most_epochs), 'epoch')}, about "
+                f"{self.chars / self.speed:.0f} s, since more would only learn the text by heart "
                 "(train.max_epochs); more text is what helps"
             )
         yield (

@@ -15,9 +15,9 @@ from attn_cli.text.pairs import PairExamples
 
 # The longest context of a model of lines; longer lines are cut.
 MAX_LINE_BLOCK_SIZE = 256
-# What is read again is learned by heart: of n-grams, more are left out with every doubling of the
-# epochs, up to a share of them.
-NGRAM_DROPOUT_PER_DOUBLING, MAX_NGRAM_DROPOUT = 0.3, 0.7
+# A text with n-grams is read once, or so often that it pays to leave most of them out: what is read
+# again is learned by heart.
+REREAD_EPOCHS, REREAD_NGRAM_DROPOUT = 2.0, 0.7
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class ModelSize:
     batch_size: int  # sequences a step, or lines
     learning_rate: float  # AdamW's peak learning rate
     min_train_chars: int  # characters of training from which it beats the size before it
+    min_text_chars: int | None = None  # of a text that it had better read once than that size twice
 
     def settings(self) -> dict[str, Any]:
         """As keys of a configuration."""
@@ -73,13 +74,14 @@ class SizeRecipe:
         return "model.ngrams" in self.settings
 
 
-# The second and third size are between two measured lengths of training, one on either side of
-# where they win or come level; the last is an estimate, in proportion to its parameters.
+# What n-grams leave to be learned needs no large model while a text is fresh: the second size pays
+# from where it was measured to, the last two are estimates.
 STREAM_RECIPE = SizeRecipe(
     sizes=(
-        ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
-        ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
-        ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=2_000_000),
+        ModelSize(1, 128, 2, 64, 8, 2e-2, min_train_chars=0),
+        ModelSize(2, 128, 2, 128, 8, 1e-2, min_train_chars=250_000),
+        ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=2_500_000, min_text_chars=200_000),
+        ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=5_000_000),
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
     most_epochs=6.0,
@@ -89,7 +91,7 @@ STREAM_RECIPE = SizeRecipe(
     dropout_chars=20_000,
     dropout_epochs=0.0,
     dropout=0.1,
-    settings={"model.ngrams": [2, 3, 4, 5]},
+    settings={"model.ngrams": [2, 3, 4, 5, 6], "model.ngram_rows": 65_536},
 )
 # An encoder learns from the hidden characters alone, and is better shallow for longer. The second
 # and the last are estimates.
@@ -179,7 +181,8 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
         return recipe
     epochs = recipe.most_epochs / config.train.mask_fraction
     of_small = recipe.most_epochs_of_small / config.train.mask_fraction
-    return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small)
+    # What n-grams bring to an encoder was not measured for many epochs.
+    return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small, settings={})
 
 
 def _recipe_of_text(corpus: Corpus, stream_sizes: Sequence[ModelSize]) -> SizeRecipe:

@@ -86,16 +86,32 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
 
 
 @pytest.mark.parametrize(
-    ("epochs", "dropout"), [(0.2, 0.0), (1.0, 0.0), (2.0, 0.3), (4.0, 0.6), (50.0, 0.7)]
+    ("in_time", "epochs", "dropout"),
+    [(0.2, 0.2, 0.0), (1.9, 1.0, 0.0), (2.0, 2.0, 0.7), (9.0, 6.0, 0.7)],
 )
-def test_the_more_often_a_text_is_read_the_more_ngrams_are_left_out(
-    epochs: float, dropout: float
+def test_a_text_with_ngrams_is_read_once_or_often(
+    in_time: float, epochs: float, dropout: float
 ) -> None:
     size, chars = STREAM_RECIPE.sizes[0], 300_000
-    plan = Plan(STREAM_RECIPE, size, chars, 64.0, chars_in_time=epochs * chars, speed=10_000.0)
-    settings = plan.settings(1)
-    assert settings["model.ngrams"] == [2, 3, 4, 5]
-    assert settings["model.ngram_dropout"] == dropout
+    plan = Plan(STREAM_RECIPE, size, chars, 64.0, chars_in_time=in_time * chars, speed=10_000.0)
+    assert plan.chars == epochs * chars
+    assert plan.settings(1)["model.ngrams"]
+    assert plan.settings(1)["model.ngram_dropout"] == dropout
+
+
+@pytest.mark.parametrize(
+    ("in_time", "larger_in_time", "yields"),
+    [(0.9, 0.45, False), (1.7, 0.85, True), (1.2, 0.6, False), (3.0, 1.5, False)],
+)
+def test_a_larger_model_that_reads_a_text_once_is_better_than_a_smaller_one_that_reads_some_twice(
+    in_time: float, larger_in_time: float, yields: bool
+) -> None:
+    chars = 900_000
+    smaller, larger = (
+        Plan(STREAM_RECIPE, STREAM_RECIPE.sizes[place], chars, 128.0, epochs * chars, 10_000.0)
+        for place, epochs in ((1, in_time), (2, larger_in_time))
+    )
+    assert smaller.yields_to(larger) == yields
 
 
 def test_a_text_too_short_for_any_size_is_an_error_of_ours(tmp_path: Path) -> None:
