@@ -85,7 +85,7 @@ STREAM_RECIPE = SizeRecipe(
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
     most_epochs=6.0,
-    most_epochs_of_small=4.0,
+    most_epochs_of_small=1.0,
     small_chars=200_000,
     small_learning_rate=1e-2,
     dropout_chars=20_000,
@@ -101,6 +101,8 @@ ENCODER_SIZES = (
     ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=3_000_000),
     ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=30_000_000),
 )
+# Of its predictions; without n-grams, which a text that is read once is for.
+ENCODER_EPOCHS, ENCODER_EPOCHS_OF_SMALL = 6.0, 4.0
 # A batch is of lines, whose characters are fewer than block_size.
 LINES_RECIPE = SizeRecipe(
     sizes=(
@@ -179,8 +181,12 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
     recipe = _recipe_of_text(corpus, ENCODER_SIZES if config.task == "mlm" else STREAM_RECIPE.sizes)
     if config.task != "mlm":
         return recipe
-    epochs = recipe.most_epochs / config.train.mask_fraction
-    of_small = recipe.most_epochs_of_small / config.train.mask_fraction
+    if isinstance(corpus.train, Examples):
+        epochs, of_small = recipe.most_epochs, recipe.most_epochs_of_small
+    else:
+        epochs, of_small = ENCODER_EPOCHS, ENCODER_EPOCHS_OF_SMALL
+    epochs /= config.train.mask_fraction
+    of_small /= config.train.mask_fraction
     # What n-grams bring to an encoder was not measured for many epochs.
     return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small, settings={})
 
