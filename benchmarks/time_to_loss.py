@@ -28,6 +28,10 @@ OURS: dict[str, tuple[str, ...]] = {
     "shakespeare-1min": ("--config", "shakespeare-1min"),
     "shakespeare": ("--config", "shakespeare"),
     "best": ("--config", "best"),
+    "--minutes 0.1": ("--minutes", "0.1"),
+    "--minutes 0.5": ("--minutes", "0.5"),
+    "--minutes 1": ("--minutes", "1"),
+    "--minutes 2": ("--minutes", "2"),
 }
 
 

@@ -17,7 +17,7 @@ from attn_cli.text.pairs import PairExamples
 MAX_LINE_BLOCK_SIZE = 256
 # A text with n-grams is read once, or so often that it pays to leave most of them out: what is read
 # again is learned by heart.
-REREAD_EPOCHS, REREAD_NGRAM_DROPOUT = 2.0, 0.7
+REREAD_EPOCHS, REREAD_NGRAM_DROPOUT = 2.5, 0.7
 
 
 @dataclass(frozen=True)
