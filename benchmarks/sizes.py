@@ -16,14 +16,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from attn_cli.training.size_recipes import STREAM_RECIPE
+from attn_cli.training.size_recipes import NGRAM_RECIPE
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("text", type=Path)
     parser.add_argument("--minutes", type=float, nargs="+", default=[0.2, 0.5, 1.0, 3.0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=range(len(STREAM_RECIPE.sizes)))
+    parser.add_argument("--sizes", type=int, nargs="+", default=range(len(NGRAM_RECIPE.sizes)))
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     whole = arguments.text.read_text(encoding="utf-8")
@@ -32,8 +32,9 @@ def main() -> None:
         part = Path(scratch, "part.txt")
         part.write_text(whole[: int(0.9 * len(whole))], encoding="utf-8")
         for minutes in arguments.minutes:
-            for size in (STREAM_RECIPE.sizes[number] for number in arguments.sizes):
-                settings = {**size.settings(), "train.eval_every": 10**9}
+            for size in (NGRAM_RECIPE.sizes[number] for number in arguments.sizes):
+                settings = {**size.settings(), **NGRAM_RECIPE.settings}
+                settings["train.eval_every"] = 10**9
                 settings["data.records"] = "stream"
                 command = [sys.executable, "-m", "attn_cli", "train", str(part), "--quiet"]
                 command += ["--json", "--minutes", str(minutes), "--config", "tales"]

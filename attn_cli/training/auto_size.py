@@ -38,9 +38,9 @@ from attn_cli.training.micro_batch import check_batch_divides, choose_micro_batc
 from attn_cli.training.parameter_groups import make_optimizers
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.size_recipes import (
+    NGRAM_RECIPE,
     REREAD_EPOCHS,
     REREAD_NGRAM_DROPOUT,
-    STREAM_RECIPE,
     ModelSize,
     SizeRecipe,
     recipe_for,
@@ -111,9 +111,12 @@ def choose_sizes(
     world: World = SINGLE_PROCESS,
 ) -> list[SizeChoice]:
     """What `choose_size` chooses for each of several times; each speed is measured once."""
-    check_length(corpus, STREAM_RECIPE.sizes[0].block_size)
+    check_length(corpus, NGRAM_RECIPE.sizes[0].block_size)
 
-    recipe = recipe_for(corpus, configure({}))
+    config = configure({})
+    if config.task == "lm":  # the others have none, or recipes that do not need them
+        config = configure(dict(NGRAM_RECIPE.settings))  # unless the user set `model.ngrams`
+    recipe = recipe_for(corpus, config)
 
     @cache
     def speed_of(size: ModelSize) -> float:

@@ -3,7 +3,7 @@
 Those of a text were measured in benchmarks/sizes.py; see benchmarks/LOG.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -74,9 +74,27 @@ class SizeRecipe:
         return "model.ngrams" in self.settings
 
 
-# What n-grams leave to be learned needs no large model while a text is fresh: the second size pays
-# from where it was measured to, the last two are estimates.
-STREAM_RECIPE = SizeRecipe(
+# Without n-grams. The second and third size are between two measured lengths of training, one on
+# either side of where they win or come level; the last is an estimate.
+PLAIN_RECIPE = SizeRecipe(
+    sizes=(
+        ModelSize(2, 128, 2, 64, 8, 2e-2, min_train_chars=0),
+        ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=350_000),
+        ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=2_000_000),
+        ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
+    ),
+    most_epochs=6.0,
+    most_epochs_of_small=4.0,
+    small_chars=200_000,
+    small_learning_rate=1e-2,
+    dropout_chars=20_000,
+    dropout_epochs=0.0,
+    dropout=0.1,
+)
+# What n-grams leave to be learned needs no large model while a text is fresh, and a small text is
+# learned in one epoch. The last two sizes are estimates.
+NGRAM_RECIPE = replace(
+    PLAIN_RECIPE,
     sizes=(
         ModelSize(1, 128, 2, 64, 8, 2e-2, min_train_chars=0),
         ModelSize(2, 128, 2, 128, 8, 1e-2, min_train_chars=250_000),
@@ -84,13 +102,7 @@ STREAM_RECIPE = SizeRecipe(
         ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=5_000_000),
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
-    most_epochs=6.0,
     most_epochs_of_small=1.0,
-    small_chars=200_000,
-    small_learning_rate=1e-2,
-    dropout_chars=20_000,
-    dropout_epochs=0.0,
-    dropout=0.1,
     settings={"model.ngrams": [2, 3, 4, 5, 6], "model.ngram_rows": 65_536},
 )
 # An encoder learns from the hidden characters alone, and is better shallow for longer. The second
@@ -101,8 +113,6 @@ ENCODER_SIZES = (
     ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=3_000_000),
     ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=30_000_000),
 )
-# Of its predictions; without n-grams, which a text that is read once is for.
-ENCODER_EPOCHS, ENCODER_EPOCHS_OF_SMALL = 6.0, 4.0
 # A batch is of lines, whose characters are fewer than block_size.
 LINES_RECIPE = SizeRecipe(
     sizes=(
@@ -168,7 +178,7 @@ PAIRS_RECIPE = SizeRecipe(
 
 def record_settings(corpus: Corpus) -> dict[str, Any]:
     """The recipe for labels or targets, by key, where steps and not time end a run."""
-    recipe = _recipe_of_text(corpus, ())
+    recipe = _recipe_of_text(corpus, PLAIN_RECIPE)
     return {**recipe.sizes[0].settings(), "model.dropout": recipe.dropout, **recipe.settings}
 
 
@@ -177,25 +187,25 @@ def recipe_for(corpus: Corpus, config: Config) -> SizeRecipe:
 
     An encoder predicts only what is hidden, other characters in each epoch, so it takes more
     epochs to predict each as often.
+
+    Args:
+        corpus: The text.
+        config: With what the user set; `model.ngrams` only where n-grams are welcome.
     """
-    recipe = _recipe_of_text(corpus, ENCODER_SIZES if config.task == "mlm" else STREAM_RECIPE.sizes)
+    recipe = NGRAM_RECIPE if config.model.ngrams else PLAIN_RECIPE
     if config.task != "mlm":
-        return recipe
-    if isinstance(corpus.train, Examples):
-        epochs, of_small = recipe.most_epochs, recipe.most_epochs_of_small
-    else:
-        epochs, of_small = ENCODER_EPOCHS, ENCODER_EPOCHS_OF_SMALL
-    epochs /= config.train.mask_fraction
-    of_small /= config.train.mask_fraction
-    # What n-grams bring to an encoder was not measured for many epochs.
-    return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small, settings={})
+        return _recipe_of_text(corpus, recipe)
+    recipe = _recipe_of_text(corpus, replace(PLAIN_RECIPE, sizes=ENCODER_SIZES))
+    epochs = recipe.most_epochs / config.train.mask_fraction
+    of_small = recipe.most_epochs_of_small / config.train.mask_fraction
+    return replace(recipe, most_epochs=epochs, most_epochs_of_small=of_small)
 
 
-def _recipe_of_text(corpus: Corpus, stream_sizes: Sequence[ModelSize]) -> SizeRecipe:
+def _recipe_of_text(corpus: Corpus, of_stream: SizeRecipe) -> SizeRecipe:
     train = corpus.train
     if not isinstance(train, Examples):
-        fitting = (size for size in stream_sizes if size.block_size < len(train))
-        return replace(STREAM_RECIPE, sizes=tuple(fitting))
+        fitting = (size for size in of_stream.sizes if size.block_size < len(train))
+        return replace(of_stream, sizes=tuple(fitting))
     recipe = LABELS_RECIPE if corpus.labels else LINES_RECIPE
     if isinstance(train, PairExamples):
         recipe = PAIRS_RECIPE

@@ -309,8 +309,8 @@ def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None
     for beginning in (
         "vocabulary: printable",
         "0.05 min: about ",
-        "chosen: 2 layers, width 128, context 64",
-        "and embeddings of the last 2, 3, 4, 5 characters (model.ngrams)",
+        "chosen: 1 layer, width 128, context 64",
+        "and embeddings of the last 2, 3, 4, 5, 6 characters (model.ngrams)",
         "to choose the size yourself",
     ):
         assert any(line.startswith(f"  {beginning}") for line in lines), beginning

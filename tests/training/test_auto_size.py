@@ -13,11 +13,10 @@ from attn_cli.errors import DatasetError
 from attn_cli.text.corpus import Corpus, load_corpus
 from attn_cli.training.auto_size import Plan, choose_size
 from attn_cli.training.size_recipes import (
-    ENCODER_EPOCHS,
-    ENCODER_EPOCHS_OF_SMALL,
     ENCODER_SIZES,
     LINES_RECIPE,
-    STREAM_RECIPE,
+    NGRAM_RECIPE,
+    PLAIN_RECIPE,
     ModelSize,
     recipe_for,
 )
@@ -46,17 +45,17 @@ def chosen(corpus: Corpus, seconds: float) -> Config:
 
 def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
     config = chosen(corpus_of(tmp_path, 2000), 0.001)
-    assert config.model.n_layer == STREAM_RECIPE.sizes[0].n_layer
-    assert config.model.n_embd == STREAM_RECIPE.sizes[0].n_embd
+    assert config.model.n_layer == NGRAM_RECIPE.sizes[0].n_layer
+    assert config.model.n_embd == NGRAM_RECIPE.sizes[0].n_embd
     assert config.train.batch_size == 2  # the user's
 
 
 def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
     config = chosen(corpus_of(tmp_path, 4_000_000), 1e7)
-    assert config.model.n_embd == STREAM_RECIPE.sizes[-1].n_embd
+    assert config.model.n_embd == NGRAM_RECIPE.sizes[-1].n_embd
     assert config.model.dropout == 0.0
     config = chosen(corpus_of(tmp_path, 250), 1e7)
-    assert config.model.n_embd == STREAM_RECIPE.sizes[0].n_embd
+    assert config.model.n_embd == NGRAM_RECIPE.sizes[0].n_embd
     assert config.model.dropout == 0.1
 
 
@@ -75,8 +74,8 @@ def test_an_encoder_takes_more_epochs_as_it_predicts_a_part_of_each(tmp_path: Pa
     settings = [parse_override("task=mlm"), parse_override("train.mask_fraction=0.25")]
     encoder = recipe_for(corpus, load_config(None, settings))
     assert encoder.sizes == ENCODER_SIZES
-    assert encoder.most_epochs == 4 * ENCODER_EPOCHS
-    assert encoder.most_epochs_of_small == 4 * ENCODER_EPOCHS_OF_SMALL
+    assert encoder.most_epochs == 4 * PLAIN_RECIPE.most_epochs
+    assert encoder.most_epochs_of_small == 4 * PLAIN_RECIPE.most_epochs_of_small
 
 
 @pytest.mark.parametrize(("epochs", "dropout"), [(5, 0.0), (15, 0.1)])
@@ -93,8 +92,8 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
 def test_a_text_with_ngrams_is_read_once_or_often(
     in_time: float, epochs: float, dropout: float
 ) -> None:
-    size, chars = STREAM_RECIPE.sizes[0], 300_000
-    plan = Plan(STREAM_RECIPE, size, chars, 64.0, chars_in_time=in_time * chars, speed=10_000.0)
+    size, chars = NGRAM_RECIPE.sizes[0], 300_000
+    plan = Plan(NGRAM_RECIPE, size, chars, 64.0, chars_in_time=in_time * chars, speed=10_000.0)
     assert plan.chars == epochs * chars
     assert plan.settings(1)["model.ngrams"]
     assert plan.settings(1)["model.ngram_dropout"] == dropout
@@ -109,7 +108,7 @@ def test_a_larger_model_takes_over_where_the_smaller_one_would_read_a_text_again
 ) -> None:
     chars = 900_000
     smaller, larger = (
-        Plan(STREAM_RECIPE, STREAM_RECIPE.sizes[place], chars, 128.0, epochs * chars, 10_000.0)
+        Plan(NGRAM_RECIPE, NGRAM_RECIPE.sizes[place], chars, 128.0, epochs * chars, 10_000.0)
         for place, epochs in ((1, in_time), (2, larger_in_time))
     )
     assert smaller.yields_to(larger) == yields
@@ -128,14 +127,14 @@ def test_the_random_state_is_kept(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("sizes", [STREAM_RECIPE.sizes, ENCODER_SIZES])
+@pytest.mark.parametrize("sizes", [NGRAM_RECIPE.sizes, PLAIN_RECIPE.sizes, ENCODER_SIZES])
 def test_every_size_is_a_valid_configuration(sizes: tuple[ModelSize, ...]) -> None:
     for size in sizes:
         overrides = [parse_override(f"{k}={json.dumps(v)}") for k, v in size.settings().items()]
         assert load_config(None, overrides).model.n_embd == size.n_embd
 
 
-@pytest.mark.parametrize("sizes", [STREAM_RECIPE.sizes, ENCODER_SIZES])
+@pytest.mark.parametrize("sizes", [NGRAM_RECIPE.sizes, PLAIN_RECIPE.sizes, ENCODER_SIZES])
 def test_sizes_grow(sizes: tuple[ModelSize, ...]) -> None:
     least = [size.min_train_chars for size in sizes]
     assert least[0] == 0
