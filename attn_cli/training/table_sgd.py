@@ -49,7 +49,9 @@ class TableSGD(Optimizer):
             # The gradient of a mean over processes is theirs over the number of them.
             gradients = gradients / self.world.world_size
             mean_square = self.state_of(table)["grad_mean_square"]
-            mean_square.lerp_(gradients.square().mean(), 1.0 - self.beta2)
+            # Padding has none: how much of it a process adds must not count.
+            used = gradients.any(dim=1).sum().clamp(min=1) * gradients.shape[1]
+            mean_square.lerp_(gradients.square().sum() / used, 1.0 - self.beta2)
             # As in Adam: the mean of the steps so far, which began at 0.
             root = (mean_square / (1.0 - self.beta2 ** (step + 1))).sqrt()
             table.index_add_(0, rows, gradients / (root + 1e-8), alpha=-self.lr * lr_scale)

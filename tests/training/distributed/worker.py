@@ -40,7 +40,7 @@ CPU = torch.device("cpu")
 RECORDS: tuple[Records, Records] = ("stream", "lines")
 # Gentle steps: where a sum is taken in another order, the last digit of it differs, and
 # large steps of AdamW, which hang on the sign of a gradient near 0, make much of that.
-GENTLE = ("train.learning_rate=1e-3", "train.steps=20")
+GENTLE = ("train.learning_rate=1e-3", "train.table_learning_rate=1e-4", "train.steps=20")
 
 # The precision is named: that which is found to be faster may be another one in each process.
 MUON = ("train.optimizer=muon", "train.matrix_learning_rate=2e-3", "train.muon_precision=bf16")
