@@ -15,7 +15,7 @@ import numpy as np
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.export.compatibility import Floats
-from attn_cli.model.parameter_shapes import Shape
+from attn_cli.model.parameter_shapes import NGRAM_TABLE, Shape
 
 _Parts = dict[str, tuple[str, ...]]
 
@@ -52,7 +52,7 @@ def huggingface_map(config: ModelConfig) -> list[WeightMapping]:
 
     Those of n-grams have our names, as in remote_code/modeling_attn.py.
     """
-    names = ("ngrams.table.weight", "ngrams.projection.weight") if config.ngrams else ()
+    names = (NGRAM_TABLE, "ngrams.projection.weight") if config.ngrams else ()
     ngrams = [WeightMapping(name, (name,)) for name in names]
     inside: _Parts
     if config.block == "qwen3":

@@ -21,7 +21,7 @@ from attn_cli.config.block_kinds import block_kind
 from attn_cli.config.schema import ModelConfig
 from attn_cli.generation.ngram_lookup import NgramLookup
 from attn_cli.model.ngram_hash import make_ngram_hash
-from attn_cli.model.parameter_shapes import FEED_FORWARD_INPUTS
+from attn_cli.model.parameter_shapes import FEED_FORWARD_INPUTS, NGRAM_TABLE
 
 Floats = NDArray[np.float32]
 StateArrays = Mapping[str, Floats]
@@ -80,7 +80,7 @@ def fuse_weights(config: ModelConfig, arrays: StateArrays) -> Weights:
         hash = make_ngram_hash(config.ngrams, config.ngram_rows, len(token))
         projection = arrays["ngrams.projection.weight"].T
         projection = _centred(projection) if centred else projection
-        ngrams = NgramLookup(hash, arrays["ngrams.table.weight"], projection)
+        ngrams = NgramLookup(hash, arrays[NGRAM_TABLE], projection)
     if centred:
         token = _centred(token)
         position = None if position is None else _centred(position)

@@ -14,6 +14,7 @@ from attn_cli.model.ngram_hash import make_ngram_hash
 
 Shape = tuple[int, ...]
 
+NGRAM_TABLE = "ngrams.table.weight"
 FEED_FORWARD_INPUTS = {"gelu": ("up",), "swiglu": ("gate", "up")}
 
 
@@ -33,7 +34,7 @@ def parameter_shapes(
     shapes: dict[str, Shape] = {"token_embedding.weight": (V, C), **_stack(config, cross=is_pair)}
     if config.ngrams:
         rows = make_ngram_hash(config.ngrams, config.ngram_rows, V).total_rows
-        shapes["ngrams.table.weight"] = (rows, config.ngram_embd)
+        shapes[NGRAM_TABLE] = (rows, config.ngram_embd)
         shapes["ngrams.projection.weight"] = (C, len(config.ngrams) * config.ngram_embd)
     if is_pair:
         encoder = _stack(config, cross=False)

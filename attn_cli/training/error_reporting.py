@@ -13,7 +13,7 @@ from attn_cli.model.memory_limits import (
     requested_memory,
     total_memory,
 )
-from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
+from attn_cli.model.parameter_shapes import NGRAM_TABLE, parameter_count, parameter_shapes
 from attn_cli.runs.atomic_files import TMP_SUFFIX, WriteError
 from attn_cli.runs.recovery import quarantine_from
 from attn_cli.runs.run_folder import RunFolder
@@ -102,9 +102,10 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int, length: int)
     Raises:
         OperationError: It needs more than there is.
     """
-    # Each parameter has a gradient and an optimizer state of at least as many numbers.
+    # Each parameter has a gradient and an optimizer state of at least as many numbers, but for
+    # tables, whose gradient is sparse.
     shapes = parameter_shapes(config.model, vocab_size, task=config.task)
-    learned = 8 * parameter_count(shapes)
+    learned = 8 * parameter_count({n: s for n, s in shapes.items() if n != NGRAM_TABLE})
     learned += parameter_bytes(config.model, vocab_size, config.task)
     # Each layer keeps at least its input for the backward pass, in two bytes or more.
     kept = config.model.n_layer * config.model.n_embd + vocab_size
@@ -136,9 +137,12 @@ def out_of_memory(config: Config, asked: str, more: str = "") -> OperationError:
     micro_batch = str(train.micro_batch_size)
     if micro_batch == "auto":
         micro_batch = f"auto, at most {train.batch_size}"
+    tables = ""
+    if model.ngrams:
+        tables = f"model.ngram_rows ({model.ngram_rows}), model.ngram_embd ({model.ngram_embd}), "
     return OperationError(
         f"out of memory: {asked} asked for{more}",
-        f"lower train.micro_batch_size (now {micro_batch}), train.batch_size "
+        f"lower {tables}train.micro_batch_size (now {micro_batch}), train.batch_size "
         f"({train.batch_size}), model.block_size ({model.block_size}), model.n_embd "
         f"({model.n_embd}) or model.n_layer ({model.n_layer})",
     )

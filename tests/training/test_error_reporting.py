@@ -10,7 +10,9 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
 from attn_cli.runs.atomic_files import append
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.training.error_reporting import translate_errors
+from attn_cli.training import error_reporting
+from attn_cli.training.error_reporting import check_memory, translate_errors
+from tests.conftest import tiny_config
 
 
 def problem(error: Exception, path: Path = Path("runs/mine")) -> OperationError:
@@ -61,3 +63,16 @@ def test_other_errors_are_not_hidden() -> None:
         ):
             raise error
         assert caught.value is error
+
+
+def test_tables_need_no_gradient_and_no_optimizer_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_config("model.ngrams=[9]", "model.ngram_rows=1000000", "model.ngram_embd=32")
+    table = 4 * 32 * 1_000_000  # bytes; the rest of the model is small beside it
+
+    monkeypatch.setattr(error_reporting, "total_memory", lambda: 2 * table)
+    check_memory(config, 29, micro_batch=1, length=8)
+
+    monkeypatch.setattr(error_reporting, "total_memory", lambda: table // 2)
+    with pytest.raises(OperationError) as caught:
+        check_memory(config, 29, micro_batch=1, length=8)
+    assert "lower model.ngram_rows (1000000), model.ngram_embd (32)" in (caught.value.hint or "")

@@ -20,6 +20,7 @@ from attn_cli.inspection.page.packing import (
     packed_rows,
     packed_table,
 )
+from attn_cli.model.parameter_shapes import NGRAM_TABLE
 from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 
@@ -79,7 +80,7 @@ def weights_payload(model: Stack) -> dict[str, Packed]:
 
 def _packed_matrix(name: str, matrix: NDArray[np.float32]) -> Packed:
     # Where training diverged, there is no one scale.
-    if name == "ngrams.table.weight" and np.isfinite(matrix).all():
+    if name == NGRAM_TABLE and np.isfinite(matrix).all():
         return packed_table(matrix, TABLE_BITS)
     bits = next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)
     return packed_rows(matrix, bits)
