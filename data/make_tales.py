@@ -98,6 +98,11 @@ FRAGMENTS = {
     "laughed": "[chuckled|giggled|laughed|smiled]",
     "said": "[answered|replied|said|whispered]",
     "sighed": "[groaned|mumbled|sighed|sniffed]",
+    # Half of the tales have an opening, so that a model has met other beginnings than "The", and
+    # `attn generate "Hello"` finds its way into a tale.
+    "the": """[The|[Again, please: the|At last: the|Do sit down: the|Good evening: the|Hello, \
+friends: the|Just one more: the|Listen: the|My favourite: the|Once upon a time: the|Tonight: \
+the|Welcome: the|You asked for the]]""",
     "lesson": "[And so|Moral|Remember|The lesson]:",
 }
 
@@ -114,7 +119,7 @@ class Plot(NamedTuple):
 PLOTS = (
     Plot(
         name="sharing",
-        title="The {a} and the {fruit}.",
+        title="<the> {a} and the {fruit}.",
         story=(
             "<when>, {A} the {a} found {_vessel.an} of {fruit} {_place}.",
             '"All mine," <bragged> {A}.',
@@ -126,7 +131,7 @@ PLOTS = (
     ),
     Plot(
         name="help",
-        title="The {a} and the {craft}.",
+        title="<the> {a} and the {craft}.",
         story=(
             "<when>, {A} the {a} built {_colour.an} {craft} {_place}.",
             '"I need nobody," <bragged> {A}.',
@@ -138,7 +143,7 @@ PLOTS = (
     ),
     Plot(
         name="hurry",
-        title="The {a} who ran to the {event}.",
+        title="<the> {a} who ran to the {event}.",
         story=(
             "<when>, {A} the {a} and {B} the {b} set out for the {event}.",
             '"Hurry, {B}!" <cried> {A}, and ran.',
@@ -150,7 +155,7 @@ PLOTS = (
     ),
     Plot(
         name="boasting",
-        title="The {a} and the {mess}.",
+        title="<the> {a} and the {mess}.",
         story=(
             "<when>, {A} the {a} climbed onto {_stand.an}.",
             '"Nobody can {skill} like me," <bragged> {A}.',
@@ -162,7 +167,7 @@ PLOTS = (
     ),
     Plot(
         name="blaming",
-        title="The {a} who lost a {headgear}.",
+        title="<the> {a} who lost a {headgear}.",
         story=(
             "<when>, {A} the {a} could not find {A.his} {headgear} {_place}.",
             '"A thief!" <cried> {A}, and ran to {B} the {b}.',
@@ -174,7 +179,7 @@ PLOTS = (
     ),
     Plot(
         name="fear",
-        title="The {a} and the {beast}.",
+        title="<the> {a} and the {beast}.",
         story=(
             "<when>, {A} the {a} heard {_noise.an} {_place}.",
             '"It is {beast.an}!" <cried> {A}.',
@@ -186,7 +191,7 @@ PLOTS = (
     ),
     Plot(
         name="honesty",
-        title="The {a} and the {crock}.",
+        title="<the> {a} and the {crock}.",
         story=(
             "<when>, {A} the {a} had tea with {B} the {b}.",
             "{A} broke {_colour.an} {crock}, and hid it {_spot}.",
@@ -198,7 +203,7 @@ PLOTS = (
     ),
     Plot(
         name="kindness",
-        title="The {a} and the {warm}.",
+        title="<the> {a} and the {warm}.",
         story=(
             '<when>, {A} the {a} met {B} the {b}, who <sighed>, "Brrr."',
             "{A} gave {B} {_colour.an} {warm}.",
