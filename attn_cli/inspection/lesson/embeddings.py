@@ -140,21 +140,7 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
         )
     )
     if module is None:
-        rotary = context.model.config.position == "rope"
-        how = (
-            "Many models add a vector for the position here. This one does not: it rotates queries "
-            "and keys inside attention instead, and the lesson will show that there."
-            if rotary
-            else "Most models add a vector for the position here. This one adds none: "
-            + ("beyond its n-grams, " * has_ngrams)
-            + (
-                "it knows nothing of the order."
-                if context.encoder
-                else "all that it can know about the order is that a character never sees later "
-                "ones."
-            )
-        )
-        yield why + how
+        yield why + _no_position_embeddings(context)
         return
     token, position, both = (
         context.activations[name]
@@ -191,3 +177,19 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
     added = rounded_number(float(both[context.followed, 0]), PRODUCT)
     yield f"Channel 0 of {context.quoted(context.followed)}:"
     yield Formula((f"{one} + {in_parentheses(other)} = {added}",))
+
+
+def _no_position_embeddings(context: LessonContext) -> str:
+    """What a model has in place of position embeddings."""
+    if context.model.config.position == "rope":
+        return (
+            "Many models add a vector for the position here. This one does not: it rotates queries "
+            "and keys inside attention instead, and the lesson will show that there."
+        )
+    beyond = "beyond its n-grams, " if context.model.ngrams is not None else ""
+    known = (
+        "it knows nothing of the order."
+        if context.encoder
+        else "all that it can know about the order is that a character never sees later ones."
+    )
+    return "Most models add a vector for the position here. This one adds none: " + beyond + known
