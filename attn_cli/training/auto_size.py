@@ -40,7 +40,7 @@ from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 from attn_cli.training.size_recipes import (
     NGRAM_RECIPE,
     REREAD_EPOCHS,
-    REREAD_NGRAM_DROPOUT,
+    REREAD_SETTINGS,
     ModelSize,
     SizeRecipe,
     recipe_for,
@@ -188,11 +188,6 @@ class Plan:
         """Characters to train on, as far as time and text go."""
         return min(self.chars_in_time, self.most_epochs * self.train_chars)
 
-    @property
-    def ngram_dropout(self) -> float:
-        """How many n-grams are left out: most of them, where a text is read again."""
-        return REREAD_NGRAM_DROPOUT if self.chars > self.train_chars else 0.0
-
     def yields_to(self, larger: Plan) -> bool:
         """Whether a larger size is worth having in the same time."""
         if larger.chars >= larger.size.min_train_chars:
@@ -215,7 +210,7 @@ class Plan:
             **self.size.settings(),
             **recipe.settings,
             "model.dropout": recipe.dropout if self.needs_dropout else 0.0,
-            **({"model.ngram_dropout": self.ngram_dropout} if recipe.has_ngrams else {}),
+            **(REREAD_SETTINGS if recipe.has_ngrams and self.chars > self.train_chars else {}),
             "train.batch_size": batch,
             "train.learning_rate": min(self.size.learning_rate, highest),
             "train.max_epochs": self.most_epochs,

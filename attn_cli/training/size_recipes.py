@@ -15,9 +15,10 @@ from attn_cli.text.pairs import PairExamples
 
 # The longest context of a model of lines; longer lines are cut.
 MAX_LINE_BLOCK_SIZE = 256
-# A text with n-grams is read once, or so often that it pays to leave most of them out: what is read
-# again is learned by heart.
-REREAD_EPOCHS, REREAD_NGRAM_DROPOUT = 2.5, 0.7
+# A text with n-grams is read once, or so often that it pays to leave most of them out, and those
+# that it has only once or twice altogether: what is read again is learned by heart.
+REREAD_EPOCHS = 2.5
+REREAD_SETTINGS = {"model.ngram_dropout": 0.6, "train.table_min_count": 3}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from attn_cli.training.size_recipes import (
     LINES_RECIPE,
     NGRAM_RECIPE,
     PLAIN_RECIPE,
+    REREAD_SETTINGS,
     ModelSize,
     recipe_for,
 )
@@ -86,17 +87,18 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
 
 
 @pytest.mark.parametrize(
-    ("in_time", "epochs", "dropout"),
-    [(0.2, 0.2, 0.0), (2.4, 1.0, 0.0), (2.5, 2.5, 0.7), (9.0, 6.0, 0.7)],
+    ("in_time", "epochs", "reread"),
+    [(0.2, 0.2, False), (2.4, 1.0, False), (2.5, 2.5, True), (9.0, 6.0, True)],
 )
 def test_a_text_with_ngrams_is_read_once_or_often(
-    in_time: float, epochs: float, dropout: float
+    in_time: float, epochs: float, reread: bool
 ) -> None:
     size, chars = NGRAM_RECIPE.sizes[0], 300_000
     plan = Plan(NGRAM_RECIPE, size, chars, 64.0, chars_in_time=in_time * chars, speed=10_000.0)
     assert plan.chars == epochs * chars
-    assert plan.settings(1)["model.ngrams"]
-    assert plan.settings(1)["model.ngram_dropout"] == dropout
+    settings = plan.settings(1)
+    assert settings["model.ngrams"]
+    assert (REREAD_SETTINGS.items() <= settings.items()) == reread
 
 
 @pytest.mark.parametrize(
