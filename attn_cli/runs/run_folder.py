@@ -18,6 +18,7 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
@@ -37,6 +38,7 @@ class RunFolder:
     """The files of one run."""
 
     path: Path
+    kind: ClassVar = "run"
 
     @property
     def config(self) -> Path:
