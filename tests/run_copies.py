@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from attn_cli.runs.checkpoint_metadata import METADATA_FILE, with_checksum
-from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.checkpoint_metadata import with_checksum
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder
 
 
 def copy_run(run: RunFolder, to: Path, **state: Any) -> RunFolder:

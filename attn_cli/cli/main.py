@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from attn_cli import __version__
+from attn_cli.cli import shell_completion
 from attn_cli.cli.check import check
 from attn_cli.cli.classify import classify
 from attn_cli.cli.configs import configs
@@ -84,6 +85,8 @@ def attn(
 
 def main() -> None:
     """Runs `attn` and leaves with its exit code: 0, 1, 2, or 128 and the signal that ended it."""
+    if shell_completion.VARIABLE in os.environ:
+        shell_completion.answer_shell(app)
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started it
             mode = "r" if name == "stdin" else "w"

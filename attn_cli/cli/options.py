@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli import completion
 from attn_cli.cli.terminal import notice
 
 
@@ -55,7 +56,9 @@ OptionalTextArgument = Annotated[
 FileArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]", help="A text; the model's own validation split when left out."
+        metavar="[FILE]",
+        autocompletion=completion.text_names,
+        help="A text; the model's own validation split when left out.",
     ),
 ]
 PageOption = Annotated[
@@ -74,7 +77,11 @@ _RUN_HELP = (
 RunOption = Annotated[
     Path | None,
     typer.Option(
-        "--run", metavar="RUN", parser=run_option, help=_RUN_HELP.format("its best model")
+        "--run",
+        metavar="RUN",
+        parser=run_option,
+        autocompletion=completion.run_names,
+        help=_RUN_HELP.format("its best model"),
     ),
 ]
 RunOrGroupOption = Annotated[
@@ -83,13 +90,17 @@ RunOrGroupOption = Annotated[
         "--run",
         metavar="RUN",
         parser=run_or_group_option,
+        autocompletion=completion.run_names,
         help=_RUN_HELP.format("its best model, or of encoder-decoders all"),
     ),
 ]
 ConfigOption = Annotated[
     str | None,
     typer.Option(
-        "--config", metavar="FILE|NAME", help="A YAML file, or a name from `attn configs`."
+        "--config",
+        metavar="FILE|NAME",
+        autocompletion=completion.config_names,
+        help="A YAML file, or a name from `attn configs`.",
     ),
 ]
 JsonOption = Annotated[

@@ -35,7 +35,6 @@ from attn_cli.model.parameter_shapes import Shape, parameter_count, parameter_sh
 from attn_cli.runs.atomic_files import atomic_write, atomic_write_folder, read_at_most
 from attn_cli.runs.checkpoint_metadata import (
     DAMAGE_HINT,
-    METADATA_FILE,
     CheckpointMetadata,
     DatasetInfo,
     TrainerState,
@@ -43,7 +42,7 @@ from attn_cli.runs.checkpoint_metadata import (
     read_metadata,
     with_checksum,
 )
-from attn_cli.runs.run_folder import RunFolder, step_name, step_of
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, step_name, step_of
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
 # torch takes a second to import, and generation on a CPU does without it.

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.atomic_files import read_at_most
+from attn_cli.runs.run_folder import METADATA_FILE
 
 FORMAT: Final = 3
-METADATA_FILE = "state.json"
 # The largest vocabulary, all of Unicode, takes 12 MB.
 MAX_METADATA_BYTES = 2**24
 DAMAGE_HINT = "use another run or checkpoint; `attn runs` lists them"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from attn_cli.config.schema import LOWER_IS_BETTER
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.run_folder import RunFolder, is_run
 from attn_cli.text.display import counted
@@ -92,12 +91,12 @@ def best_run(group: RunGroup | Sweep) -> tuple[RunFolder, str]:
     names = {state.config.train.best_by for _, state in states}
     by = names.pop() if len(names) == 1 else "loss"
     run, state = min(
-        finished or states, key=lambda each: (_badness(each[1], by), each[1].best_val_loss)
+        finished or states, key=lambda each: (_score(each[1], by)[0], each[1].best_val_loss)
     )
     unfinished = len(runs) - len(finished) - len(damaged)
     others = [f"{unfinished} unfinished"] * bool(unfinished and finished)
     others += ["none has finished"] * (not finished) + [f"{len(damaged)} damaged"] * bool(damaged)
-    note = f"{group.path} is {run.path}: the {_reason(state, by)} of {counted(len(runs), 'run')}"
+    note = f"{group.path} is {run.path}: the {_score(state, by)[1]} of {counted(len(runs), 'run')}"
     return run, note + (f" ({', '.join(others)})" if others else "")
 
 
@@ -120,20 +119,15 @@ def _read_states(
     return states, damaged
 
 
-def _badness(state: "CheckpointMetadata", by: str) -> float:
-    """What is lowest for the best run; infinite before the first evaluation."""
+def _score(state: "CheckpointMetadata", by: str) -> tuple[float, str]:
+    """A number that is lowest for the best run, and in words what it is the best by."""
+    from attn_cli.config.schema import LOWER_IS_BETTER
+
     if state.best_val_loss is None or state.best_metric is None:
-        return math.inf
+        return math.inf, "first, before any evaluation,"
     if by in ("loss", "last"):  # the last evaluation of each run: compared by their losses
-        return state.best_val_loss
-    return state.best_metric if by in LOWER_IS_BETTER else -state.best_metric
-
-
-def _reason(state: "CheckpointMetadata", by: str) -> str:
-    """What the best run is the best by, with its value."""
-    badness = _badness(state, by)
-    if badness == math.inf:
-        return "first, before any evaluation,"
-    what = "validation loss" if by in ("loss", "last") else by.replace("_", " ")
-    lower = by in ("last", *LOWER_IS_BETTER)
-    return f"{'lowest' if lower else 'highest'} {what}, {abs(badness):.4f},"
+        return state.best_val_loss, f"lowest validation loss, {state.best_val_loss:.4f},"
+    what = f"{by.replace('_', ' ')}, {state.best_metric:.4f},"
+    if by in LOWER_IS_BETTER:
+        return state.best_metric, f"lowest {what}"
+    return -state.best_metric, f"highest {what}"

@@ -7,8 +7,7 @@ import shlex
 from pathlib import Path
 
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.checkpoint_metadata import METADATA_FILE
-from attn_cli.runs.run_folder import RunFolder, is_run, step_of
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, is_run, step_of
 from attn_cli.runs.run_group import EXPERIMENT_FILE, RunGroup, Sweep, best_run, group_in
 
 # What follows a text's name in that of a run, and a user's own name where it was taken: 2 or

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from attn_cli.errors import CheckpointError
-from attn_cli.runs.checkpoint_metadata import METADATA_FILE
 from attn_cli.runs.load_model import find_model, load_group
-from attn_cli.runs.run_folder import RunFolder
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder
 from attn_cli.runs.run_group import RunGroup, Sweep, best_run, group_in
 from attn_cli.runs.run_lookup import (
     find_checkpoint,
