@@ -28,6 +28,7 @@ from attn_cli.cli.inspect_heads import inspect_heads
 from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
+from attn_cli.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from attn_cli.cli.runs import runs
 from attn_cli.cli.terminal import notice
 from attn_cli.cli.train import TrainCommand, train
@@ -61,7 +62,7 @@ app.command()(evaluate)
 app.command()(check)
 app.command()(export)
 app.command("import")(import_)
-app.command()(runs)
+app.command(epilog=RUNS_EXAMPLES)(runs)
 app.command()(configs)
 app.add_typer(data_app, name="data")
 
