@@ -67,8 +67,8 @@ class Trained:
     seconds: float
 
 
-def train(checkout: Path, text: Path, seed: int) -> Trained:
-    """nanoGPT's CPU recipe on a text, under a seed."""
+def train(checkout: Path, text: Path, seed: int, steps: int = 2000) -> Trained:
+    """nanoGPT's CPU recipe on a text, under a seed; its schedule ends with its last step."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "nanogpt")
         shutil.copytree(checkout, folder, ignore=shutil.ignore_patterns(".git"))
@@ -80,7 +80,7 @@ def train(checkout: Path, text: Path, seed: int) -> Trained:
         assert fixed in source, "this train.py has its seed elsewhere"
         script.write_text(source.replace(fixed, f"torch.manual_seed({seed})"))
         begin = time.monotonic()
-        run([sys.executable, "train.py", *CPU_RECIPE.split()], folder)
+        run([sys.executable, "train.py", *CPU_RECIPE.replace("2000", str(steps)).split()], folder)
         seconds = time.monotonic() - begin
         # The last line is ours; nanoGPT prints some of its own before it.
         loss = float(run([sys.executable, "-c", MEASURE], folder).splitlines()[-1])

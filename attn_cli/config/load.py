@@ -261,6 +261,8 @@ def _problem(problem: ErrorDetails) -> str:
     if problem["type"] in ("model_type", "model_attributes_type"):
         return "a section is a mapping of keys to values"
     message = problem["msg"].removeprefix("Input ")
+    if problem["type"] == "list_type":
+        message = f"should be a list, as [{problem['input']}]"
     return f"{message}, not {_shown(problem['input'])}"
 
 

@@ -205,6 +205,9 @@ class TrainConfig(_Section):
     """Muon's peak learning rate; same schedule."""
     table_learning_rate: Annotated[float, Field(gt=0.0, le=100.0)] = 0.02
     """Peak learning rate of the tables of model.ngrams; same schedule."""
+    table_min_count: Annotated[int, Field(ge=0)] = 0
+    """Rows of these tables that the training text needs fewer times than that stay zero: what is
+    rare could only be learned by heart."""
     min_learning_rate: Annotated[float, Field(ge=0.0, le=100.0)] = 1e-4
     """AdamW's final learning rate; Muon's decays in proportion."""
     lr_schedule: Literal["cosine", "linear"] = "cosine"

@@ -7,13 +7,17 @@ Shapes: B batch, T time (characters), S characters with those before, N lengths 
 E width of a table, R rows, C channels = n_embd.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.config.schema import ModelConfig
 from attn_cli.model.ngram_hash import NOTHING, PRIME, make_ngram_hash
 from attn_cli.model.trace import NO_TRACE, NullTrace
+
+_COUNTED_AT_ONCE = 2**18  # characters
 
 
 class NgramEmbeddings(nn.Module):
@@ -77,3 +81,18 @@ class NgramEmbeddings(nn.Module):
             symbol = symbols[:, end - back - length : end - back]  # (B, T)
             sums = sums + symbol[..., None] * self.factors[:, back]  # (B, T, N)
         return sums % PRIME % self.sizes + self.offsets
+
+    def frequent_rows(self, ids: NDArray[np.integer], count: int) -> torch.Tensor:
+        """Which rows a text looks up at least `count` times, (R,) of bool.
+
+        Args:
+            ids: The whole text, (its characters,).
+            count: 1 or more.
+        """
+        counts = torch.zeros(self.hash.total_rows, dtype=torch.int64)
+        for begin in range(0, len(ids), _COUNTED_AT_ONCE):
+            before = max(0, begin - self.hash.longest + 1)
+            part = torch.from_numpy(ids[before : begin + _COUNTED_AT_ONCE].astype(np.int64))
+            rows = self.rows(part[None].to(self.factors.device), len(part) - begin + before)
+            counts += torch.bincount(rows.flatten().cpu(), minlength=len(counts))
+        return counts >= count

@@ -10,7 +10,7 @@ from attn_cli.objectives.any_evaluation import AnyEvaluation
 from attn_cli.objectives.evaluation import AllReduce
 from attn_cli.runs.checkpoint_metadata import DatasetInfo
 from attn_cli.text.batches import Batch, TrainingBatches
-from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 
 class Objective(Protocol):
@@ -24,6 +24,11 @@ class Objective(Protocol):
     @property
     def dataset(self) -> DatasetInfo:
         """What identifies the data in a checkpoint."""
+        ...
+
+    @property
+    def train_ids(self) -> TokenIds:
+        """The ids of the training split, one after the other."""
         ...
 
     @property

@@ -20,7 +20,7 @@ from attn_cli.text.corpus import Corpus
 from attn_cli.text.encoded_text import EncodedText
 from attn_cli.text.example_batches import ExampleBatches, MakeBatch, padded_batch
 from attn_cli.text.examples import Examples, Split, subset, target_count
-from attn_cli.text.tokenizer import Tokenizer
+from attn_cli.text.tokenizer import TokenIds, Tokenizer
 
 
 class TextObjective(ABC):
@@ -41,6 +41,10 @@ class TextObjective(ABC):
         self.tokenizer = tokenizer
         self.dataset = dataset_info(corpus)
         self._validation = subset(corpus.validation, steering_chars)
+
+    @property
+    def train_ids(self) -> TokenIds:
+        return self.corpus.train_ids
 
     @property
     def val_chars(self) -> int:

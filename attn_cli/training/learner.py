@@ -66,7 +66,7 @@ class Learner:
         self.model.to(device)
         self.precision = choose_precision(config.train.precision, device)
         self.mp_model = world.wrap_model(self.model, self.precision)
-        self.optimizers = make_optimizers(self.model, config.train, world)
+        self.optimizers = make_optimizers(self.model, config.train, world, self._frequent_rows())
         seed_rank(config.train.seed, resume_from.metadata.step if resume_from else 0, world)
         if resume_from:
             state = resume_from.load_optimizer_state(self.model)
@@ -77,6 +77,13 @@ class Learner:
         self.micro_batch = choose_micro_batch(
             config, device, world.world_size, self.batches.max_length
         )
+
+    def _frequent_rows(self) -> torch.Tensor | None:
+        """The rows of the n-gram tables that are learned, (R,) of bool; None for all."""
+        count, ngrams = self.settings.table_min_count, self.model.ngrams
+        if not count or ngrams is None:
+            return None
+        return ngrams.frequent_rows(self.objective.train_ids, count).to(self.device)
 
     def train_step(self, step: int, learning_rate: float) -> StepResult:
         """One optimizer step.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from torch import Tensor
 from torch.nn import Parameter
 
 from attn_cli.config.schema import TrainConfig
@@ -15,14 +16,17 @@ from attn_cli.training.table_sgd import TableSGD
 
 
 def make_optimizers(
-    model: Stack, config: TrainConfig, world: World = SINGLE_PROCESS
+    model: Stack,
+    config: TrainConfig,
+    world: World = SINGLE_PROCESS,
+    frequent: Tensor | None = None,
 ) -> list[Optimizer]:
     """The optimizers that together move every parameter once.
 
     `adamw`: AdamW for all, with weight decay on matrices only.
     `muon`: Muon for the matrices inside the blocks; embeddings, head and norms, which
     it is not made for, under AdamW without weight decay.
-    Tables of n-grams are under TableSGD with either.
+    Tables of n-grams are under TableSGD with either; only their `frequent` rows, if given.
     """
 
     def adamw(parameters: Iterable[Parameter], weight_decay: float) -> AdamW:
@@ -34,7 +38,9 @@ def make_optimizers(
     of_tables: list[Optimizer] = []
     if tables:
         rate = config.table_learning_rate
-        of_tables = [TableSGD(model.tables(), rate, beta2=config.beta2, world=world)]
+        of_tables = [
+            TableSGD(model.tables(), rate, beta2=config.beta2, frequent=frequent, world=world)
+        ]
     if config.optimizer == "adamw":
         matrices = [parameter for parameter in parameters if parameter.dim() >= 2]
         vectors = [parameter for parameter in parameters if parameter.dim() < 2]

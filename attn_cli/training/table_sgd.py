@@ -4,7 +4,7 @@ An optimizer that scales each row by its own gradients, as Adam does, moves a ro
 as far as one that came often; read twice, a text is then known by heart. With one scale for a
 whole table rare rows stay near zero (benchmarks/LOG.md).
 
-Shapes: K rows looked up in a step, each as often as it was; E width of a table.
+Shapes: K rows looked up in a step, each as often as it was; R rows and E width of a table.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ class TableSGD(Optimizer):
         parameters: Tables whose gradients are sparse.
         lr: The peak learning rate.
         beta2: Decay rate of the mean square, a step.
+        frequent: The rows of each table that are learned, (R,) of bool; all where None.
         world: The processes that train together: a row moves by the gradients of all.
     """
 
@@ -34,10 +35,12 @@ class TableSGD(Optimizer):
         lr: float,
         *,
         beta2: float,
+        frequent: torch.Tensor | None = None,
         world: World = SINGLE_PROCESS,
     ) -> None:
         super().__init__(parameters, lr)
         self.beta2 = beta2
+        self.frequent = frequent
         self.world = world
 
     @torch.no_grad()
@@ -54,6 +57,8 @@ class TableSGD(Optimizer):
             mean_square.lerp_(gradients.square().sum() / used, 1.0 - self.beta2)
             # As in Adam: the mean of the steps so far, which began at 0.
             root = (mean_square / (1.0 - self.beta2 ** (step + 1))).sqrt()
+            if self.frequent is not None:
+                rows, gradients = rows[learned := self.frequent[rows]], gradients[learned]
             table.index_add_(0, rows, gradients / (root + 1e-8), alpha=-self.lr * lr_scale)
 
     def _new_state(self, parameter: torch.nn.Parameter) -> torch.Tensor:

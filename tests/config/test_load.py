@@ -115,7 +115,7 @@ def test_every_wrong_key_is_named_at_once(tmp_path: Path) -> None:
         ("train.device=gpu", "'auto', 'cpu', 'cuda' or 'mps', not 'gpu'"),
         ("train.micro_batch_size=x", "'auto'"),
         ("data.text=[]", "at least 1 item"),
-        ("data.text=3", "valid list"),
+        ("data.text=3", "should be a list, as [3]"),
         ("data.encoding=latin11", "there is no encoding 'latin11': did you mean latin1?"),
         ("data.encoding=base64", "there is no encoding 'base64'"),
         ("data.encoding=8", "valid string, not 8"),

@@ -45,6 +45,19 @@ def test_the_same_characters_have_the_same_row_wherever_they_are(ngrams: NgramEm
     assert torch.equal(ngrams.rows(ids, 4)[0], rows[-4:])
 
 
+@pytest.mark.parametrize("piece", [1, 7, 2**18])
+def test_rows_are_counted_over_a_whole_text(
+    ngrams: NgramEmbeddings, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attn_cli.model.ngram_embeddings._COUNTED_AT_ONCE", piece)
+    ids = torch.randint(5, (71,))
+    looked_up = ngrams.rows(ids[None], 71).flatten().tolist()
+    frequent = ngrams.frequent_rows(ids.numpy().astype("uint8"), 3)
+    assert 0 < frequent.sum() < len(set(looked_up))
+    for row in range(ngrams.hash.total_rows):
+        assert frequent[row] == (looked_up.count(row) >= 3)
+
+
 def test_where_the_rows_are_enough_each_ngram_has_its_own() -> None:
     pairs = torch.cartesian_prod(torch.arange(V), torch.arange(V))
     exact = NgramEmbeddings(CONFIG.model_copy(update={"ngrams": [2]}), V)

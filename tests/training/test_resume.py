@@ -35,7 +35,7 @@ KINDS = {
     "n-grams, muon, bf16, accumulation, dropout": (
         "model.block=qwen3", "model.ngrams=[2, 3, 5]", "model.ngram_rows=64", "model.ngram_embd=3",
         "model.ngram_dropout=0.3", "train.optimizer=muon", "train.precision=bf16",
-        "train.micro_batch_size=4",
+        "train.micro_batch_size=4", "train.table_min_count=20",
     ),
     "lines, accumulation, dropout": (
         "data.records=lines", "train.micro_batch_size=4", "model.dropout=0.1",

@@ -30,6 +30,17 @@ def test_rows_move_by_their_gradients_over_one_root_mean_square() -> None:
     torch.testing.assert_close(table.detach(), expected)
 
 
+def test_rows_that_are_not_learned_stay_as_they_are() -> None:
+    tables = [torch.nn.Parameter(torch.zeros(ROWS, E)) for _ in range(2)]
+    frequent = torch.arange(ROWS) < 7
+    for table, learned in zip(tables, (None, frequent), strict=True):
+        set_gradient(table, torch.tensor([4, 7, 4]), torch.ones(3, E))
+        TableSGD([table], 0.02, beta2=0.9, frequent=learned).step(0, lr_scale=1.0)
+    everything, some = (table.detach() for table in tables)
+    assert (everything[7] != 0).all()
+    assert torch.equal(some, everything * frequent[:, None])  # the others as without it
+
+
 def test_other_rows_stay_as_they_are() -> None:
     table = torch.nn.Parameter(torch.randn(ROWS, E))
     before = table.detach().clone()
