@@ -42,6 +42,7 @@ from attn_cli.runs.checkpoint_metadata import (
     read_metadata,
     with_checksum,
 )
+from attn_cli.runs.machine import MachineInfo
 from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, step_name, step_of
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
@@ -255,6 +256,7 @@ def save_checkpoint(
     tokenizer: Tokenizer,
     data: DatasetInfo,
     trainer_state: TrainerState,
+    machine: MachineInfo | None = None,
 ) -> Path:
     """Writes a checkpoint and returns its folder, `step-XXXXXXXX/`.
 
@@ -270,6 +272,7 @@ def save_checkpoint(
         tokenizer: The run's tokenizer.
         data: What text the model is trained on.
         trainer_state: How far the run has come.
+        machine: What it is trained on; None where it was trained elsewhere.
 
     Raises:
         OSError: It cannot be written; what was there before is unchanged.
@@ -295,6 +298,7 @@ def save_checkpoint(
             "python": platform.python_version(),
             "device": model.token_embedding.weight.device.type,
         },
+        machine=machine,
         sha256=digests,
     )
     record = with_checksum(metadata.model_dump(mode="json"))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.atomic_files import read_at_most
+from attn_cli.runs.machine import MachineInfo
 from attn_cli.runs.run_folder import METADATA_FILE
 
 FORMAT: Final = 3
@@ -119,6 +120,8 @@ class CheckpointMetadata(TrainerState):
     """The vocabulary, as in tokenizer.json."""
     versions: dict[str, str]
     """Versions of attn, torch and Python, and the kind of device."""
+    machine: MachineInfo | None = None
+    """What it was trained on; none where it was not trained by attn."""
     sha256: dict[str, str]
     """SHA-256 of each file; of this one as sorted JSON without its own entry."""
 
