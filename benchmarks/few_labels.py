@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import seeds
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -157,14 +158,16 @@ def main() -> None:
             model = pretrain(folder, task, arguments.minutes, arguments.seed, options)
             sides[f"vectors of attn, {task}"] = list(vectors(model, parts))
     for number in LABELLED:
-        print(f"\n{number:,} labelled names{'':15}  accuracy     macro-F1       chosen")
+        print(f"\n{number:,} labelled names: mean ± sd, 95 % interval, range")
+        accuracies = {}
         for side, features in sides.items():
             chosen, scores = measure(features, parts, number, arguments.draws)
-            cells = []
-            for values in ([s.accuracy for s in scores], [s.macro_f1 for s in scores]):
-                spread = statistics.stdev(values) if len(values) > 1 else 0.0
-                cells.append(f"{statistics.mean(values):.3f} ± {spread:.3f}")
-            print(f"{side:32}  {cells[0]}  {cells[1]}  {chosen}", flush=True)
+            accuracies[side] = [score.accuracy for score in scores]
+            print(f"{side} ({chosen})")
+            print(f"  accuracy  {seeds.spread(accuracies[side], '.3f')}")
+            print(f"  macro-F1  {seeds.spread([score.macro_f1 for score in scores], '.3f')}")
+        print("accuracy, of the same draws:")
+        print(*seeds.differences(accuracies, ".3f", paired=True), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

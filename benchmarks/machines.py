@@ -26,6 +26,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import nanogpt
+import seeds
 
 LIMITS: dict[str, dict[str, str]] = {
     "as it is": {},
@@ -82,18 +83,14 @@ def presets(arguments: argparse.Namespace) -> None:
                     source = [] if preset == "tales" else [str(text)]
                     ours = attn(*source, "--config", preset, "--seed", str(seed))
                     results[preset].append((ours["val_loss"], ours["seconds"]))
-        print(f"\n{name:24}  loss    spread            median s  of nanoGPT's")
+        print(f"\n{name:24}  median s  of nanoGPT's  loss: mean ± sd, 95 % interval, range")
         for row, runs in results.items():
             losses, seconds = zip(*runs, strict=True)
             median = statistics.median(seconds)
             ratio = ""
             if THEIRS in results and row != "tales":
-                ratio = f"{median / statistics.median(s for _, s in results[THEIRS]):12.2f}"
-            print(
-                f"{row:24}  {statistics.mean(losses):.4f}  {min(losses):.4f}..{max(losses):.4f}"
-                f"  {median:8.1f}{ratio}",
-                flush=True,
-            )
+                ratio = f"{median / statistics.median(s for _, s in results[THEIRS]):.2f}"
+            print(f"{row:24}  {median:8.1f}  {ratio:>12}  {seeds.spread(losses)}", flush=True)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import seeds
+
 ATTN = (sys.executable, "-m", "attn_cli")
 SAMPLES = 1000
 
@@ -127,17 +129,18 @@ def main() -> None:
             for result in found[-1:]:
                 print(f"{seed}  {name:9} {result.loss:.4f}  {result.seconds:6.1f} s", flush=True)
 
-    print(f"\n{'':9}  loss    spread            median s  new     twenty of them")
-    for name, found in results.items():
-        if not found:
-            continue
-        losses = [result.loss for result in found]
+    measured = {name: found for name, found in results.items() if found}
+    losses = {name: [result.loss for result in found] for name, found in measured.items()}
+    print(f"\n{'':9}  median s  new     loss: mean ± sd, 95 % interval, range")
+    for name, found in measured.items():
         print(
-            f"{name:9}  {statistics.mean(losses):.4f}  {min(losses):.4f}..{max(losses):.4f}"
-            f"  {statistics.median(result.seconds for result in found):8.1f}"
+            f"{name:9}  {statistics.median(result.seconds for result in found):8.1f}"
             f"  {statistics.mean(result.new for result in found):6.1%}"
-            f"  {' '.join(found[-1].words[:20])}"
+            f"  {seeds.spread(losses[name])}"
         )
+    print("", *seeds.differences(losses, paired=True), sep="\n")
+    for name, found in measured.items():
+        print(f"{name}: {' '.join(found[-1].words[:20])}")
 
 
 if __name__ == "__main__":

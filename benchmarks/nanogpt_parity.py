@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import nanogpt
+import seeds
 
 
 def attn(text: Path, seed: int) -> tuple[float, float]:
@@ -45,8 +46,10 @@ def main() -> None:
         print("{}   {:.4f}        {:6.1f}    {:.4f}     {:6.1f}".format(seed, *row), flush=True)
         rows.append(row)
     their_losses, their_seconds, our_losses, our_seconds = zip(*rows, strict=True)
-    for name, of in (("mean", statistics.mean), ("lowest", min), ("highest", max)):
-        print(f"{name:7}{of(their_losses):.4f}                  {of(our_losses):.4f}")
+    losses = {"nanoGPT": their_losses, "attn": our_losses}
+    for name, values in losses.items():
+        print(f"{name:7}  {seeds.spread(values)}")
+    print(*seeds.differences(losses, paired=False))
     ratio = statistics.median(their_seconds) / statistics.median(our_seconds)
     print(f"median seconds, nanoGPT / attn: {ratio:.2f}")
 

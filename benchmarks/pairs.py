@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import seeds
 from surnames import ATTN, run
 
 from attn_cli.objectives.wilson import wilson_interval
@@ -136,12 +137,11 @@ def summary(results: Sequence[Result]) -> str:
     accuracies = [result.accuracy for result in results]
     mean, examples = statistics.mean(accuracies), results[0].examples
     low, high = wilson_interval(mean * examples, examples)
-    spread = ""
-    if len(results) > 1:
-        spread = f" ± {statistics.stdev(accuracies):.2%}"
-        spread += f" ({min(accuracies):.2%} to {max(accuracies):.2%})"
     error_rate = statistics.mean(result.error_rate for result in results)
-    return f"{mean:.2%}{spread}, interval {low:.1%} to {high:.1%}, error rate {error_rate:.2%}"
+    return (
+        f"{seeds.spread(accuracies, '.2%')}, on other sources {low:.1%} to {high:.1%}, "
+        f"error rate {error_rate:.2%}"
+    )
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def main() -> None:
             print(f"seed {seed}  {seconds[-1]:.0f} CPU seconds", flush=True)
         print(f"\n{len(seconds)} seeds, {statistics.mean(seconds):.0f} CPU seconds each")
         for name, found in results.items():
-            print(f"{name}, mean ± standard deviation (range): {summary(found)}")
+            print(f"{name}, mean ± sd, 95 % interval, range: {summary(found)}")
             if len(found) > 1:
                 print(f"{name}, averaged: {summary([evaluate(folder, name, 'runs')])}")
 

@@ -17,6 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import seeds
+
 CHECKER = Path(__file__).parents[1] / "data" / "make_tales.py"
 
 
@@ -33,6 +35,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     settings = [f"--set={each}" for each in arguments.set]
+    bits, consistent = [], []
     print(
         "| seed | seconds | bits | sentences of the grammar | consistent | tales of the grammar |"
     )
@@ -51,12 +54,17 @@ def main() -> None:
             judged = [sys.executable, str(CHECKER), "check", "--json", str(tales)]
             report = json.loads(subprocess.check_output(judged))
         shares = report["shares"]
+        bits.append(json.loads(trained)["val_bits_per_char"])
+        consistent.append(shares["consistent_tales"])
         print(
-            f"| {seed} | {seconds:.0f} | {json.loads(trained)['val_bits_per_char']:.3f} "
-            f"| {shares['derived_sentences']:.1%} | {shares['consistent_tales']:.1%} of "
-            f"{report['tales']} | {shares['derived_tales']:.1%} |",
+            f"| {seed} | {seconds:.0f} | {bits[-1]:.3f} | {shares['derived_sentences']:.1%} "
+            f"| {consistent[-1]:.1%} of {report['tales']} | {shares['derived_tales']:.1%} |",
             flush=True,
         )
+    if arguments.seeds > 1:
+        print("\nmean ± sd, 95 % interval, range")
+        print(f"bits        {seeds.spread(bits, '.3f')}")
+        print(f"consistent  {seeds.spread(consistent, '.1%')}")
 
 
 if __name__ == "__main__":

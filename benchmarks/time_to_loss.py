@@ -20,6 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import nanogpt
+import seeds
 
 FP32 = ("--set", "train.precision=fp32")
 OURS: dict[str, tuple[str, ...]] = {
@@ -68,13 +69,13 @@ def main() -> None:
         for name, runs in results.items():
             print(f"{seed}  {name:24} {runs[-1][0]:.4f}  {runs[-1][1]:7.1f} s", flush=True)
 
-    print(f"\n{'':24}  loss    spread            median s")
+    print(f"\n{'':24}  median s  loss: mean ± sd, 95 % interval, range")
+    losses = {name: [loss for loss, _ in runs] for name, runs in results.items()}
     for name, runs in results.items():
-        losses, seconds = zip(*runs, strict=True)
-        print(
-            f"{name:24}  {statistics.mean(losses):.4f}  {min(losses):.4f}..{max(losses):.4f}"
-            f"  {statistics.median(seconds):7.1f}"
-        )
+        median = statistics.median(seconds for _, seconds in runs)
+        print(f"{name:24}  {median:8.1f}  {seeds.spread(losses[name])}")
+    if arguments.nanogpt:
+        print("", *seeds.differences(losses, paired=False), sep="\n")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli import completion
 from attn_cli.cli.flags import with_flags
 from attn_cli.cli.options import ConfigOption, JsonOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
@@ -21,11 +22,20 @@ if TYPE_CHECKING:
 def check(
     text: Annotated[
         list[str],
-        typer.Argument(metavar="TEXT...", help="What you would give to attn train."),
+        typer.Argument(
+            metavar="TEXT...",
+            autocompletion=completion.text_names,
+            help="What you would give to attn train.",
+        ),
     ],
     task: Annotated[
         str | None,
-        typer.Option("--task", metavar="TASK", help="lm, mlm or classify, as for attn train."),
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            autocompletion=completion.one_of("lm", "mlm", "classify"),
+            help="lm, mlm or classify, as for attn train.",
+        ),
     ] = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Learn each line of the text by itself.")
@@ -33,7 +43,12 @@ def check(
     config: ConfigOption = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            autocompletion=completion.config_settings,
+            help="Override a key; may be repeated.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

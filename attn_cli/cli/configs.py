@@ -4,13 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
+from attn_cli.cli.completion import config_names
 from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, result, result_json
 
 
 def configs(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Print this configuration.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", autocompletion=config_names, help="Print this configuration."
+        ),
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="List every key with its default and meaning.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli.completion import one_of
 from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, result, result_json
 
@@ -43,7 +44,14 @@ def list_texts(as_json: JsonOption = False) -> None:
 
 @data_app.command("fetch")
 def fetch_text(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="shakespeare or names.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=one_of("shakespeare", "names"),
+            help="shakespeare or names.",
+        ),
+    ],
     url: Annotated[
         str | None, typer.Option("--url", help="A mirror; the checksum is verified.")
     ] = None,

@@ -13,7 +13,7 @@ import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
-from attn_cli.cli.options import FileArgument, JsonOption, RunOption, path_option
+from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption, path_option
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import DatasetError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     file: FileArgument = None,
-    run: RunOption = None,
+    run: RunOrGroupOption = None,
     per_char: Annotated[
         bool,
         typer.Option(
@@ -58,17 +58,18 @@ def evaluate(
     of lines predicts each line by itself, with its end. An encoder predicts each character from
     all others of its window but those hidden with it. A classifier predicts the label of each
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
-    training data. Of a folder of runs, as of several seeds, probabilities are averaged.
+    training data. Of a group of encoder-decoders, of several seeds, probabilities are averaged.
     """
     from attn_cli.runs.load_model import load_group
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
-    runs = load_group(run)
+    runs, note = load_group(run)
+    if note:
+        notice(note)
     loaded = runs[0]
-    if len(runs) > 1 or errors:
-        for each in runs:
-            each.require("seq2seq", "`errors`" if errors else f"a folder of runs, {run},")
+    if errors:
+        loaded.require("seq2seq", "`errors`")
     if per_char:
         loaded.require(("lm", "mlm"), "`per_char`")
     if figure is not None:

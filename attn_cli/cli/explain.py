@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli.completion import run_names
 from attn_cli.cli.options import (
     ConfigOption,
     HeadOption,
@@ -42,6 +43,7 @@ BesideOption = Annotated[
     Path | None,
     typer.Option(
         metavar="RUN",
+        autocompletion=run_names,
         parser=run_option,
         help="A decoder's run, to show beside an encoder on the same text.",
     ),

@@ -45,13 +45,15 @@ def generate(options: GenerateOptions) -> None:
     """Generate text with the newest run's best checkpoint.
 
     An encoder-decoder writes the target of each source: the most probable one, unless options ask
-    for sampling or beams. Of a folder of runs, as of several seeds, probabilities are averaged.
+    for sampling or beams. Of a group of several seeds, probabilities are averaged.
     """
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
     from attn_cli.runs.load_model import load_group
 
-    runs = load_group(options.run)
+    runs, note = load_group(options.run)
+    if note:
+        notice(note)
     options.check()
     device = _check_device(options.device)
     if len(runs) > 1 or runs[0].config.task == "seq2seq":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from attn_cli.cli.flags import given_options
-from attn_cli.cli.options import JsonOption, RunOption
+from attn_cli.cli.options import JsonOption, RunOrGroupOption
 from attn_cli.errors import InputError
 from attn_cli.generation.config import check_num_samples
 from attn_cli.generation.exclusions import BEAM_SEARCH, Exclusion
@@ -58,7 +58,7 @@ class GenerateOptions:
             "log-probability of a symbol) with tabs.",
         ),
     ] = False
-    run: RunOption = None
+    run: RunOrGroupOption = None
     max_new_chars: Annotated[int | None, typer.Option(help="The most characters to generate.")] = (
         None
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attn_cli.cli.completion import run_names
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, run_option
 from attn_cli.cli.run_or_text import encode_text
@@ -32,13 +33,18 @@ def inspect_training(
         typer.Argument(
             metavar="[RUN]",
             parser=run_option,
+            autocompletion=run_names,
             help="A run's folder or the beginning of its name; the newest when left out.",
         ),
     ] = None,
     run_option: Annotated[
         Path | None,
         typer.Option(
-            "--run", metavar="RUN", parser=run_option, help="The same, as in the other commands."
+            "--run",
+            metavar="RUN",
+            parser=run_option,
+            autocompletion=run_names,
+            help="The same, as in the other commands.",
         ),
     ] = None,
     text: Annotated[

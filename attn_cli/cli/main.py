@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from attn_cli import __version__
+from attn_cli.cli import shell_completion
 from attn_cli.cli.check import check
 from attn_cli.cli.classify import classify
 from attn_cli.cli.configs import configs
@@ -27,6 +28,7 @@ from attn_cli.cli.inspect_heads import inspect_heads
 from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
+from attn_cli.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from attn_cli.cli.runs import runs
 from attn_cli.cli.terminal import notice
 from attn_cli.cli.train import TrainCommand, train
@@ -60,7 +62,7 @@ app.command()(evaluate)
 app.command()(check)
 app.command()(export)
 app.command("import")(import_)
-app.command()(runs)
+app.command(epilog=RUNS_EXAMPLES)(runs)
 app.command()(configs)
 app.add_typer(data_app, name="data")
 
@@ -84,6 +86,8 @@ def attn(
 
 def main() -> None:
     """Runs `attn` and leaves with its exit code: 0, 1, 2, or 128 and the signal that ended it."""
+    if shell_completion.VARIABLE in os.environ:
+        shell_completion.answer_shell(app)
     for name in ("stdin", "stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started it
             mode = "r" if name == "stdin" else "w"

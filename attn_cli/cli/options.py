@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from attn_cli.cli import completion
 from attn_cli.cli.terminal import notice
 
 
@@ -17,6 +18,16 @@ def path_option(value: str) -> Path:
 
 def run_option(value: str) -> Path:
     """The path of the run that a user named; says which it is where that was a choice."""
+    from attn_cli.runs.run_lookup import resolve_run
+
+    path, notes = resolve_run(path_option(value))
+    for note in notes:
+        notice(note)
+    return path
+
+
+def run_or_group_option(value: str) -> Path:
+    """The path of the run or group that a user named; says which where that was a choice."""
     from attn_cli.runs.run_lookup import resolve_name
 
     path, note = resolve_name(path_option(value))
@@ -45,7 +56,9 @@ OptionalTextArgument = Annotated[
 FileArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]", help="A text; the model's own validation split when left out."
+        metavar="[FILE]",
+        autocompletion=completion.text_names,
+        help="A text; the model's own validation split when left out.",
     ),
 ]
 PageOption = Annotated[
@@ -57,20 +70,37 @@ PageOption = Annotated[
         help="Write a page that shows all of it, and runs the model itself.",
     ),
 ]
+_RUN_HELP = (
+    "A run's folder or the beginning of its name, or a checkpoint's folder; of a group of several "
+    "seeds {}; the newest run when left out."
+)
 RunOption = Annotated[
     Path | None,
     typer.Option(
         "--run",
         metavar="RUN",
         parser=run_option,
-        help="A run's folder or the beginning of its name, or a checkpoint's folder; "
-        "the newest run when left out.",
+        autocompletion=completion.run_names,
+        help=_RUN_HELP.format("its best model"),
+    ),
+]
+RunOrGroupOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        parser=run_or_group_option,
+        autocompletion=completion.run_names,
+        help=_RUN_HELP.format("its best model, or of encoder-decoders all"),
     ),
 ]
 ConfigOption = Annotated[
     str | None,
     typer.Option(
-        "--config", metavar="FILE|NAME", help="A YAML file, or a name from `attn configs`."
+        "--config",
+        metavar="FILE|NAME",
+        autocompletion=completion.config_names,
+        help="A YAML file, or a name from `attn configs`.",
     ),
 ]
 JsonOption = Annotated[

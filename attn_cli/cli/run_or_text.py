@@ -29,23 +29,33 @@ def check_text_is_no_run(name: str, meant: str) -> None:
     Raises:
         InputError: It is a run, or one of its checkpoints, by its folder or by its name.
     """
-    from attn_cli.runs.run_lookup import is_checkpoint, named_run
     from attn_cli.text.builtin import BUILTIN_NAMES
 
-    if len(name) > _MAX_PATH_CHARS:
-        return
     path = Path(name)
-    is_text = not name or name in BUILTIN_NAMES or path.is_file()
-    if not is_text and (is_checkpoint(path) or (not _is_text_folder(path) and named_run(path))):
-        argument = shlex.quote(name)
-        raise InputError(f"{name} is a run, not a text", meant.replace("RUN", argument))
+    if not name or len(name) > _MAX_PATH_CHARS or name in BUILTIN_NAMES or path.is_file():
+        return
+    if kind := _kind_of_run(path):
+        raise InputError(f"{name} is a {kind}, not a text", meant.replace("RUN", shlex.quote(name)))
+
+
+def _kind_of_run(path: Path) -> str | None:
+    """Whether a path or a name is that of a run, a group or a sweep; None for a text."""
+    from attn_cli.runs.run_lookup import find_named, is_checkpoint
+
+    if is_checkpoint(path):
+        return "run"
+    if _is_text_folder(path):
+        return None
+    found = find_named(path)
+    return found.kind if found else None
 
 
 def _is_text_folder(path: Path) -> bool:
-    """Whether this is a folder that is no run, though a run may have the same name."""
+    """Whether this is a folder without runs, though a run may have the same name."""
     from attn_cli.runs.run_folder import is_run
+    from attn_cli.runs.run_group import group_in
 
-    return path.is_dir() and not is_run(path)
+    return path.is_dir() and not is_run(path) and group_in(path) is None
 
 
 def note_prompt_is_a_path(prompt: str, command: str) -> None:
@@ -58,10 +68,11 @@ def note_prompt_is_a_path(prompt: str, command: str) -> None:
     if not prompt or len(prompt) > _MAX_PATH_CHARS or not os.path.lexists(prompt):
         return
     from attn_cli.runs.run_folder import is_run
+    from attn_cli.runs.run_group import group_in
     from attn_cli.runs.run_lookup import is_checkpoint
 
     path, argument = Path(prompt), shlex.quote(prompt)
-    if is_run(path) or is_checkpoint(path):
+    if is_run(path) or is_checkpoint(path) or group_in(path):
         meant = f"for the model of that run: {command} --run {argument}"
     elif path.is_file():
         meant = f'for what is in that file: {command} "$(cat {argument})"'

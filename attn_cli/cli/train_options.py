@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attn_cli.cli import completion
 from attn_cli.cli.options import ConfigOption, JsonOption, path_option
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class TrainOptions:
         list[str] | None,
         typer.Argument(
             metavar="[TEXT]...",
+            autocompletion=completion.text_names,
             help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
             "or - for standard input.",
         ),
@@ -32,6 +34,7 @@ class TrainOptions:
         typer.Option(
             "--task",
             metavar="lm|mlm|classify|seq2seq",
+            autocompletion=completion.one_of("lm", "mlm", "classify", "seq2seq"),
             help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks; "
             "classify: a classifier, which labels texts; seq2seq: an encoder-decoder, which writes "
             "a target for a source.",
@@ -40,7 +43,12 @@ class TrainOptions:
     config: ConfigOption = None
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            autocompletion=completion.config_settings,
+            help="Override a key; may be repeated.",
+        ),
     ] = None
     out: Annotated[
         Path | None,
@@ -62,7 +70,13 @@ class TrainOptions:
         int | None, typer.Option("--steps", help="Train for this many optimizer steps.")
     ] = None
     device: Annotated[
-        str | None, typer.Option("--device", metavar="auto|cpu|cuda|mps", help="Where to compute.")
+        str | None,
+        typer.Option(
+            "--device",
+            metavar="auto|cpu|cuda|mps",
+            autocompletion=completion.one_of("auto", "cpu", "cuda", "mps"),
+            help="Where to compute.",
+        ),
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None
     lines: Annotated[
@@ -76,6 +90,7 @@ class TrainOptions:
         typer.Option(
             "--resume",
             metavar="[RUN]",
+            autocompletion=completion.run_names,
             help="Resume a run that was stopped; by default the newest one.",
         ),
     ] = None
@@ -91,13 +106,19 @@ class TrainOptions:
     ] = None
     init_from: Annotated[
         str | None,
-        typer.Option("--init-from", metavar="RUN", help="Begin with the weights of another run."),
+        typer.Option(
+            "--init-from",
+            metavar="RUN",
+            autocompletion=completion.run_names,
+            help="Begin with the weights of another run.",
+        ),
     ] = None
     loggers: Annotated[
         list[str] | None,
         typer.Option(
             "--logger",
             metavar="csv|tensorboard|trackio|wandb",
+            autocompletion=completion.one_of("csv", "tensorboard", "trackio", "wandb"),
             help="Log there, too, beside metrics.jsonl; may be repeated.",
         ),
     ] = None

@@ -50,6 +50,8 @@ _BEST_BY = {
     "classify": ("loss", "accuracy", "macro_f1"),
     "seq2seq": ("loss", "accuracy", "error_rate", "last"),
 }
+# Of what `train.best_by` may name, that of which less is better.
+LOWER_IS_BETTER = ("loss", "error_rate")
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveInt = Annotated[int, Field(ge=1, le=10**9)]
 

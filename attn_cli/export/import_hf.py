@@ -24,8 +24,8 @@ from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
 from attn_cli.runs.atomic_files import read_at_most
 from attn_cli.runs.checkpoint_metadata import MAX_METADATA_BYTES, DatasetInfo, TrainerState
 from attn_cli.runs.lock import lock_run
+from attn_cli.runs.run_creation import create_run
 from attn_cli.runs.run_folder import RunFolder, is_run
-from attn_cli.runs.run_lookup import create_run
 from attn_cli.text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"

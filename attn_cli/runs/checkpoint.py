@@ -35,7 +35,6 @@ from attn_cli.model.parameter_shapes import Shape, parameter_count, parameter_sh
 from attn_cli.runs.atomic_files import atomic_write, atomic_write_folder, read_at_most
 from attn_cli.runs.checkpoint_metadata import (
     DAMAGE_HINT,
-    METADATA_FILE,
     CheckpointMetadata,
     DatasetInfo,
     TrainerState,
@@ -43,7 +42,8 @@ from attn_cli.runs.checkpoint_metadata import (
     read_metadata,
     with_checksum,
 )
-from attn_cli.runs.run_folder import RunFolder, step_name, step_of
+from attn_cli.runs.machine import MachineInfo
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, step_name, step_of
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
 # torch takes a second to import, and generation on a CPU does without it.
@@ -256,6 +256,7 @@ def save_checkpoint(
     tokenizer: Tokenizer,
     data: DatasetInfo,
     trainer_state: TrainerState,
+    machine: MachineInfo | None = None,
 ) -> Path:
     """Writes a checkpoint and returns its folder, `step-XXXXXXXX/`.
 
@@ -271,6 +272,7 @@ def save_checkpoint(
         tokenizer: The run's tokenizer.
         data: What text the model is trained on.
         trainer_state: How far the run has come.
+        machine: What it is trained on; None where it was trained elsewhere.
 
     Raises:
         OSError: It cannot be written; what was there before is unchanged.
@@ -296,6 +298,7 @@ def save_checkpoint(
             "python": platform.python_version(),
             "device": model.token_embedding.weight.device.type,
         },
+        machine=machine,
         sha256=digests,
     )
     record = with_checksum(metadata.model_dump(mode="json"))

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
 from attn_cli.runs.atomic_files import read_at_most
+from attn_cli.runs.machine import MachineInfo
+from attn_cli.runs.run_folder import METADATA_FILE
 
 FORMAT: Final = 3
-METADATA_FILE = "state.json"
 # The largest vocabulary, all of Unicode, takes 12 MB.
 MAX_METADATA_BYTES = 2**24
 DAMAGE_HINT = "use another run or checkpoint; `attn runs` lists them"
@@ -119,6 +120,8 @@ class CheckpointMetadata(TrainerState):
     """The vocabulary, as in tokenizer.json."""
     versions: dict[str, str]
     """Versions of attn, torch and Python, and the kind of device."""
+    machine: MachineInfo | None = None
+    """What it was trained on; none where it was not trained by attn."""
     sha256: dict[str, str]
     """SHA-256 of each file; of this one as sorted JSON without its own entry."""
 

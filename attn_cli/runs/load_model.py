@@ -1,4 +1,4 @@
-"""From a run, a folder of runs or a configuration to a model ready to use."""
+"""From a run, a group of runs or a configuration to a model ready to use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
 from attn_cli.runs.checkpoint import read_current
 from attn_cli.runs.loaded_model import LoadedModel, TrainedModel
-from attn_cli.runs.run_lookup import find_checkpoint, grouped_runs, list_runs, resolve_name
+from attn_cli.runs.run_group import RunGroup, Sweep, best_run
+from attn_cli.runs.run_lookup import find_checkpoint, find_group, find_newest, resolve_name
 from attn_cli.text.corpus import load_configured_corpus
 from attn_cli.text.tokenizer import Tokenizer, bytes_tokenizer, printable_tokenizer
 
@@ -29,7 +30,7 @@ def find_model(run: Path | None, config: str | None) -> LoadedModel:
     if run is not None and config is not None:
         raise InputError("`run` and `config` exclude each other", "give one of the two")
     # Without any run there is still a model to show; a run that was named has to exist.
-    if run is not None or (config is None and any(found.step_folders() for found in list_runs())):
+    if run is not None or (config is None and find_newest() is not None):
         return load_model(run)
     return fresh_model(config)
 
@@ -56,17 +57,26 @@ def load_model(run: Path | None = None) -> TrainedModel:
     )
 
 
-def load_group(run: Path | None = None) -> list[TrainedModel]:
-    """The models of the runs in a folder, as of several seeds; of a single run, its own.
+def load_group(run: Path | None = None) -> tuple[list[TrainedModel], str]:
+    """The models of a group of encoder-decoders; of any other group the best, of a run its own.
 
     Args:
-        run: A folder of runs, or what `load_model` takes.
+        run: A group's folder or name, or what `load_model` takes.
+
+    Returns:
+        The models, at least one, and a line for the user where one of several was chosen.
 
     Raises:
         CheckpointError: There is none, or one is damaged.
     """
-    grouped = [] if run is None or resolve_name(run)[0] != run else grouped_runs(run)
-    return [load_model(each.path) for each in grouped] or [load_model(run)]
+    found = find_newest() if run is None else find_group(resolve_name(run)[0])
+    if not isinstance(found, RunGroup | Sweep):
+        return [load_model(run)], ""
+    best, note = best_run(found)
+    model = load_model(best.path)
+    if model.config.task != "seq2seq" or isinstance(found, Sweep):
+        return [model], note
+    return [load_model(each.path) for each in found.runs if each.step_folders()], ""
 
 
 def check_ensemble(loaded: Sequence[LoadedModel]) -> None:

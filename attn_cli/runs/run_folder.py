@@ -11,6 +11,8 @@ runs/NAME/config.yaml       every setting; trains the same model again
           checkpoints/      step-XXXXXXXX/ folders; `latest` and `best` hold the name of one
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
@@ -18,14 +20,17 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
-from attn_cli.config.load import dump_config
-from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError, InputError
 from attn_cli.runs.atomic_files import TMP_SUFFIX, append, atomic_write, read_at_most
-from attn_cli.text.sources import Source
-from attn_cli.text.tokenizer import Tokenizer
 
+if TYPE_CHECKING:  # Tab completion looks for runs, and waits for no import
+    from attn_cli.config.schema import Config
+    from attn_cli.text.sources import Source
+    from attn_cli.text.tokenizer import Tokenizer
+
+METADATA_FILE = "state.json"  # of a checkpoint
 _STEP_FOLDER = re.compile(r"step-[0-9]{8,15}")
 _SAMPLE = re.compile(r"(?:^|\n\n)=== step ([0-9]{1,15}) · val loss [^\n]*\n")
 _MAX_POINTER_BYTES = 100
@@ -37,6 +42,7 @@ class RunFolder:
     """The files of one run."""
 
     path: Path
+    kind: ClassVar = "run"
 
     @property
     def config(self) -> Path:
@@ -139,6 +145,8 @@ class RunFolder:
 
     def write_config(self, config: Config) -> None:
         """Writes config.yaml; again once the run has resolved what was left to it."""
+        from attn_cli.config.load import dump_config
+
         atomic_write(self.config, dump_config(config))
 
     def save_text(self, source: Source) -> Path:

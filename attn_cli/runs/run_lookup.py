@@ -1,18 +1,14 @@
-"""Where runs are: the one that a user names, the newest one, all of them, and a new one."""
+"""Where runs and groups are: the one that a user names, the newest, and all of them."""
 
 import difflib
-import itertools
 import os
 import re
 import shlex
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from attn_cli.errors import CheckpointError, InputError, OperationError
-from attn_cli.runs.checkpoint_metadata import METADATA_FILE
-from attn_cli.runs.lock import lock_run
-from attn_cli.runs.run_folder import RunFolder, is_run, step_of
+from attn_cli.errors import CheckpointError, InputError
+from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, is_run, step_of
+from attn_cli.runs.run_group import EXPERIMENT_FILE, RunGroup, Sweep, best_run, group_in
 
 # What follows a text's name in that of a run, and a user's own name where it was taken: 2 or
 # more. Four digits are no number but a part of a user's name, as the year in `diary-2024`.
@@ -40,123 +36,99 @@ def check_runs_root() -> None:
         )
 
 
-def check_output(out: Path | None) -> None:
-    """Makes sure that a run can be made in a folder: it is not there, or it is empty.
-
-    Args:
-        out: The folder; None for a new one under `runs_root()`.
-
-    Raises:
-        InputError: It has files, another process trains there, or it is not a folder.
-    """
-    if out is None:
-        check_runs_root()
-        return
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise InputError(f"output {out} is not a folder", "name a new folder")
-    run = RunFolder(out)
-    if run.lock.exists():
-        # Says which process holds it, rather than that it is not empty.
-        with lock_run(run):
-            pass
-    run.check_unused()
-
-
-def create_run(out: Path | None, name: str, *, dated: bool = True) -> RunFolder:
-    """Makes and returns the folder of a new run, still empty.
-
-    Args:
-        out: The folder; None for a new one under `runs_root()`.
-        name: What that one is named after: the text, or a name of the user's.
-        dated: Whether the time is a part of its name, too. A name that is taken gets a number.
-
-    Raises:
-        InputError: `out` exists and is not empty; nothing is ever overwritten.
-        OperationError: The folder cannot be made.
-    """
-    if out is None:
-        check_runs_root()
-    try:
-        run = RunFolder(_new_folder(name, dated=dated) if out is None else out)
-        run.path.mkdir(parents=True, exist_ok=True)
-        run.check_unused()
-    except (FileExistsError, NotADirectoryError):
-        raise InputError(
-            f"output {out or runs_root()} is not a folder", "name a new folder"
-        ) from None
-    except OSError as error:
-        raise OperationError(
-            f"cannot write to {out or runs_root()}: {error.strerror}", "choose another `out`"
-        ) from None
-    return run
-
-
 def find_run(path: Path | None, *, trained: bool = True) -> RunFolder:
     """The run of this folder, or the newest one of this name; without either, the newest run.
 
+    Of a group or a sweep it is the run with the best model.
+
     Args:
         path: A folder, or what `resolve_name` takes for a name.
-        trained: Whether the newest run has to have a checkpoint.
+        trained: Whether the run has to have a checkpoint; without, it cannot be a group.
 
     Raises:
         CheckpointError: There is none; the hint says what to type to make one.
     """
-    if path is not None:
-        run = named_run(resolve_name(path, trained=trained)[0])
-        if run is None:
-            raise _not_a_run(path)
-        return run
+    if path is None:
+        found = find_newest(trained=trained)
+    else:
+        found = find_named(resolve_name(path, trained=trained)[0])
+    if found is None:
+        raise _no_run() if path is None else _not_a_run(path)
+    if isinstance(found, RunFolder):
+        return found
+    if not trained:
+        raise CheckpointError(
+            f"{found.path} is a {found.kind}, not one run", f"name one, as {found.runs[-1].path}"
+        )
+    return best_run(found)[0]
+
+
+def find_newest(*, trained: bool = True) -> RunFolder | RunGroup | Sweep | None:
+    """The newest run, group or sweep; None where there is none.
+
+    Args:
+        trained: Whether it has to have a checkpoint.
+    """
     check_runs_root()
-    for run in list_runs():
-        if run.step_folders() or not trained:
-            return run
-    raise CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")
+    return next((each for each in list_all() if not trained or _is_trained(each)), None)
 
 
 def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
-    """The folder of the newest run of a name, and a line for the user where that was a choice.
+    """The folder of the newest run or group of a name, with a line for the user if it was a choice.
 
     `diary` names the runs `diary`, `diary-2` and so on; where there is none, those whose names
     begin with it. What is itself the path of a run stays as it is, and so does what fits none.
 
     Args:
-        path: The path or the name of a run.
+        path: The path or the name of a run, a group or a sweep.
         trained: Whether a run without a checkpoint comes after all that have one.
     """
-    if len(path.parts) != 1 or is_run(path) or is_run(path.expanduser()) or is_checkpoint(path):
+    if len(path.parts) != 1 or is_checkpoint(path):
         return path, ""
-    name, runs = path.name, list(list_runs())
-    same = [run for run in runs if re.fullmatch(re.escape(name) + _NUMBER, run.path.name)]
-    fitting = same or [run for run in runs if run.path.name.startswith(name)]
+    if any(is_run(each) or group_in(each) for each in (path, path.expanduser())):
+        return path, ""
+    name, listed = path.name, list_all()
+    same = [each for each in listed if re.fullmatch(re.escape(name) + _NUMBER, each.path.name)]
+    fitting = same or [each for each in listed if each.path.name.startswith(name)]
     if trained:
-        fitting.sort(key=lambda run: not run.step_folders())
+        fitting.sort(key=lambda each: not _is_trained(each))
     if not fitting:
         return path, ""
-    found, *others = (str(run.path) for run in fitting)
+    found, *others = (str(each.path) for each in fitting)
     if not others:
         return Path(found), "" if same else f"{name} is {found}"
     shown = ", ".join(others[:_SHOWN_OTHERS]) + ", ..." * (len(others) > _SHOWN_OTHERS)
     return Path(found), f"{name} is {found}, the newest of {len(fitting)} (the others: {shown})"
 
 
-def grouped_runs(path: Path) -> list[RunFolder]:
-    """The runs with checkpoints in a folder that is no run itself, by name; as of several seeds."""
-    folders = (each.expanduser() for each in (path, runs_root() / path))
-    folder = next((each for each in folders if each.is_dir()), None)
-    if folder is None or is_run(folder) or is_checkpoint(folder):
-        return []
-    found = (RunFolder(config.parent) for config in sorted(folder.glob("*/config.yaml")))
-    return [run for run in found if run.step_folders()]
+def resolve_run(path: Path) -> tuple[Path, list[str]]:
+    """The same of a single run: of a group or a sweep its best one; a line for each choice.
+
+    Raises:
+        CheckpointError: It is a group without a checkpoint that can be read.
+    """
+    path, note = resolve_name(path)
+    notes = [note] if note else []
+    if (group := find_group(path)) is None:
+        return path, notes
+    best, reason = best_run(group)
+    return best.path, [*notes, reason]
 
 
-def named_run(path: Path) -> RunFolder | None:
-    """The run of this folder or exact name; None where there is none."""
+def find_named(path: Path) -> RunFolder | RunGroup | Sweep | None:
+    """The run, group or sweep of this folder or exact name; None where there is none."""
     for candidate in (path, path.expanduser(), runs_root() / path):
         if is_run(candidate):
             return RunFolder(candidate)
+        if (group := group_in(candidate)) is not None:
+            return group
     return None
+
+
+def find_group(path: Path) -> RunGroup | Sweep | None:
+    """The group or sweep of this folder or exact name; None where there is none, or a run."""
+    found = find_named(path)
+    return None if isinstance(found, RunFolder) else found
 
 
 def find_checkpoint(path: Path | None) -> tuple[RunFolder, Path]:
@@ -201,12 +173,14 @@ def _not_a_run(path: Path) -> CheckpointError:
             f"{path} is a Hugging Face folder, not a run", f"make one of it: attn import {quoted}"
         )
     if not path.exists():
-        names = {_DATE_AND_NUMBER.sub("", run.path.name) for run in list_runs()}
+        names = {_DATE_AND_NUMBER.sub("", each.path.name) for each in list_all()}
         near = difflib.get_close_matches(_DATE_AND_NUMBER.sub("", path.name), names)
         did_you_mean = f"did you mean {' or '.join(near)}? " if near else ""
         return CheckpointError(
             f"no run {path}", f"{did_you_mean}`attn runs` lists the runs that there are"
         )
+    if (path / EXPERIMENT_FILE).is_file():
+        return CheckpointError(f"no run of {path} has begun yet", "wait, or name another run")
     inside = next((found.parent for found in path.glob("*/config.yaml")), None)
     return CheckpointError(
         f"{path} is not a run",
@@ -216,24 +190,37 @@ def _not_a_run(path: Path) -> CheckpointError:
     )
 
 
-def list_runs() -> Iterator[RunFolder]:
-    """All runs under `runs_root()`, newest first."""
+def list_runs() -> list[RunFolder]:
+    """All single runs under `runs_root()`, newest first."""
+    return [each for each in list_all() if isinstance(each, RunFolder)]
+
+
+def list_all() -> list[RunFolder | RunGroup | Sweep]:
+    """All runs, groups and sweeps under `runs_root()`, newest first.
+
+    The age of a run is that of its configuration, the age of a group that of its newest run.
+    """
     root = runs_root()
-    found = list(root.glob("*/config.yaml")) if root.is_dir() else []
-    for config in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        yield RunFolder(config.parent)
+    found = []
+    for path in root.iterdir() if root.is_dir() else ():
+        single = RunFolder(path)
+        each = single if single.config.is_file() else group_in(path)
+        if each is not None:
+            found.append((_modified(each), each))
+    found.sort(key=lambda dated: dated[0], reverse=True)
+    return [each for _, each in found]
 
 
-def _new_folder(name: str, *, dated: bool) -> Path:
-    """Makes a folder under a name that was free; no other process has it."""
-    first = runs_root() / (f"{name}-{time.strftime('%Y%m%d-%H%M%S')}" if dated else name)
-    for number in itertools.count(1):
-        path = first if number == 1 else first.with_name(f"{first.name}-{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            if not runs_root().is_dir():
-                raise
-        else:
-            return path
-    raise AssertionError("itertools.count() does not end")
+def _modified(found: RunFolder | RunGroup | Sweep) -> int:
+    runs = [found] if isinstance(found, RunFolder) else found.runs
+    return max((run.config.stat().st_mtime_ns for run in runs if run.config.is_file()), default=0)
+
+
+def _is_trained(found: RunFolder | RunGroup | Sweep) -> bool:
+    """Whether there is a checkpoint, be it a damaged one."""
+    runs = [found] if isinstance(found, RunFolder) else found.runs
+    return any(run.step_folders() for run in runs)
+
+
+def _no_run() -> CheckpointError:
+    return CheckpointError(f"no run under {runs_root()}{os.sep} yet", "make one with: attn train")

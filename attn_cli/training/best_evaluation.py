@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-# Of what `train.best_by` may name, that of which less is better.
-LOWER_IS_BETTER = ("loss", "error_rate")
+from attn_cli.config.schema import LOWER_IS_BETTER
+
 LAST = "last"  # a later one is better
 
 

@@ -11,8 +11,8 @@ from attn_cli.config.schema import Config
 from attn_cli.objectives.make import make_objective
 from attn_cli.runs.lock import lock_run
 from attn_cli.runs.recovery import rewind
+from attn_cli.runs.run_creation import check_output, create_run
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import check_output, create_run
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.examples import max_length
 from attn_cli.text.overlap import notes_on_overlap

@@ -11,7 +11,7 @@ from attn_cli.config.load import Override
 from attn_cli.config.presets import DEFAULT, presets
 from attn_cli.config.schema import Config
 from attn_cli.errors import InputError
-from attn_cli.runs.run_lookup import resolve_name
+from attn_cli.runs.run_lookup import resolve_name, resolve_run
 from attn_cli.text.builtin import LABELLED_NAMES, PAIR_FEATURES
 
 _EXCLUSIONS = (
@@ -189,10 +189,10 @@ def _check_more(more: Override, resume: str | None, overrides: Iterable[Override
 
 def notes_on_names(request: RunRequest) -> Iterator[str]:
     """Lines for the user: which runs were taken where others have the same name."""
-    for name, trained in ((request.resume, False), (request.init_from, True)):
-        note = resolve_name(Path(name), trained=trained)[1] if name else ""
-        if note:
-            yield note
+    if request.resume and (note := resolve_name(Path(request.resume), trained=False)[1]):
+        yield note
+    if request.init_from:
+        yield from resolve_run(Path(request.init_from))[1]
 
 
 def notes_on_overrides(request: RunRequest, config: Config) -> Iterator[str]:

@@ -23,6 +23,7 @@ from attn_cli.objectives.objective import Objective
 from attn_cli.runs.atomic_files import sync_file, sync_folder
 from attn_cli.runs.checkpoint import Checkpoint, save_checkpoint
 from attn_cli.runs.checkpoint_metadata import TrainerState
+from attn_cli.runs.machine import this_machine
 from attn_cli.runs.metrics import StepMetrics, metrics_line
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training.best_evaluation import BestEvaluation
@@ -318,6 +319,7 @@ class Trainer:
             self.objective.tokenizer,
             self.objective.dataset,
             self._state(),
+            this_machine(self.learner.device),
         )
         run.set_pointer("latest", checkpoint)
         if self.best.step and self.step == self.best.step:

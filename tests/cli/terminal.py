@@ -1,4 +1,4 @@
-"""`attn` at a real pseudo-terminal, and somebody who types."""
+"""`attn`, or a shell, at a real pseudo-terminal, and somebody who types."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 DEADLINE = 60.0  # seconds; a session answers in milliseconds
@@ -18,16 +19,23 @@ class Terminal:
 
     Args:
         folder: Where it runs.
-        arguments: What comes after `attn`.
+        arguments: What comes after the program.
+        program: The program, `attn` where it is left out.
         environment: What is set beside what is set here.
     """
 
-    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        program: Sequence[str] = (sys.executable, "-m", "attn_cli"),
+        **environment: str,
+    ) -> None:
         import pty
 
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "attn_cli", *arguments],
+            [*program, *arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder,
             env=os.environ | {"TERM": "dumb"} | environment,
             start_new_session=True, preexec_fn=self._take_terminal,

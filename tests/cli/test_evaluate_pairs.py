@@ -75,10 +75,10 @@ def test_runs_of_different_vocabularies_are_not_averaged(
 ) -> None:
     group = tmp_path / "group"
     group.mkdir()
-    (group / "letters").symlink_to(trained_translator.run.path)
+    (group / "seed-1").symlink_to(trained_translator.run.path)
     (tmp_path / "digits.tsv").write_text("".join(f"{n}\t{n}\n" for n in range(100, 160)))
     settings = ("task=seq2seq", "data.tokenizer=corpus", "train.steps=2")
-    train_in(group / "digits", tmp_path / "digits.tsv", *settings)
+    train_in(group / "seed-2", tmp_path / "digits.tsv", *settings)
     outcome = attn(*command, "--run", group)
     assert outcome.code == 2
     assert "have different vocabularies" in outcome.err

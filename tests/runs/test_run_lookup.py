@@ -1,4 +1,4 @@
-"""Runs are found by folder, by name or by age, and new ones overwrite nothing."""
+"""Runs are found by folder, by name or by age."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.errors import CheckpointError, InputError
+from attn_cli.errors import CheckpointError
+from attn_cli.runs.run_creation import create_run
 from attn_cli.runs.run_folder import RunFolder
-from attn_cli.runs.run_lookup import create_run, find_run, list_runs, resolve_name
+from attn_cli.runs.run_lookup import find_run, list_runs, resolve_name
 
 
 def test_the_newest_run_with_a_checkpoint_is_found(
@@ -35,25 +36,6 @@ def test_no_run_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "other").mkdir()
     with pytest.raises(CheckpointError, match="is not a run"):
         find_run(tmp_path / "other")
-
-
-def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    with pytest.raises(InputError, match="not empty"):
-        create_run(tmp_path / "full", "x")
-    with pytest.raises(InputError, match="not a folder"):
-        create_run(tmp_path / "full" / "thesis.txt", "x")
-    (tmp_path / "empty").mkdir()
-    assert create_run(tmp_path / "empty", "x").path == tmp_path / "empty"
-    assert create_run(tmp_path / "new" / "deep", "x").path.is_dir()
-
-
-def test_runs_of_the_same_second_have_their_own_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ATTN_RUNS", str(tmp_path))
-    assert len({create_run(None, "same").path for _ in range(4)}) == 4
 
 
 @pytest.fixture
@@ -115,9 +97,3 @@ def test_a_misspelt_name_is_answered_by_near_ones(runs: Path, typed: str, meant:
     with pytest.raises(CheckpointError, match=f"no run {typed}") as caught:
         find_run(Path(typed))
     assert f"did you mean {meant}?" in (caught.value.hint or "")
-
-
-def test_a_name_that_is_taken_gets_a_number(runs: Path) -> None:
-    (runs / "notes").write_text("a file")
-    names = [create_run(None, name, dated=False).path.name for name in ("new", "new", "notes")]
-    assert names == ["new", "new-2", "notes-2"]
