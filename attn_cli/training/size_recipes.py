@@ -103,6 +103,7 @@ NGRAM_RECIPE = replace(
         ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=5_000_000),
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
+    most_epochs=4.0,
     most_epochs_of_small=1.0,
     settings={"model.ngrams": [2, 3, 4, 5, 6], "model.ngram_rows": 65_536},
 )
