@@ -52,7 +52,7 @@ def test_no_time_takes_the_smallest(tmp_path: Path) -> None:
 
 
 def test_much_time_takes_the_largest_that_the_text_is_long_enough_for(tmp_path: Path) -> None:
-    config = chosen(corpus_of(tmp_path, 4_000_000), 1e7)
+    config = chosen(corpus_of(tmp_path, 6_000_000), 1e7)
     assert config.model.n_embd == NGRAM_RECIPE.sizes[-1].n_embd
     assert config.model.dropout == 0.0
     config = chosen(corpus_of(tmp_path, 250), 1e7)
