@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from attn_cli.config.schema import LOWER_IS_BETTER
 from attn_cli.errors import InputError
-from attn_cli.experiments.arms import Arm, recipe
-from attn_cli.experiments.measurement import Measurement
+from attn_cli.experiments.arms import Arm
+from attn_cli.experiments.doubts import (
+    check_evaluations,
+    flags_of_arm,
+    flags_of_machines,
+    flags_of_shared_runs,
+    on_same_machine,
+)
 from attn_cli.experiments.statistics import (
     ALPHA,
     Difference,
@@ -79,6 +85,7 @@ class Comparison:
         differences: Of all arms but the reference.
         flags: What a reader has to know before believing it.
         same_machine: Whether the times of the runs can be compared.
+        unfinished: The names of arms that no run has finished of.
     """
 
     arms: tuple[Arm, ...]
@@ -87,6 +94,7 @@ class Comparison:
     differences: tuple[ArmDifference, ...]
     flags: tuple[str, ...]
     same_machine: bool
+    unfinished: tuple[str, ...] = ()
 
 
 def compare_arms(arms: Sequence[Arm], reference: str | None = None) -> Comparison:
@@ -104,8 +112,13 @@ def compare_arms(arms: Sequence[Arm], reference: str | None = None) -> Compariso
     compared = [arm for arm in arms if arm.runs]
     if not compared:
         raise InputError("no run has finished yet", flags[0] if flags else None)
-    named = _named(compared, reference)
-    flags += _check_evaluations([run for arm in compared for run in arm.runs])
+    named = _named(arms, reference)
+    if not named.runs:
+        raise InputError(
+            f"no run of {named.name} has finished, which the others are compared with",
+            "wait, or choose another with `reference`",
+        )
+    flags += check_evaluations([run for arm in compared for run in arm.runs])
     metric = _metric(compared)
     others = [arm for arm in compared if arm is not named]
     differences = [_difference(named, arm, metric) for arm in others]
@@ -114,12 +127,16 @@ def compare_arms(arms: Sequence[Arm], reference: str | None = None) -> Compariso
     differences = [
         each if each.p is None else replace(each, p=next(corrected)) for each in differences
     ]
-    flags += [flag for arm in compared for flag in _arm_flags(arm)]
-    machines = {_machine(run) for arm in compared for run in arm.runs}
-    same_machine = len(machines) == 1 and None not in machines
-    flags += _machine_flags(compared, same_machine)
+    flags += [flag for arm in compared for flag in flags_of_arm(arm)]
+    flags += [*flags_of_shared_runs(compared), *flags_of_machines(compared)]
     return Comparison(
-        tuple(compared), named, metric, tuple(differences), tuple(flags), same_machine
+        tuple(compared),
+        named,
+        metric,
+        tuple(differences),
+        tuple(flags),
+        on_same_machine(compared),
+        tuple(arm.name for arm in arms if not arm.runs),
     )
 
 
@@ -137,6 +154,8 @@ def unmet(comparison: Comparison, better: bool, tolerance: float | None = None) 
     summary = comparison.reference.summary(comparison.metric)
     if summary is None or not comparison.differences:
         return "there is nothing to compare with"
+    if comparison.unfinished:
+        return f"no run of {comparison.unfinished[0]} has finished"
     if tolerance is None:
         tolerance = TOLERANCE * summary.mean
     for each in comparison.differences:
@@ -155,9 +174,8 @@ def _named(arms: Sequence[Arm], name: str | None) -> Arm:
         return arms[0]
     wanted = name.rstrip("/")
     for arm in arms:
-        if wanted in (arm.name, *(str(run.run.path) for run in arm.runs)):
-            return arm
-        if arm.runs and wanted == str(arm.runs[0].run.path.parent):
+        of_runs = (path for run in arm.runs for path in (run.run.path, run.run.path.parent))
+        if wanted in (arm.name, *map(str, of_runs)):
             return arm
     raise InputError(f"there is no arm {name}", f"one of {', '.join(arm.name for arm in arms)}")
 
@@ -189,69 +207,3 @@ def _difference(reference: Arm, arm: Arm, metric: str) -> ArmDifference:
         key: (value, mine[key]) for key, value in reference.recipe.items() if value != mine[key]
     }
     return ArmDifference(arm, reference, metric, difference, difference.p, common, settings)
-
-
-def _check_evaluations(runs: Sequence[Measurement]) -> Iterator[str]:
-    """Makes sure that all losses are of the same text; a flag where only what was learned differs.
-
-    Raises:
-        InputError: They are not; it names what differs, and in which runs.
-    """
-    first = runs[0]
-    apart: dict[str, tuple[Measurement, str, str]] = {}
-    for run in runs[1:]:
-        for what, value in run.evaluated_on.items():
-            if value != first.evaluated_on[what]:
-                apart.setdefault(what, (run, first.evaluated_on[what], value))
-    same_text = first.state.data.validation is not None and "validation split" not in apart
-    if same_text and "training text" in apart:
-        run, before, after = apart.pop("training text")
-        yield f"another training text: {before} in {first.run.path}, {after} in {run.run.path}"
-    if apart:
-        listed = "; ".join(
-            f"another {what}: {before} in {first.run.path}, {after} in {run.run.path}"
-            for what, (run, before, after) in apart.items()
-        )
-        raise InputError(
-            f"the runs cannot be compared: {listed}",
-            "train both on one text with one split: --set data.validation=FILE names a text "
-            "to measure all on",
-        )
-    sizes = {run.config.model.block_size for run in runs}
-    if first.config.data.records == "lines" and len(sizes) > 1:
-        yield f"block_size differs: what is longer than {min(sizes)} is not measured in all runs"
-
-
-def _arm_flags(arm: Arm) -> Iterator[str]:
-    if len(arm.runs) == 1:
-        yield f"{arm.name} is one run: how much another seed would change it is not known"
-    twice = sorted({seed for seed in arm.seeds if arm.seeds.count(seed) > 1})
-    if twice:
-        yield f"{arm.name} has seed {twice[0]} more than once: such runs are hardly independent"
-    first = arm.recipe
-    for run in arm.runs[1:]:
-        differing = [key for key, value in recipe(run.config).items() if value != first[key]]
-        if differing:
-            yield f"{arm.name} is not one recipe: its runs differ in {', '.join(differing)}"
-            return
-
-
-def _machine(run: Measurement) -> str | None:
-    """What decides how long a run takes, in words; None where the run does not say."""
-    if run.machine is None:
-        return None
-    return f"{run.machine}, torch {run.state.versions.get('torch')}"
-
-
-def _machine_flags(arms: Sequence[Arm], same_machine: bool) -> Iterator[str]:
-    """Of runs on different machines; where these decide on the loss, too, it says so."""
-    if same_machine:
-        return
-    listed: dict[str, list[str]] = {}
-    for arm in arms:
-        for name in {_machine(run) or "unknown" for run in arm.runs}:
-            listed.setdefault(name, []).append(arm.name)
-    where = "; ".join(f"{', '.join(names)}: {machine}" for machine, names in listed.items())
-    yield f"* times cannot be compared, the machines differ or are unknown ({where})"
-    if any(run.config.train.minutes is not None for arm in arms for run in arm.runs):
-        yield "the runs had a budget of minutes: what they learned in it depends on the machine"

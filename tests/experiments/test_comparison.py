@@ -157,9 +157,30 @@ def test_what_is_not_there(runs: Make) -> None:
             compared(*names)
     with pytest.raises(InputError, match="no arm other"):
         compared("learned", reference="other")
+
+
+def test_an_arm_without_a_finished_run(runs: Make) -> None:
+    runs("a", LEARNED)
+    runs("b", {seed: loss - 0.1 for seed, loss in LEARNED.items()})
     runs("begun", LEARNED, finished=False)
     with pytest.raises(InputError, match="no run has finished"):
         compared("begun")
+    with pytest.raises(InputError, match="no run of begun has finished"):
+        compared("begun", "a")
+    found = compared("a", "b", "begun")
+    assert unmet(compared("a", "b"), better=True) is None
+    assert unmet(found, better=True) == "no run of begun has finished"
+
+
+def test_what_else_makes_a_comparison_doubtful(runs: Make, trained: Trained) -> None:
+    runs("a", LEARNED)
+    runs("b", LEARNED, train__eval_every=10)
+    flags = compared("a", "b", "a/seed-1").flags
+    assert "train.eval_every differs: the best of more evaluations is lower by itself" in flags
+    assert "a shares a run with another arm: they are not independent" in flags
+    path = runs("twice", {1: 1.5, 2: 1.6})
+    copy_run(trained.run, path / "seed-3", train__seed=2)
+    assert any("has seed 2 more than once" in flag for flag in compared("twice").flags)
 
 
 def test_an_arm_of_several_recipes_is_flagged(runs: Make, trained: Trained) -> None:
