@@ -14,7 +14,7 @@ from attn_cli.runs.run_folder import METADATA_FILE, RunFolder
 def copy_run(run: RunFolder, to: Path, **state: Any) -> RunFolder:
     """A copy of a run in a folder; `state` replaces values of its checkpoints' state.json.
 
-    A key of the configuration is given as `train__seed`.
+    A key of the configuration is given as `train__seed`, and its task as `config__task`.
     """
     shutil.copytree(run.path, to)
     copied = RunFolder(to)
@@ -22,7 +22,9 @@ def copy_run(run: RunFolder, to: Path, **state: Any) -> RunFolder:
         record = json.loads((folder / METADATA_FILE).read_text("utf-8"))
         for key, value in state.items():
             section, _, name = key.rpartition("__")
-            (record["config"][section] if section else record)[name] = value
+            config = record["config"]
+            values = config if section == "config" else config[section] if section else record
+            values[name] = value
         (folder / METADATA_FILE).write_text(with_checksum(record), "utf-8")
     return copied
 

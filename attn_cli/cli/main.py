@@ -12,6 +12,8 @@ from attn_cli import __version__
 from attn_cli.cli import shell_completion
 from attn_cli.cli.check import check
 from attn_cli.cli.classify import classify
+from attn_cli.cli.compare import EXAMPLES as COMPARE_EXAMPLES
+from attn_cli.cli.compare import compare
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
 from attn_cli.cli.embed import embed
@@ -63,6 +65,7 @@ app.command()(check)
 app.command()(export)
 app.command("import")(import_)
 app.command(epilog=RUNS_EXAMPLES)(runs)
+app.command(epilog=COMPARE_EXAMPLES)(compare)
 app.command()(configs)
 app.add_typer(data_app, name="data")
 

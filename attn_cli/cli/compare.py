@@ -1,0 +1,173 @@
+"""`attn compare`: arms of runs beside each other, and how sure a difference is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attn_cli.cli import completion
+from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
+from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.errors import InputError
+from attn_cli.text.display import escape_control_characters
+
+if TYPE_CHECKING:
+    from attn_cli.experiments.comparison import Comparison
+    from attn_cli.experiments.text_bootstrap import TextBootstrap
+
+EXAMPLES = """For example: attn compare learned rope
+
+attn compare "runs/rope-*" "runs/learned-*" --plot curves.svg"""
+_OF_CHARACTERS = ("lm", "mlm")
+
+
+def compare(
+    arms: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="A [B ...]",
+            parser=run_or_group_option,
+            autocompletion=completion.run_names,
+            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
+            "that differ in nothing but their seed are one arm.",
+        ),
+    ],
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            parser=path_option,
+            help="Draw the validation losses of all arms by step: .svg, .png or .html.",
+        ),
+    ] = None,
+    require: Annotated[
+        str | None,
+        typer.Option(
+            metavar="better|not-worse[=TOLERANCE]",
+            help="Leave with exit code 1 unless it is shown that all arms are better than the "
+            "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
+        ),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print a line for each arm as CSV.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare runs over their seeds: is B better than A, and how sure is that?
+
+    Runs of the same seeds are compared in pairs, others by Welch's test; of more than two arms,
+    p-values have Holm's correction. Of two single runs it is measured whether the validation text
+    is long enough to tell these two models apart.
+    """
+    from attn_cli.experiments import comparison_text
+    from attn_cli.experiments.arms import find_arms
+    from attn_cli.experiments.comparison import compare_arms, unmet
+    from attn_cli.experiments.curves_plot import check_plot, write_plot
+
+    if markdown + as_csv + as_json > 1:
+        raise InputError("`markdown`, `as_csv` and `as_json` exclude each other")
+    required = None if require is None else _requirement(require)
+    if plot is not None:
+        check_plot(plot)
+    compared = compare_arms(find_arms(arms), reference)
+    on_text = _on_text(compared)
+    told = [*comparison_text.lines(compared), *_text_lines(compared, on_text)]
+    if as_json:
+        from dataclasses import asdict
+
+        found = None if on_text is None or isinstance(on_text, str) else asdict(on_text)
+        result_json({**comparison_text.record(compared), "on_text": found})
+    elif as_csv:
+        result(comparison_text.as_csv(compared))
+    elif markdown:
+        result(comparison_text.markdown(compared))
+    else:
+        _print_table(*comparison_text.table(compared))
+        for line in told:
+            result(line)
+    if plot is not None:
+        write_plot(plot, compared.arms, "\n".join(told))
+        notice(f"curves: {plot}")
+    if required is not None and (reason := unmet(compared, *required)) is not None:
+        notice(f"attn: {reason}")
+        raise typer.Exit(1)
+
+
+def _requirement(text: str) -> tuple[bool, float | None]:
+    """Whether arms have to be better, and else by how much they may be worse."""
+    if text == "better":
+        return True, None
+    parts = re.fullmatch(r"not-worse(?:=([0-9.]+(?:e-?[0-9]+)?))?", text)
+    try:
+        if parts is not None:
+            return False, None if parts[1] is None else float(parts[1])
+    except ValueError:
+        pass
+    raise InputError(
+        f"`require` is better, not-worse or not-worse=TOLERANCE, and not {text}",
+        "as in: --require not-worse=0.01",
+    )
+
+
+def _on_text(compared: Comparison) -> TextBootstrap | str | None:
+    """Of two single runs that predict characters, whether the text tells them apart."""
+    from attn_cli.errors import AttnError
+
+    runs = [run for arm in compared.arms for run in arm.runs]
+    if len(runs) != 2 or len(compared.arms) != 2 or runs[0].task not in _OF_CHARACTERS:
+        return None
+    from attn_cli.experiments.text_bootstrap import compare_checkpoints
+
+    notice("measuring both models on the validation text ...")
+    (other,) = compared.differences
+    try:
+        return compare_checkpoints(compared.reference.runs[0].run.path, other.arm.runs[0].run.path)
+    except AttnError as error:
+        return error.message
+
+
+def _text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Iterator[str]:
+    """What the validation text says about two checkpoints, and what it does not."""
+    if found is None:
+        return
+    if isinstance(found, str):
+        yield f"the text: {found}"
+        return
+    (other,) = compared.differences
+    names = f"{other.arm.name} − {compared.reference.name}"
+    yield (
+        f"{names} on {found.chars:,} characters of the validation text: Δ {found.delta:+.4f} nats, "
+        f"95 % CI [{found.low:+.4f}, {found.high:+.4f}] (bootstrap, blocks of {found.block:,})"
+    )
+    told = "long enough" if found.is_certain else "not long enough"
+    yield f"  the text is {told} to tell these two models apart"
+    yield (
+        "  this is about these two models on more such text, not about their settings: for those, "
+        "run several seeds of each"
+    )
+
+
+def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.cells import cell_len
+    from rich.table import Table
+
+    out = console()
+    table = Table(box=None, pad_edge=False)
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(escape_control_characters, row))
+    columns = zip(headings, *rows, strict=True)
+    # Wider than a narrow terminal where it has to be: a terminal wraps what does not fit.
+    out.width = max(out.width, sum(max(map(cell_len, column)) + 2 for column in columns))
+    out.print(table)
+    result()
