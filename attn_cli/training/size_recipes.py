@@ -92,8 +92,8 @@ PLAIN_RECIPE = SizeRecipe(
     dropout_epochs=0.0,
     dropout=0.1,
 )
-# What n-grams leave to be learned needs no large model while a text is fresh, and a small text is
-# learned in one epoch. The last two sizes are estimates.
+# What n-grams leave to be learned needs no large model while a text is fresh. The last two sizes are
+# estimates.
 NGRAM_RECIPE = replace(
     PLAIN_RECIPE,
     sizes=(
@@ -104,7 +104,7 @@ NGRAM_RECIPE = replace(
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
     most_epochs=4.0,
-    most_epochs_of_small=1.0,
+    dropout_chars=0,
     settings={"model.ngrams": [2, 3, 4, 5, 6], "model.ngram_rows": 65_536},
 )
 # An encoder learns from the hidden characters alone, and is better shallow for longer. The second
