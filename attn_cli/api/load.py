@@ -14,7 +14,8 @@ def load(run: str | Path | None = None, *, device: Device = "cpu") -> Model:
     """A checkpoint, or the best one of a run.
 
     Args:
-        run: The run's folder or name, or a checkpoint's folder; None for the newest run.
+        run: The run's folder or name, or a checkpoint's folder; of a group of several seeds the
+            best model. None for the newest run.
         device: Where to generate. On the CPU that needs no torch; a GPU pays off for large models.
 
     Raises:

@@ -49,46 +49,47 @@ def column_key(name: str) -> str:
 
 def cell(row: Row, key: str) -> str:
     """What the table shows of a row in a column."""
-    value = row.values.get(key)
+    value = row.get(key)
     if value is None:
         return "" if row.problem else "-"
     if key == "n":
         return _count(row)
     if key == "val_loss":
-        spread, arm = row.values.get("val_loss_sd"), row.values.get("best_arm")
+        spread, arm = row.get("val_loss_sd"), row.get("best_arm")
         loss = f"{value:.4f}" + ("" if spread is None else f" ± {spread:.4f}")
-        return loss + _LOSS_OF.get(row.values["task"], "") + (f" ({arm})" if arm else "")
+        return loss + _LOSS_OF.get(row.get("task"), "") + (f" ({arm})" if arm else "")
     if key == "age_seconds":
         return _age(value)
     if key == "settings":
         return " ".join(f"{name}={_shown(each)}" for name, each in value.items())
-    if key in _COUNTS and isinstance(value, int):
-        unfinished = key == "steps" and not row.values["finished"]
-        return f"{value:,}" + " so far" * unfinished
+    if key in _COUNTS:
+        unfinished = key == "steps" and not row.get("finished")
+        shown = f"{value[0]:,} to {value[-1]:,}" if isinstance(value, Several) else f"{value:,}"
+        return shown + " so far" * unfinished
     return _shown(value)
 
 
 def _count(row: Row) -> str:
     """The runs of a group, of which not all may have ended; of a sweep arms × runs."""
-    if row.values["kind"] == "sweep":
+    if row.get("kind") == "sweep":
         counts = dict.fromkeys(_count(arm) for arm in row.members)
         return f"{len(row.members)} × {', '.join(counts)}"
     ended = sum(run.has_ended for run in row.members)
-    return f"{ended} of {len(row.members)}" if ended < len(row.members) else str(row.values["n"])
+    return f"{ended} of {len(row.members)}" if ended < len(row.members) else str(row.get("n"))
 
 
 def sorted_by(rows: Sequence[Row], name: str) -> list[Row]:
     """The rows by a column, ascending, or descending after `-`; those without a value last."""
     key = column_key(name.removeprefix("-"))
-    known = [row for row in rows if row.values.get(key) is not None]
+    known = [row for row in rows if row.get(key) is not None]
 
     def order(row: Row) -> tuple[bool, Any]:
-        value = row.values[key]
+        value = row.get(key)
         number = isinstance(value, int | float)
         return not number, value if number else _shown(value)
 
     known.sort(key=order, reverse=name.startswith("-"))
-    return [*known, *(row for row in rows if row.values.get(key) is None)]
+    return [*known, *(row for row in rows if row.get(key) is None)]
 
 
 def matcher(condition: str) -> Callable[[Row], bool]:
@@ -114,7 +115,7 @@ def matcher(condition: str) -> Callable[[Row], bool]:
 
 def _values(row: Row, key: str) -> Sequence[Any]:
     """The values of a row's key; of a list its elements, too."""
-    value = row.values.get(key)
+    value = row.get(key)
     several = value if isinstance(value, Several) else (value,)
     return [each for one in several for each in (one, *(one if isinstance(one, list) else ()))]
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from attn_cli.config.diff import diff_configs
+from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
+from attn_cli.experiments.measurement import read_measurement
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_group import RunGroup, Sweep
-
-if TYPE_CHECKING:
-    from attn_cli.config.schema import Config
 
 # Measured of each run, and averaged over the finished runs of a group.
 _AVERAGED = ("val_loss", "bits_per_char", "seconds")
@@ -34,30 +34,35 @@ class Row:
     """A run, a group or a sweep.
 
     Attributes:
-        values: What is known of it, by `MEASURED` and by the keys of a configuration.
+        measured: What is known of it, by `MEASURED`.
+        config: The values of its configuration, by their dotted keys.
         members: The rows of a group's runs, or of a sweep's arms.
         problem: Why nothing else is known; empty where all is well.
     """
 
-    values: dict[str, Any]
+    measured: Mapping[str, Any]
+    config: Mapping[str, Any] = field(default_factory=dict)
     members: tuple[Row, ...] = ()
     problem: str = ""
+
+    def get(self, key: str) -> Any:
+        """The value of a key; None where there is none."""
+        return self.measured.get(key, self.config.get(key))
 
     @property
     def has_ended(self) -> bool:
         """Whether it is a run that has nothing left to do and was evaluated."""
-        return bool(self.values.get("finished")) and self.values["val_loss"] is not None
+        return bool(self.get("finished")) and self.get("val_loss") is not None
 
     def record(self) -> dict[str, Any]:
         """The row as JSON, with its members."""
-        record = {key: self.values[key] for key in MEASURED if key in self.values}
+        record = {key: self.measured[key] for key in MEASURED if key in self.measured}
         if self.problem:
             record["problem"] = self.problem
         if self.members:
             record["runs"] = [each.record() for each in self.members]
         elif not self.problem:
-            values = self.values.items()
-            record["config"] = {k: v for k, v in values if k == "task" or k not in MEASURED}
+            record["config"] = dict(self.config)
         return record
 
 
@@ -65,96 +70,85 @@ def row_of(found: RunFolder | RunGroup | Sweep) -> Row:
     """The row of a run, of a group with its runs, or of a sweep with its arms."""
     if isinstance(found, RunFolder):
         return _run_row(found)
-    of_sweep = isinstance(found, Sweep)
+    is_sweep = isinstance(found, Sweep)
     members = tuple(map(row_of, found.arms if isinstance(found, Sweep) else found.runs))
-    values = {"run": str(found.path), "kind": found.kind, "n": len(found.runs)}
-    values |= _common(members) | (_best_arm(members) if of_sweep else _means(members))
-    problem = "" if "task" in values else f"no run of {len(found.runs)} can be read"
-    return Row(values, members, problem)
+    ages = [age for each in members if (age := each.get("age_seconds")) is not None]
+    about = {
+        "run": str(found.path),
+        "kind": found.kind,
+        "n": len(found.runs),
+        "age_seconds": min(ages, default=None),  # of its newest run
+        "finished": all(each.get("finished") for each in members),
+    }
+    known = [each for each in members if not each.problem]
+    if not known:
+        return Row(about, {}, members, f"no run of {about['n']} can be read")
+    about = _shared([each.measured for each in known]) | about
+    about["settings"] = _common([each.measured["settings"] for each in known])
+    about |= _best_arm(known) if is_sweep else _means(known)
+    return Row(about, _shared([each.config for each in known]), members)
 
 
 def _run_row(run: RunFolder) -> Row:
-    from attn_cli.runs.checkpoint import read_current
-    from attn_cli.runs.metrics import nats_to_bits
-
-    values: dict[str, Any] = {"run": str(run.path), "kind": run.kind, "n": 1}
+    about: dict[str, Any] = {"run": str(run.path), "kind": run.kind, "n": 1}
     if run.config.is_file():
-        values["age_seconds"] = round(time.time() - run.config.stat().st_mtime)
+        about["age_seconds"] = round(time.time() - run.config.stat().st_mtime)
     try:
-        _, latest = read_current(lambda: (run, run.checkpoint("latest")), with_weights=False)
+        measured = read_measurement(run)
     except CheckpointError as error:
-        return Row(values, problem=error.message.removeprefix(f"run {run.path} "))
-    state, loss = latest.metadata, latest.metadata.best_val_loss
-    return Row(
-        values
-        | {
-            "task": latest.config.task,
-            "data": state.data.name,
-            "parameters": state.parameters,
-            "steps": state.step,
-            "chars": state.chars,
-            "seconds": state.seconds,
-            "finished": state.finished,
-            "val_loss": loss,
-            "bits_per_char": None if loss is None else nats_to_bits(loss),
-            "settings": _settings(latest.config),
-        }
-        | latest.config.flat()
-    )
+        return Row(about, problem=error.message.removeprefix(f"run {run.path} "))
+    keys = ("task", "parameters", "steps", "chars", "seconds", "val_loss", "bits_per_char")
+    about |= {key: getattr(measured, key) for key in keys}
+    about |= {"data": measured.state.data.name, "finished": measured.state.finished}
+    # What attn chose where the default is "auto", and the name of a text, are no settings.
+    changes = diff_configs(measured.config, Config())
+    about["settings"] = {change.key: change.old for change in changes}
+    return Row(about, measured.config.flat())
 
 
-def _settings(config: Config) -> dict[str, Any]:
-    """What of a configuration differs from the defaults, but for the text's own name."""
-    from attn_cli.config.diff import diff_configs
-    from attn_cli.config.schema import Config
-
-    return {change.key: change.old for change in diff_configs(config, Config())}
+def _shared(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The values of the members by key, `Several` where they differ."""
+    return {key: _one_or_several([each[key] for each in members]) for key in members[0]}
 
 
-def _common(members: Sequence[Row]) -> dict[str, Any]:
-    """The values of the members by key, `Several` where they differ; the age of the newest."""
-    known = [each.values for each in members if not each.problem]
-    values = {key: _shared([each[key] for each in known]) for key in (known[0] if known else {})}
-    ages = [each.values["age_seconds"] for each in members if "age_seconds" in each.values]
-    values |= {"age_seconds": min(ages, default=None), "finished": len(known) == len(members)}
-    if known:
-        settings, *others = (each["settings"] for each in known)
-        values["finished"] &= all(each["finished"] for each in known)
-        values["settings"] = {
-            key: value
-            for key, value in settings.items()
-            if all(key in each and each[key] == value for each in others)
-        }
-    return {key: value for key, value in values.items() if key not in ("run", "kind", "n")}
-
-
-def _shared(values: Sequence[Any]) -> Any:
+def _one_or_several(values: Sequence[Any]) -> Any:
     """The one value, or all different ones: numbers in their order, others as they come."""
-    single = [
-        each for value in values for each in (value if isinstance(value, Several) else [value])
-    ]
-    different = [value for i, value in enumerate(single) if value not in single[:i]]
+    different: list[Any] = []
+    for value in values:
+        for each in value if isinstance(value, Several) else (value,):
+            if each not in different:
+                different.append(each)
     if all(isinstance(value, int | float) for value in different):
         different.sort()
     return different[0] if len(different) == 1 else Several(different)
 
 
+def _common(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings that all have, with the same values."""
+    first, *others = settings
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in others)
+    }
+
+
 def _means(runs: Sequence[Row]) -> dict[str, float | None]:
     """The means over finished runs, and the standard deviation of the validation loss."""
-    finished = [run.values for run in runs if run.has_ended]
-    means: dict[str, float | None] = {
-        key: statistics.mean(each[key] for each in finished) if finished else None
-        for key in _AVERAGED
-    }
-    losses = [each["val_loss"] for each in finished]
+    finished = [run for run in runs if run.has_ended]
+    values = {key: [run.get(key) for run in finished] for key in _AVERAGED}
+    measured = {key: of for key, of in values.items() if of and None not in of}
+    means = {key: statistics.mean(measured[key]) if key in measured else None for key in _AVERAGED}
+    losses = values["val_loss"]
+    # By the standard library: the statistics of `attn compare` take a while to import.
     return means | {"val_loss_sd": statistics.stdev(losses) if len(losses) > 1 else None}
 
 
 def _best_arm(arms: Sequence[Row]) -> dict[str, Any]:
     """What was measured of the arm with the lowest mean, and its name."""
-    measured = [arm.values for arm in arms if arm.values.get("val_loss") is not None]
+    averages = (*_AVERAGED, "val_loss_sd")
+    measured = [arm.measured for arm in arms if arm.get("val_loss") is not None]
     if not measured:
-        return {"val_loss": None}
+        return dict.fromkeys(averages)
     best = min(measured, key=lambda values: values["val_loss"])
-    name = Path(best["run"]).name
-    return {key: best[key] for key in (*_AVERAGED, "val_loss_sd")} | {"best_arm": name}
+    return {key: best[key] for key in averages} | {"best_arm": Path(best["run"]).name}

@@ -139,7 +139,7 @@ def _print_table(rows: Sequence[Row], chosen: Sequence[str]) -> None:
             keys.remove(key)
     table = Table(box=None, pad_edge=False)
     for key in keys:
-        words = any(isinstance(row.values.get(key), str | dict) for row in rows) and key != "n"
+        words = any(isinstance(row.get(key), str | dict) for row in rows) and key != "n"
         side: Literal["left", "right"] = "left" if words else "right"
         table.add_column(HEADINGS.get(key, key), justify=side, no_wrap=True)
     for row in rows:

@@ -39,7 +39,8 @@ def load_model(run: Path | None = None) -> TrainedModel:
     """A checkpoint, or the best one of a run; of the newest run when None.
 
     Args:
-        run: A run's folder or name, or the folder of one of its checkpoints.
+        run: A run's folder or name, or the folder of one of its checkpoints; of a group or a
+            sweep it is the best run.
 
     Raises:
         CheckpointError: There is none, or it is damaged.
