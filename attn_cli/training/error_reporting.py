@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attn_cli.config.schema import Config, TrainConfig
+from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
 from attn_cli.model.memory_limits import (
     format_bytes,
@@ -56,7 +56,7 @@ def translate_errors(
     except TrainingDivergedError as error:
         if world.is_main:
             quarantine_from(run, error.last_applied)
-        advice = " ".join(f"--set {each}" for each in lower_learning_rates(config.train))
+        advice = " ".join(f"--set {each}" for each in lower_learning_rates(config))
         hint = f"train again with a lower learning rate: {advice}"
         if run.step_folders():
             hint = "resume from the last good checkpoint with a lower learning rate: "
@@ -119,11 +119,13 @@ def check_memory(config: Config, vocab_size: int, micro_batch: int, length: int)
         )
 
 
-def lower_learning_rates(settings: TrainConfig) -> list[str]:
+def lower_learning_rates(config: Config) -> list[str]:
     """Settings that lower the learning rates to a third, `train.learning_rate=0.003`."""
-    keys = ["learning_rate"]
+    keys, settings = ["learning_rate"], config.train
     if settings.optimizer == "muon":
         keys.append("matrix_learning_rate")
+    if config.model.ngrams:
+        keys.append("table_learning_rate")
     rates = {key: getattr(settings, key) / 3 for key in keys}
     # The final learning rate may not be above the peak.
     if settings.min_learning_rate > rates["learning_rate"]:

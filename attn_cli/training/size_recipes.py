@@ -92,8 +92,8 @@ PLAIN_RECIPE = SizeRecipe(
     dropout_epochs=0.0,
     dropout=0.1,
 )
-# What n-grams leave to be learned needs no large model while a text is fresh. The last two sizes are
-# estimates.
+# What n-grams leave to be learned needs no large model while a text is fresh. The last two sizes
+# are estimates.
 NGRAM_RECIPE = replace(
     PLAIN_RECIPE,
     sizes=(

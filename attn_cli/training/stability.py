@@ -1,6 +1,6 @@
 """Watches for divergence: steps with a non-finite loss or gradient, and loss spikes."""
 
-from attn_cli.config.schema import TrainConfig
+from attn_cli.config.schema import Config
 from attn_cli.training.error_reporting import TrainingDivergedError, lower_learning_rates
 
 # One such step may be an accident of its batch; so many in a row are not.
@@ -13,15 +13,15 @@ class StabilityMonitor:
     """Counts skipped steps, and compares each logged loss with the lowest before.
 
     Args:
-        settings: The `train` section, for what to advise.
+        config: The run's, for what to advise.
         consecutive_skips: Steps in a row, up to the last one, that were skipped.
         lowest_loss: The lowest logged training loss so far, nats per character.
     """
 
     def __init__(
-        self, settings: TrainConfig, consecutive_skips: int = 0, lowest_loss: float | None = None
+        self, config: Config, consecutive_skips: int = 0, lowest_loss: float | None = None
     ) -> None:
-        self.settings = settings
+        self.config = config
         self.consecutive_skips = consecutive_skips
         self.lowest_loss = lowest_loss
         self._warned = False
@@ -53,5 +53,5 @@ class StabilityMonitor:
         return (
             f"loss spike: {loss:.2f} at step {step:,}, after {before:.2f}; "
             "if it does not come down again, try a lower learning rate: "
-            + ", ".join(lower_learning_rates(self.settings))
+            + ", ".join(lower_learning_rates(self.config))
         )

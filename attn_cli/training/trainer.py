@@ -124,7 +124,7 @@ class Trainer:
         self._last_record = before.last_record  # of the metrics
         self._metrics = MetricsAccumulator(before.pending)
         self._stability = StabilityMonitor(
-            settings, before.consecutive_skips, before.lowest_train_loss
+            self.config, before.consecutive_skips, before.lowest_train_loss
         )
         self._compile_policy = CompilePolicy(settings.compile, before.fastest_step)
         self._warned_of_slow_steps = False

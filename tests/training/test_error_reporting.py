@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from attn_cli.config.load import override_config, parse_override
 from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
 from attn_cli.runs.atomic_files import append
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.training import error_reporting
-from attn_cli.training.error_reporting import check_memory, translate_errors
+from attn_cli.training.error_reporting import check_memory, lower_learning_rates, translate_errors
 from tests.conftest import tiny_config
 
 
@@ -53,6 +54,16 @@ def test_out_of_memory_names_what_to_lower() -> None:
     told = problem(MemoryError())
     assert told.message.startswith("out of memory")
     assert "train.batch_size (12)" in (told.hint or "")
+
+
+def test_divergence_names_every_learning_rate_that_the_run_has() -> None:
+    config = override_config(
+        Config(), [parse_override(each) for each in ("train.optimizer=muon", "model.ngrams=[2]")]
+    )
+    told = lower_learning_rates(config)
+    assert [each.partition("=")[0] for each in told] == [
+        "train.learning_rate", "train.matrix_learning_rate", "train.table_learning_rate",
+    ]  # fmt: skip
 
 
 def test_other_errors_are_not_hidden() -> None:
