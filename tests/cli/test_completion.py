@@ -51,6 +51,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (completion.config_settings, "train.optimizer=", ["train.optimizer=adamw",
          "train.optimizer=muon"]),
         (completion.config_settings, "train.optimizer=m", ["train.optimizer=muon"]),
+        (completion.config_settings, "train.optimizer=adamw,m", ["train.optimizer=adamw,muon"]),
         (completion.config_settings, "model.bias=", ["model.bias=false", "model.bias=true"]),
         (completion.config_settings, "train.patience=", []),  # any number, and no default
         (completion.config_settings, "no.key=", []),
