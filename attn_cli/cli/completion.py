@@ -43,10 +43,13 @@ def text_names(incomplete: str) -> list[Offer]:
 
 
 def config_settings(incomplete: str) -> list[Offer]:
-    """The keys of a configuration, each with `=`; where one fits, its default and its choices."""
+    """The keys of a configuration, each with `=`; where one fits, its default and its choices.
+
+    Of several values, as for a sweep, it is the last that is completed.
+    """
     from attn_cli.config.schema import Config
 
-    key, equals, _ = incomplete.partition("=")
+    key, equals, typed = incomplete.partition("=")
     fields = Config.fields()
     fitting = [name for name in fields if name == key or (not equals and name.startswith(key))]
     offers = [(f"{name}=", "") for name in fitting] if not equals else []
@@ -54,7 +57,8 @@ def config_settings(incomplete: str) -> list[Offer]:
         field = fields[fitting[0]]
         values = {_as_typed(field.get_default()): "default"}
         values |= {value: "" for value in _choices(field.annotation) if value not in values}
-        offers += [(f"{fitting[0]}={value}", what) for value, what in values.items() if value]
+        start = f"{fitting[0]}={typed[: typed.rfind(',') + 1]}"
+        offers += [(f"{start}{value}", what) for value, what in values.items() if value]
     return _fitting(offers, incomplete)
 
 

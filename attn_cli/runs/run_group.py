@@ -48,7 +48,7 @@ class Sweep:
     @property
     def arms(self) -> list[RunGroup]:
         """Its groups, by name."""
-        return [RunGroup(path) for path in sorted(self.path.iterdir()) if is_group(path)]
+        return [RunGroup(path) for path in sorted(self.path.glob("*")) if is_group(path)]
 
     @property
     def runs(self) -> list[RunFolder]:
@@ -67,7 +67,7 @@ def group_in(path: Path) -> RunGroup | Sweep | None:
         return RunGroup(path)
     if not path.is_dir() or is_run(path):
         return None
-    return Sweep(path) if any(map(is_group, path.iterdir())) else None
+    return Sweep(path) if any(map(is_group, path.glob("*"))) else None
 
 
 def best_run(group: RunGroup | Sweep) -> tuple[RunFolder, str]:

@@ -1,6 +1,7 @@
 """Where runs and groups are: the one that a user names, the newest, and all of them."""
 
 import difflib
+import itertools
 import os
 import re
 import shlex
@@ -58,7 +59,8 @@ def find_run(path: Path | None, *, trained: bool = True) -> RunFolder:
         return found
     if not trained:
         raise CheckpointError(
-            f"{found.path} is a {found.kind}, not one run", f"name one, as {found.runs[-1].path}"
+            f"{found.path} is a {found.kind}, not one run",
+            f"name one, such as {found.runs[-1].path}",
         )
     return best_run(found)[0]
 
@@ -116,11 +118,15 @@ def resolve_run(path: Path) -> tuple[Path, list[str]]:
 
 
 def find_named(path: Path) -> RunFolder | RunGroup | Sweep | None:
-    """The run, group or sweep of this folder or exact name; None where there is none."""
+    """The run, group or sweep of this folder or exact name; None where there is none.
+
+    The folder of all runs is no sweep, though it may have groups in it.
+    """
     for candidate in (path, path.expanduser(), runs_root() / path):
         if is_run(candidate):
             return RunFolder(candidate)
-        if (group := group_in(candidate)) is not None:
+        group = group_in(candidate)
+        if group is not None and candidate.resolve() != runs_root().resolve():
             return group
     return None
 
@@ -181,7 +187,8 @@ def _not_a_run(path: Path) -> CheckpointError:
         )
     if (path / EXPERIMENT_FILE).is_file():
         return CheckpointError(f"no run of {path} has begun yet", "wait, or name another run")
-    inside = next((found.parent for found in path.glob("*/config.yaml")), None)
+    found = itertools.chain(path.glob("*/config.yaml"), path.glob("*/seed-*/config.yaml"))
+    inside = next((config.parent for config in found), None)
     return CheckpointError(
         f"{path} is not a run",
         "a run is a folder with a config.yaml, made by attn train"

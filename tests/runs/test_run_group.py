@@ -172,6 +172,13 @@ def test_a_group_can_be_renamed_and_copied(runs: Path) -> None:
     assert find_run(runs / "elsewhere" / "copy").path == runs / "elsewhere" / "copy" / "seed-10"
 
 
+def test_the_folder_of_all_runs_is_no_sweep(runs: Path) -> None:
+    shutil.rmtree(runs / "diary-2")
+    with pytest.raises(CheckpointError, match="is not a run") as caught:
+        find_run(runs)
+    assert "seed-" in str(caught.value.hint)
+
+
 def test_the_newest_model_may_be_that_of_a_group(runs: Path) -> None:
     assert find_model(None, None).description.startswith(str(runs / "positions" / "rope"))
 
