@@ -240,9 +240,12 @@ class Plan:
             f"learning rate {train.learning_rate:g}, dropout {model.dropout:g}"
         )
         if model.ngrams:
+            least = train.table_min_count
             yield (
                 f"and embeddings of the last {', '.join(map(str, model.ngrams))} {unit}s "
                 f"(model.ngrams), dropout {model.ngram_dropout:g}"
+                + f", those that the text has {least} times or more"
+                * bool(least)
             )
         if self.chars / (train.batch_size * self.chars_per_sequence) < FEWEST_STEPS:
             yield "only a handful of steps fit into this time on this machine: give it more"
