@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +80,7 @@ def compare(
         check_plot(plot)
     compared = compare_arms(find_arms(arms), reference)
     on_text = _on_text(compared)
-    told = [*comparison_text.lines(compared), *_text_lines(compared, on_text)]
+    told = [*comparison_text.lines(compared), *comparison_text.text_lines(compared, on_text)]
     if as_json:
         from dataclasses import asdict
 
@@ -89,7 +89,7 @@ def compare(
     elif as_csv:
         result(comparison_text.as_csv(compared))
     elif markdown:
-        result(comparison_text.markdown(compared))
+        result(comparison_text.markdown(compared, on_text))
     else:
         _print_table(*comparison_text.table(compared))
         for line in told:
@@ -133,27 +133,6 @@ def _on_text(compared: Comparison) -> TextBootstrap | str | None:
         return compare_checkpoints(compared.reference.runs[0].run.path, other.arm.runs[0].run.path)
     except AttnError as error:
         return error.message
-
-
-def _text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Iterator[str]:
-    """What the validation text says about two checkpoints, and what it does not."""
-    if found is None:
-        return
-    if isinstance(found, str):
-        yield f"the text: {found}"
-        return
-    (other,) = compared.differences
-    names = f"{other.arm.name} − {compared.reference.name}"
-    yield (
-        f"{names} on {found.chars:,} characters of the validation text: Δ {found.delta:+.4f} nats, "
-        f"95 % CI [{found.low:+.4f}, {found.high:+.4f}] (bootstrap, blocks of {found.block:,})"
-    )
-    told = "long enough" if found.is_certain else "not long enough"
-    yield f"  the text is {told} to tell these two models apart"
-    yield (
-        "  this is about these two models on more such text, not about their settings: for those, "
-        "run several seeds of each"
-    )
 
 
 def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

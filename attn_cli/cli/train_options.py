@@ -79,6 +79,20 @@ class TrainOptions:
         ),
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            "--seeds",
+            metavar="N|A,B,C",
+            help="Train a run with each of N seeds, or with these; then their mean and spread.",
+        ),
+    ] = None
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", help="With --seeds: train so many runs at once; 1 by default."
+        ),
+    ] = None
     lines: Annotated[
         bool,
         typer.Option(
@@ -91,7 +105,7 @@ class TrainOptions:
             "--resume",
             metavar="[RUN]",
             autocompletion=completion.run_names,
-            help="Resume a run that was stopped; by default the newest one.",
+            help="Resume a run or a group that was stopped; by default the newest one.",
         ),
     ] = None
     more_minutes: Annotated[

@@ -14,6 +14,7 @@ from attn_cli.experiments.doubts import (
     flags_of_arm,
     flags_of_machines,
     flags_of_shared_runs,
+    flags_of_single_runs,
     on_same_machine,
 )
 from attn_cli.experiments.statistics import (
@@ -128,7 +129,8 @@ def compare_arms(arms: Sequence[Arm], reference: str | None = None) -> Compariso
         each if each.p is None else replace(each, p=next(corrected)) for each in differences
     ]
     flags += [flag for arm in compared for flag in flags_of_arm(arm)]
-    flags += [*flags_of_shared_runs(compared), *flags_of_machines(compared)]
+    for doubts in (flags_of_single_runs, flags_of_shared_runs, flags_of_machines):
+        flags += doubts(compared)
     return Comparison(
         tuple(compared),
         named,

@@ -14,6 +14,7 @@ from attn_cli.config.schema import LOWER_IS_BETTER
 from attn_cli.experiments.arms import Arm
 from attn_cli.experiments.comparison import ArmDifference, Comparison
 from attn_cli.experiments.statistics import Summary, pairs_needed
+from attn_cli.experiments.text_bootstrap import TextBootstrap
 from attn_cli.text.display import counted
 
 HEADINGS = {
@@ -48,8 +49,9 @@ def table(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
 
 def lines(comparison: Comparison) -> Iterator[str]:
     """What follows the table: each difference and what it means, then what to know of it."""
+    n_tests = sum(each.p is not None for each in comparison.differences)
     for each in comparison.differences:
-        yield from difference_lines(each, len(comparison.differences))
+        yield from difference_lines(each, n_tests)
         yield ""
     if not comparison.differences:
         yield "one arm: name another to compare it with"
@@ -79,16 +81,18 @@ def verdict(each: ArmDifference) -> str:
     """What a difference means, in a sentence."""
     arm, reference, difference = each.arm.name, each.reference.name, each.difference
     seeds = counted(difference.n, "seed") if difference.paired else counted(difference.n, "run")
+    direction = "better" if each.is_better else "worse"
     if each.p is None:
-        direction = "better" if each.is_better else "worse"
-        if not difference.delta:
-            direction = "the same"
+        did = f"did {direction} than" if difference.delta else "did the same as"
         return (
-            f"{arm} is {direction} in what was run, but one run of an arm cannot show whether "
-            "another seed would turn it round: attn train --seeds 5"
+            f"{arm} {did} {reference}, but without several runs of each it is not known how much "
+            "another seed would change: attn train --seeds 5"
         )
     if each.is_certain:
-        return f"{arm} is {'better' if each.is_better else 'worse'} than {reference}: hardly chance"
+        return (
+            f"{arm} is {direction} than {reference}: were they equal, chance would show so large "
+            f"a difference in {_chance(each.p)} such comparisons"
+        )
     line = f"{arm} and {reference} cannot be told apart with {seeds}"
     needed = pairs_needed(difference)
     if needed is not None and needed > difference.n:
@@ -96,18 +100,45 @@ def verdict(each: ArmDifference) -> str:
     return line
 
 
+def text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Iterator[str]:
+    """What the validation text says about two single models, and what it does not.
+
+    Args:
+        compared: Of two arms of one run each.
+        found: What was measured, why nothing could be, or None where it was not asked for.
+    """
+    if found is None:
+        return
+    if isinstance(found, str):
+        yield f"the validation text: {found}"
+        return
+    (other,) = compared.differences
+    interval = f"[{_signed(found.low)}, {_signed(found.high)}]"
+    told = "long enough" if found.is_certain else "not long enough"
+    yield (
+        f"{other.arm.name} − {compared.reference.name} on {found.chars:,} characters of the "
+        f"validation text: Δ {_signed(found.delta)} nats, "
+        f"95 % CI {interval} (bootstrap, blocks of {found.block:,})"
+    )
+    yield f"  the text is {told} to tell these two models apart"
+    yield (
+        "  this is about these two models on more such text, not about their settings: for those, "
+        "train several seeds of each"
+    )
+
+
 def settings_text(settings: dict[str, tuple[Any, Any]]) -> str:
     """Keys with both values, as `model.position learned → rope`."""
     return ", ".join(f"{key} {a} → {b}" for key, (a, b) in settings.items()) or "none"
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(comparison: Comparison, on_text: TextBootstrap | str | None = None) -> str:
     """The table and the lines after it, as Markdown."""
     headings, rows = table(comparison)
     sides = ["---" if number == 0 else "---:" for number in range(len(headings))]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (headings, sides, *rows)]
-    told = [line.strip() for line in lines(comparison)]
-    listed = [f"- {line}" for line in told if line]
+    told = [*lines(comparison), *text_lines(comparison, on_text)]
+    listed = [f"- {line.strip()}" for line in told if line]
     return "\n".join([*("| " + " | ".join(row) + " |" for row in cells), "", *listed])
 
 
@@ -185,6 +216,12 @@ def _signed(number: float) -> str:
 
 def _p(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def _chance(p: float) -> str:
+    if p < 0.01:
+        return f"fewer than 1 of {100 if p >= 0.001 else 1000}"
+    return f"about {100 * p:.0f} of 100"
 
 
 def _seconds(arm: Arm) -> str:

@@ -47,9 +47,7 @@ def check_evaluations(runs: Sequence[Measurement]) -> Iterator[str]:
 
 
 def flags_of_arm(arm: Arm) -> Iterator[str]:
-    """What makes the mean of an arm doubtful: one run, equal seeds, several recipes."""
-    if len(arm.runs) == 1:
-        yield f"{arm.name} is one run: how much another seed would change it is not known"
+    """What makes the mean of an arm doubtful: equal seeds, several recipes."""
     twice = sorted({seed for seed in arm.seeds if arm.seeds.count(seed) > 1})
     if twice:
         yield f"{arm.name} has seed {twice[0]} more than once: such runs are hardly independent"
@@ -59,6 +57,13 @@ def flags_of_arm(arm: Arm) -> Iterator[str]:
         if differing:
             yield f"{arm.name} is not one recipe: its runs differ in {', '.join(differing)}"
             return
+
+
+def flags_of_single_runs(arms: Sequence[Arm]) -> Iterator[str]:
+    """Of arms without a spread."""
+    if single := [arm.name for arm in arms if len(arm.runs) == 1]:
+        names = " and ".join(single)
+        yield f"one run of {names}: how much another seed would change it is not known"
 
 
 def flags_of_shared_runs(arms: Sequence[Arm]) -> Iterator[str]:

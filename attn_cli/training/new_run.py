@@ -202,13 +202,20 @@ _MAY_BEGIN = {
 }
 
 
+def saved_text_settings(config: Config, path: Path) -> dict[str, Any]:
+    """The settings, by dotted key, that read a text again which was saved in a file."""
+    settings: dict[str, Any] = {"data.text": [str(path.resolve())], "data.encoding": "utf-8"}
+    if config.task == "classify":
+        settings |= {"data.column": [TEXT_COLUMN], "data.label": LABEL_COLUMN}
+    elif config.task != "seq2seq":  # pairs are saved in their columns
+        settings |= {"data.column": None}
+    return settings
+
+
 def with_text(config: Config, path: Path) -> Config:
     """The configuration with a file as its text that was read by it before."""
-    as_saved: dict[str, Any] = {"text": [str(path.resolve())], "encoding": "utf-8"}
-    if config.task == "classify":
-        as_saved |= {"column": [TEXT_COLUMN], "label": LABEL_COLUMN}
-    elif config.task != "seq2seq":  # pairs are saved in their columns
-        as_saved |= {"column": None}
+    settings = saved_text_settings(config, path)
+    as_saved = {key.removeprefix("data."): value for key, value in settings.items()}
     data = config.data.model_copy(update=as_saved)
     return config.model_copy(update={"data": data})
 

@@ -33,7 +33,7 @@ def test_the_table_and_what_it_means(attn: Attn, runs: Path) -> None:
     told = "\n".join(lines)
     assert "rope − learned, same seeds: Δ −0.1003 nats, 95 % CI [−0.10" in told
     assert "better in 3 of 3" in told
-    assert "rope is better than learned: hardly chance" in told
+    assert "rope is better than learned: were they equal, chance would show so large" in told
     assert "smallest Δ that 3 pairs can show (80 % power): 0.00" in told
     assert "differing settings: model.position learned → rope" in told
 
@@ -89,7 +89,7 @@ def test_two_single_runs_are_compared_on_their_text(
     copy_run(trained.run, runs / "one")
     copy_run(trained.run, runs / "two")
     told = attn("compare", "one", "two").out
-    assert "one run: how much another seed would change it is not known" in told
+    assert "one run of one and two: how much another seed would change it is not known" in told
     assert "the text is not long enough to tell these two models apart" in told
     assert "not about their settings" in told
     found = attn("compare", "one", "two", "--json").json["on_text"]

@@ -86,7 +86,7 @@ def test_one_run_each_has_no_interval_and_says_so(runs: Make) -> None:
     found = compared("learned", "rope")
     assert found.differences[0].p is None
     told = "\n".join(lines(found))
-    assert "one run of an arm cannot show" in told
+    assert "without several runs of each it is not known" in told
     assert "95 % CI" not in told
     assert unmet(found, better=True) is not None
 
