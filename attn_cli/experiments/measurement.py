@@ -14,7 +14,7 @@ from attn_cli.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from attn_cli.config.schema import Config, Task
-    from attn_cli.runs.checkpoint_metadata import CheckpointMetadata
+    from attn_cli.runs.checkpoint_metadata import CheckpointMetadata, TextInfo
     from attn_cli.runs.machine import MachineInfo
 
 # What is measured where labels or targets are predicted, by its name in metrics.jsonl.
@@ -106,25 +106,29 @@ class Measurement:
         """What the validation loss is of: losses compare only where all of this is equal.
 
         By what it is: the task, the training text, the validation text or how it was split off,
-        and the vocabulary.
+        and the vocabulary. Texts are known by their contents, whatever their files are called.
         """
         data, known = self.config.data, self.state.data
         tokenizer = json.dumps([self.state.tokenizer, data.unknown], sort_keys=True)
         digest = hashlib.sha256(tokenizer.encode()).hexdigest()[:8]
         of_lines = data.records == "lines"
-        split = f"the last {data.validation_fraction:.3g} of the text"
+        split = f"the last {data.validation_fraction} of the text"
         if of_lines:
-            split = f"{data.validation_fraction:.3g} of the lines, split_seed={data.split_seed}"
+            split = f"{data.validation_fraction} of the lines, split_seed={data.split_seed}"
         if known.validation is not None:
-            split = f"{known.validation.name} ({known.validation.sha256[:8]})"
+            split = _described(known.validation)
         symbols = self.state.tokenizer.get("symbols")
         vocabulary = f"{len(symbols)} symbols" if symbols else "bytes"
         return {
             "task": self.task,
-            "training text": f"{known.name} ({known.sha256[:8]})",
+            "training text": _described(known),
             "validation split": split + (f", too_long={data.too_long}" if of_lines else ""),
             "vocabulary": f"{vocabulary} ({digest}), unknown={data.unknown}",
         }
+
+
+def _described(text: TextInfo) -> str:
+    return f"{text.chars:,} characters ({text.sha256[:8]})"
 
 
 def read_measurement(run: RunFolder) -> Measurement:

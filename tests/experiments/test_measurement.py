@@ -65,6 +65,14 @@ def test_what_a_loss_is_of(
     assert [key for key in ours if ours[key] != theirs[key]] == [what]
 
 
+def test_a_text_is_known_by_its_contents(trained: Trained, tmp_path: Path) -> None:
+    measured = read_measurement(trained.run)
+    renamed = measured.state.data.model_copy(update={"name": "other"}).model_dump()
+    copied = read_measurement(copy_run(trained.run, tmp_path / "run", data=renamed))
+    assert copied.state.data.name != measured.state.data.name
+    assert copied.evaluated_on == measured.evaluated_on
+
+
 def test_a_run_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no checkpoint"):
         read_measurement(RunFolder(tmp_path))
