@@ -50,6 +50,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file was being written by `atomic_write`, and may be left of a killed process."""
+    return path.name.startswith(".") and path.name.endswith(TMP_SUFFIX)
+
+
 def atomic_write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Makes a folder of files in one step: a temporary one is filled, synced, renamed.
 

@@ -23,7 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from attn_cli.errors import CheckpointError, InputError
-from attn_cli.runs.atomic_files import TMP_SUFFIX, append, atomic_write, read_at_most
+from attn_cli.runs.atomic_files import (
+    TMP_SUFFIX,
+    append,
+    atomic_write,
+    is_temporary,
+    read_at_most,
+)
 
 if TYPE_CHECKING:  # Tab completion looks for runs, and waits for no import
     from attn_cli.config.schema import Config
@@ -125,14 +131,18 @@ class RunFolder:
         if not self._is_blank():
             return
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+        for path in self.path.iterdir():
+            path.unlink()
         if folder_too:
             self.path.rmdir()
 
     def _is_blank(self) -> bool:
-        """Whether the folder is there, with at most hidden files among its checkpoints."""
+        """Whether the folder is there, with nothing but what is hidden among its checkpoints and
+        files that a killed process had not renamed yet.
+        """
         if not self.path.is_dir():
             return False
-        names = {path.name for path in self.path.iterdir()}
+        names = {path.name for path in self.path.iterdir() if not is_temporary(path)}
         if names == {self.checkpoints.name} and self.checkpoints.is_dir():
             names = {path.name for path in self.checkpoints.iterdir() if path.name[0] != "."}
         return not names

@@ -108,6 +108,7 @@ def test_what_was_made_for_a_run_that_could_not_start_is_removed(
     run = RunFolder(tmp_path / "run")
     run.checkpoints.mkdir(parents=True)
     run.lock.touch()
+    (run.path / ".config.yaml.4711.tmp").touch()  # of a process that was killed as it wrote it
     run.check_unused()
     run.remove_if_empty(folder_too=folder_too)
     assert run.path.exists() is not folder_too
