@@ -91,7 +91,7 @@ def compare(
     elif markdown:
         result(comparison_text.markdown(compared, on_text))
     else:
-        _print_table(*comparison_text.table(compared))
+        print_table(*comparison_text.table(compared))
         for line in told:
             result(line)
     if plot is not None:
@@ -135,7 +135,8 @@ def _on_text(compared: Comparison) -> TextBootstrap | str | None:
         return error.message
 
 
-def _print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table; the first column is text, the others are numbers."""
     from rich.cells import cell_len
     from rich.table import Table
 

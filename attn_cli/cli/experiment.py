@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError
 from attn_cli.text.display import counted
@@ -15,10 +16,29 @@ if TYPE_CHECKING:
     from attn_cli.cli.train_options import TrainOptions
     from attn_cli.experiments.arms import Arm
     from attn_cli.experiments.plan import Plan, PlannedRun
-    from attn_cli.experiments.queue import RunQueue
-    from attn_cli.training.interrupt import StopSignal
 
 _WITH_RESUME = {"context", "resume", "jobs", "quiet", "as_json"}
+
+
+def check_texts(names: Sequence[str] | None) -> None:
+    """Refuses a run where the name of a text is wanted."""
+    for name in names or ():
+        check_text_is_no_run(
+            name,
+            "to resume it: attn train --resume RUN; "
+            "to begin with its weights: attn train TEXT --init-from RUN",
+        )
+
+
+def refuse_torchrun() -> None:
+    """Refuses to train several runs in one of several processes that should train one."""
+    from attn_cli.training.distributed.torchrun_env import read_torchrun_env
+
+    if read_torchrun_env() is not None:
+        raise InputError(
+            "torchrun trains one run by several processes, and none with several seeds",
+            "start attn without torchrun, or one run at a time",
+        )
 
 
 def train_seeds(options: TrainOptions, seeds: str) -> int:
@@ -87,6 +107,7 @@ def run_experiment(folder: Path, plan: Plan, *, quiet: bool, as_json: bool) -> i
     Returns:
         The exit code: 1 where a run failed; that of the signal that ended it.
     """
+    from attn_cli.cli.sweep_report import report_sweep
     from attn_cli.experiments.queue import RunQueue, finished_run, lock_experiment
     from attn_cli.training.interrupt import StopSignal, ending_signals
 
@@ -94,7 +115,16 @@ def run_experiment(folder: Path, plan: Plan, *, quiet: bool, as_json: bool) -> i
         if not quiet:
             notice(line)
 
-    runs = plan.runs(folder)
+    def train(runs: Sequence[PlannedRun]) -> bool:
+        """Trains runs; False where a stop was asked for, at once where it was asked twice."""
+        try:
+            queue.train(runs)
+        except KeyboardInterrupt:
+            stop_signal.ignore()
+            queue.end()
+        return not stop_signal.requested()
+
+    runs, record = plan.runs(folder), dict[str, Any]()
     with lock_experiment(folder), StopSignal(ending_signals()) as stop_signal:
         left = sum(finished_run(each.run) is None for each in runs)
         tell(f"{folder}: {counted(len(runs), 'run')}, " + (f"{left} to train" if left else "ended"))
@@ -104,49 +134,34 @@ def run_experiment(folder: Path, plan: Plan, *, quiet: bool, as_json: bool) -> i
                 "single runs"
             )
         queue = RunQueue(folder, plan, quiet=quiet, tell=tell, stop_wanted=stop_signal.requested)
-        _train(queue, runs, stop_signal)
-        record = _report_group(folder, plan, as_json=as_json)
+        if train(runs) and plan.is_sweep:
+            record = report_sweep(folder, plan, train, quiet=quiet, as_json=as_json)
+        elif not plan.is_sweep:
+            record = _report_group(folder, plan, as_json=as_json)
+    interrupted = stop_signal.requested()
     if as_json:
-        result_json(
-            {**record, "failed": _paths(queue.failed), "interrupted": stop_signal.requested()}
-        )
-    if stop_signal.requested():
-        notice(f"stopped; to resume: attn train --resume {shlex.quote(str(folder))}")
-        return stop_signal.exit_code or 130
+        failed = [str(each.run.path) for each in queue.failed]
+        result_json({**record, "failed": failed, "interrupted": interrupted})
     for planned in queue.failed:
         notice(f"failed: {planned.title}, {planned.run.path}")
+    if interrupted:
+        notice(f"stopped; to resume: attn train --resume {shlex.quote(str(folder))}")
+        return stop_signal.exit_code or 130
     return 1 if queue.failed else 0
-
-
-def _train(queue: RunQueue, runs: Sequence[PlannedRun], stop_signal: StopSignal) -> None:
-    """Trains runs; after a second signal ends their processes at once."""
-    try:
-        queue.train(runs)
-    except KeyboardInterrupt:
-        stop_signal.ignore()
-        queue.end()
 
 
 def _report_group(folder: Path, plan: Plan, *, as_json: bool) -> dict[str, Any]:
     """Prints what the seeds of a group came to, and returns it as JSON."""
+    from attn_cli.cli.sweep_report import measured_arms
     from attn_cli.experiments import group_text
 
-    arm = measured_arm(folder.name, plan.runs(folder))
+    (arm,) = measured_arms(plan.runs(folder))
     if arm.runs and not as_json:
         for line in group_text.lines(arm):
             result(line)
         result(f"runs {folder}")
         result(f"next: {_next_command(folder, arm)}")
     return {"group": str(folder), **group_text.record(arm)}
-
-
-def measured_arm(name: str, runs: Sequence[PlannedRun]) -> Arm:
-    """The finished ones among the runs of an arm."""
-    from attn_cli.experiments.arms import Arm
-    from attn_cli.experiments.queue import finished_run
-
-    measured = [finished_run(each.run) for each in runs]
-    return Arm(name, tuple(each for each in measured if each is not None and each.finished))
 
 
 def _next_command(folder: Path, arm: Arm) -> str:
@@ -156,7 +171,3 @@ def _next_command(folder: Path, arm: Arm) -> str:
     verb = {"mlm": "fill", "classify": "classify"}.get(arm.runs[0].task, "generate")
     name = folder.name if folder.parent == runs_root() else str(folder)
     return f"attn {verb} --run {shlex.quote(name)}"
-
-
-def _paths(runs: Sequence[PlannedRun]) -> list[str]:
-    return [str(each.run.path) for each in runs]

@@ -29,8 +29,13 @@ def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., R
     def command(**options: Any) -> Result:
         return function(options_class(**options))
 
-    signature = inspect.signature(options_class, eval_str=True)
-    command.__signature__ = signature  # type: ignore[attr-defined]
+    # Evaluated in the module of the class that has the field, perhaps one that it inherits from.
+    hints = get_type_hints(options_class, include_extras=True)
+    signature = inspect.signature(options_class)
+    fields = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items()]
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=fields, return_annotation=None
+    )
     return command
 
 

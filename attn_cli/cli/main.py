@@ -32,6 +32,8 @@ from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
 from attn_cli.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from attn_cli.cli.runs import runs
+from attn_cli.cli.sweep import EXAMPLES as SWEEP_EXAMPLES
+from attn_cli.cli.sweep import sweep
 from attn_cli.cli.terminal import notice
 from attn_cli.cli.train import TrainCommand, train
 from attn_cli.cli.unknown_option import hint_for_unknown_option
@@ -50,6 +52,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(cls=TrainCommand)(train)
+app.command(cls=TrainCommand, epilog=SWEEP_EXAMPLES)(sweep)
 app.command(epilog=GENERATE_EXAMPLES)(generate)
 app.command()(fill)
 app.command()(classify)

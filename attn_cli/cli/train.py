@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from attn_cli.cli.experiment import check_texts
 from attn_cli.cli.flags import given_options, options_from_dataclass
-from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.train_options import TrainOptions
 from attn_cli.errors import InputError
@@ -47,41 +47,33 @@ def train(options: TrainOptions) -> None:
     from attn_cli.training.distributed.torchrun_env import read_torchrun_env
 
     env = read_torchrun_env()
-    if (code := _train_several(options, by_torchrun=env is not None)) is not None:
+    if (code := _train_several(options)) is not None:
         raise typer.Exit(code)
     with distributed(env) as world:
-        _check_texts(options)
+        check_texts(options.text)
         request = run_to_resume(env, world, options.request())
         code = _train(request, options, world)
     raise typer.Exit(code)
 
 
-def _check_texts(options: TrainOptions) -> None:
-    for name in options.text or ():
-        check_text_is_no_run(
-            name,
-            "to resume it: attn train --resume RUN; "
-            "to begin with its weights: attn train TEXT --init-from RUN",
-        )
-
-
-def _train_several(options: TrainOptions, *, by_torchrun: bool) -> int | None:
+def _train_several(options: TrainOptions) -> int | None:
     """Trains a run for each of several seeds; None where a single run is asked for."""
-    from attn_cli.cli.experiment import experiment_to_resume, resume_experiment, train_seeds
+    from attn_cli.cli.experiment import (
+        experiment_to_resume,
+        refuse_torchrun,
+        resume_experiment,
+        train_seeds,
+    )
 
     folder = experiment_to_resume(options.resume) if options.seeds is None else None
     if options.seeds is None and folder is None:
         if options.jobs is not None:
             raise InputError("`jobs` is for several runs", "as in: --seeds 4 --jobs 2")
         return None
-    if by_torchrun:
-        raise InputError(
-            "torchrun trains one run by several processes, and none with several seeds",
-            "start attn train without torchrun, or one run at a time",
-        )
+    refuse_torchrun()
     if folder is not None:
         return resume_experiment(folder, given_options(options), options)
-    _check_texts(options)
+    check_texts(options.text)
     return train_seeds(options, options.seeds or "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,12 +13,13 @@ from attn_cli.cli import completion
 from attn_cli.cli.options import ConfigOption, JsonOption, path_option
 
 if TYPE_CHECKING:
+    from attn_cli.config.load import Override
     from attn_cli.training.request import RunRequest
 
 
 @dataclass(frozen=True)
-class TrainOptions:
-    """What `attn train` was called with."""
+class RunOptions:
+    """What `attn train` or `attn sweep` was called with."""
 
     context: typer.Context
     text: Annotated[
@@ -108,16 +110,6 @@ class TrainOptions:
             help="Resume a run or a group that was stopped; by default the newest one.",
         ),
     ] = None
-    more_minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--more-minutes", help="With --resume: train for this much longer, ended or not."
-        ),
-    ] = None
-    more_steps: Annotated[
-        int | None,
-        typer.Option("--more-steps", help="With --resume: train for so many steps more."),
-    ] = None
     init_from: Annotated[
         str | None,
         typer.Option(
@@ -139,22 +131,24 @@ class TrainOptions:
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False
     as_json: JsonOption = False
 
-    def request(self) -> RunRequest:
+    def make_request(
+        self,
+        settings: Iterable[Override],
+        more_minutes: float | None = None,
+        more_steps: int | None = None,
+    ) -> RunRequest:
         """What to train.
 
         Raises:
-            InputError: Two options exclude each other, or a setting cannot be read.
+            InputError: Two options exclude each other.
         """
-        from attn_cli.config.load import parse_override
         from attn_cli.training.request import make_request
 
         return make_request(
             self.text or (),
             task=self.task,
             config=self.config,
-            settings=[
-                parse_override(each, f"--set {each or repr(each)}") for each in self.settings or ()
-            ],
+            settings=settings,
             out=self.out,
             name=self.name,
             minutes=self.minutes,
@@ -163,8 +157,37 @@ class TrainOptions:
             seed=self.seed,
             lines=self.lines,
             resume=self.resume,
-            more_minutes=self.more_minutes,
-            more_steps=self.more_steps,
+            more_minutes=more_minutes,
+            more_steps=more_steps,
             init_from=self.init_from,
             loggers=self.loggers or (),
         )
+
+
+@dataclass(frozen=True)
+class TrainOptions(RunOptions):
+    """What `attn train` was called with."""
+
+    more_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--more-minutes", help="With --resume: train for this much longer, ended or not."
+        ),
+    ] = None
+    more_steps: Annotated[
+        int | None,
+        typer.Option("--more-steps", help="With --resume: train for so many steps more."),
+    ] = None
+
+    def request(self) -> RunRequest:
+        """What to train.
+
+        Raises:
+            InputError: Two options exclude each other, or a setting cannot be read.
+        """
+        from attn_cli.config.load import parse_override
+
+        settings = [
+            parse_override(each, f"--set {each or repr(each)}") for each in self.settings or ()
+        ]
+        return self.make_request(settings, self.more_minutes, self.more_steps)

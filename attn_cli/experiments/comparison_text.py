@@ -63,9 +63,9 @@ def difference_lines(each: ArmDifference, n_tests: int = 1) -> Iterator[str]:
     """How an arm differs from the reference, how sure that is, and what more runs would show."""
     difference, unit = each.difference, _UNITS.get(each.metric, "")
     how = "same seeds" if difference.paired else "Welch"
-    line = f"{each.arm.name} − {each.reference.name}, {how}: Δ {_signed(difference.delta)}{unit}"
+    line = f"{each.arm.name} − {each.reference.name}, {how}: Δ {signed(difference.delta)}{unit}"
     if each.p is not None and difference.low is not None and difference.high is not None:
-        line += f", 95 % CI [{_signed(difference.low)}, {_signed(difference.high)}], {_p(each.p)}"
+        line += f", 95 % CI [{signed(difference.low)}, {signed(difference.high)}], {_p(each.p)}"
         line += f" (Holm, {n_tests} comparisons)" if n_tests > 1 else ""
     if difference.paired:
         line += f", better in {each.n_better} of {difference.n}"
@@ -113,11 +113,11 @@ def text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Itera
         yield f"the validation text: {found}"
         return
     (other,) = compared.differences
-    interval = f"[{_signed(found.low)}, {_signed(found.high)}]"
+    interval = f"[{signed(found.low)}, {signed(found.high)}]"
     told = "long enough" if found.is_certain else "not long enough"
     yield (
         f"{other.arm.name} − {compared.reference.name} on {found.chars:,} characters of the "
-        f"validation text: Δ {_signed(found.delta)} nats, "
+        f"validation text: Δ {signed(found.delta)} nats, "
         f"95 % CI {interval} (bootstrap, blocks of {found.block:,})"
     )
     yield f"  the text is {told} to tell these two models apart"
@@ -201,6 +201,11 @@ def _difference_record(each: ArmDifference) -> dict[str, Any]:
     }
 
 
+def signed(number: float) -> str:
+    """A difference, with its sign."""
+    return f"{number:+.4f}".replace("-", "−")
+
+
 def _mean(summary: Summary) -> str:
     spread = "" if summary.sd is None else f" ± {summary.sd:.4f}"
     return f"{summary.mean:.4f}{spread}"
@@ -208,10 +213,6 @@ def _mean(summary: Summary) -> str:
 
 def _interval(summary: Summary) -> str:
     return "-" if summary.low is None else f"[{summary.low:.4f}, {summary.high:.4f}]"
-
-
-def _signed(number: float) -> str:
-    return f"{number:+.4f}".replace("-", "−")
 
 
 def _p(p: float) -> str:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from attn_cli.config.load import Override
 from attn_cli.errors import InputError
-from attn_cli.experiments.plan import Plan, PlannedArm, as_settings, write_plan
+from attn_cli.experiments.plan import Plan, PlannedArm, Settings, as_settings, write_plan
 from attn_cli.runs.run_creation import check_output, create_run
 from attn_cli.text.corpus import Corpus
 from attn_cli.training.distributed.world import SINGLE_PROCESS
 from attn_cli.training.new_run import STDIN_NAME, new_run, run_config, saved_text_settings
 from attn_cli.training.request import RunRequest
+
+# What a loss is of.
+_OF_EVALUATION = (
+    "task", "data.validation", "data.validation_fraction", "data.split_seed", "data.tokenizer",
+    "data.unknown", "data.records", "data.too_long",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def check_experiment(
     if jobs < 1:
         raise InputError(f"`jobs` {jobs}: at least 1")
     check_output(request.out)
+    for arm in arms:
+        _check_comparable(arm.settings)
     planned = tuple(arms) or (PlannedArm("", {}),)
     requests = [_with_settings(request, arm.settings) for arm in planned]
     for each in requests:
@@ -97,7 +104,24 @@ def check_experiment(
     return NewExperiment(plan, request, start.corpus)
 
 
-def _with_settings(request: RunRequest, settings: dict[str, Any] | Any) -> RunRequest:
+def _check_comparable(settings: Settings) -> None:
+    """Refuses arms whose losses would be of different texts.
+
+    Raises:
+        InputError: A setting decides on what is measured.
+    """
+    if "train.seed" in settings:
+        raise InputError("all arms have the same seeds", "give them as `seeds`")
+    for key in _OF_EVALUATION:
+        if key in settings:
+            raise InputError(
+                f"--set {key}: arms that differ in it are measured on different texts, and their "
+                "losses cannot be compared",
+                "give it one value",
+            )
+
+
+def _with_settings(request: RunRequest, settings: Settings) -> RunRequest:
     """The request with the settings of an arm on top."""
-    added = [Override(key, value, f"`settings` {key}={value}") for key, value in settings.items()]
+    added = [Override(key, value, f"--set {key}={value}") for key, value in settings.items()]
     return replace(request, overrides=(*request.overrides, *added))

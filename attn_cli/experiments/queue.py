@@ -25,7 +25,7 @@ from attn_cli.text.display import counted
 
 _POLL_SECONDS = 0.1
 # Such settings decide on others that a first run has chosen: each arm chooses for itself.
-_CHOOSES_ANEW = ("task", "data.")
+_CHOOSES_ANEW = "data."
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Difference:
         higher: In how many it is higher.
         detectable: The smallest true difference that as many values would show with a probability
             of `POWER`, if they spread as these do; without pairs, of fewer than five values, a
-            little too small. None where a group has a single value.
+            little too small. None where a group has a single value, or nothing spreads.
     """
 
     paired: bool
@@ -146,14 +146,14 @@ def pairs_needed(difference: Difference) -> int | None:
     return None
 
 
-def _t_test(delta: float, error: float, freedom: float) -> tuple[float, float, float, float]:
+def _t_test(delta: float, error: float, freedom: float) -> tuple[float, float, float, float | None]:
     """Both ends of an interval, the p-value, and the smallest detectable difference."""
     from scipy.special import stdtr
 
     half = _t_quantile(freedom) * error
     # Without any spread it is the same difference each time.
     p = 2 * float(stdtr(freedom, -abs(delta) / error)) if error else float(delta == 0)
-    return delta - half, delta + half, p, _detectable(error, freedom)
+    return delta - half, delta + half, p, _detectable(error, freedom) if error else None
 
 
 def _t_quantile(freedom: float) -> float:

@@ -66,6 +66,7 @@ def test_pairs_are_counted_by_their_sign() -> None:
 def test_equal_pairs_differ_by_nothing() -> None:
     found = paired_difference(REFERENCE, REFERENCE)
     assert (found.delta, found.low, found.high, found.p) == (0, 0, 0, 1)
+    assert found.detectable is None
     assert welch_difference([1.0, 1.0], [1.0, 1.0]).p == 1
     assert pairs_needed(found) is None
 
