@@ -32,6 +32,9 @@ _OTHER_FLAGS = {
 }
 
 
+_TEXTS = ("text", "prompt")  # arguments that may be any words
+
+
 def hint_for_unknown_option(name: str, command: click.Command, arguments: Sequence[str]) -> str:
     """What was probably meant by an option that a command does not have.
 
@@ -44,7 +47,7 @@ def hint_for_unknown_option(name: str, command: click.Command, arguments: Sequen
     word = next((each for each in arguments if each.startswith(name)), name)
     see = "see: attn --help" if command.name == "attn" else f"see: attn {command.name} --help"
     if not name.startswith("--") or len(word.split()) > 1:
-        takes_text = any(parameter.param_type_name == "argument" for parameter in command.params)
+        takes_text = any(parameter.name in _TEXTS for parameter in command.params)
         text = f"a text that begins with - comes after --: attn {command.name} -- "
         return f"{text}{shlex.quote(word)}" if takes_text else see
     plain = name.lstrip("-").replace("-", "_").lower()
