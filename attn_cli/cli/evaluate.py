@@ -157,8 +157,9 @@ def _evaluate_pairs(
     runs: Sequence[TrainedModel], name: Path | None, file: str | None, errors: int, *, as_json: bool
 ) -> None:
     """How well encoder-decoders write targets: accuracy, error rate, and the worst errors."""
-    from attn_cli.cli.pair_report import error_lines, error_record, pair_lines, pair_record, worst
+    from attn_cli.cli.pair_report import error_lines, error_record, pair_lines, pair_record
     from attn_cli.inspection.token_losses import pair_results
+    from attn_cli.objectives.pair_evaluation import worst
 
     loaded, measured = runs[0], file or VALIDATION
     if file is not None:

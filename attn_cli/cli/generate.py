@@ -37,7 +37,6 @@ After attn train names.txt --lines: attn generate --num-samples 20 --new
 After attn train dates: attn generate "27 March 2026" --num-beams 4"""
 
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
-MAX_HELD_OUT = 100_000  # characters of held-out text that --check-copy reads, in about a second
 
 
 @options_from_dataclass
@@ -47,6 +46,7 @@ def generate(options: GenerateOptions) -> None:
     An encoder-decoder writes the target of each source: the most probable one, unless options ask
     for sampling or beams. Of a group of several seeds, probabilities are averaged.
     """
+    from attn_cli.generation.memorization import overlap_with
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
     from attn_cli.runs.load_model import load_group
@@ -86,7 +86,7 @@ def generate(options: GenerateOptions) -> None:
     chars_per_second = sum(len(each.text) for each in samples) / (time.perf_counter() - begin)
     for prompt in prompts:  # once it is known that they can be read
         note_blank(prompt, loaded)
-    overlap = None if corpus is None else _overlap(samples, corpus)
+    overlap = None if corpus is None else overlap_with([each.text for each in samples], corpus)
     if options.as_json:
         left_out = selection.left_out if selection and (config.new or config.unique) else None
         _print_json(loaded, samples, overlap, left_out, chars_per_second)
@@ -195,18 +195,6 @@ def _training_corpus(loaded: TrainedModel) -> Corpus:
     """What the model was trained on."""
     with hint_on_missing_text("--check-copy needs it where it was and as it was"):
         return loaded.corpus()
-
-
-def _overlap(samples: Sequence[GeneratedText], corpus: Corpus) -> Overlap:
-    """What the samples have in common with the training text, and what the held-out text has."""
-    from attn_cli.generation.memorization import find_overlap
-    from attn_cli.text.examples import Examples, joined, subset
-
-    decode = corpus.tokenizer.decode
-    held_out = [decode(joined(subset(corpus.validation, MAX_HELD_OUT)))]
-    if isinstance(corpus.validation, Examples):
-        held_out = held_out[0].strip("\n").split("\n")
-    return find_overlap([sample.text for sample in samples], held_out, decode(corpus.train_ids))
 
 
 def _read_prompt() -> str:

@@ -30,6 +30,8 @@ from attn_cli.cli.inspect_heads import inspect_heads
 from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
+from attn_cli.cli.report import EXAMPLES as REPORT_EXAMPLES
+from attn_cli.cli.report import report
 from attn_cli.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from attn_cli.cli.runs import runs
 from attn_cli.cli.sweep import EXAMPLES as SWEEP_EXAMPLES
@@ -69,6 +71,7 @@ app.command()(export)
 app.command("import")(import_)
 app.command(epilog=RUNS_EXAMPLES)(runs)
 app.command(epilog=COMPARE_EXAMPLES)(compare)
+app.command(epilog=REPORT_EXAMPLES)(report)
 app.command()(configs)
 app.add_typer(data_app, name="data")
 

@@ -81,13 +81,6 @@ def by_length(
             first = end
 
 
-def worst(written: Sequence[WrittenTarget], number: int) -> list[WrittenTarget]:
-    """The targets that were written worst: with the most edits for their lengths."""
-    wrong = [each for each in written if each.edits]
-    wrong.sort(key=lambda each: -each.edits / max(1, len(each.target)))
-    return wrong[:number]
-
-
 def error_lines(
     errors: Sequence[WrittenTarget],
     pairs: PairExamples,

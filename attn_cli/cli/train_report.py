@@ -82,6 +82,8 @@ def report(
 ) -> None:
     """Prints a sample, the losses and what they mean, and the next command to type."""
     from attn_cli.runs.metrics import nats_to_bits
+    from attn_cli.runs.next_command import next_command
+    from attn_cli.runs.run_lookup import runs_root
     from attn_cli.training.verdict import training_loss, verdict
 
     sample = run.sample(outcome.best_step)
@@ -121,7 +123,10 @@ def report(
     )
     result(f"run {run.path}")
     if not outcome.interrupted:  # then the next step is to resume it, which is told at the end
-        result(f"next: {_next_command(run, corpus, task)}")
+        command = next_command(corpus, task)
+        if run.path.parent != runs_root():
+            command += f" --run {shlex.quote(str(run.path))}"
+        result(f"next: {command}")
 
 
 def _best_evaluation(
@@ -149,41 +154,3 @@ def _best_pair_results(
 def resume_command(run: RunFolder) -> str:
     """The command that resumes a run."""
     return f"attn train --resume {shlex.quote(str(run.path))}"
-
-
-def _next_command(run: RunFolder, corpus: Corpus, task: Task) -> str:
-    """The command that uses the run: generates text or new lines, fills blanks, or labels."""
-    from attn_cli.runs.run_lookup import runs_root
-    from attn_cli.text.examples import Examples
-    from attn_cli.text.opening import fitting_prompt
-
-    command, prompt = "attn generate", fitting_prompt(corpus)
-    if isinstance(corpus.validation, PairExamples):
-        assert corpus.source.pair_format is not None
-        source = corpus.source.pair_format.readable_source(next(corpus.validation.sources()))
-        command += f" {_quoted_for_shell(source)}"
-    elif task == "mlm":
-        command = f"attn fill {shlex.quote(_with_blanks(prompt))}"
-    elif task == "classify":
-        assert isinstance(corpus.validation, Examples)
-        command = f"attn classify {shlex.quote(next(corpus.validation.texts()))}"
-    elif isinstance(corpus.train, Examples):
-        command += " --num-samples 20 --new"
-    elif prompt and prompt.isprintable() and prompt[0] != "-":
-        command += f' "{prompt}"' if prompt.isalpha() else f" {shlex.quote(prompt)}"
-    if run.path.parent != runs_root():
-        command += f" --run {shlex.quote(str(run.path))}"
-    return command
-
-
-def _quoted_for_shell(text: str) -> str:
-    """A text as an argument of a shell's command, in which a tab can be seen."""
-    if "\t" not in text:
-        return shlex.quote(text)
-    shown = text.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
-    return f"$'{shown}'"
-
-
-def _with_blanks(text: str) -> str:
-    """A text in which every third character is a blank, or a blank alone."""
-    return "".join("_" if place % 3 == 2 else char for place, char in enumerate(text)) or "_"

@@ -34,7 +34,7 @@ class ConfigChange:
         return self.key.startswith(_IMMUTABLE)
 
     def __str__(self) -> str:
-        return f"{self.key} {_shown(self.old)} -> {_shown(self.new)}"
+        return f"{self.key} {shown(self.old)} -> {shown(self.new)}"
 
 
 def diff_configs(old: Config, new: Config) -> Iterator[ConfigChange]:
@@ -60,9 +60,12 @@ def apply_changes(config: Config, changes: list[ConfigChange]) -> Config:
     return Config.model_validate(values)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a configuration in words."""
     if value is None or value == []:
         return "none"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()  # as in YAML
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -72,11 +72,11 @@ def find_arms(paths: Sequence[Path]) -> list[Arm]:
         CheckpointError: There is no such run, or none fits a pattern.
     """
     has_pattern = any(map(_is_pattern, paths))
-    found = {each.path.resolve(): each for path in paths for each in _found(path)}
-    singles = [each for each in found.values() if isinstance(each, RunFolder)]
+    found = find_matching(paths)
+    singles = [each for each in found if isinstance(each, RunFolder)]
     one_by_one = len(found) == len(singles) == 2 and not has_pattern
     collected: dict[str, _Collected] = {}
-    for each in found.values():
+    for each in found:
         groups = each.arms if isinstance(each, Sweep) else [each]
         for group in groups:
             is_single = isinstance(group, RunFolder)
@@ -127,6 +127,16 @@ def _measure(runs: Sequence[RunFolder]) -> _Collected:
 
 def _is_pattern(path: Path) -> bool:
     return glob.has_magic(str(path)) and not path.exists()
+
+
+def find_matching(paths: Sequence[Path]) -> list[RunFolder | RunGroup | Sweep]:
+    """What paths, names and patterns stand for, each once; what fits one pattern by name.
+
+    Raises:
+        CheckpointError: There is no such run, or none fits a pattern.
+    """
+    found = {each.path.resolve(): each for path in paths for each in _found(path)}
+    return list(found.values())
 
 
 def _found(path: Path) -> list[RunFolder | RunGroup | Sweep]:

@@ -6,9 +6,17 @@ of a text"). The training text is then read once, whatever the number of texts; 
 time is linear in both, and no text is a bad case.
 """
 
+from __future__ import annotations
+
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attn_cli.text.corpus import Corpus
+
+MAX_HELD_OUT = 100_000  # characters of held-out text that are read, in about a second
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,17 @@ def find_overlap(texts: Sequence[str], held_out: Sequence[str], training: str) -
     if len(held_out) == 1:
         stretch = round(statistics.median(map(len, texts)))
     return Overlap(matches, _held_out_matches(lengths[len(texts) :], stretch))
+
+
+def overlap_with(texts: Sequence[str], corpus: Corpus) -> Overlap:
+    """What texts have in common with the training split, and what the validation split has."""
+    from attn_cli.text.examples import Examples, joined, subset  # which need NumPy
+
+    decode = corpus.tokenizer.decode
+    held_out = [decode(joined(subset(corpus.validation, MAX_HELD_OUT)))]
+    if isinstance(corpus.validation, Examples):
+        held_out = held_out[0].strip("\n").split("\n")
+    return find_overlap(texts, held_out, decode(corpus.train_ids))
 
 
 def _held_out_matches(lengths: list[list[int]], stretch: int | None) -> HeldOutMatches | None:

@@ -84,6 +84,13 @@ class WrittenTarget:
     edits: int  # the edit distance of the two
 
 
+def worst(written: Sequence[WrittenTarget], number: int) -> list[WrittenTarget]:
+    """The targets that were written worst: with the most edits for their lengths."""
+    wrong = [each for each in written if each.edits]
+    wrong.sort(key=lambda each: -each.edits / max(1, len(each.target)))
+    return wrong[:number]
+
+
 def evaluate_pairs(
     models: Sequence[EncoderDecoder],
     pairs: PairExamples,

@@ -1,8 +1,8 @@
 """A page as one HTML file: a template, with its styles, scripts and data inline.
 
 The page may load nothing: its content security policy names the hashes of its own style and
-script. What comes from a user is in it only as JSON without a single "<", and reaches the screen
-as text.
+script. What comes from a user is in it only as JSON without a single "<", or as text that the
+template escapes, and reaches the screen as text.
 """
 
 import base64
@@ -45,12 +45,15 @@ class PageTemplate:
         name: Its file.
         styles: Names of style sheets, in the order of the cascade.
         scripts: Names of scripts, each after those that it uses.
+        folder: Where to look for all of these before the folder of this file.
     """
 
-    def __init__(self, name: str, styles: Sequence[str], scripts: Sequence[str]) -> None:
-        self._template = _environment().get_template(name)
-        self._style = "\n".join(_source("styles", f"{style}.css") for style in styles)
-        body = "\n".join(_source("scripts", f"{script}.js") for script in scripts)
+    def __init__(
+        self, name: str, styles: Sequence[str], scripts: Sequence[str], folder: Path = FOLDER
+    ) -> None:
+        self._template = _environment(folder).get_template(name)
+        self._style = "\n".join(_source(folder, "styles", f"{style}.css") for style in styles)
+        body = "\n".join(_source(folder, "scripts", f"{script}.js") for script in scripts)
         self._script = f'(() => {{\n"use strict";\n{body}\n}})();'
 
     def render(self, title: str, **context: object) -> str:
@@ -73,9 +76,9 @@ def as_json(value: object) -> str:
     return text
 
 
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader((folder, FOLDER)),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -99,9 +102,11 @@ def _text_columns(table: Table) -> set[int]:
     }
 
 
-def _source(*path: str) -> str:
+def _source(folder: Path, kind: str, name: str) -> str:
     """A style or a script without comments and indentation."""
-    lines = (line.strip() for line in FOLDER.joinpath(*path).read_text("utf-8").splitlines())
+    own = folder / kind / name
+    path = own if own.is_file() else FOLDER / kind / name
+    lines = (line.strip() for line in path.read_text("utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 

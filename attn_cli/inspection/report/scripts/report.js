@@ -1,0 +1,26 @@
+// The report, put together.
+
+const plots = JSON.parse(byId("payload").textContent);
+for (const box of document.querySelectorAll("[data-curves]")) curvesView(box, plots[box.dataset.curves]);
+
+function shadeCells() {
+  for (const cell of document.querySelectorAll("[data-shade]")) paint(cell, Number(cell.dataset.shade));
+}
+
+themeButton(shadeCells);
+shadeCells();
+
+// On paper all is light, and nothing is folded away.
+const folded = Array.from(document.querySelectorAll("details"));
+let before;
+window.addEventListener("beforeprint", () => {
+  before = { theme, open: folded.map(({ open }) => open) };
+  theme = "light";
+  shadeCells();
+  for (const one of folded) one.open = true;
+});
+window.addEventListener("afterprint", () => {
+  theme = before.theme;
+  shadeCells();
+  folded.forEach((one, index) => (one.open = before.open[index]));
+});
