@@ -11,7 +11,7 @@ from attn_cli.experiments.arms import Arm
 from attn_cli.experiments.comparison import compare_arms
 from attn_cli.experiments.curves_plot import curves
 from attn_cli.inspection.report.build import ComparedArms
-from attn_cli.inspection.report.curves import thinned
+from attn_cli.inspection.report.curves import plot, thinned
 
 
 def compared_arms(arms: Sequence[Arm]) -> ComparedArms:
@@ -27,14 +27,9 @@ def compared_arms(arms: Sequence[Arm]) -> ComparedArms:
     lines = [line.strip() for line in comparison_text.lines(compared) if line]
     series = [each for arm in compared.arms if (each := _series(arm))["points"]]
     unit = "example" if compared.arms[0].runs[0].task == "classify" else "character"
-    plot = {
-        "title": "Validation loss",
-        "unit": f"nats per {unit}, mean ± one standard deviation over seeds",
-        "digits": 4,
-        "series": series,
-        "levels": [],
-    }
-    return ComparedArms(headings, rows, lines, [plot] if series else [])
+    what = f"nats per {unit}, mean ± one standard deviation over seeds"
+    plots = [plot("Validation loss", what, 4, series)] if series else []
+    return ComparedArms(headings, rows, lines, plots)
 
 
 def _series(arm: Arm) -> dict[str, Any]:
@@ -46,7 +41,7 @@ def _series(arm: Arm) -> dict[str, Any]:
         columns += [columns[1] - sd, columns[1] + sd]
     points = zip(*(column.tolist() for column in columns), strict=True)
     return {
-        "name": f"{arm.name}, n = {len(arm.runs)}",
+        "name": f"{arm.name} (n = {len(arm.runs)})",
         "points": thinned(list(points)),
         "dots": True,
     }

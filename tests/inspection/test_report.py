@@ -138,7 +138,7 @@ def test_runs_are_compared_and_each_is_shown_in_short(
     assert "dropped − plain, same seeds" in html
     (plot,) = payload(html)["compared"]
     arms = plot["series"]
-    assert [arm["name"] for arm in arms] == ["plain, n = 2", "dropped, n = 2"]  # type: ignore[attr-defined]
+    assert [arm["name"] for arm in arms] == ["plain (n = 2)", "dropped (n = 2)"]  # type: ignore[attr-defined]
     assert all(len(point) == 4 for point in arms[0]["points"])  # type: ignore[index]
     assert "<title>plain, dropped</title>" in html
 

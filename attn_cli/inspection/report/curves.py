@@ -15,30 +15,29 @@ Plot = dict[str, Any]
 
 def run_plots(report: RunReport) -> list[Plot]:
     """The plots of one run over its steps, the loss first: only those that have a point."""
-    loss = {
-        "title": "Loss",
-        "unit": f"nats per {report.unit}",
-        "digits": 4,
-        "series": _series(report, {"training": "train_loss", "validation": "val_loss"}),
-        "levels": list(_levels(report)),
-    }
     right = {"accuracy": "val_accuracy", "macro-F1": "val_macro_f1", "error rate": "val_error_rate"}
-    others = (
-        ("Validation", "a fraction of 1", 3, right),
-        ("Learning rate", "", 6, {"learning rate": "lr"}),
-        ("Gradient norm", "before clipping", 3, {"gradient norm": "grad_norm"}),
-    )
-    plots = [loss] + [
-        {
-            "title": title,
-            "unit": unit,
-            "digits": digits,
-            "series": _series(report, names),
-            "levels": [],
-        }
-        for title, unit, digits, names in others
+    norm = {"gradient norm": "grad_norm"}
+    losses = {"training": "train_loss", "validation": "val_loss"}
+    plots = [
+        {**plot("Loss", f"nats per {report.unit}", 4, _series(report, losses)), "wide": True},
+        plot("Validation", "a fraction of 1", 3, _series(report, right)),
+        plot("Learning rate", "", 6, _series(report, {"learning rate": "lr"})),
+        {**plot("Gradient norm", "before clipping", 3, _series(report, norm)), "wide": True},
     ]
-    return [plot for plot in plots if plot["series"]]
+    plots[0]["levels"] = list(_levels(report))
+    return [each for each in plots if each["series"]]
+
+
+def plot(title: str, unit: str, digits: int, series: list[dict[str, Any]]) -> Plot:
+    """A plot: what it is of, in which unit, and with how many decimals it is read out.
+
+    Its series have points (step, value), or (step, mean, low, high) where they have a band. It is
+    drawn on a scale of logarithms where its values range widely and it is marked as `wide`.
+    """
+    return {
+        "title": title, "unit": unit, "digits": digits,
+        "series": series, "levels": [], "wide": False,
+    }  # fmt: skip
 
 
 def thinned(points: Sequence[Sequence[float]]) -> list[list[float]]:
@@ -64,4 +63,4 @@ def _levels(report: RunReport) -> Iterator[dict[str, Any]]:
         for name, bits in measured.baselines.by_name.items():
             yield {"name": name, "value": bits * math.log(2)}
     if measured.floor is not None:
-        yield {"name": "the text's own entropy", "value": measured.floor * math.log(2)}
+        yield {"name": "text’s entropy", "value": measured.floor * math.log(2)}

@@ -41,7 +41,7 @@ class Curves {
     const all = [...values, ...plot.levels.map(({ value }) => value)];
     this.low = Math.min(...all);
     this.high = Math.max(...all);
-    this.log = this.low > 0 && this.high / this.low > WIDE_RANGE;
+    this.log = plot.wide && this.low > 0 && Math.max(...values) / Math.min(...values) > WIDE_RANGE;
     if (this.log) return;
     const room = (this.high - this.low || Math.abs(this.high) || 1) * 0.05;
     this.low = this.low >= 0 ? Math.max(0, this.low - room) : this.low - room;
