@@ -10,7 +10,7 @@ import typer
 
 from attn_cli.cli import completion
 from attn_cli.cli.flags import with_flags
-from attn_cli.cli.options import ConfigOption, JsonOption
+from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import result, result_json
 from attn_cli.text.display import replacements
@@ -41,15 +41,7 @@ def check(
         bool, typer.Option("--lines", help="Learn each line of the text by itself.")
     ] = False,
     config: ConfigOption = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            autocompletion=completion.config_settings,
-            help="Override a key; may be repeated.",
-        ),
-    ] = None,
+    settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check a text before training on it.

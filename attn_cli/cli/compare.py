@@ -24,18 +24,28 @@ EXAMPLES = """For example: attn compare learned rope
 attn compare "runs/rope-*" "runs/learned-*" --plot curves.svg"""
 _OF_CHARACTERS = ("lm", "mlm")
 
+ArmsArgument = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="A [B ...]",
+        parser=run_or_group_option,
+        autocompletion=completion.run_names,
+        help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
+        "that differ in nothing but their seed are one arm.",
+    ),
+]
+RequireOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="better|not-worse[=TOLERANCE]",
+        help="Leave with exit code 1 unless it is shown that all arms are better than the "
+        "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
+    ),
+]
+
 
 def compare(
-    arms: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="A [B ...]",
-            parser=run_or_group_option,
-            autocompletion=completion.run_names,
-            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
-            "that differ in nothing but their seed are one arm.",
-        ),
-    ],
+    arms: ArmsArgument,
     reference: Annotated[
         str | None,
         typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
@@ -48,14 +58,7 @@ def compare(
             help="Draw the validation losses of all arms by step: .svg, .png or .html.",
         ),
     ] = None,
-    require: Annotated[
-        str | None,
-        typer.Option(
-            metavar="better|not-worse[=TOLERANCE]",
-            help="Leave with exit code 1 unless it is shown that all arms are better than the "
-            "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
-        ),
-    ] = None,
+    require: RequireOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print a line for each arm as CSV.")
@@ -82,18 +85,14 @@ def compare(
     on_text = _on_text(compared)
     told = [*comparison_text.lines(compared), *comparison_text.text_lines(compared, on_text)]
     if as_json:
-        from dataclasses import asdict
-
-        found = None if on_text is None or isinstance(on_text, str) else asdict(on_text)
-        result_json({**comparison_text.record(compared), "on_text": found})
+        _print_json(compared, on_text)
     elif as_csv:
         result(comparison_text.as_csv(compared))
     elif markdown:
         result(comparison_text.markdown(compared, on_text))
     else:
         print_table(*comparison_text.table(compared))
-        for line in told:
-            result(line)
+        result("\n".join(told))
     if plot is not None:
         write_plot(plot, compared.arms, "\n".join(told))
         notice(f"curves: {plot}")
@@ -133,6 +132,15 @@ def _on_text(compared: Comparison) -> TextBootstrap | str | None:
         return compare_checkpoints(compared.reference.runs[0].run.path, other.arm.runs[0].run.path)
     except AttnError as error:
         return error.message
+
+
+def _print_json(compared: Comparison, on_text: TextBootstrap | str | None) -> None:
+    from dataclasses import asdict
+
+    from attn_cli.experiments import comparison_text
+
+    found = None if on_text is None or isinstance(on_text, str) else asdict(on_text)
+    result_json({**comparison_text.record(compared), "on_text": found})
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

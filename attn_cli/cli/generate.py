@@ -94,13 +94,19 @@ def generate(options: GenerateOptions) -> None:
         sys.stdout.flush()
         if overlap:
             print_overlap(overlap)
-        if selection and any(selection.left_out.values()):
-            notice(f"left out: {selection.summary}")
-        if sys.stderr.isatty():
-            seeded = "" if config.num_beams > 1 else f", seed {seed}"
-            notice(f"({loaded.folder.path}{seeded}, {chars_per_second:,.0f} characters a second)")
+        seeded = "" if config.num_beams > 1 else f", seed {seed}"
+        how = f"({loaded.folder.path}{seeded}, {chars_per_second:,.0f} characters a second)"
+        _tell_of_end(selection, how)
     if selection:
         check_found(len(samples), options.num_samples * len(prompts))
+
+
+def _tell_of_end(selection: Selection | None, how: str) -> None:
+    """What was left out; and to a terminal, how the samples were made."""
+    if selection and any(selection.left_out.values()):
+        notice(f"left out: {selection.summary}")
+    if sys.stderr.isatty():
+        notice(how)
 
 
 def _refuse_sources(options: GenerateOptions) -> None:

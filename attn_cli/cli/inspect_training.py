@@ -11,7 +11,7 @@ import typer
 
 from attn_cli.cli.completion import run_names
 from attn_cli.cli.evaluation_text import hint_on_missing_text
-from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, run_option
+from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, RunOption, run_option
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import InputError
@@ -37,16 +37,7 @@ def inspect_training(
             help="A run's folder or the beginning of its name; the newest when left out.",
         ),
     ] = None,
-    run_option: Annotated[
-        Path | None,
-        typer.Option(
-            "--run",
-            metavar="RUN",
-            parser=run_option,
-            autocompletion=run_names,
-            help="The same, as in the other commands.",
-        ),
-    ] = None,
+    run_option: RunOption = None,
     text: Annotated[
         str | None,
         typer.Option(help="The text to run each checkpoint on; the run's validation text."),

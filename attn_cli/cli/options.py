@@ -103,6 +103,15 @@ ConfigOption = Annotated[
         help="A YAML file, or a name from `attn configs`.",
     ),
 ]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        autocompletion=completion.config_settings,
+        help="Override a key; may be repeated.",
+    ),
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")
 ]

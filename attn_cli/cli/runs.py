@@ -21,18 +21,19 @@ _FIRST_TO_GO = ("data", "parameters", "age_seconds", "steps", "n")  # where a te
 EXAMPLES = """For example: attn runs --columns run,val_loss,model.n_layer --sort val_loss
 
 attn runs --filter "val_loss<1.5" --filter data=tales"""
+GroupArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[GROUP]",
+        parser=run_or_group_option,
+        autocompletion=completion.run_names,
+        help="List the runs of a group, or the arms of a sweep.",
+    ),
+]
 
 
 def runs(
-    group: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="[GROUP]",
-            parser=run_or_group_option,
-            autocompletion=completion.run_names,
-            help="List the runs of a group, or the arms of a sweep.",
-        ),
-    ] = None,
+    group: GroupArgument = None,
     every: Annotated[
         bool, typer.Option("--all", help="List every run by itself, those of groups as well.")
     ] = False,

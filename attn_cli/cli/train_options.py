@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.options import ConfigOption, JsonOption, path_option
+from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption, path_option
 
 if TYPE_CHECKING:
     from attn_cli.config.load import Override
@@ -43,15 +43,7 @@ class RunOptions:
         ),
     ] = None
     config: ConfigOption = None
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            autocompletion=completion.config_settings,
-            help="Override a key; may be repeated.",
-        ),
-    ] = None
+    settings: SettingsOption = None
     out: Annotated[
         Path | None,
         typer.Option(

@@ -277,8 +277,6 @@ def save_checkpoint(
     Raises:
         OSError: It cannot be written; what was there before is unchanged.
     """
-    import torch
-
     folder = checkpoints / step_name(trainer_state.step)
     if folder.exists():
         files: dict[str, bytes] = {}
@@ -292,12 +290,7 @@ def save_checkpoint(
         data=data,
         config=config,
         tokenizer=tokenizer.to_json(),
-        versions={
-            "attn": __version__,
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-            "device": model.token_embedding.weight.device.type,
-        },
+        versions=_versions(model.token_embedding.weight.device),
         machine=machine,
         sha256=digests,
     )
@@ -308,6 +301,18 @@ def save_checkpoint(
         return folder
     atomic_write_folder(folder, files)
     return folder
+
+
+def _versions(device: torch.device) -> dict[str, str]:
+    """What a checkpoint is written by and where the model was: useful when something differs."""
+    import torch
+
+    return {
+        "attn": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": device.type,
+    }
 
 
 def _read_tensors(path: Path, metadata: CheckpointMetadata, max_bytes: int) -> dict[str, Array]:
