@@ -39,3 +39,20 @@ def test_the_commands_run(tmp_path: Path) -> None:
         shown = without_numbers("\n".join(block.splitlines()[first:last]))
         assert shown in printed
     assert without_numbers(SHOWN[-1].splitlines()[-1]) in printed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="the page's lines are for a POSIX shell")
+@pytest.mark.parametrize("heading", ["Train several seeds", "Which setting is best?"])
+def test_several_seeds_and_sweeps_print_what_is_shown(tmp_path: Path, heading: str) -> None:
+    section = PAGE.partition(f"## {heading}")[2].partition("\n## ")[0]
+    command, shown = re.findall(r"^```(?:sh|text)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    script = f'attn() {{ "{sys.executable}" -m attn_cli "$@"; }}\n' + command
+    done = subprocess.run(
+        ["bash", "-c", script.replace("--steps 60", "--steps 2")],
+        cwd=tmp_path, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, encoding="utf-8",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    first = without_numbers(shown.splitlines()[0])
+    assert first in without_numbers(done.stdout)
+    assert len(done.stdout.splitlines()) >= len(shown.splitlines())

@@ -51,7 +51,7 @@ def report(
     from attn_cli.experiments.arms import find_arms, find_matching
     from attn_cli.experiments.compared_arms import compared_arms
     from attn_cli.inspection.report.build import report_page
-    from attn_cli.inspection.report.run_report import measured_run, read_run
+    from attn_cli.inspection.report.read_run import measured_run, read_run
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.runs.run_lookup import find_newest, find_run
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attn_cli.inspection.report.build import report_page
-from attn_cli.inspection.report.run_report import measured_run
+from attn_cli.inspection.report.read_run import measured_run
 from tests.conftest import Trained
 
 pytestmark = pytest.mark.browser

@@ -116,7 +116,7 @@ def test_damaged_lines_and_a_lost_text_are_told(
         file.write('{"step": 1, "chars"\n{"step": "x"}\n')
     run.samples.unlink()
     html = report(attn, run)
-    assert "2 lines of metrics.jsonl cannot be read and are left out" in html
+    assert "left out: 2 lines of metrics.jsonl" in html
     assert "the run has not finished" in html
     assert "so far, not finished" in html
     assert "nothing is measured on the text" in html

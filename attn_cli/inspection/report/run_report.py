@@ -5,26 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from attn_cli.config.diff import diff_configs
-from attn_cli.config.load import dump_config, load_config
+from attn_cli.config.load import dump_config
 from attn_cli.config.schema import Config
-from attn_cli.errors import AttnError
 from attn_cli.generation.memorization import LongestMatch
-from attn_cli.inspection.page.payload import evenly_spaced
-from attn_cli.inspection.report.measured import Measured, Tell, measure
-from attn_cli.runs.checkpoint import read_current
+from attn_cli.inspection.report.measured import Measured
 from attn_cli.runs.checkpoint_metadata import CheckpointMetadata
-from attn_cli.runs.metrics import StepMetrics, nats_to_bits, read_metrics
+from attn_cli.runs.metrics import StepMetrics, nats_to_bits
 from attn_cli.runs.run_folder import RunFolder
 from attn_cli.runs.run_group import is_group
 from attn_cli.text.display import counted
-
-SAMPLES = 4  # side by side
 
 
 @dataclass(frozen=True)
@@ -208,60 +203,3 @@ class RunReport:
             yield "measure it", f"attn evaluate {run} --figure confusion.svg"
         else:
             yield "look inside", f"attn explain {run} --html page.html"
-
-
-def read_run(folder: RunFolder) -> RunReport:
-    """What a run's folder says, without its model.
-
-    Raises:
-        AttnError: It has neither a checkpoint nor a configuration that can be read.
-    """
-    gaps: list[str] = []
-    state = None
-    try:
-        _, latest = read_current(lambda: (folder, folder.checkpoint("latest")), with_weights=False)
-        state = latest.metadata
-    except AttnError as error:
-        gaps.append(f"no checkpoint: {error.message}")
-    config = load_config(folder.config) if state is None else state.config
-    metrics = list(read_metrics(folder.metrics))
-    gaps += _gaps(folder, state, metrics)
-    losses = {line.step: line.val_loss for line in metrics}
-    samples = [
-        Sample(step, losses.get(step), text.strip("\n")) for step, text in folder.last_samples()
-    ]
-    return RunReport(folder, config, state, metrics, evenly_spaced(samples, SAMPLES), gaps)
-
-
-def measured_run(folder: RunFolder, tell: Tell) -> RunReport:
-    """What a run's folder says, and what its best model does; `tell` gets what takes long.
-
-    Raises:
-        AttnError: As `read_run` does.
-    """
-    read = read_run(folder)
-    gaps = list(read.gaps)
-    measured = measure(folder, [each.text for each in read.samples], gaps, tell)
-    samples = read.samples
-    if measured.overlap is not None:
-        pairs = zip(samples, measured.overlap.matches, strict=True)
-        samples = [replace(sample, match=match) for sample, match in pairs]
-    return replace(read, samples=samples, gaps=gaps, measured=measured)
-
-
-def _gaps(
-    folder: RunFolder, state: CheckpointMetadata | None, metrics: Sequence[StepMetrics]
-) -> Iterator[str]:
-    """What a folder does not have, or not yet."""
-    if state is not None and not state.finished:
-        yield f"the run has not finished: its latest checkpoint is of step {state.step:,}"
-    if not metrics:
-        yield "no curves: metrics.jsonl has no line yet"
-    elif all(line.val_loss is None for line in metrics):
-        yield "no validation loss: the run has not been evaluated yet"
-    if folder.metrics.is_file():
-        lines = sum(1 for line in folder.metrics.open("rb") if line.strip())
-        if damaged := lines - len(metrics):
-            yield f"{counted(damaged, 'line')} of metrics.jsonl cannot be read and are left out"
-    if not folder.last_samples():
-        yield "no samples: the run has written none yet"
