@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from attn_cli.cli.report import EXAMPLES
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Outcome, Trained, train_in
 from tests.run_copies import copy_group, copy_run
@@ -166,3 +168,18 @@ def test_without_a_name_it_is_the_newest_run_and_no_other_file_is_replaced(
     assert refused.code == 2
     assert "not a page of attn" in refused.err
     assert (tmp_path / "letter.html").read_text("utf-8") == "Dear owl"
+
+
+def test_the_commands_of_the_documentation_run(
+    attn: Attn, trained: Trained, tmp_path: Path
+) -> None:
+    copy_run(trained.run, tmp_path / "runs" / "tales")
+    for arm in ("learned", "rope"):
+        copy_group(trained.run, tmp_path / "runs" / arm, {1: 1.0, 2: 1.1})
+    page = Path(__file__).parents[2] / "docs" / "experiments.md"
+    told = re.findall(r"^\$ attn (report.*)$", page.read_text("utf-8"), re.MULTILINE)
+    told += re.findall(r"^attn (report.*)$", EXAMPLES.removeprefix("For example: "), re.MULTILINE)
+    assert len(told) == 4
+    for command in told:
+        outcome = attn(*shlex.split(command))
+        assert outcome.code == 0, (command, outcome.err)

@@ -84,11 +84,11 @@ class Curves {
   grid() {
     const { right } = this,
       bottom = this.height - MARGIN.bottom;
-    const across = ticksOf(this.low, this.high, this.first ? 5 : 3, this.log).flatMap((tick) => [
+    const across = ticksOf(this.low, this.high, this.first ? 5 : 4, this.log).flatMap((tick) => [
       shape("line", { class: "grid", x1: MARGIN.left, x2: right, y1: this.y(tick), y2: this.y(tick) }),
       shape("text", { x: MARGIN.left - 6, y: this.y(tick) + 4, "text-anchor": "end" }, short(tick)),
     ]);
-    const count = Math.max(3, Math.floor(this.width / 110));
+    const count = Math.max(4, Math.floor(this.width / 110));
     const ticks = ticksOf(this.steps[0], this.steps.at(-1), count, false).filter(Number.isInteger);
     const below = ticks.map((tick) =>
       shape("text", { x: this.x(tick), y: bottom + 17, "text-anchor": this.x(tick) > right - 20 ? "end" : "middle" }, tick.toLocaleString("en")),
