@@ -144,9 +144,12 @@ def run_experiment(folder: Path, plan: Plan, *, quiet: bool, as_json: bool) -> i
         result_json({**record, "failed": failed, "interrupted": interrupted})
     for planned in queue.failed:
         notice(f"failed: {planned.title}, {planned.run.path}")
+    again = f"attn train --resume {shlex.quote(str(folder))}"
     if interrupted:
-        notice(f"stopped; to resume: attn train --resume {shlex.quote(str(folder))}")
+        notice(f"stopped; to resume: {again}")
         return stop_signal.exit_code or 130
+    if queue.failed:
+        notice(f"to try again: {again}")
     return 1 if queue.failed else 0
 
 

@@ -195,9 +195,7 @@ class RunQueue:
             if self._stop_wanted():
                 return
             self.failed.append(planned)
-            self._tell(
-                f"{planned.title} failed; to try it again: attn train --resume {self._folder}"
-            )
+            self._tell(f"{planned.title} failed")
             return
         self._seconds.append(measured.seconds)
         line = planned.title
