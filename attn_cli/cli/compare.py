@@ -31,7 +31,15 @@ ArmsArgument = Annotated[
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
-        "that differ in nothing but their seed are one arm.",
+        "that differ in nothing but their seed are one arm. Or the folders of two checkpoints.",
+    ),
+]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        parser=path_option,
+        help="Draw the validation losses of all arms by step: .svg, .png or .html.",
     ),
 ]
 RequireOption = Annotated[
@@ -50,14 +58,7 @@ def compare(
         str | None,
         typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
     ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            parser=path_option,
-            help="Draw the validation losses of all arms by step: .svg, .png or .html.",
-        ),
-    ] = None,
+    plot: PlotOption = None,
     require: RequireOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_csv: Annotated[
@@ -75,15 +76,24 @@ def compare(
     from attn_cli.experiments.arms import find_arms
     from attn_cli.experiments.comparison import compare_arms, unmet
     from attn_cli.experiments.curves_plot import check_plot, write_plot
+    from attn_cli.runs.run_lookup import is_checkpoint
 
     if markdown + as_csv + as_json > 1:
         raise InputError("`markdown`, `as_csv` and `as_json` exclude each other")
     required = None if require is None else _requirement(require)
     if plot is not None:
         check_plot(plot)
+    if len(arms) == 2 and all(map(is_checkpoint, arms)):
+        if reference or plot or require or markdown or as_csv:
+            raise InputError(
+                "of two checkpoints there is only one comparison, that on their text",
+                "leave out all options but --json",
+            )
+        _compare_checkpoints(*arms, as_json=as_json)
+        return
     compared = compare_arms(find_arms(arms), reference)
     on_text = _on_text(compared)
-    told = [*comparison_text.lines(compared), *comparison_text.text_lines(compared, on_text)]
+    told = list(comparison_text.all_lines(compared, on_text))
     if as_json:
         _print_json(compared, on_text)
     elif as_csv:
@@ -132,6 +142,22 @@ def _on_text(compared: Comparison) -> TextBootstrap | str | None:
         return compare_checkpoints(compared.reference.runs[0].run.path, other.arm.runs[0].run.path)
     except AttnError as error:
         return error.message
+
+
+def _compare_checkpoints(reference: Path, other: Path, *, as_json: bool) -> None:
+    """Prints whether the validation text tells two checkpoints apart, perhaps of one run."""
+    from dataclasses import asdict
+
+    from attn_cli.experiments.comparison_text import text_lines
+    from attn_cli.experiments.text_bootstrap import compare_checkpoints
+
+    notice("measuring both models on the validation text ...")
+    found = compare_checkpoints(reference, other)
+    if as_json:
+        result_json({"on_text": None if isinstance(found, str) else asdict(found)})
+        return
+    for line in text_lines(str(reference), str(other), found):
+        result(line)
 
 
 def _print_json(compared: Comparison, on_text: TextBootstrap | str | None) -> None:

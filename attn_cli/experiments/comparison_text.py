@@ -100,24 +100,22 @@ def verdict(each: ArmDifference) -> str:
     return line
 
 
-def text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Iterator[str]:
+def text_lines(reference: str, other: str, found: TextBootstrap | str) -> Iterator[str]:
     """What the validation text says about two single models, and what it does not.
 
     Args:
-        compared: Of two arms of one run each.
-        found: What was measured, why nothing could be, or None where it was not asked for.
+        reference: The name of the first.
+        other: The name of the second.
+        found: What was measured, or why nothing could be.
     """
-    if found is None:
-        return
     if isinstance(found, str):
         yield f"the validation text: {found}"
         return
-    (other,) = compared.differences
     interval = f"[{signed(found.low)}, {signed(found.high)}]"
     told = "long enough" if found.is_certain else "not long enough"
     yield (
-        f"{other.arm.name} − {compared.reference.name} on {found.chars:,} characters of the "
-        f"validation text: Δ {signed(found.delta)} nats, "
+        f"{other} − {reference} on {found.chars:,} characters of the validation text: "
+        f"Δ {signed(found.delta)} nats, "
         f"95 % CI {interval} (bootstrap, blocks of {found.block:,})"
     )
     yield f"  the text is {told} to tell these two models apart"
@@ -125,6 +123,14 @@ def text_lines(compared: Comparison, found: TextBootstrap | str | None) -> Itera
         "  this is about these two models on more such text, not about their settings: for those, "
         "train several seeds of each"
     )
+
+
+def all_lines(comparison: Comparison, on_text: TextBootstrap | str | None) -> Iterator[str]:
+    """What follows the table; of two single runs, what the text says about them as well."""
+    yield from lines(comparison)
+    if on_text is not None:
+        (other,) = comparison.differences
+        yield from text_lines(comparison.reference.name, other.arm.name, on_text)
 
 
 def settings_text(settings: dict[str, tuple[Any, Any]]) -> str:
@@ -137,7 +143,7 @@ def markdown(comparison: Comparison, on_text: TextBootstrap | str | None = None)
     headings, rows = table(comparison)
     sides = ["---" if number == 0 else "---:" for number in range(len(headings))]
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (headings, sides, *rows)]
-    told = [*lines(comparison), *text_lines(comparison, on_text)]
+    told = list(all_lines(comparison, on_text))
     listed = [f"- {line.strip()}" for line in told if line]
     return "\n".join([*("| " + " | ".join(row) + " |" for row in cells), "", *listed])
 

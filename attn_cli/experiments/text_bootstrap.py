@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.experiments.doubts import check_evaluations
+from attn_cli.experiments.measurement import Measurement
 from attn_cli.experiments.statistics import CONFIDENCE
 from attn_cli.text.examples import subset
 
@@ -49,12 +51,12 @@ class TextBootstrap:
 
 
 def compare_checkpoints(reference: Path, other: Path) -> TextBootstrap | str:
-    """The best checkpoints of two runs on the text that both were validated on.
+    """Two checkpoints on the text that both were validated on.
 
     Of a long text it is its beginning, so much as takes seconds.
 
     Args:
-        reference: The folder of a run of task lm or mlm.
+        reference: The folder of a checkpoint, or of a run, whose best one is taken.
         other: The same, validated on the same text.
 
     Returns:
@@ -62,11 +64,16 @@ def compare_checkpoints(reference: Path, other: Path) -> TextBootstrap | str:
 
     Raises:
         DatasetError: The text is not there any more.
+        InputError: They are of another task than lm or mlm, or were validated on other texts.
     """
     from attn_cli.inspection.token_losses import token_losses
     from attn_cli.runs.load_model import load_model
 
     models = [load_model(reference), load_model(other)]
+    for model in models:
+        model.require(("lm", "mlm"), "the comparison of two checkpoints")
+    for _ in check_evaluations([Measurement(m.folder, m.checkpoint.metadata) for m in models]):
+        pass  # what is doubtful about their recipes is nothing to these two models
     chars = _WORK // max(model.checkpoint.metadata.parameters for model in models)
     if chars < _MIN_CHARS:
         return "the models are too large to be compared on the text in seconds"

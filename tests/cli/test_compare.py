@@ -96,6 +96,19 @@ def test_two_single_runs_are_compared_on_their_text(
     assert (found["delta"], found["low"]) == (0, 0)
 
 
+def test_two_checkpoints_of_a_run_are_compared_on_their_text(
+    attn: Attn, runs: Path, trained: Trained
+) -> None:
+    newest, *_, oldest = trained.run.step_folders()
+    told = attn("compare", oldest, newest).out
+    assert f"{newest} − {oldest} on " in told
+    assert "these two models apart" in told
+    assert attn("compare", oldest, newest, "--json").json["on_text"]["chars"] > 100
+    refused(attn("compare", oldest, newest, "--require", "better"), "of two checkpoints")
+    other = copy_run(trained.run, runs / "other", data__validation_fraction=0.3).step_folders()[0]
+    refused(attn("compare", newest, other), "another validation split")
+
+
 def test_another_text_is_refused_by_name(attn: Attn, runs: Path, trained: Trained) -> None:
     copy_group(trained.run, runs / "other", {1: 1.5}, data__validation_fraction=0.3)
     refused(attn("compare", "learned", "other"), "another validation split", "runs/other/seed-1")
