@@ -14,7 +14,6 @@ from attn_cli.text.display import counted
 
 if TYPE_CHECKING:
     from attn_cli.cli.train_options import TrainOptions
-    from attn_cli.experiments.arms import Arm
     from attn_cli.experiments.plan import Plan, PlannedRun
 
 _WITH_RESUME = {"context", "resume", "jobs", "quiet", "as_json"}
@@ -155,7 +154,7 @@ def run_experiment(folder: Path, plan: Plan, *, quiet: bool, as_json: bool) -> i
 
 def _report_group(folder: Path, plan: Plan, *, as_json: bool) -> dict[str, Any]:
     """Prints what the seeds of a group came to, and returns it as JSON."""
-    from attn_cli.cli.sweep_report import measured_arms
+    from attn_cli.cli.sweep_report import measured_arms, next_command
     from attn_cli.experiments import group_text
 
     (arm,) = measured_arms(plan.runs(folder))
@@ -163,14 +162,5 @@ def _report_group(folder: Path, plan: Plan, *, as_json: bool) -> dict[str, Any]:
         for line in group_text.lines(arm):
             result(line)
         result(f"runs {folder}")
-        result(f"next: {_next_command(folder, arm)}")
+        result(f"next: {next_command(arm)}")
     return {"group": str(folder), **group_text.record(arm)}
-
-
-def _next_command(folder: Path, arm: Arm) -> str:
-    """The command that uses the best model."""
-    from attn_cli.runs.run_lookup import runs_root
-
-    verb = {"mlm": "fill", "classify": "classify"}.get(arm.runs[0].task, "generate")
-    name = folder.name if folder.parent == runs_root() else str(folder)
-    return f"attn {verb} --run {shlex.quote(name)}"

@@ -17,7 +17,7 @@ from attn_cli.text.display import counted
 if TYPE_CHECKING:
     from attn_cli.experiments.new_experiment import NewExperiment
 
-EXAMPLES = """For example: attn sweep --set model.n_head=2,4 --set train.dropout=0,0.1 --seeds 3
+EXAMPLES = """For example: attn sweep --set model.n_head=2,4 --set model.dropout=0,0.1 --seeds 3
 
 attn sweep book.txt --random 10 --set train.learning_rate=1e-4..1e-2 --minutes 1"""
 

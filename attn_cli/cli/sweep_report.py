@@ -88,14 +88,20 @@ def _tell_confirmed(compared: Comparison) -> None:
 
 
 def _tell_end(folder: Path, ranked: Comparison, *, is_confirmed: bool) -> None:
-    from attn_cli.runs.run_lookup import runs_root
-
     for flag in ranked.flags:
         result(f"note: {flag.removeprefix('* ')}")
     if not is_confirmed and len(ranked.arms) > 1:
         result("note: the best of several arms looks better than it is; --confirm runs it again")
-    best = ranked.arms[0].runs[0].run.path.parent
     result(f"runs {folder}")
-    name = best.relative_to(runs_root()) if best.is_relative_to(runs_root()) else best
-    verb = {"mlm": "fill", "classify": "classify"}.get(ranked.arms[0].runs[0].task, "generate")
-    result(f"next: attn {verb} --run {shlex.quote(str(name))}")
+    result(f"next: {next_command(ranked.arms[0])}")
+
+
+def next_command(arm: Arm) -> str:
+    """The command that uses the best model of an arm."""
+    from attn_cli.runs.run_lookup import runs_root
+
+    run, root = arm.runs[0], runs_root()
+    group = run.run.path.parent
+    name = group.relative_to(root) if group.is_relative_to(root) else group
+    verb = {"mlm": "fill", "classify": "classify"}.get(run.task, "generate")
+    return f"attn {verb} --run {shlex.quote(str(name))}"
