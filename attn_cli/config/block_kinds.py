@@ -2,7 +2,7 @@
 
 A kind stands in `BlockName` and in `BLOCK_KINDS`; the model, its parameter shapes and the
 defaults of its sizes follow. What computes a block in another way (NumPy, the page, an export)
-keeps a list of the kinds it knows, and refuses any other. docs/add-your-own-block.md adds one.
+keeps a list of the kinds it knows, and refuses any other. docs/how-to/add-your-own-block.md adds one.
 """
 
 from dataclasses import dataclass

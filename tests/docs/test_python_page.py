@@ -1,4 +1,4 @@
-"""docs/python.md does what it says: its code runs, and its tables are complete."""
+"""docs/reference/python.md does what it says: its code runs, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import VERSE, train_in
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 

@@ -1,6 +1,6 @@
 """A kind of block and a position encoding that nothing else knows, and every command on them.
 
-Both are added to a copy of the package: the block by the edits of docs/add-your-own-block.md,
+Both are added to a copy of the package: the block by the edits of docs/how-to/add-your-own-block.md,
 whose commands are run as written. What computes or describes them in another way has to refuse
 them by name; anything else has to work.
 """
@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
-PAGE = (REPOSITORY / "docs" / "add-your-own-block.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[2]
+PAGE = (REPOSITORY / "docs" / "how-to" / "add-your-own-block.md").read_text(encoding="utf-8")
 FENCE = re.compile(r"^```(\S+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TEACH_NUMPY = "## Teach the NumPy decoder"
 

@@ -1,4 +1,4 @@
-"""docs/experiments.md: its commands run, on shorter runs, and print what the page shows."""
+"""docs/how-to/compare-settings.md: its commands run, on shorter runs, and print what the page shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[1] / "docs" / "experiments.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "compare-settings.md").read_text(
+    encoding="utf-8"
+)
 _, _, _AFTER = PAGE.partition("## Is B better than A?")
 SECTION = _AFTER.partition("\n## ")[0]
 COMMANDS = "\n".join(re.findall(r"^```sh\n(.*?)^```$", SECTION, flags=re.MULTILINE | re.DOTALL))
