@@ -170,8 +170,8 @@ def json_page() -> str:
         "# JSON output",
         NOTE,
         "With `--json` a command prints exactly one object on standard output. These are its keys, "
-        "from small runs, with the type of each value; `...` stands for more of the same. Losses are "
-        "in nats per character, accuracies fractions of 1.",
+        "from small runs, with the type of each value; `...` stands for more of the same. Losses "
+        "are in nats per character, accuracies fractions of 1.",
     ]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         Path("my.txt").write_text("The rain in Spain stays mainly in the plain.\n" * 60)

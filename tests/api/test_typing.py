@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.api.test_docs import BLOCKS
 
 REPOSITORY = Path(__file__).parents[2]

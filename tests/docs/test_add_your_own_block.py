@@ -1,8 +1,8 @@
 """A kind of block and a position encoding that nothing else knows, and every command on them.
 
-Both are added to a copy of the package: the block by the edits of docs/how-to/add-your-own-block.md,
-whose commands are run as written. What computes or describes them in another way has to refuse
-them by name; anything else has to work.
+Both are added to a copy of the package: the block by the edits of the page
+docs/how-to/add-your-own-block.md, whose commands are run as written. What computes or describes
+them in another way has to refuse them by name; anything else has to work.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""docs/how-to/compare-settings.md: its commands run, on shorter runs, and print what the page shows."""
+"""docs/how-to/compare-settings.md: its commands run, on shorter runs, and print what it shows."""
 
 from __future__ import annotations
 

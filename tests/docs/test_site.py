@@ -1,4 +1,4 @@
-"""The site of the documentation: it builds without a warning, and asks no other server for anything."""
+"""The documentation's site: it builds without a warning, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
