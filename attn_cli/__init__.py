@@ -6,7 +6,8 @@
     print(model.generate("The owl", temperature=0.5, seed=7))
     model.trace("The owl met the fox").attention  # (L, H, T, T)
 
-docs/reference/python.md shows all of it. Nothing is imported before it is used: torch takes a second.
+docs/reference/python.md shows all of it. Nothing is imported before it is used: torch takes a
+second.
 """
 
 from importlib import import_module

@@ -2,7 +2,8 @@
 
 A kind stands in `BlockName` and in `BLOCK_KINDS`; the model, its parameter shapes and the
 defaults of its sizes follow. What computes a block in another way (NumPy, the page, an export)
-keeps a list of the kinds it knows, and refuses any other. docs/how-to/add-your-own-block.md adds one.
+keeps a list of the kinds it knows, and refuses any other. How to add one:
+docs/how-to/add-your-own-block.md.
 """
 
 from dataclasses import dataclass
