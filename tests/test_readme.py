@@ -24,12 +24,16 @@ INSTALL = "python -m pip install . && attn train"
 TESTS = "python -m pip install -e '.[dev]' && pytest"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
 
 
-def commands() -> list[str]:
-    return [line for block in blocks("sh") for line in block.splitlines()]
+def commands(page: str = README) -> list[str]:
+    return [line for block in blocks("sh", page) for line in block.splitlines()]
+
+
+def test_it_is_a_screen_and_a_half() -> None:
+    assert len(README.encode()) <= 9_000
 
 
 def test_both_lines_that_set_everything_up_are_there() -> None:
@@ -53,7 +57,8 @@ def test_every_link_into_the_repository_leads_somewhere() -> None:
 
 def test_the_table_shown_is_what_inspect_shapes_prints() -> None:
     environment = os.environ | {"NO_COLOR": "1"}
-    (line,) = [line for line in commands() if line.startswith("attn inspect-shapes --config")]
+    page = (REPOSITORY / "docs" / "explanation" / "transformer.md").read_text(encoding="utf-8")
+    (line,) = [line for line in commands(page) if line.startswith("attn inspect-shapes")]
     command = [sys.executable, "-m", "attn_cli", *line.split()[1:]]
     printed = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment, encoding="utf-8"
@@ -62,7 +67,7 @@ def test_the_table_shown_is_what_inspect_shapes_prints() -> None:
     def trimmed(text: str) -> list[str]:
         return [line.rstrip() for line in text.strip().splitlines()]
 
-    assert trimmed(printed) in [trimmed(block) for block in blocks("text")]
+    assert trimmed(printed) in [trimmed(block) for block in blocks("text", page)]
 
 
 @pytest.mark.slow
