@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attn_cli.figures.canvas import POINTS, Canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LINE = 1.05  # height of a label in that of its type
 _STEPS = (2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000)
@@ -68,8 +71,9 @@ def axis_labels(
     )  # fmt: skip
 
 
-def fits_all(canvas: Canvas, symbols: Sequence[str], cell: float) -> bool:
-    """Whether a label for each symbol has room in a row or a column of this size."""
-    return not any(
-        axis_labels(canvas, symbols, cell, axis).are_positions for axis in ("x", "y")
-    )
+def place_labels(canvas: Canvas, axes: Axes, axis: Literal["x", "y"], labels: AxisLabels) -> None:
+    """Writes labels in the middle of the rows or columns of a map."""
+    canvas.ticks(
+        axes, axis, [place + 0.5 for place in labels.places], labels.texts, size=labels.points,
+        turned=labels.turned,
+    )  # fmt: skip

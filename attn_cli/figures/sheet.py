@@ -11,6 +11,7 @@ from attn_cli.figures.canvas import POINTS, Canvas
 
 _LEADING = 1.3  # height of a line in that of its type
 _SIDE = 3.7  # inches of a slide's text beside a picture
+_UNDER_TITLE = 0.15  # room below a title, in its type's size
 _GAP = 0.35  # inches between the two
 
 
@@ -30,6 +31,7 @@ class Scale:
 
     title: str
     ticks: Sequence[tuple[float, str]]  # the fraction of the shades, and the value there
+    masked: str = ""  # what a cell that has none means; empty where there are none
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class Sheet:
         scale_width = 0.0 if self.scale is None else 3.2
         beside = width - scale_width - (0.6 if scale_width else 0)
         notes = self._note_lines(canvas, beside)
-        foot = max(lines_height(len(notes), size.small), scale_height(canvas) * bool(self.scale))
+        foot = max(lines_height(len(notes), size.small), scale_height(canvas, self.scale))
         if self.scale is not None:
             draw_scale(canvas, self.scale, left, bottom - foot, scale_width)
         write_lines(canvas, notes, left + width - beside, bottom - foot, size.small)
@@ -85,14 +87,14 @@ class Sheet:
         notes = self._note_lines(canvas, width)
         head = self._heading_height(canvas, width) + 0.08
         foot = lines_height(len(notes), size.small) + 0.06 * bool(notes)
-        foot += (scale_height(canvas) + 0.1) * bool(self.scale)
+        foot += scale_height(canvas, self.scale) + 0.1 * bool(self.scale)
         height = height_in(width, size.height - head - foot - 2 * size.margin)
         canvas.fit_height(head + height + foot + 2 * size.margin)
         self._heading(canvas, left, size.margin, width)
         y = size.margin + head + height
         if self.scale is not None:
             draw_scale(canvas, self.scale, left, y + 0.1, width)
-            y += scale_height(canvas) + 0.1
+            y += scale_height(canvas, self.scale) + 0.1
         write_lines(canvas, notes, left, y + 0.06, size.small)
         return Box(left, size.margin + head, width, height)
 
@@ -101,6 +103,7 @@ class Sheet:
         size = canvas.size
         title, subtitle = self._heading_lines(canvas, width)
         top = write_lines(canvas, title, left, top, size.title, canvas.theme.ink, bold=True)
+        top += _UNDER_TITLE * size.title / POINTS
         return write_lines(canvas, subtitle, left, top, size.text)
 
     def _heading_lines(self, canvas: Canvas, width: float) -> tuple[list[str], list[str]]:
@@ -110,7 +113,8 @@ class Sheet:
     def _heading_height(self, canvas: Canvas, width: float) -> float:
         title, subtitle = self._heading_lines(canvas, width)
         size = canvas.size
-        return lines_height(len(title), size.title) + lines_height(len(subtitle), size.text)
+        gap = _UNDER_TITLE * size.title / POINTS
+        return gap + lines_height(len(title), size.title) + lines_height(len(subtitle), size.text)
 
     def _note_lines(self, canvas: Canvas, width: float) -> list[str]:
         return [
@@ -135,9 +139,12 @@ def write_lines(
     return top
 
 
-def scale_height(canvas: Canvas) -> float:
+def scale_height(canvas: Canvas, scale: Scale | None) -> float:
     """The height of a legend of shades, in inches."""
-    return (3.0 * canvas.size.small) / POINTS + _bar_height(canvas)
+    if scale is None:
+        return 0.0
+    lines = 3.2 + 1.6 * bool(scale.masked)
+    return lines * canvas.size.small / POINTS + _bar_height(canvas)
 
 
 def _bar_height(canvas: Canvas) -> float:
@@ -163,3 +170,10 @@ def draw_scale(canvas: Canvas, scale: Scale, left: float, top: float, width: flo
     canvas.ticks(
         axes, "x", [place for place, _ in scale.ticks], [label for _, label in scale.ticks]
     )
+    if not scale.masked:
+        return
+    y = top + scale_height(canvas, scale) - 0.5 * line
+    swatch = canvas.axes(left + inset, y - bar / 2, 1.4 * bar, bar)
+    swatch.set(xticks=[], yticks=[], facecolor=canvas.theme.masked)
+    x = left + inset + 1.4 * bar + 0.6 * points / POINTS
+    canvas.text(x, y, scale.masked, points, canvas.theme.quiet, vertical="center")

@@ -71,7 +71,7 @@ THEMES: dict[ThemeName, Theme] = {
         ink="#e4e8eb",
         quiet="#9ca8b3",
         rule="#2d343b",
-        masked="#2b2621",
+        masked="#34312e",
         accent="#ffab66",
         shades=("#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"),
         curves=(
@@ -85,6 +85,10 @@ SIZES: dict[SizeName, Size] = {
     # Of a two-column paper: 3.3 inches wide, and no longer than a page's text.
     "column": Size(3.3, 8.8, False, 0.04, 9, 8, 7, 7, 0.3, 600),
 }
+
+
+# Of what a run leaves for a look in between.
+NOTE = Style(THEMES["light"], Size(7, 4.2, True, 0.2, 12, 10, 9, 9, 0.4, 150))
 
 
 def style_named(theme: ThemeName = "light", size: SizeName = "slide") -> Style:

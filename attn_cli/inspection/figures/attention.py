@@ -11,16 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attn_cli.figures.axis_labels import AxisLabels, axis_labels
 from attn_cli.figures.canvas import POINTS, Canvas
 from attn_cli.figures.heat_map import MOST_SHAPES, draw_map
+from attn_cli.figures.labelled_map import LabelledMap, MapAxes
 from attn_cli.figures.sheet import Box, Scale, Sheet
 from attn_cli.inspection.attention_maps import AttentionMaps
 
-# Most weights are small: their square root makes them visible.
-WEIGHT_SCALE = Scale(
-    "attention weight", [(math.sqrt(each), f"{each:g}") for each in (0, 0.05, 0.25, 0.5, 1)]
-)
+MASKED = "masked: the key comes after the query"
 # What a row is, and a column.
 AXES = {
     "cross": ("target", "source"),
@@ -42,16 +39,16 @@ def draw_attention(canvas: Canvas, maps: AttentionMaps, subtitle: str) -> None:
     L, H, _, _ = maps.weights.shape
     single = L * H == 1
     down, across = AXES[maps.part]
-    notes = [f"A row is a {down}, a column a {across}; each row sums to 1."]
-    if _is_causal(maps.weights):
-        notes.append("Grey: not seen by the query, since it comes later.")
+    notes = [f"A row is a {down}, a column a {across}. Each row sums to 1."]
     title = f"Layer {maps.layers[0]}, head {maps.heads[0]}" if single else _grid_title(maps)
-    sheet = Sheet(title, subtitle, notes, WEIGHT_SCALE)
+    sheet = Sheet(title, subtitle, notes, weight_scale(maps.weights))
     if single:
+        axes = MapAxes(down, across, maps.queries, maps.keys)
         box = sheet.lay_out(
-            canvas, lambda width, height: _LargeMap(canvas, maps, width, height).height, beside=True
-        )
-        _LargeMap(canvas, maps, box.width, box.height).draw(box)
+            canvas, lambda width, height: LabelledMap(canvas, axes, width, height).height,
+            beside=True,
+        )  # fmt: skip
+        LabelledMap(canvas, axes, box.width, box.height).draw(box, shaded(maps.weights)[0, 0])
         return
     grid = sheet.lay_out(
         canvas, lambda width, height: _Grid(canvas, maps, width, height).height, beside=True
@@ -61,9 +58,16 @@ def draw_attention(canvas: Canvas, maps: AttentionMaps, subtitle: str) -> None:
 
 def _grid_title(maps: AttentionMaps) -> str:
     L, H = maps.weights.shape[:2]
-    layers = f"layer {maps.layers[0]}" if L == 1 else f"{L} layers"
-    heads = f"head {maps.heads[0]}" if H == 1 else f"{H} heads"
-    return f"Attention: {layers}, {heads}" + (" each" if L > 1 and H > 1 else "")
+    if L == 1:
+        return f"Layer {maps.layers[0]}, {H} heads"
+    return f"Head {maps.heads[0]} of {L} layers" if H == 1 else f"Attention of {L * H} heads"
+
+
+def weight_scale(weights: NDArray[np.float32]) -> Scale:
+    """The legend of some maps, (L, H, T, S)."""
+    # Most weights are small: their square root makes them visible.
+    ticks = [(math.sqrt(each), f"{each:g}") for each in (0, 0.05, 0.25, 0.5, 1)]
+    return Scale("attention weight", ticks, MASKED if _is_causal(weights) else "")
 
 
 def _is_causal(weights: NDArray[np.float32]) -> bool:
@@ -79,58 +83,6 @@ def shaded(weights: NDArray[np.float32]) -> NDArray[np.float32]:
         above = np.triu(np.ones(weights.shape[-2:], dtype=bool), 1)  # (T, S)
         fractions[..., above] = np.nan
     return fractions
-
-
-class _LargeMap:
-    """One head in a given room."""
-
-    def __init__(self, canvas: Canvas, maps: AttentionMaps, width: float, height: float) -> None:
-        self._canvas, self._maps = canvas, maps
-        T, S = maps.weights.shape[2:]
-        self._title = 1.5 * canvas.size.text / POINTS  # of an axis
-        cell = canvas.size.cell
-        # Labels of smaller cells may need less room, so the room is settled in a few rounds.
-        for _ in range(4):
-            self._fit(cell)
-            room = width - self._title - self._rows.depth
-            high = height - self._title - self._columns.depth
-            cell = min(canvas.size.cell, room / S, high / T)
-        self._fit(cell)
-
-    def _fit(self, cell: float) -> None:
-        self._cell = cell
-        self._rows: AxisLabels = axis_labels(self._canvas, self._maps.queries, cell, "y")
-        self._columns: AxisLabels = axis_labels(self._canvas, self._maps.keys, cell, "x")
-
-    @property
-    def height(self) -> float:
-        """With its labels."""
-        return self._title + self._columns.depth + self._cell * len(self._maps.queries)
-
-    def draw(self, box: Box) -> None:
-        """Draws it in the middle of a box."""
-        canvas, maps, cell = self._canvas, self._maps, self._cell
-        T, S = maps.weights.shape[2:]
-        width = self._title + self._rows.depth + cell * S
-        left = box.left + (box.width - width) / 2 + self._title + self._rows.depth
-        top = box.top + (box.height - self.height) / 2 + self._title + self._columns.depth
-        axes = canvas.axes(left, top, cell * S, cell * T)
-        draw_map(canvas, axes, shaded(maps.weights)[0, 0], cell, as_image=T * S > MOST_SHAPES)
-        axes.xaxis.tick_top()
-        for labels, which in ((self._columns, "x"), (self._rows, "y")):
-            canvas.ticks(
-                axes, which, [place + 0.5 for place in labels.places], labels.texts,
-                size=labels.points, turned=labels.turned,
-            )  # fmt: skip
-        down, across = (
-            f"{name}, by position" if labels.are_positions else name
-            for name, labels in zip(AXES[maps.part], (self._rows, self._columns), strict=True)
-        )
-        points, quiet = canvas.size.text, canvas.theme.quiet
-        place = top - self._columns.depth - 0.45 * points / POINTS
-        canvas.text(left + cell * S / 2, place, across, points, quiet, align="center")
-        place = left - self._rows.depth - 0.45 * points / POINTS
-        canvas.text(place, top + cell * T / 2, down, points, quiet, align="center", turned=True)
 
 
 class _Grid:
