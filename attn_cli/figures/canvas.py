@@ -132,6 +132,20 @@ class Canvas:
             family=families(shown, MONO if mono else SANS),
         )  # fmt: skip
 
+    def frame(self, left: float, top: float, width: float, height: float) -> None:
+        """Draws a frame inside a cell, in the accent's colour."""
+        from matplotlib.patches import Rectangle
+
+        line = max(0.8, min(2.5, 0.06 * height * POINTS))
+        inset = line / 2 / POINTS
+        self._figure.add_artist(
+            Rectangle(
+                ((left + inset) / self.width, 1 - (top + height - inset) / self.height),
+                (width - 2 * inset) / self.width, (height - 2 * inset) / self.height,
+                fill=False, edgecolor=self.theme.accent, linewidth=line,
+            )
+        )  # fmt: skip
+
     def text_width(self, text: str, size: float, *, bold: bool = False) -> float:
         """How wide a text is, in inches."""
         from matplotlib.font_manager import FontProperties

@@ -45,17 +45,17 @@ def draw_curves(canvas: Canvas, box: Box, plot: Plot) -> None:
     size = canvas.size
     line = 1.3 * size.small / POINTS
     left = canvas.text_width("0.000", size.small) + 1.6 * line
+    height = box.height - 3.0 * line
     axes = canvas.axes(
-        box.left + left, box.top + 0.4 * line, box.width - left - 0.4 * line,
-        box.height - 3.0 * line,
-    )  # fmt: skip
+        box.left + left, box.top + 0.4 * line, box.width - left - 0.4 * line, height
+    )
     axes.grid(color=canvas.theme.rule, linewidth=canvas.line_width)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for number, curve in enumerate(plot.curves):
         _draw_curve(canvas, axes, curve, number)
-    _draw_levels(canvas, axes, plot)
+    _draw_levels(canvas, axes, plot, height)
     for place in plot.places:
         axes.axvline(place, color=canvas.theme.quiet, lw=canvas.line_width, ls=(0, (2, 2)))
     _number_axes(canvas, axes, box.width - left)
@@ -83,17 +83,26 @@ def _draw_curve(canvas: Canvas, axes: Axes, curve: Curve, number: int) -> None:
         axes.fill_between(curve.x, *curve.band, color=color, alpha=0.2, lw=0)
 
 
-def _draw_levels(canvas: Canvas, axes: Axes, plot: Plot) -> None:
-    """Lines across the plot with their names on them, at the right."""
+def _draw_levels(canvas: Canvas, axes: Axes, plot: Plot, height: float) -> None:
+    """Lines across the plot, each with its name under it: below a floor there is no curve.
+
+    Args:
+        canvas: Of the axes.
+        axes: Of this height in inches.
+        plot: What has the levels.
+        height: Of the axes.
+    """
+    points = canvas.size.small
     for name, value in plot.levels:
-        axes.axhline(value, color=canvas.theme.accent, lw=1.6 * canvas.line_width, ls=(0, (5, 2)))
+        axes.axhline(value, color=canvas.theme.ink, lw=1.6 * canvas.line_width, ls=(0, (5, 2)))
         axes.annotate(
             canvas.shown(name), (1, value), xycoords=("axes fraction", "data"), ha="right",
-            xytext=(0, 0.3 * canvas.size.small), textcoords="offset points",
-            size=canvas.size.small, color=canvas.theme.accent,
+            va="top", xytext=(0, -0.35 * points), textcoords="offset points", size=points,
+            color=canvas.theme.ink,
         )  # fmt: skip
         lowest, highest = axes.get_ylim()
-        axes.set_ylim(min(lowest, value - 0.05 * (highest - value)), highest)
+        room = (highest - value) * 1.9 * points / POINTS / height
+        axes.set_ylim(min(lowest, value - room), highest)
 
 
 def _number_axes(canvas: Canvas, axes: Axes, width: float) -> None:

@@ -5,7 +5,6 @@ Shapes: T queries, S keys, H heads, L layers.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from attn_cli.figures.canvas import POINTS, Canvas
 from attn_cli.figures.heat_map import MOST_SHAPES, draw_map
 from attn_cli.figures.labelled_map import LabelledMap, MapAxes
+from attn_cli.figures.scales import root_scale
 from attn_cli.figures.sheet import Box, Scale, Sheet
 from attn_cli.inspection.attention_maps import AttentionMaps
 
@@ -65,9 +65,8 @@ def _grid_title(maps: AttentionMaps) -> str:
 
 def weight_scale(weights: NDArray[np.float32]) -> Scale:
     """The legend of some maps, (L, H, T, S)."""
-    # Most weights are small: their square root makes them visible.
-    ticks = [(math.sqrt(each), f"{each:g}") for each in (0, 0.05, 0.25, 0.5, 1)]
-    return Scale("attention weight", ticks, MASKED if _is_causal(weights) else "")
+    masked = MASKED if _is_causal(weights) else ""
+    return root_scale("attention weight", masked=masked)
 
 
 def _is_causal(weights: NDArray[np.float32]) -> bool:

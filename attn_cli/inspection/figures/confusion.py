@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 
 from attn_cli.figures.canvas import POINTS, Canvas
 from attn_cli.figures.labelled_map import LabelledMap, MapAxes
-from attn_cli.figures.sheet import Scale, Sheet
+from attn_cli.figures.scales import root_scale
+from attn_cli.figures.sheet import Sheet
 
 MAX_LABEL = 24  # characters of a label's name that are shown
-SCALE = Scale(
-    "share of a label's examples", [(each / 4, f"{each * 25} %") for each in range(5)]
-)
 
 
 def draw_confusion(
@@ -36,14 +34,16 @@ def draw_confusion(
         "A row is a label, a column what the model predicted. On the diagonal: right.",
         f"{right:,} of {total:,} examples are right.",
     ]
-    sheet = Sheet("Confusions", subtitle, notes, SCALE)
+    scale = root_scale("share of a label's examples, in %", percent=True)
+    sheet = Sheet("Confusions", subtitle, notes, scale)
     names = [_shortened(label) for label in labels]
     axes = MapAxes("label", "predicted", names, names)
     box = sheet.lay_out(
         canvas, lambda width, height: LabelledMap(canvas, axes, width, height).height, beside=True
     )
     matrix = LabelledMap(canvas, axes, box.width, box.height)
-    fractions = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)  # (Y, Y)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)  # (Y, Y)
+    fractions = np.sqrt(shares)
     cells = matrix.draw(box, fractions)
     points = min(canvas.size.text, 0.7 * matrix.cell * POINTS)
     widest = canvas.text_width(f"{confusion.max():,}", points)

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from attn_cli.figures.canvas import POINTS, Canvas
 from attn_cli.figures.heat_map import draw_map
 from attn_cli.figures.numbers import short_number
-from attn_cli.figures.sheet import Box, Scale, Sheet
+from attn_cli.figures.scales import root_scale
+from attn_cli.figures.sheet import Box, Sheet
 from attn_cli.inspection.heads import HeadScores, MeasuredHead
 
-SCALE = Scale("share of its attention, in %", [(each / 4, f"{each * 25}") for each in range(5)])
+SCALE = root_scale("share of its attention, in %", percent=True)
 _MOST_NAMED = 8  # shares, beside which a column has room for the heads' names
-_LINE = 1.55  # height of a row in that of its type
+_LINE, _HIGHEST = 1.55, 2.2  # height of a row in that of its type: of a column, and of a slide
 
 
 def draw_heads(
@@ -48,7 +49,8 @@ def draw_heads(
 
 
 def _row(canvas: Canvas) -> float:
-    return _LINE * canvas.size.small / POINTS
+    line = _HIGHEST if canvas.size.is_fixed else _LINE
+    return line * canvas.size.small / POINTS
 
 
 def _top(canvas: Canvas, baseline: HeadScores) -> float:
@@ -116,14 +118,15 @@ class _Table:
         )  # (heads, shares), NaN where there is nothing to measure
         rows, columns = shares.shape
         axes = canvas.axes(left, top, self._cell * columns, self._row * rows)
-        draw_map(canvas, axes, shares, min(self._cell, self._row), as_image=False)
+        fractions = np.sqrt(shares)
+        draw_map(canvas, axes, fractions, min(self._cell, self._row), as_image=False)
         if not self._has_text:
             return
         points = min(self._points, 0.36 * self._cell * POINTS)
         for row, column in np.argwhere(np.isfinite(shares)).tolist():
             canvas.text(
                 left + (column + 0.5) * self._cell, top + (row + 0.5) * self._row,
-                f"{shares[row, column] * 100:.0f}", points, canvas.ink_on(shares[row, column]),
+                f"{shares[row, column] * 100:.0f}", points, canvas.ink_on(fractions[row, column]),
                 align="center", vertical="center",
             )  # fmt: skip
 
