@@ -29,7 +29,7 @@ _METADATA: dict[Kind, dict[str, Any]] = {
     "png": {},
     "pdf": {"CreationDate": None},
 }
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.hashsalt": "attn",  # for the same bytes
     "svg.fonttype": "none",  # text stays text
     "pdf.fonttype": 42,  # likewise, in the fonts themselves
@@ -154,7 +154,8 @@ class Canvas:
         font = FontProperties(
             family=families(shown), size=size, weight="bold" if bold else "normal"
         )
-        width, _, _ = self._canvas.get_renderer().get_text_width_height_descent(shown, font, False)
+        renderer: Any = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
+        width, _, _ = renderer.get_text_width_height_descent(shown, font, False)
         return float(width) / self._figure.dpi
 
     def wrapped(self, text: str, size: float, width: float, *, bold: bool = False) -> list[str]:

@@ -44,11 +44,9 @@ def draw_curves(canvas: Canvas, box: Box, plot: Plot) -> None:
     """Draws curves with their axes, levels and a legend into a box."""
     size = canvas.size
     line = 1.3 * size.small / POINTS
-    left = canvas.text_width("0.000", size.small) + 1.6 * line
-    height = box.height - 3.0 * line
-    axes = canvas.axes(
-        box.left + left, box.top + 0.4 * line, box.width - left - 0.4 * line, height
-    )
+    left = canvas.text_width("0.000", size.small) + 0.6 * line
+    height = box.height - 3.8 * line
+    axes = canvas.axes(box.left + left, box.top + 1.3 * line, box.width - left - 0.4 * line, height)
     axes.grid(color=canvas.theme.rule, linewidth=canvas.line_width)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
@@ -62,10 +60,7 @@ def draw_curves(canvas: Canvas, box: Box, plot: Plot) -> None:
     bottom, middle = box.top + box.height - 0.5 * line, box.left + left + (box.width - left) / 2
     quiet = canvas.theme.quiet
     canvas.text(middle, bottom, plot.across, size.small, quiet, align="center")
-    canvas.text(
-        box.left + line, box.top + (box.height - 2.6 * line) / 2, plot.down, size.small, quiet,
-        align="center", turned=True,
-    )  # fmt: skip
+    canvas.text(box.left, box.top + 0.7 * line, plot.down, size.small, quiet)
     _draw_legend(canvas, axes, plot)
 
 

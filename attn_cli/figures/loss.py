@@ -13,7 +13,7 @@ from attn_cli.figures.style import NOTE
 from attn_cli.runs.atomic_files import atomic_write
 from attn_cli.runs.metrics import StepMetrics
 
-_FLATTEST, _HIGHEST = 0.62, 0.5  # height of a column's curves, in their width; of a slide's: all
+FLATTEST = 0.62  # height of a column's curves, in their width
 
 
 def plot_losses(
@@ -44,7 +44,7 @@ def draw_losses(
     """Draws training and validation loss over the characters trained on, and the floor."""
     plot = loss_plot(metrics, floor)
     sheet = Sheet(title, _last_loss(metrics))
-    box = sheet.lay_out(canvas, lambda width, _: _FLATTEST * width)
+    box = sheet.lay_out(canvas, lambda width, _: FLATTEST * width)
     draw_curves(canvas, box, plot)
 
 

@@ -19,7 +19,7 @@ def root_scale(title: str, *, percent: bool = False, masked: str = "") -> Scale:
 def bits_scale() -> Scale:
     """Of surprisal."""
     ticks = [(bits / MOST_BITS, f"{bits}") for bits in range(0, MOST_BITS, 2)]
-    return Scale("surprisal in bits", [*ticks, (1, f"{MOST_BITS} or more")])
+    return Scale("surprisal in bits", [*ticks, (1, f"≥ {MOST_BITS}")])
 
 
 def probability_scale() -> Scale:

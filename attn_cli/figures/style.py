@@ -81,7 +81,7 @@ THEMES: dict[ThemeName, Theme] = {
 }  # fmt: skip
 SIZES: dict[SizeName, Size] = {
     # 16:9, as slides are made; 1920 × 1080 pixels.
-    "slide": Size(13 + 1 / 3, 7.5, True, 0.55, 26, 17, 14, 10, 0.9, 144),
+    "slide": Size(13 + 1 / 3, 7.5, True, 0.55, 26, 17, 14, 9, 0.9, 144),
     # Of a two-column paper: 3.3 inches wide, and no longer than a page's text.
     "column": Size(3.3, 8.8, False, 0.04, 9, 8, 7, 7, 0.3, 600),
 }

@@ -17,7 +17,7 @@ from attn_cli.figures.scales import root_scale
 from attn_cli.figures.sheet import Box, Scale, Sheet
 from attn_cli.inspection.attention_maps import AttentionMaps
 
-MASKED = "masked: the key comes after the query"
+MASKED = "masked: later keys"
 # What a row is, and a column.
 AXES = {
     "cross": ("target", "source"),
@@ -99,7 +99,7 @@ class _Grid:
     def height(self) -> float:
         """With its headings."""
         L, T = self._maps.weights.shape[0], self._maps.weights.shape[2]
-        return self._heading + self._cell * T * ((1 + _GAP) * L - _GAP)
+        return float(self._heading + self._cell * T * ((1 + _GAP) * L - _GAP))
 
     def draw(self, box: Box) -> None:
         """Draws it in the middle of a box."""

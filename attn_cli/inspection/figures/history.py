@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from attn_cli.inspection.figures.attention import shaded, weight_scale
 from attn_cli.inspection.page.payload import evenly_spaced
 
 _MOST = 24  # checkpoints; of more, some are drawn
+_CHART = 1.6  # inches of a column's losses
 _GAP = 0.08  # between two maps of a checkpoint, in the width of one
 
 
@@ -29,43 +30,46 @@ class CheckpointMaps:
 
 
 def draw_history(
-    canvas: Canvas, losses: Plot, kept: Sequence[CheckpointMaps], title: str, subtitle: str
+    canvas: Canvas, losses: Plot, maps: Mapping[int, NDArray[np.float32]], subtitle: str
 ) -> None:
     """Draws the losses over the steps, and all heads of each checkpoint.
 
     Args:
         canvas: A new one.
         losses: Of the run.
-        kept: The checkpoints, oldest first; at least one.
-        title: The run's name.
-        subtitle: The text.
+        maps: The weights of the checkpoints by step, oldest first, (L, H, T, T); at least one.
+        subtitle: The run and the text.
     """
+    kept = [CheckpointMaps(step, weights) for step, weights in maps.items()]
     shown = list(evenly_spaced(kept, _MOST))
     L, H = kept[0].weights.shape[:2]
-    each = "its map" if L * H == 1 else "its maps, a row for each layer and a column for each head"
-    some = f"{len(shown)} of the {len(kept)} checkpoints" if len(shown) < len(kept) else "each"
-    notes = [f"Below the losses, of {some}: {each}. A dotted line marks its step."]
-    sheet = Sheet(title, subtitle, notes, weight_scale(kept[0].weights))
+    each = "the map" if L * H == 1 else "the maps, a row for each layer and a column for each head,"
+    some = f"{len(shown)} of the {len(kept)}" if len(shown) < len(kept) else "each of the"
+    notes = [f"Beside the losses, {each} at {some} checkpoints kept. A dotted line marks its step."]
+    sheet = Sheet("Attention over training", subtitle, notes, weight_scale(kept[0].weights))
     box = sheet.lay_out(canvas, lambda width, height: _height(canvas, shown, width, height))
-    curves = _curves_height(canvas, box.height)
+    chart, rest = _parts(canvas, box)
     marked = Plot(
         losses.curves, losses.across, losses.down, losses.levels, [each.step for each in shown]
     )
-    draw_curves(canvas, Box(box.left, box.top, box.width, curves), marked)
-    gap = 0.8 * canvas.size.small / POINTS
-    rest = Box(box.left, box.top + curves + gap, box.width, box.height - curves - gap)
+    draw_curves(canvas, chart, marked)
     _Blocks(canvas, shown, rest.width, rest.height).draw(rest)
 
 
-def _height(
-    canvas: Canvas, shown: Sequence[CheckpointMaps], width: float, height: float
-) -> float:
-    curves, gap = _curves_height(canvas, height), 0.8 * canvas.size.small / POINTS
-    return curves + gap + _Blocks(canvas, shown, width, height - curves - gap).height
+def _height(canvas: Canvas, shown: Sequence[CheckpointMaps], width: float, height: float) -> float:
+    _, rest = _parts(canvas, Box(0, 0, width, height))
+    return height - rest.height + _Blocks(canvas, shown, width, rest.height).height
 
 
-def _curves_height(canvas: Canvas, height: float) -> float:
-    return 0.42 * height if canvas.size.is_fixed else 1.5
+def _parts(canvas: Canvas, box: Box) -> tuple[Box, Box]:
+    """Where the losses go, and the maps: beside each other on a slide, else below each other."""
+    if canvas.size.is_fixed:
+        chart = 0.42 * box.width
+        rest = Box(box.left + chart + 0.4, box.top, box.width - chart - 0.4, box.height)
+        return Box(box.left, box.top, chart, box.height), rest
+    chart = _CHART + canvas.size.small / POINTS
+    rest = Box(box.left, box.top + chart, box.width, box.height - chart)
+    return Box(box.left, box.top, box.width, _CHART), rest
 
 
 class _Blocks:
@@ -94,7 +98,7 @@ class _Blocks:
     def height(self) -> float:
         """Of all rows."""
         rows = math.ceil(len(self._shown) / self._columns)
-        return rows * (self._high + self._space) - self._space
+        return float(rows * (self._high + self._space) - self._space)
 
     def draw(self, box: Box) -> None:
         """Draws them in the middle of a box."""

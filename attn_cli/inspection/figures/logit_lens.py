@@ -18,9 +18,10 @@ from attn_cli.figures.heat_map import MOST_SHAPES, draw_map
 from attn_cli.figures.scales import probability_scale
 from attn_cli.figures.sheet import Box, Sheet
 from attn_cli.inspection.logit_lens import LayerPredictions
-from attn_cli.text.display import printable_symbol
 
 _MOST_BANDS = 40
+_COMFORTABLE = 1.35  # side of a cell, in the size of the least type
+_TYPE = 0.78  # size of type in the side of a cell
 
 
 def draw_lens(canvas: Canvas, lens: LayerPredictions, subtitle: str, unit: str) -> None:
@@ -91,7 +92,7 @@ def _mean_surprisal(lens: LayerPredictions) -> list[str]:
 
 
 class _Bands:
-    """The columns in as many bands as make the cells largest."""
+    """The columns in as few bands as have cells to read in, or as make them largest."""
 
     def __init__(self, canvas: Canvas, grid: _Lens, width: float, height: float) -> None:
         self._canvas, self._grid = canvas, grid
@@ -108,14 +109,16 @@ class _Bands:
                 self._most(), (width - self._left) / columns,
                 ((height + self._gap()) / bands - labels * self._line - self._gap()) / rows,
             )  # fmt: skip
-            if cell > best[0] * 1.02:
+            if cell > best[0]:
                 best = (cell, columns)
+            if cell >= _COMFORTABLE * canvas.size.least / POINTS:
+                break
         self._cell, self._columns = best
         self._bands = math.ceil(count / self._columns)
         self._band = rows * self._cell + labels * self._line + self._gap()
 
     def _most(self) -> float:
-        return 0.62 if self._canvas.size.is_fixed else 0.2
+        return 0.62 if self._canvas.size.is_fixed else 0.26
 
     def _gap(self) -> float:
         return 0.5 * self._canvas.size.small / POINTS
@@ -150,8 +153,8 @@ class _Bands:
             twin.set(xlim=(0, len(above)), yticks=[])
             twin.xaxis.tick_top()
             place_labels(canvas, twin, "x", axis_labels(canvas, above, cell, "x"))
-        points = canvas.size.small
-        if 1.05 * points / POINTS <= cell:
+        points = min(canvas.size.small, cell * POINTS / 1.05)
+        if points >= canvas.size.least:
             for row, name in enumerate(self._names):
                 x, y = left - 0.5 * points / POINTS, top + (row + 0.5) * cell
                 canvas.text(
@@ -162,7 +165,7 @@ class _Bands:
     def _draw_predictions(self, left: float, top: float, part: slice) -> None:
         """Writes each prediction on its shade, and frames those that are right."""
         canvas, grid, cell = self._canvas, self._grid, self._cell
-        points = min(canvas.size.text, 0.72 * cell * POINTS)
+        points = min(canvas.size.text, _TYPE * cell * POINTS)
         last = len(self._names) - 1
         for column, predictions in enumerate(grid.predictions[part]):
             for layer, symbol in enumerate(predictions):

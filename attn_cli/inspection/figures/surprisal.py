@@ -44,7 +44,7 @@ def draw_surprisal(
     """
     size, width = canvas.size, canvas.inner_width
     room = size.height - 2 * size.margin - (2.6 if size.is_fixed else 1.6)
-    points = size.text if size.is_fixed else size.small
+    points = size.title if size.is_fixed else size.text
     cells = _placed(canvas, text, width, points)
     while points > size.least and _lines(cells) * lines_of(points) > room:
         points -= 0.5
@@ -68,9 +68,7 @@ def _lines(cells: Sequence[_Cell]) -> int:
     return cells[-1].line + 1 if cells else 0
 
 
-def _placed(
-    canvas: Canvas, text: Sequence[Surprisal], width: float, points: float
-) -> list[_Cell]:
+def _placed(canvas: Canvas, text: Sequence[Surprisal], width: float, points: float) -> list[_Cell]:
     """Each character with its line and column; lines end between words where they can."""
     across = max(4, int(width * POINTS / (_ADVANCE * points)))
     placed: list[_Cell] = []
@@ -138,4 +136,6 @@ def _draw(canvas: Canvas, cells: Sequence[_Cell], points: float, box: Box) -> No
                 box.left + (left + right) / 2, box.top + middle, cell.shown, points, ink,
                 align="center", vertical="center", mono=True,
             )  # fmt: skip
-    axes.add_collection(PolyCollection(squares, facecolors=colors, edgecolors="none", clip_on=False))
+    axes.add_collection(
+        PolyCollection(squares, facecolors=colors, edgecolors="none", clip_on=False)
+    )
