@@ -8,9 +8,10 @@ from attn_cli.api.load import load
 from attn_cli.api.model import Model
 from attn_cli.config.load import load_config
 from attn_cli.config.schema import Config
+from attn_cli.figures.loss import loss_svg
 from attn_cli.runs import run_lookup
-from attn_cli.runs.loss_plot import loss_svg
 from attn_cli.runs.metrics import StepMetrics, read_metrics
+from attn_cli.text.builtin import loss_floor
 
 SHOWN_SAMPLES = 2
 
@@ -61,7 +62,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         metrics = self.metrics
-        plot = loss_svg(metrics, self.path.name) if metrics else None
+        plot = loss_svg(metrics, self.path.name, loss_floor(self.config)) if metrics else None
         return run_html(str(self.path), metrics, plot, self.samples[-SHOWN_SAMPLES:])
 
 

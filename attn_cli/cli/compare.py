@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_beside,
+)
+from attn_cli.cli.options import JsonOption, run_or_group_option
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """For example: attn compare learned rope
 
-attn compare "runs/rope-*" "runs/learned-*" --plot curves.svg"""
+attn compare "runs/rope-*" "runs/learned-*" --svg curves.svg"""
 _OF_CHARACTERS = ("lm", "mlm")
 
 ArmsArgument = Annotated[
@@ -32,14 +41,6 @@ ArmsArgument = Annotated[
         autocompletion=completion.run_names,
         help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
         "that differ in nothing but their seed are one arm. Or the folders of two checkpoints.",
-    ),
-]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        parser=path_option,
-        help="Draw the validation losses of all arms by step: .svg, .png or .html.",
     ),
 ]
 RequireOption = Annotated[
@@ -58,33 +59,38 @@ def compare(
         str | None,
         typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
     ] = None,
-    plot: PlotOption = None,
     require: RequireOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print a line for each arm as CSV.")
     ] = False,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare runs over their seeds: is B better than A, and how sure is that?
 
     Runs of the same seeds are compared in pairs, others by Welch's test; of more than two arms,
     p-values have Holm's correction. Of two single runs it is measured whether the validation text
-    is long enough to tell these two models apart.
+    is long enough to tell these two models apart. A figure has the validation loss of each arm by
+    step, in a band of one standard deviation.
     """
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
     from attn_cli.experiments import comparison_text
     from attn_cli.experiments.arms import find_arms
     from attn_cli.experiments.comparison import compare_arms, unmet
-    from attn_cli.experiments.curves_plot import check_plot, write_plot
+    from attn_cli.experiments.curves_plot import draw_arms
     from attn_cli.runs.run_lookup import is_checkpoint
 
     if markdown + as_csv + as_json > 1:
         raise InputError("`markdown`, `as_csv` and `as_json` exclude each other")
     required = None if require is None else _requirement(require)
-    if plot is not None:
-        check_plot(plot)
     if len(arms) == 2 and all(map(is_checkpoint, arms)):
-        if reference or plot or require or markdown or as_csv:
+        if reference or figures or require or markdown or as_csv:
             raise InputError(
                 "of two checkpoints there is only one comparison, that on their text",
                 "leave out all options but --json",
@@ -103,9 +109,7 @@ def compare(
     else:
         print_table(*comparison_text.table(compared))
         result("\n".join(told))
-    if plot is not None:
-        write_plot(plot, compared.arms, "\n".join(told))
-        notice(f"curves: {plot}")
+    write_beside(figures, lambda canvas: draw_arms(canvas, compared.arms))
     if required is not None and (reason := unmet(compared, *required)) is not None:
         notice(f"attn: {reason}")
         raise typer.Exit(1)

@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_beside,
+)
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
-from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption, path_option
+from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result, result_json
-from attn_cli.errors import DatasetError
+from attn_cli.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
     from attn_cli.objectives.evaluation import Evaluation
@@ -37,18 +46,15 @@ def evaluate(
             "elsewhere or with NO_COLOR as a table.",
         ),
     ] = False,
-    figure: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            parser=path_option,
-            help="Of a classifier, write the confusion matrix as a figure: .svg, .png or .pdf.",
-        ),
-    ] = None,
     errors: Annotated[
         int,
         typer.Option(min=0, help="Of an encoder-decoder, show the N worst targets, aligned."),
     ] = 0,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, exactly.
@@ -59,7 +65,10 @@ def evaluate(
     all others of its window but those hidden with it. A classifier predicts the label of each
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
     training data. Of a group of encoder-decoders, of several seeds, probabilities are averaged.
+    A figure is of the text with --per-char, or of a classifier's confusion matrix.
     """
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
     from attn_cli.runs.load_model import load_group
 
     if file is not None:
@@ -72,22 +81,37 @@ def evaluate(
         loaded.require("seq2seq", "`errors`")
     if per_char:
         loaded.require(("lm", "mlm"), "`per_char`")
-    if figure is not None:
-        loaded.require("classify", "`figure`")
+    if figures:
+        loaded.require(("lm", "mlm", "classify"), "a figure")
     if loaded.config.task == "classify":
-        _evaluate_labels(loaded, file, figure, as_json=as_json)
+        _evaluate_labels(loaded, file, figures, as_json=as_json)
     elif loaded.config.task == "seq2seq":
         _evaluate_pairs(runs, run, file, errors, as_json=as_json)
     else:
-        is_newest = run is None
-        _evaluate_text(loaded, file, per_char=per_char, is_newest=is_newest, as_json=as_json)
+        if figures and not per_char:
+            raise InputError("a figure shows the surprisal of each character", "add --per-char")
+        how = {"per_char": per_char, "is_newest": run is None, "as_json": as_json}
+        _evaluate_text(loaded, file, figures, **how)
 
 
 def _evaluate_text(
-    loaded: TrainedModel, file: str | None, *, per_char: bool, is_newest: bool, as_json: bool
+    loaded: TrainedModel,
+    file: str | None,
+    figures: FigureFiles,
+    *,
+    per_char: bool,
+    is_newest: bool,
+    as_json: bool,
 ) -> None:
     """How well a decoder or an encoder predicts the characters of a text."""
-    from attn_cli.cli.surprisal import as_lists, can_colour, write_coloured, write_table
+    from attn_cli.cli.surprisal import (
+        as_lists,
+        beginning,
+        can_colour,
+        write_coloured,
+        write_table,
+    )
+    from attn_cli.inspection.figures.surprisal import MOST_CHARACTERS
     from attn_cli.text.examples import joined
 
     corpus, text, floor = _texts(loaded, file)
@@ -101,15 +125,21 @@ def _evaluate_text(
     show: Callable[[str], None] = result
     if per_char:
         losses, predicted = token_losses(loaded, text), predicted_characters(loaded, text)
-        what = (loaded.tokenizer, joined(text), predicted, losses)
+        computed = list(losses) if figures else losses  # once, for all that shows them
+        what = (loaded.tokenizer, joined(text), predicted, computed)
         if as_json:
             lists = as_lists(*what)
+        elif figures:
+            pass  # they are in place of the text
         elif can_colour():
             write_coloured(*what)
         else:
             write_table(*what)
             show = notice  # a program reads the table, and nothing after it
         evaluation = losses.evaluation()
+        if figures:
+            shown = beginning(MOST_CHARACTERS, *what)
+            _write_surprisal(figures, loaded, file or VALIDATION, shown, evaluation)
     else:
         evaluation = mean_loss(loaded, text)
     if as_json:
@@ -123,14 +153,34 @@ def _evaluate_text(
             show(line)
 
 
+def _write_surprisal(
+    figures: FigureFiles,
+    loaded: TrainedModel,
+    measured: str,
+    text: tuple[Sequence[tuple[str, float | None]], int],
+    evaluation: Evaluation,
+) -> None:
+    """Writes a text shaded by surprisal.
+
+    Args:
+        figures: At least one.
+        loaded: The run.
+        measured: The name of the text.
+        text: Its first characters, each with its bits, and how many it has.
+        evaluation: Of all of it.
+    """
+    from attn_cli.inspection.figures.surprisal import draw_surprisal
+
+    title = f"{loaded.name}, step {loaded.step:,}, {measured}"
+    mean = f"{evaluation.bits_per_char:.4f} bits per {loaded.tokenizer.unit}"
+    write_beside(figures, lambda canvas: draw_surprisal(canvas, *text, title, mean))
+
+
 def _evaluate_labels(
-    loaded: TrainedModel, file: str | None, figure: Path | None, *, as_json: bool
+    loaded: TrainedModel, file: str | None, figures: FigureFiles, *, as_json: bool
 ) -> None:
     """How well a classifier does: accuracy, macro-F1, and what it takes for what."""
-    if figure is not None:
-        from attn_cli.inspection.confusion_plot import check_figure, plot_confusion
-
-        check_figure(figure)
+    from attn_cli.inspection.figures.confusion import draw_confusion
     from attn_cli.inspection.token_losses import label_evaluation
 
     if file is not None:
@@ -142,8 +192,11 @@ def _evaluate_labels(
     evaluation = label_evaluation(loaded, text)
     best = best_possible(sources, text, loaded.labels)
     name = file or VALIDATION
-    if figure is not None:
-        plot_confusion(figure, evaluation.confusion, loaded.labels, f"{loaded.name}, {name}")
+    measured = f"{loaded.name}, step {loaded.step:,}, {name}"
+    write_beside(
+        figures,
+        lambda canvas: draw_confusion(canvas, evaluation.confusion, loaded.labels, measured),
+    )
     if as_json:
         of_run = {"run": str(loaded.folder.path), "step": loaded.step, "text": name}
         result_json({**of_run, **label_record(evaluation, loaded.labels, best)})

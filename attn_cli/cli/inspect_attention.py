@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_in_place,
+)
 from attn_cli.cli.label_report import evidence_record
 from attn_cli.cli.options import (
     ConfigOption,
@@ -18,12 +26,11 @@ from attn_cli.cli.options import (
     RunOption,
     TargetOption,
     TextArgument,
-    path_option,
 )
 from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import encode_text
-from attn_cli.cli.terminal import console, notice, result, result_json
-from attn_cli.errors import InputError, OperationError
+from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,15 +45,6 @@ PartOption = Annotated[
         help="Of an encoder-decoder: how the target attends to the source (cross, the default), "
         "the source to itself (encoder), or the target to itself (decoder)."
     ),
-]
-FigureKind = Literal["svg", "png"]
-SvgOption = Annotated[
-    Path | None,
-    typer.Option("--svg", metavar="FILE", parser=path_option, help="Write the maps as a figure."),
-]
-PngOption = Annotated[
-    Path | None,
-    typer.Option("--png", metavar="FILE", parser=path_option, help="The same as a PNG image."),
 ]
 
 
@@ -63,6 +61,9 @@ def inspect_attention(
     ] = False,
     svg: SvgOption = None,
     png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,8 +74,10 @@ def inspect_attention(
     the target down, the source across. Of a classifier, also what each character does for the
     label.
     """
-    figures: dict[FigureKind, Path | None] = {"svg": svg, "png": png}
-    _check_files(html, figures, values=values)
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check(["--html"] if html is not None else [])
+    if html is not None and values:
+        raise InputError("--html and --values exclude each other", "give one of the two")
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
@@ -132,42 +135,13 @@ def _write_translation_page(
     write_translation_page(html, loaded, source_ids, layer=layer, head=head, as_json=as_json)
 
 
-def _check_files(
-    html: Path | None, figures: Mapping[FigureKind, Path | None], *, values: bool
-) -> None:
-    """Refuses files that cannot be written, before the work, and what does not go together."""
-    if html is None:
-        for path in figures.values():
-            if path is not None and not path.parent.is_dir():
-                raise InputError(f"{path}: there is no folder {path.parent}", "create it first")
-        return
-    given = [f"--{kind}" for kind, path in figures.items() if path is not None]
-    for option in ["--values"] * values + given:
-        raise InputError(f"--html and {option} exclude each other", "give one of the two")
+def _write_figures(figures: FigureFiles, maps: AttentionMaps, title: str, *, as_json: bool) -> bool:
+    """Writes the figures that were asked for; whether nothing more is to be printed."""
+    from attn_cli.inspection.figures.attention import draw_attention
 
-
-def _write_figures(
-    figures: Mapping[FigureKind, Path | None], maps: AttentionMaps, title: str, *, as_json: bool
-) -> bool:
-    """Writes the figures that were asked for and prints their paths instead of the maps.
-
-    Returns:
-        Whether nothing more is to be printed.
-    """
-    wanted = {kind: path for kind, path in figures.items() if path is not None}
-    for kind, path in wanted.items():
-        from attn_cli.inspection.attention_plot import attention_figure
-        from attn_cli.runs.atomic_files import atomic_write
-
-        try:
-            atomic_write(path, attention_figure(maps, title, kind))
-        except OSError as error:
-            raise OperationError(
-                f"cannot write {path}: {error.strerror}", "name another file"
-            ) from None
-        if not as_json:
-            result(str(path))
-    return bool(wanted) and not as_json
+    return write_in_place(
+        figures, lambda canvas: draw_attention(canvas, maps, title), as_json=as_json
+    )
 
 
 def _show_text(

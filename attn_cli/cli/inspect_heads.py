@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_in_place,
+)
 from attn_cli.cli.options import (
     ConfigOption,
     FileArgument,
     JsonOption,
     RunOption,
 )
+from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.inspection.heads import HeadScores, MeasuredHead
+    from attn_cli.runs.loaded_model import LoadedModel
 
 DEFAULT_CHARS = 16_384  # enough for stable scores, in seconds
 ENCODER_CHARS = 4096  # each of which an encoder reads several times
@@ -37,6 +49,11 @@ def inspect_heads(
     run: RunOption = None,
     config: ConfigOption = None,
     chars: CharsOption = None,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show where each head attends, on average over a text, and the loss increase without it.
@@ -46,6 +63,8 @@ def inspect_heads(
     characters hidden, and the loss is that of these. Of an encoder-decoder, the heads are
     those of cross-attention, measured on pairs.
     """
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
     from tqdm import tqdm
 
     from attn_cli.inspection.cross_heads import measure_cross_heads
@@ -66,7 +85,7 @@ def inspect_heads(
         with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
             full = loaded.corpus().validation
     text = subset(full, chars - 1)
-    size, full_size = (target_count(each) + 1 for each in (text, full))
+    size_of, full_size = (target_count(each) + 1 for each in (text, full))
     if isinstance(text, PairExamples):
         baseline, measured = measure_cross_heads(loaded, text)
     else:
@@ -74,13 +93,17 @@ def inspect_heads(
     count = loaded.config.model.n_layer * loaded.config.model.n_head
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
+    of = f"{size_of:,} of {full_size:,}" if size_of < full_size else f"{size_of:,}"
+    measured_on = f"{what}: {of} {unit}s"
+    if _write_figures(figures, loaded, heads, baseline, measured_on, as_json=as_json):
+        return
     if as_json:
         result_json(
             {
                 "model": loaded.description,
                 "text": what,
                 "unit": unit,
-                "chars": size,
+                "chars": size_of,
                 "heads": [_record(head) for head in heads],
                 "uniform_baseline": _scores(baseline),
             }
@@ -89,9 +112,29 @@ def inspect_heads(
 
     from attn_cli.inspection.terminal.heads import heads_view
 
-    of = f"{size:,} of {full_size:,}" if size < full_size else f"{size:,}"
-    notice(f"{loaded.description}, {what}: {of} {unit}s")
+    notice(f"{loaded.description}, {measured_on}")
     console().print(heads_view(heads, baseline, unit))
+
+
+def _write_figures(
+    figures: FigureFiles,
+    loaded: LoadedModel,
+    heads: Sequence[MeasuredHead],
+    baseline: HeadScores,
+    measured_on: str,
+    *,
+    as_json: bool,
+) -> bool:
+    """Writes the figures that were asked for; whether nothing more is to be printed."""
+    from attn_cli.inspection.figures.heads import draw_heads
+
+    title, unit = (
+        f"{without_private_paths(loaded).description}, {measured_on}",
+        loaded.tokenizer.unit,
+    )
+    return write_in_place(
+        figures, lambda canvas: draw_heads(canvas, heads, baseline, title, unit), as_json=as_json
+    )
 
 
 def _record(head: MeasuredHead) -> dict[str, Any]:

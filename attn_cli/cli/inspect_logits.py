@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_in_place,
+)
 from attn_cli.cli.options import (
     ConfigOption,
     JsonOption,
@@ -12,12 +21,14 @@ from attn_cli.cli.options import (
     TargetOption,
     TextArgument,
 )
+from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
 
 if TYPE_CHECKING:
     from attn_cli.inspection.forward_pass import ForwardPass
     from attn_cli.inspection.hidden_characters import HiddenCharacters
+    from attn_cli.inspection.logit_lens import LayerPredictions
 
 
 def inspect_logits(
@@ -25,6 +36,11 @@ def inspect_logits(
     target: TargetOption = None,
     run: RunOption = None,
     config: ConfigOption = None,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what each layer would predict after each character, and its surprisal in bits.
@@ -34,6 +50,8 @@ def inspect_logits(
     are none, each character is hidden in turn. Of an encoder-decoder, the text is a
     source: what each layer of its decoder would write next.
     """
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
@@ -47,11 +65,15 @@ def inspect_logits(
         pair = pair_pass(loaded, text, target)
         seen: ForwardPass | HiddenCharacters = pair
         described = describe_pair(loaded, pair)
+        published = describe_pair(without_private_paths(loaded), pair)
     else:
         ids = encode_text(loaded, text, "attn inspect-logits")
         seen, described = predict_text(loaded, ids), loaded.describe(ids)
+        published = without_private_paths(loaded).describe(ids)
     unit, first = loaded.tokenizer.unit, len(loaded.line_beginning)
     lens = layer_predictions(seen, loaded.tokenizer.symbols)
+    if _write_figures(figures, lens, published, unit, as_json=as_json):
+        return
     if as_json:
         record = {"model": loaded.description, "unit": unit, **asdict(lens)}
         if lens.hidden is None:
@@ -63,3 +85,14 @@ def inspect_logits(
 
     notice(described)
     console().print(lens_view(lens, unit, first))
+
+
+def _write_figures(
+    figures: FigureFiles, lens: LayerPredictions, title: str, unit: str, *, as_json: bool
+) -> bool:
+    """Writes the figures that were asked for; whether nothing more is to be printed."""
+    from attn_cli.inspection.figures.logit_lens import draw_lens
+
+    return write_in_place(
+        figures, lambda canvas: draw_lens(canvas, lens, title, unit), as_json=as_json
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +11,15 @@ import typer
 
 from attn_cli.cli.completion import run_names
 from attn_cli.cli.evaluation_text import hint_on_missing_text
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_in_place,
+)
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, RunOption, run_option
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result, result_json
@@ -44,6 +53,11 @@ def inspect_training(
     ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how attention and samples changed over the checkpoints that a run kept.
@@ -51,6 +65,8 @@ def inspect_training(
     A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more. Of an
     encoder, the bits are those of each character of the text when it is hidden.
     """
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
     from attn_cli.inspection.forward_pass import select_heads
     from attn_cli.inspection.history import snapshots, summarise
     from attn_cli.runs.load_model import load_model
@@ -65,6 +81,9 @@ def inspect_training(
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
     characters = loaded.symbols(ids)
+    steps = [snapshot.step for snapshot in kept]
+    if _write_figures(figures, loaded, ids, dict(zip(steps, maps, strict=True)), as_json=as_json):
+        return
     if as_json:
         result_json(
             {
@@ -95,6 +114,37 @@ def _text_ids(loaded: TrainedModel, text: str | None) -> Sequence[int]:
         if text is None:
             return default_text(loaded)
         return encode_text(loaded, text, "attn inspect-training")
+
+
+def _write_figures(
+    figures: FigureFiles,
+    loaded: TrainedModel,
+    ids: Sequence[int],
+    maps: Mapping[int, NDArray[np.float32]],
+    *,
+    as_json: bool,
+) -> bool:
+    """Writes the figures that were asked for; whether nothing more is to be printed.
+
+    Args:
+        figures: Perhaps none.
+        loaded: The run.
+        ids: The text.
+        maps: The weights of the selected heads by step, (L, H, T, T).
+        as_json: Whether JSON is printed, and no paths.
+    """
+    from attn_cli.figures.loss import loss_plot
+    from attn_cli.inspection.figures.history import draw_history
+    from attn_cli.runs.metrics import read_metrics
+    from attn_cli.text.builtin import loss_floor
+
+    losses = loss_plot(
+        list(read_metrics(loaded.folder.metrics)), loss_floor(loaded.config), by_step=True
+    )
+    text = replace(loaded, description=loaded.name).describe(ids)
+    return write_in_place(
+        figures, lambda canvas: draw_history(canvas, losses, maps, text), as_json=as_json
+    )
 
 
 def _record(summary: CheckpointSummary, weights: NDArray[np.float32]) -> dict[str, Any]:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attn_cli.cli import completion
+from attn_cli.cli.figure_options import (
+    FigureFiles,
+    PdfOption,
+    PngOption,
+    SizeOption,
+    SvgOption,
+    ThemeOption,
+    write_beside,
+)
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.errors import InputError
 from attn_cli.text.display import counted
+
+if TYPE_CHECKING:
+    from attn_cli.runs.run_folder import RunFolder
 
 EXAMPLES = """For example: attn report tales --html report.html
 
-attn report learned rope"""
+attn report learned rope
+
+attn report tales --pdf curves.pdf --size column"""
 
 
 def report(
@@ -30,23 +47,35 @@ def report(
         ),
     ] = None,
     html: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--html",
             metavar="FILE",
             parser=path_option,
-            help="The page; it may replace a page of attn, and no other file.",
+            help="The page, report.html unless a figure is asked for; it may replace a page of "
+            "attn, and no other file.",
         ),
-    ] = Path("report.html"),
+    ] = None,
+    svg: SvgOption = None,
+    png: PngOption = None,
+    pdf: PdfOption = None,
+    theme: ThemeOption = None,
+    size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write what happened in a run as a page: one file, which opens without a network.
 
     Curves, samples over time and how much of them is copied, the text and what simple methods
     need for it, what each head does, all settings, the machine, and the commands to do it again.
-    Several runs are compared as by attn compare, then each is shown in short.
+    Several runs are compared as by attn compare, then each is shown in short. A figure has the
+    curves of one run.
     """
-    check_page_file(html)
+    figures = FigureFiles(svg, png, pdf, theme, size)
+    figures.check()
+    if html is None and not figures:
+        html = Path("report.html")
+    if html is not None:
+        check_page_file(html)
 
     from attn_cli.experiments.arms import find_arms, find_matching
     from attn_cli.experiments.compared_arms import compared_arms
@@ -59,6 +88,11 @@ def report(
     folders = [
         run for each in found for run in ([each] if isinstance(each, RunFolder) else each.runs)
     ]
+    _write_curves(figures, folders)
+    if html is None:
+        if as_json:
+            result_json({"runs": [str(each.path) for each in folders]})
+        return
     compared = None
     if len(folders) == 1:
         reports = [measured_run(folders[0], notice)]
@@ -76,3 +110,28 @@ def report(
         return
     notice(f"{counted(len(folders), 'run')}, {len(page):,} bytes; it opens in a browser")
     result(str(html))
+
+
+def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder]) -> None:
+    """Writes the losses of a run as figures, where these were asked for.
+
+    Raises:
+        InputError: There are several runs.
+    """
+    if not figures:
+        return
+    if len(folders) > 1:
+        names = " ".join(shlex.quote(str(each.path)) for each in folders)
+        raise InputError(
+            "a figure of attn report has the curves of one run",
+            f"for those of several: attn compare {names} --svg FILE",
+        )
+    from attn_cli.config.load import load_config
+    from attn_cli.figures.loss import draw_losses
+    from attn_cli.runs.metrics import read_metrics
+    from attn_cli.text.builtin import loss_floor
+
+    run = folders[0]
+    metrics, name = list(read_metrics(run.metrics)), run.path.resolve().name
+    floor = loss_floor(load_config(run.config))
+    write_beside(figures, lambda canvas: draw_losses(canvas, metrics, name, floor))

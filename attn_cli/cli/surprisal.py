@@ -83,6 +83,19 @@ def as_lists(
     }
 
 
+def beginning(
+    count: int, tokenizer: Tokenizer, ids: TokenIds, predicted: Predicted, losses: Losses
+) -> tuple[list[tuple[str, float | None]], int]:
+    """The first characters, each with its bits or None, and how many the text has."""
+    first: list[tuple[str, float | None]] = []
+    total = 0
+    for each in _surprisals(tokenizer, ids, predicted, losses):
+        total += 1
+        if total <= count:
+            first.append(each)
+    return first, total
+
+
 def _bits(losses: Losses) -> Iterator[float]:
     for some in losses:
         # The loss of what was certain is -0.0.

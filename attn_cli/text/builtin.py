@@ -1,14 +1,20 @@
 """The built-in texts: those that come with the package, and those that can be downloaded."""
 
+from __future__ import annotations
+
 import json
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attn_cli.errors import DatasetError, OperationError
 from attn_cli.resources import resource_folder
 from attn_cli.text.paths import cache_folder
+
+if TYPE_CHECKING:  # Tab completion asks for names, and waits for no import
+    from attn_cli.config.schema import Config
 
 BUILTIN_NAMES = (
     "tales", "languages", "dates", "owlish", "python-docs", "unicode-names", "shakespeare", "names"
@@ -107,6 +113,17 @@ def entropy_floor(name: str) -> float | None:
         return None
     bits: float = json.loads(path.read_text(encoding="utf-8"))["entropy_bits_per_char"]
     return bits
+
+
+def loss_floor(config: Config) -> float | None:
+    """The entropy that a run's validation loss is held against, in bits per character.
+
+    None where it is not known, or where the model predicts something else than what comes next.
+    """
+    data = config.data
+    if config.task != "lm" or data.validation is not None or len(data.text) != 1:
+        return None
+    return entropy_floor(data.text[0])
 
 
 @cache

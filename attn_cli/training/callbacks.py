@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Literal
 
+from attn_cli.figures.loss import plot_losses
 from attn_cli.runs.loggers.collection import LoggerCollection
-from attn_cli.runs.loss_plot import plot_losses
 from attn_cli.runs.metrics import StepMetrics, append_metrics, metrics_line, read_metrics
+from attn_cli.text.builtin import loss_floor
 
 if TYPE_CHECKING:  # the trainer imports this file
     from attn_cli.training.trainer import Trainer
@@ -134,7 +135,8 @@ class LossPlot(Callback):
     def on_sample(self, metrics: StepMetrics, sample: str) -> None:
         run = self._trainer.run
         try:
-            plot_losses(run.loss_plot, list(read_metrics(run.metrics)), run.path.name)
+            floor = loss_floor(self._trainer.config)
+            plot_losses(run.loss_plot, list(read_metrics(run.metrics)), run.path.name, floor)
         except OSError:
             raise
         except Exception as error:  # of a library that draws; no reason to end a run

@@ -200,6 +200,6 @@ class RunReport:
         if self.measured.command is not None:
             yield "use it", f"{self.measured.command} {run}"
         if self.config.task == "classify":
-            yield "measure it", f"attn evaluate {run} --figure confusion.svg"
+            yield "measure it", f"attn evaluate {run} --svg confusion.svg"
         else:
             yield "look inside", f"attn explain {run} --html page.html"

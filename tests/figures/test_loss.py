@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.runs.loss_plot import plot_losses
+from attn_cli.figures.loss import plot_losses
 from attn_cli.runs.metrics import StepMetrics
 
 METRICS = [
@@ -47,8 +47,8 @@ def test_it_is_drawn_without_a_word_in_any_environment(
     tmp_path: Path, environment: dict[str, str | None]
 ) -> None:
     code = (
-        "import sys; from pathlib import Path; from tests.runs.test_loss_plot import METRICS;"
-        "from attn_cli.runs.loss_plot import plot_losses;"
+        "import sys; from pathlib import Path; from tests.figures.test_loss import METRICS;"
+        "from attn_cli.figures.loss import plot_losses;"
         "plot_losses(Path(sys.argv[1]), METRICS, 'verse')"
     )
     wanted = os.environ | environment
