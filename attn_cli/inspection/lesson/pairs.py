@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 
 from attn_cli.inspection.lesson import stages
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Map, Maps, Part, Table
 from attn_cli.inspection.lesson.context import CANDIDATES, MAX_SHOWN, matrix_table, shape_text
 from attn_cli.inspection.lesson.logits_and_sampling import TRAINING, loss_columns
 from attn_cli.inspection.lesson.pair_context import PairContext
@@ -193,9 +193,16 @@ def _alignment(context: PairContext) -> Iterator[Part]:
     cut = context.truncation("T") or context.truncation("S")
     yield (
         "The same for each character of the target. Read a row from left to right: where the "
-        "head looked in the source when it wrote that character. This table is the alignment; "
+        "head looked in the source when it wrote that character. This is the alignment; "
         "attn inspect-attention draws it for every head."
     )
+    alignment = Map(
+        "target down, source across",
+        tuple(context.target),
+        tuple(context.source),
+        tuple(map(tuple, context.weights.tolist())),
+    )
+    yield Maps((alignment,))
     yield Table(
         f"weights: target down, source across, {shape_text('T, S', context.weights)}{cut}",
         tuple(context.source[s] for s in context.keys),
