@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli.completion import run_names
+from attn_cli.cli.lesson_reader import Reading
 from attn_cli.cli.options import (
     ConfigOption,
     HeadOption,
@@ -20,10 +20,9 @@ from attn_cli.cli.options import (
     run_option,
 )
 from attn_cli.cli.run_or_text import encode_text
-from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.terminal import notice, result_json
 
 if TYPE_CHECKING:
-    from attn_cli.inspection.lesson.blocks import LessonStep
     from attn_cli.runs.loaded_model import LoadedModel
 
 FRESH = (
@@ -48,30 +47,44 @@ BesideOption = Annotated[
         help="A decoder's run, to show beside an encoder on the same text.",
     ),
 ]
+TinyOption = Annotated[
+    bool,
+    typer.Option("--tiny", help="Explain a handmade model, small enough for a calculator."),
+]
+StepOption = Annotated[
+    int | None, typer.Option("--step", metavar="N", min=1, help="Show step N alone.")
+]
+FromOption = Annotated[
+    int | None, typer.Option("--from", metavar="N", min=1, help="Begin at step N.")
+]
+ContentsOption = Annotated[bool, typer.Option("--contents", help="List the steps, and stop.")]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Print all steps at once, without waiting for Enter.")
+]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        parser=path_option,
+        help="Write the lesson as an HTML page in which the model runs.",
+    ),
+]
 
 
 def explain(
     text: FollowedArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
-    tiny: Annotated[
-        bool,
-        typer.Option("--tiny", help="Explain a handmade model, small enough for a calculator."),
-    ] = False,
+    tiny: TinyOption = False,
     beside: BesideOption = None,
     layer: LayerOption = None,
     head: HeadOption = None,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Print all steps at once, without waiting for Enter.")
-    ] = False,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            parser=path_option,
-            help="Write the lesson as an HTML page in which the model runs.",
-        ),
-    ] = None,
+    step: StepOption = None,
+    start: FromOption = None,
+    contents: ContentsOption = False,
+    show_all: AllOption = False,
+    html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Explain attention, step by step, with a model's own numbers on a text.
@@ -80,14 +93,17 @@ def explain(
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
     Of an encoder-decoder, the text is a source, whose target it writes.
+
+    In a terminal, Enter goes to the next step, b back, a number to that step, and q ends.
     """
     from attn_cli.inspection.handmade_model import STORY
     from attn_cli.inspection.lesson.build import lesson_on
     from attn_cli.runs.loaded_model import TrainedModel
 
+    reading = Reading(step, start, contents, show_all, html)
     loaded = _model(run, config, tiny=tiny)
     if loaded.config.task == "seq2seq":
-        _explain_pair(loaded, text, beside, html, layer, head, show_all=show_all, as_json=as_json)
+        _explain_pair(loaded, text, beside, reading, layer, head, as_json=as_json)
         return
     decoder = None if beside is None else _decoder(beside, loaded)
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
@@ -104,21 +120,21 @@ def explain(
             html, loaded, ids, layer=layer, head=head, title=title, lesson=steps, as_json=as_json
         )
     elif as_json:
-        result_json(_record(loaded, ids, steps))
+        result_json(_record(loaded, ids) | reading.record(steps))
     else:
+        numbers = reading.numbers(len(steps))
         notice(loaded.describe(ids))
-        _show(steps, at_once=show_all)
+        reading.show(steps, numbers)
 
 
 def _explain_pair(
     loaded: LoadedModel,
     source: str | None,
     beside: Path | None,
-    html: Path | None,
+    reading: Reading,
     layer: int | None,
     head: int | None,
     *,
-    show_all: bool,
     as_json: bool,
 ) -> None:
     """The lesson on an encoder-decoder, whose target looks at its source."""
@@ -126,7 +142,7 @@ def _explain_pair(
     from attn_cli.inspection.pair_pass import describe_pair, own_source, pair_pass
     from attn_cli.runs.loaded_model import TrainedModel
 
-    if html is not None:
+    if reading.html is not None:
         loaded.require(("lm", "mlm"), "the page")
     if beside is not None:
         loaded.require("mlm", "`beside`")
@@ -138,11 +154,12 @@ def _explain_pair(
     )
     if as_json:
         target = "".join(loaded.symbols(activations.ids[1:]))
-        source_ids = activations.source_ids[:-1]
-        result_json({**_record(loaded, source_ids, steps), "target": target})
+        record = _record(loaded, activations.source_ids[:-1]) | {"target": target}
+        result_json(record | reading.record(steps))
     else:
+        numbers = reading.numbers(len(steps))
         notice(describe_pair(loaded, activations))
-        _show(steps, at_once=show_all)
+        reading.show(steps, numbers)
 
 
 def _model(run: Path | None, config: str | None, *, tiny: bool) -> LoadedModel:
@@ -188,41 +205,6 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
         ) from None
 
 
-def _record(
-    loaded: LoadedModel, ids: Sequence[int], steps: Sequence[LessonStep]
-) -> dict[str, object]:
-    from attn_cli.inspection.lesson.terminal_view import step_record
-
-    return {
-        "model": loaded.description,
-        "text": "".join(loaded.symbols(ids)),
-        "steps": [step_record(step) for step in steps],
-    }
-
-
-def _show(steps: Sequence[LessonStep], *, at_once: bool) -> None:
-    """Prints the steps; at a terminal one at a time, unless `at_once`."""
-    from attn_cli.inspection.lesson.terminal_view import show_step
-
-    screen = console()
-    waits = not at_once and sys.stdin.isatty() and sys.stdout.isatty()
-    for number, step in enumerate(steps, start=1):
-        show_step(screen, step, number, len(steps))
-        if waits and number < len(steps) and not _wants_next_step():
-            return
-
-
-def _wants_next_step() -> bool:
-    """Waits for Enter; False if the reader types q or ends the input."""
-    # Not by input(), in which a Ctrl-C just after its prompt would wait for the next Enter.
-    try:
-        print("Enter: next step; q, Enter: quit. ", end="", flush=True)
-        answer = sys.stdin.readline()
-    except KeyboardInterrupt:
-        print()  # so that the shell's prompt starts on a new line
-        raise
-    if not answer.endswith("\n"):  # the end of the input
-        print()
-        return False
-    print()
-    return answer.strip().lower() not in ("q", "quit")
+def _record(loaded: LoadedModel, ids: Sequence[int]) -> dict[str, object]:
+    """For JSON: what the lesson is on."""
+    return {"model": loaded.description, "text": "".join(loaded.symbols(ids))}

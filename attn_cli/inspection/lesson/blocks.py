@@ -1,4 +1,4 @@
-"""What a lesson is built from: paragraphs, formulas and tables, for the terminal and the page."""
+"""What a lesson is built from: paragraphs, formulas, tables and maps of attention."""
 
 from __future__ import annotations
 
@@ -38,7 +38,32 @@ class SideBySide:
     right: Table
 
 
-Part = str | Formula | Table | SideBySide
+@dataclass(frozen=True)
+class Map:
+    """Attention weights to look at as a picture: a row a query, a column a key."""
+
+    caption: str
+    rows: tuple[str, ...]  # the symbol of each query
+    columns: tuple[str, ...]  # and of each key
+    weights: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Maps of a text to compare, beside each other; of the whole text, where tables cut it."""
+
+    maps: tuple[Map, ...]
+
+
+Part = str | Formula | Table | SideBySide | Maps
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a text's way through a model."""
+
+    name: str  # "attention"; `stages.py` has them all
+    shape: str  # of what leaves it, in this model and on this text: (5, 16), or 4 × (5, 5)
 
 
 @dataclass(frozen=True)
@@ -46,4 +71,6 @@ class LessonStep:
     """One step of a lesson."""
 
     title: str  # what it is about, in a few words
-    parts: tuple[Part, ...]  # paragraphs, formulas and tables, in order
+    parts: tuple[Part, ...]  # paragraphs, formulas, tables and maps, in order
+    stage: str = ""  # the name of the stage that it belongs to
+    way: tuple[Stage, ...] = ()  # all stages of this lesson, in the order of the computation

@@ -11,9 +11,9 @@ import torch
 
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.hidden_characters import HiddenCharacters
-from attn_cli.inspection.lesson.blocks import Table
+from attn_cli.inspection.lesson.blocks import Map, Table
 from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded_rows
-from attn_cli.text.display import printable_symbol
+from attn_cli.text.display import map_symbol, printable_symbol
 from attn_cli.text.tokenizer import Tokenizer
 
 CANDIDATES = 5  # characters whose probabilities are shown
@@ -144,6 +144,11 @@ class LessonContext:
         cells = rounded_rows(rows, decimals)
         caption = f"{what}, {shape_text('T, T', numbers)}{self.truncation}"
         return Table(caption, self.column_names, tuple(zip(self.row_names, cells, strict=True)))
+
+    def map(self, caption: str, weights: torch.Tensor) -> Map:
+        """A map of attention weights, (T, T), of the whole text."""
+        symbols = tuple(map_symbol(self.tokenizer.symbols[id_]) for id_ in self.ids)
+        return Map(caption, symbols, symbols, tuple(map(tuple, weights.tolist())))
 
     @property
     def truncation(self) -> str:

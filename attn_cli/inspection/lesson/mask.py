@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from attn_cli.inspection.lesson.blocks import Part, SideBySide
+from attn_cli.inspection.lesson.blocks import Maps, Part, SideBySide
 from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.rounding import rounded
 
@@ -66,6 +66,12 @@ def _without_mask(context: LessonContext) -> Iterator[Part]:
         "a model that sees the whole text at once, and is trained to predict characters that were "
         "hidden in it."
     )
+    yield Maps(
+        (
+            context.map("with the causal mask", causal),
+            context.map("without the mask", unmasked),
+        )
+    )
     yield SideBySide(
         context.pair_table("with the causal mask", causal, SIDE_BY_SIDE),
         context.pair_table("without the mask", unmasked, SIDE_BY_SIDE),
@@ -96,6 +102,12 @@ def _with_mask(context: LessonContext) -> Iterator[Part]:
         "Beside them are the weights that the same scores would give with the causal mask of a "
         "decoder. The one is a square, the other a triangle."
     )
+    yield Maps(
+        (
+            context.map("without the mask", context.attention_weights),
+            context.map("with the causal mask", masked),
+        )
+    )
     yield SideBySide(
         context.pair_table("without the mask", context.attention_weights, SIDE_BY_SIDE),
         context.pair_table("with the causal mask", masked, SIDE_BY_SIDE),
@@ -117,7 +129,14 @@ def _with_mask(context: LessonContext) -> Iterator[Part]:
         "A trained decoder has learned scores of its own, for what comes before alone. Its weights "
         f"in layer {layer + 1}, head {head + 1}, on the same text:"
     )
+    theirs = decoder.attention[layer, head]
+    yield Maps(
+        (
+            context.map("the encoder", context.attention_weights),
+            context.map("the decoder", theirs),
+        )
+    )
     yield SideBySide(
         context.pair_table("the encoder", context.attention_weights, SIDE_BY_SIDE),
-        context.pair_table("the decoder", decoder.attention[layer, head], SIDE_BY_SIDE),
+        context.pair_table("the decoder", theirs, SIDE_BY_SIDE),
     )

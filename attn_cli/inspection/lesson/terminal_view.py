@@ -1,14 +1,22 @@
-"""A lesson in the terminal: paragraphs, formulas and tables within its width, or JSON."""
+"""A lesson in the terminal: where one is, paragraphs, formulas, tables and maps."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
+from attn_cli.inspection.lesson.blocks import (
+    Formula,
+    LessonStep,
+    Maps,
+    Part,
+    SideBySide,
+    Table,
+)
+from attn_cli.inspection.lesson.maps_view import maps_lines
+from attn_cli.inspection.lesson.plain import as_ascii
+from attn_cli.inspection.lesson.way_view import contents_lines, way_lines
 
 MAX_WIDTH = 88  # columns; longer lines of prose are hard to read
 INDENT = "  "
@@ -16,21 +24,48 @@ GAP = 2  # columns between two columns of a table
 TABLE_GAP = 4  # and between two tables
 
 
+def show_contents(console: Console, steps: Sequence[LessonStep]) -> None:
+    """Prints the titles of all steps, and what the line above each of them is."""
+    console.print(Text("Contents", style="bold cyan"))
+    console.print()
+    for line in contents_lines(steps, console.width):
+        console.print(line, soft_wrap=True)
+    console.print()
+    _print_part(
+        console,
+        "The line above each step shows where it is on the way through the model, and below that "
+        "the shape of what leaves each stage on this text.",
+    )
+
+
 def show_step(console: Console, step: LessonStep, number: int, count: int) -> None:
-    """Prints a step with its heading, and an empty line after each part."""
-    width = console.width
+    """Prints where a step is, its heading, and its parts, with an empty line after each."""
+    step = as_ascii(step) if console.options.ascii_only else step
+    for line in way_lines(step.way, step.stage, console.width):
+        console.print(line, soft_wrap=True)
+    console.print()
     console.print(Text(f"{number}/{count}  {step.title}", style="bold cyan"))
     console.print()
     for part in step.parts:
-        if isinstance(part, str):
-            lines = [(line.plain, "") for line in Text(part).wrap(console, min(width, MAX_WIDTH))]
-        elif isinstance(part, Formula):
-            lines = [(2 * INDENT + line, "bold") for line in part.lines]
-        else:
-            lines = part_lines(part, width)
-        for line, style in lines:
-            console.print(Text(line.rstrip(), style=style), soft_wrap=True)
-        console.print()
+        _print_part(console, part)
+
+
+def _print_part(console: Console, part: Part) -> None:
+    for line, style in _lines(console, part):
+        console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+    console.print()
+
+
+def _lines(console: Console, part: Part) -> Iterable[tuple[str, str]]:
+    """The lines of a part, each with its style."""
+    if isinstance(part, str):
+        wrapped = Text(part).wrap(console, min(console.width, MAX_WIDTH))
+        return [(line.plain, "") for line in wrapped]
+    if isinstance(part, Formula):
+        return [(2 * INDENT + line, "bold") for line in part.lines]
+    if isinstance(part, Maps):
+        return maps_lines(part, console.options)
+    return part_lines(part, console.width)
 
 
 def part_lines(part: Table | SideBySide, width: int) -> list[tuple[str, str]]:
@@ -85,18 +120,3 @@ def _groups(columns: Sequence[list[str]], room: int) -> Iterator[list[list[str]]
 
 def _is_number(cell: str) -> bool:
     return cell.lstrip("-")[:1].isdigit() or cell in {"…", "∞", "-∞"}
-
-
-def step_record(step: LessonStep) -> dict[str, Any]:
-    """A step for JSON."""
-    return {"title": step.title, "parts": [_part_record(part) for part in step.parts]}
-
-
-def _part_record(part: Part) -> dict[str, Any]:
-    if isinstance(part, str):
-        return {"kind": "text", "text": part}
-    if isinstance(part, Formula):
-        return {"kind": "formula"} | asdict(part)
-    if isinstance(part, Table):
-        return {"kind": "table"} | asdict(part)
-    return {"kind": "side by side"} | asdict(part)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from attn_cli.inspection.lesson.blocks import Formula, SideBySide, Table
+from attn_cli.inspection.lesson.blocks import Formula, Maps, SideBySide, Table
 
 FOLDER = Path(__file__).parent
 
@@ -84,7 +84,7 @@ def _environment(folder: Path) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    kinds: dict[str, type] = {"formula": Formula, "table": Table, "pair": SideBySide}
+    kinds: dict[str, type] = {"formula": Formula, "table": Table, "pair": SideBySide, "maps": Maps}
     environment.tests |= {
         name: lambda part, kind=kind: isinstance(part, kind) for name, kind in kinds.items()
     }
