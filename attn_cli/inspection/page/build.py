@@ -13,6 +13,7 @@ from attn_cli.inspection.page.payload import (
     model_payload,
     snapshot_payload,
 )
+from attn_cli.inspection.page.stages import model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
@@ -23,6 +24,7 @@ SCRIPTS = (
     *MODEL_SCRIPTS,
     "page_state",
     "opening",
+    "stages",
     "roving_focus",
     "character_strip",
     "head_grid",
@@ -33,6 +35,7 @@ SCRIPTS = (
     "weights_table",
     "attention",
     "vector_table",
+    "embedding",
     "attention_row",
     "next_character",
     "writing",
@@ -82,6 +85,9 @@ def page(contents: PageContents) -> str:
             lesson=contents.lesson,
             generate_first=contents.generate_first,
             encoder=contents.loaded.tokenizer.mask_id is not None,
+            sentence=model_sentence(contents.loaded),
+            stages=stages(contents.loaded),
+            closer=_closer_looks(contents),
             payload=payload,
             snapshots=f"[{','.join(snapshots)}]",
         )
@@ -89,6 +95,17 @@ def page(contents: PageContents) -> str:
     payload = as_json(_payload(contents))
     room = MAX_BYTES - len(rendered(()).encode())
     return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
+
+
+def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
+    """The id and the name of each section that is no stage of the model."""
+    names = [("lesson", "Step by step")] if contents.lesson else []
+    names.append(("row", "One row in numbers"))
+    if contents.loaded.tokenizer.mask_id is None:
+        names += [("lens", "Layer by layer"), ("ablation", "Without a head")]
+        if len(contents.snapshots) > 1:
+            names.append(("history", "During training"))
+    return names
 
 
 def _payload(contents: PageContents) -> dict[str, Any]:
