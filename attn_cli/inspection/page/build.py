@@ -13,7 +13,7 @@ from attn_cli.inspection.page.payload import (
     model_payload,
     snapshot_payload,
 )
-from attn_cli.inspection.page.stages import model_sentence, stages
+from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
@@ -85,7 +85,7 @@ def page(contents: PageContents) -> str:
             lesson=contents.lesson,
             generate_first=contents.generate_first,
             encoder=contents.loaded.tokenizer.mask_id is not None,
-            sentence=model_sentence(contents.loaded),
+            sentence=model_sentence(contents.loaded, _purpose(contents)),
             stages=stages(contents.loaded),
             closer=_closer_looks(contents),
             payload=payload,
@@ -97,14 +97,18 @@ def page(contents: PageContents) -> str:
     return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
 
 
+def _purpose(contents: PageContents) -> Purpose:
+    return "lesson" if contents.lesson else "write" if contents.generate_first else "look"
+
+
 def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
     """The id and the name of each section that is no stage of the model."""
     names = [("lesson", "Step by step")] if contents.lesson else []
-    names.append(("row", "One row in numbers"))
+    names.append(("row", "One row"))
     if contents.loaded.tokenizer.mask_id is None:
-        names += [("lens", "Layer by layer"), ("ablation", "Without a head")]
+        names += [("lens", "Logit lens"), ("ablation", "Without a head")]
         if len(contents.snapshots) > 1:
-            names.append(("history", "During training"))
+            names.append(("history", "Training"))
     return names
 
 

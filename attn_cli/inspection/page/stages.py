@@ -5,8 +5,11 @@ Shapes: C channels, F feed-forward, H heads, L layers, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from attn_cli.runs.loaded_model import LoadedModel
+
+Purpose = Literal["look", "write", "lesson"]  # what a page is for
 
 
 @dataclass(frozen=True)
@@ -19,28 +22,39 @@ class Stage:
     detail: str  # its shape; the page's script may put what it holds now in its place
 
 
-def model_sentence(loaded: LoadedModel) -> str:
-    """A sentence on what the model does and what the page shows of it."""
-    count, unit = f"{loaded.model.parameter_count():,} parameters", loaded.tokenizer.unit
+def model_sentence(loaded: LoadedModel, purpose: Purpose = "look") -> str:
+    """A sentence on what the model does, and one on what to do with the page."""
+    does, map_shows = _task_words(loaded)
+    shows = {
+        "look": map_shows,
+        "write": "Let it write, and see below how it chose each of them.",
+        "lesson": "The lesson follows a text through it, step by step, with the model’s own numbers.",
+    }
+    return f"This model of {loaded.model.parameter_count():,} parameters {does}. {shows[purpose]}"
+
+
+def _task_words(loaded: LoadedModel) -> tuple[str, str]:
+    """What the model does, and what a map of its attention shows."""
+    unit = loaded.tokenizer.unit
     if loaded.config.task == "seq2seq":
         symbol = "symbol" if loaded.pair_format.target_words else unit
         return (
-            f"This model of {count} writes a target for a source, one {symbol} at a time. "
-            "The shades show where in the source it looks as it writes each of them."
+            f"writes a target for a source, one {symbol} at a time",
+            "The map shows where in the source it looks as it writes each of them.",
         )
     if loaded.config.task == "classify":
         return (
-            f"This model of {count} reads a text and names its label. "
-            f"The map shows which {unit}s look at which others."
+            "reads a text and names its label",
+            f"The map shows which {unit}s look at which others.",
         )
     if loaded.tokenizer.mask_id is not None:
         return (
-            f"This model of {count} predicts the {unit}s that are missing from a text. "
-            f"The map shows which {unit}s, before and after, it looks at to do so."
+            f"fills in the {unit}s that are missing from a text",
+            "The map shows where in the text it looks, before them and after, to do so.",
         )
     return (
-        f"This model of {count} predicts the next {unit} of a text. "
-        f"The map shows which earlier {unit}s it looks at to do so."
+        f"predicts the next {unit} of a text",
+        f"The map shows which earlier {unit}s it looks at to do so.",
     )
 
 
@@ -53,8 +67,8 @@ def stages(loaded: LoadedModel) -> Sequence[Stage]:
     if loaded.config.task == "seq2seq":
         return (
             Stage("text", "first", "Source", f"at most {config.block_size - 1:,} symbols"),
-            Stage("attention", "heads", f"Encoder and decoder: {layers} each", "attention"),
-            Stage("next", "answer", "Next symbol", f"{tokenizer.vocab_size:,} scores"),
+            Stage("attention", "heads", f"Encoder and decoder, {layers} each", f"each layer: attention, {inner}"),
+            Stage("next", "answer", "Target", f"{tokenizer.vocab_size:,} scores"),
         )
     ngrams = " + n-grams" if config.ngrams else ""
     answers = len(loaded.labels) if loaded.labels else tokenizer.vocab_size
