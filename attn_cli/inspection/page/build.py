@@ -65,6 +65,8 @@ class PageContents:
     generate_first: bool = False  # whether the section that generates text comes first
     layer: int = 0  # the layer that it opens with, from 0
     head: int = 0  # the head of that layer, from 0
+    query: int | None = None  # the last character, or an encoder's first blank, where None
+    key: int | None = None  # the one with the largest weight where None
 
 
 def page(contents: PageContents) -> str:
@@ -119,6 +121,8 @@ def _payload(contents: PageContents) -> dict[str, Any]:
         "ids": [] if empty else list(contents.ids),
         "layer": contents.layer,
         "head": contents.head,
+        "query": contents.query,
+        "key": contents.key,
         "generate_first": contents.generate_first,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
     }

@@ -27,7 +27,7 @@ def model_sentence(loaded: LoadedModel, purpose: Purpose = "look") -> str:
     does, map_shows = _task_words(loaded)
     shows = {
         "look": map_shows,
-        "write": "Let it write, and see below how it chose each of them.",
+        "write": "Let it write, and see below how it chose each character.",
         "lesson": "The lesson follows a text through it, step by step, with the model’s own numbers.",
     }
     return f"This model of {loaded.model.parameter_count():,} parameters {does}. {shows[purpose]}"

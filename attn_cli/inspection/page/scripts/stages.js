@@ -100,7 +100,10 @@ function stagesOfText(state) {
       state.typedNothing ? "nothing yet" : counted(state.ids.length, vocabulary.unit),
     ],
     vector: () => Array.from(model.token.subarray(state.ids[state.query] * C, (state.ids[state.query] + 1) * C)),
-    answer: () => mostProbableAnswer(state, probabilities(state.answer())),
+    answer: () =>
+      model.causal
+        ? mostProbableAnswer(state, probabilitiesAfter(state, state.query), "after it: ")
+        : mostProbableAnswer(state, probabilities(state.answer())),
   };
 }
 
@@ -116,7 +119,12 @@ function stagesOfPair(state) {
   };
 }
 
-function mostProbableAnswer({ vocabulary }, probs) {
+// The probabilities (V,) of what comes after a character of a decoder's text.
+function probabilitiesAfter({ pass, vocabulary }, t) {
+  return probabilities(pass.logits.subarray(t * vocabulary.size, (t + 1) * vocabulary.size));
+}
+
+function mostProbableAnswer({ vocabulary }, probs, where = "") {
   const best = mostProbable(probs);
-  return [vocabulary.shown(best), `${percent(probs[best])} ${vocabulary.named(best)}`];
+  return [vocabulary.shown(best), `${where}${vocabulary.named(best)}, ${percent(probs[best])}`];
 }
