@@ -33,7 +33,7 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help='page: the text that it opens with; "Hello", or one in the model\'s own script.'
+            help="page: the text that it opens with; by default the beginning of one that the model wrote."
         ),
     ] = None,
     number_type: Annotated[
@@ -55,7 +55,8 @@ def export(
     if format == "page":
         from attn_cli.cli.page_file import write_page
 
-        ids, title = encode_text(model, text, "attn export page"), f"A model of {model.name}"
+        ids = _page_text(model, text)
+        title = f"A model of {model.name}"
         write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
         return
     if format == "gguf":
@@ -79,6 +80,15 @@ def export(
     if format == "hf" and model.config.model.ngrams:
         notice("with code of its own for model.ngrams: load it with trust_remote_code=True")
     result(str(out))
+
+
+def _page_text(model: TrainedModel, text: str | None) -> tuple[int, ...]:
+    """The ids of the text that a page opens with; where None, of one whose end is open."""
+    if text is None and model.tokenizer.mask_id is None:
+        from attn_cli.inspection.page.opening_text import open_ended_text
+
+        return open_ended_text(model)
+    return encode_text(model, text, "attn export page")
 
 
 def _write_folder(out: Path, model: TrainedModel, format: Literal["hf", "onnx"]) -> int:

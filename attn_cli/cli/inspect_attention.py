@@ -103,7 +103,7 @@ def inspect_attention(
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
-        write_page(html, loaded, ids, layer=layers[0], head=heads[0], as_json=as_json)
+        write_page(html, loaded, ids, layer=layer, head=head, as_json=as_json)
         return
     maps = text_maps(loaded, forward_pass(loaded.model, ids), layers, heads)
     title = without_private_paths(loaded).describe(ids)

@@ -25,8 +25,8 @@ def write_page(
     loaded: LoadedModel,
     ids: tuple[int, ...],
     *,
-    layer: int = 1,
-    head: int = 1,
+    layer: int | None = None,
+    head: int | None = None,
     title: str = "Inside a transformer",
     lesson: Sequence[LessonStep] = (),
     generate_first: bool = False,
@@ -38,8 +38,8 @@ def write_page(
         path: The file; an existing page of attn is replaced, any other file is left alone.
         loaded: The model that runs in the page.
         ids: The text that it opens with.
-        layer: The layer that it opens with, from 1.
-        head: The head of that layer, from 1.
+        layer: The layer that it opens with, from 1; that of the most telling head where None.
+        head: The head of that layer, from 1; the most telling one where None.
         title: Its heading.
         lesson: Steps to read beside it.
         generate_first: Whether the section that generates text comes first.
@@ -52,12 +52,14 @@ def write_page(
     """
     from attn_cli.inspection.ablation import ablate_heads
     from attn_cli.inspection.page.build import PageContents, page
+    from attn_cli.inspection.page.first_cell import first_cell
     from attn_cli.inspection.supported import check_supported
 
     # Before the work.
     check_page_file(path)
     loaded.require(("lm", "mlm"), "the page")
     check_supported(loaded.config.model, "the page")
+    cell = first_cell(loaded, ids, layer, head)
     decoder = loaded.tokenizer.mask_id is None  # of which the page shows more
     contents = PageContents(
         without_private_paths(loaded),
@@ -67,8 +69,11 @@ def write_page(
         title,
         lesson,
         generate_first,
-        layer=layer - 1,
-        head=head - 1,
+        layer=cell.layer,
+        head=cell.head,
+        # Who lets it write looks at the end of the text.
+        query=None if generate_first else cell.query,
+        key=None if generate_first else cell.key,
     )
     _write_and_print(path, page(contents), loaded, as_json)
 

@@ -13,6 +13,7 @@ from attn_cli.inspection.page.payload import (
     model_payload,
     snapshot_payload,
 )
+from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
@@ -23,6 +24,7 @@ SCRIPTS = (
     *MODEL_SCRIPTS,
     "page_state",
     "opening",
+    "stages",
     "roving_focus",
     "character_strip",
     "head_grid",
@@ -33,6 +35,7 @@ SCRIPTS = (
     "weights_table",
     "attention",
     "vector_table",
+    "embedding",
     "attention_row",
     "next_character",
     "writing",
@@ -62,6 +65,8 @@ class PageContents:
     generate_first: bool = False  # whether the section that generates text comes first
     layer: int = 0  # the layer that it opens with, from 0
     head: int = 0  # the head of that layer, from 0
+    query: int | None = None  # the last character, or an encoder's first blank, where None
+    key: int | None = None  # the one with the largest weight where None
 
 
 def page(contents: PageContents) -> str:
@@ -82,6 +87,9 @@ def page(contents: PageContents) -> str:
             lesson=contents.lesson,
             generate_first=contents.generate_first,
             encoder=contents.loaded.tokenizer.mask_id is not None,
+            sentence=model_sentence(contents.loaded, _purpose(contents)),
+            stages=stages(contents.loaded),
+            closer=_closer_looks(contents),
             payload=payload,
             snapshots=f"[{','.join(snapshots)}]",
         )
@@ -91,6 +99,21 @@ def page(contents: PageContents) -> str:
     return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
 
 
+def _purpose(contents: PageContents) -> Purpose:
+    return "lesson" if contents.lesson else "write" if contents.generate_first else "look"
+
+
+def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
+    """The id and the name of each section that is no stage of the model."""
+    names = [("lesson", "Step by step")] if contents.lesson else []
+    names.append(("row", "One row"))
+    if contents.loaded.tokenizer.mask_id is None:
+        names += [("lens", "Logit lens"), ("ablation", "Without a head")]
+        if len(contents.snapshots) > 1:
+            names.append(("history", "Training"))
+    return names
+
+
 def _payload(contents: PageContents) -> dict[str, Any]:
     empty = contents.ids == (contents.loaded.bos_id,)
     return {
@@ -98,6 +121,8 @@ def _payload(contents: PageContents) -> dict[str, Any]:
         "ids": [] if empty else list(contents.ids),
         "layer": contents.layer,
         "head": contents.head,
+        "query": contents.query,
+        "key": contents.key,
         "generate_first": contents.generate_first,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
     }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from attn_cli.inspection.page.payload import model_payload
+from attn_cli.inspection.page.stages import model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
@@ -13,6 +14,7 @@ SCRIPTS = (
     *MODEL_SCRIPTS,
     "translation_state",
     "opening",
+    "stages",
     "roving_focus",
     "character_strip",
     "head_grid",
@@ -62,4 +64,11 @@ def translation_page(
     }
     template = PageTemplate("translation.html", STYLES, SCRIPTS)
     unit = "symbol" if form.target_words else loaded.tokenizer.unit
-    return template.render(title, unit=unit, payload=as_json(payload))
+    return template.render(
+        title,
+        unit=unit,
+        payload=as_json(payload),
+        sentence=model_sentence(loaded),
+        stages=stages(loaded),
+        closer=(),
+    )

@@ -91,15 +91,16 @@ function ablationView(state, inAdvance) {
     if (!found) {
       say("ablation-caption", `Not yet computed for ${name}.`);
       drawBars(list, vocabulary, []);
+      byId("ablation-rest").textContent = "";
       return;
     }
     const own = probabilities(state.pass.last);
     const ids = Array.from(
       new Set([...ranked(own).slice(0, 6), ...ranked(found.probs).slice(0, 6)]),
     );
-    const most = ids
-      .sort((a, b) => Math.max(own[b], found.probs[b]) - Math.max(own[a], found.probs[a]))
-      .slice(0, 8);
+    const larger = own.map((prob, id) => Math.max(prob, found.probs[id]));
+    const most = barsWorthDrawing(ids.sort((a, b) => larger[b] - larger[a]), larger, 8);
+    byId("ablation-rest").textContent = restOf(ranked(found.probs), most, found.probs);
     say("ablation-caption", `The next character without ${name}; the outline is the whole model`);
     drawBars(
       list,

@@ -5,9 +5,11 @@ const snapshots = JSON.parse(byId("snapshots").textContent);
 const state = openedState(PageState, data);
 const { model, vocabulary } = state;
 
+stagesView(state, stagesOfText(state));
 typedTextView(state);
 thumbnailsView(state);
 attentionView(state);
+embeddingView(state);
 attentionRowView(state);
 nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
 if (model.causal) {

@@ -2,6 +2,20 @@
 
 const MOST_BARS = 10;
 
+const LEAST_BAR = 0.001; // less is left out, and counted in `restOf`
+
+// The ids of the bars to draw, of ids by falling probability: at least one.
+function barsWorthDrawing(ids, probs, most = MOST_BARS) {
+  return ids.slice(0, most).filter((id, index) => index === 0 || probs[id] >= LEAST_BAR);
+}
+
+// A line on the ids of a vocabulary that have no bar; empty where each has one.
+function restOf(ids, shown, probs) {
+  const others = ids.filter((id) => !shown.includes(id)),
+    left = others.reduce((sum, id) => sum + probs[id], 0);
+  return others.length ? `${counted(others.length, "other")}: ${percent(left)} together.` : "";
+}
+
 // Rows of { id, own, kept }, probabilities: `own` is outlined, `kept` is filled.
 function drawBars(list, vocabulary, rows) {
   while (list.children.length > rows.length) list.lastChild.remove();

@@ -62,7 +62,9 @@ function checkpointsView(state, snapshots) {
         return character;
       }),
     );
-    const rows = ranked(checkpoint.probs).slice(0, 6);
+    const order = ranked(checkpoint.probs),
+      rows = barsWorthDrawing(order, checkpoint.probs, 6);
+    byId("history-rest").textContent = restOf(order, rows, checkpoint.probs);
     drawBars(
       byId("history-probs"),
       vocabulary,

@@ -5,6 +5,7 @@
 // 256 characters would make a page slow that has to answer while one types.
 
 const LARGEST_CELL = 28,
+  READABLE_CELL = 15, // however low the window is
   SMALLEST_CELL = 9,
   SMALLEST_WITHOUT_LABELS = 5; // CSS pixels
 const LABELS = 22, // CSS pixels beside and above the cells
@@ -28,7 +29,8 @@ function heatMapView(state) {
       smallest = Math.max(T, S) > 128 ? SMALLEST_WITHOUT_LABELS : SMALLEST_CELL;
     labels = labelSpace();
     const room = Math.floor((box.clientWidth - labels - 4) / S);
-    size = Math.max(smallest, Math.min(LARGEST_CELL, room));
+    const below = Math.floor((parseFloat(getComputedStyle(box).maxHeight) - labels - 6) / T);
+    size = Math.max(smallest, Math.min(LARGEST_CELL, room, Math.max(READABLE_CELL, below)));
     const context = sizeCanvas(byId("map-cells"), S * size, T * size);
     if (size < SMALLEST_CELL) {
       drawPixels(
@@ -84,7 +86,7 @@ function heatMapView(state) {
     ids.forEach((id, t) => {
       if (size < SMALLEST_CELL && t !== chosen) return;
       const middle = (t + 0.5) * size;
-      context.font = `${t === chosen ? 700 : 400} ${Math.max(8, Math.min(13, size - 1))}px ${fontFamily}`;
+      context.font = `${t === chosen ? 700 : 400} ${Math.max(10, Math.min(13, size - 1))}px ${fontFamily}`;
       context.fillStyle = t === chosen ? accent : ink;
       context.save();
       context.translate(across ? middle : labels / 2, across ? labels / 2 : middle);

@@ -32,7 +32,7 @@ function keyboard(state) {
     }
     if (event.target.matches("textarea, input[type=number], input[type=text]")) return;
     // With Alt, too: there are keyboards on which brackets are Alt and a digit.
-    const inside = event.target.closest(".attention-columns, #ablation-grid, #row");
+    const inside = event.target.closest("#attention, #ablation-grid, #row");
     const act = signs[event.key] ?? (inside && !event.altKey ? inMaps[event.key] : null);
     if (!act) return;
     event.preventDefault();

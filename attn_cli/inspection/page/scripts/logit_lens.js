@@ -66,6 +66,7 @@ function logitLensView(state) {
     if (focused) here.focus();
     keepInView(here);
     showReadout();
+    byId("lens-tied").hidden = model.head.weight !== model.token;
     byId("lens-detail").replaceChildren(...levels.slice().reverse().map(detail));
   }
 
@@ -100,19 +101,20 @@ function logitLensView(state) {
   function detail(level) {
     const probs = probsAt(level, state.query),
       next = trueNext(),
+      order = ranked(probs),
+      rows = barsWorthDrawing(order, probs, LENS_BARS),
       list = element("ol", { className: "bars" });
     drawBars(
       list,
       vocabulary,
-      ranked(probs)
-        .slice(0, LENS_BARS)
-        .map((id) => ({ id, own: 0, kept: probs[id], marked: id === next })),
+      rows.map((id) => ({ id, own: 0, kept: probs[id], marked: id === next })),
     );
     return element(
       "div",
       {},
       element("h3", {}, levelName(level)),
       list,
+      element("p", { className: "quiet small" }, restOf(order, rows, probs)),
       element(
         "p",
         { className: "quiet small" },

@@ -34,7 +34,7 @@ function nextCharacterView(state, sample) {
     const own = probabilities(state.answer()),
       kept = probabilities(state.answer(), controls);
     const order = ranked(own).filter((id) => id !== vocabulary.maskId),
-      rows = order.slice(0, MOST_BARS);
+      rows = barsWorthDrawing(order, own);
     drawBars(
       byId("next-probs"),
       vocabulary,
@@ -44,12 +44,9 @@ function nextCharacterView(state, sample) {
       "next-caption",
       `${whereAsked(state)}: ${vocabulary.named(rows[0])} with ${percent(kept[rows[0]])}`,
     );
-    const others = order.slice(MOST_BARS),
-      left = others.reduce((sum, id) => sum + kept[id], 0);
     const possible = kept.reduce((count, p) => count + (p > 0), 0);
-    byId("next-rest").textContent = others.length
-      ? `${counted(others.length, "other")}: ${percent(left)} together. ${possible} of ${V} are possible.`
-      : `${possible} of ${V} are possible.`;
+    const rest = restOf(order, rows, kept);
+    byId("next-rest").textContent = `${rest} ${possible} of ${V} are possible.`.trim();
   }
 
   for (const input of Object.values(inputs)) input.addEventListener("input", draw);

@@ -3,13 +3,14 @@
 const TYPING_PAUSE = 150; // milliseconds after the last key before the model runs
 
 // The page's state, of a class; a model that cannot run here is told where a reader looks first,
-// and nothing else is shown.
+// and nothing of it is shown.
 function openedState(State, data) {
   let state;
   try {
     state = new State(data);
   } catch (error) {
-    byId("model-line").textContent = error.message;
+    byId("refusal").textContent = error.message;
+    byId("refusal").hidden = false;
     throw error;
   }
   byId("model-line").textContent = modelLine(data, state.model);

@@ -12,6 +12,8 @@ class PageState extends MapState {
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
+    this.firstQuery = data.query; // null where the page chooses it
+    this.firstKey = data.key;
   }
 
   get queryIds() {
@@ -37,7 +39,8 @@ class PageState extends MapState {
     this.changed = String(this.ids) !== String(this.inContext(this.firstIds));
     const blank = this.model.causal ? -1 : this.ids.indexOf(this.model.maskId);
     this.query = blank < 0 ? this.ids.length - 1 : blank;
-    this.key = this.topKey(this.query);
+    if (from === "first") this.query = this.firstQuery ?? this.query;
+    this.key = (from === "first" ? this.firstKey : null) ?? this.topKey(this.query);
     this.hovered = null; // a cell of the text before
     this.milliseconds = performance.now() - before;
     this.notify("text");

@@ -34,7 +34,7 @@ function translationView(state, { target_words }) {
     const t = state.shownTarget,
       probs = state.probabilitiesAt(t),
       order = ranked(probs),
-      rows = order.slice(0, MOST_BARS);
+      rows = barsWorthDrawing(order, probs);
     drawBars(
       byId("next-probs"),
       vocabulary,
@@ -43,10 +43,7 @@ function translationView(state, { target_words }) {
     const written = state.targetIds.slice(0, t);
     const after = written.length ? `After ‘${text(written)}’` : "At the beginning";
     say("next-caption", `${after}: ${vocabulary.named(order[0])} with ${percent(probs[order[0]])}`);
-    const left = order.slice(MOST_BARS).reduce((sum, id) => sum + probs[id], 0);
-    byId("next-rest").textContent = order.length > MOST_BARS
-      ? `${counted(order.length - MOST_BARS, "other")}: ${percent(left)} together.`
-      : "";
+    byId("next-rest").textContent = restOf(order, rows, probs);
   }
 
   // A target as one reads it: of words, with blanks between.

@@ -4,6 +4,7 @@
 const data = JSON.parse(byId("payload").textContent);
 const state = openedState(TranslationState, data);
 
+stagesView(state, stagesOfPair(state));
 translationView(state, data);
 sidesView(state);
 thumbnailsView(state);
