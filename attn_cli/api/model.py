@@ -240,20 +240,23 @@ class Model:
         losses = PerTokenLosses(self._evaluated, self._as_split(text), mask_id)
         return np.concatenate([np.zeros(0, np.float32), *losses])
 
-    def trace(self, text: str, target: str | None = None) -> Trace:
+    def trace(self, text: str, target: str | None = None, *, mask: bool = True) -> Trace:
         """Every tensor of a forward pass over a text, as NumPy arrays by name.
 
         Args:
             text: At most `block_size` characters; an empty one is the beginning of a document.
                 Of an encoder-decoder, a source.
             target: Of an encoder-decoder, the target; None for the one that it writes.
+            mask: Of a decoder, False takes the causal mask away: each character sees also those
+                that come after it. The rows of `attention` still sum to 1; its predictions mean
+                nothing, since the model was never trained so.
 
         Returns:
             The trace; of an encoder-decoder a `PairTrace`, which has `cross_attention` besides.
 
         Raises:
             InputError: The text or the target is too long, or has unknown characters; or the model
-                is no encoder-decoder and there is a target.
+                is no encoder-decoder and there is a target, or no decoder and `mask` is False.
         """
         from attn_cli.api.trace import PairTrace, Trace
         from attn_cli.inspection.forward_pass import forward_pass
@@ -264,12 +267,14 @@ class Model:
         if target is not None:
             check_text("target", target)
             self._loaded.require("seq2seq", "`target`")
+        if not mask:
+            self._loaded.require("lm", "`mask` False")
         if self.config.task == "seq2seq":
             forward = pair_pass(self._loaded, text, target)
             texts = (forward.ids, forward.source_ids, forward.target_ids)
             return PairTrace(forward, *(tuple(symbols(ids)) for ids in texts))
         ids = self._loaded.encode_prompt(text)
-        return Trace(forward_pass(self.module, ids), tuple(symbols(ids)))
+        return Trace(forward_pass(self.module, ids, mask=mask), tuple(symbols(ids)))
 
     @overload
     def embed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from attn_cli.inspection.attention_maps import AttentionMaps
+    from attn_cli.inspection.mask_effect import MaskEffect
     from attn_cli.inspection.pair_pass import PairPass
     from attn_cli.runs.loaded_model import LoadedModel
 
@@ -59,6 +61,12 @@ def inspect_attention(
     values: Annotated[
         bool, typer.Option("--values", help="Numbers in place of shades, in hundredths.")
     ] = False,
+    no_mask: Annotated[
+        bool,
+        typer.Option(
+            "--no-mask", help="Of a decoder: without the causal mask, and what that changes."
+        ),
+    ] = False,
     svg: SvgOption = None,
     png: PngOption = None,
     pdf: PdfOption = None,
@@ -78,8 +86,11 @@ def inspect_attention(
     figures.check(["--html"] if html is not None else [])
     if html is not None and values:
         raise InputError("--html and --values exclude each other", "give one of the two")
+    if html is not None and no_mask:
+        raise InputError("--html and --no-mask exclude each other", "the page has a switch for it")
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass
+    from attn_cli.inspection.mask_effect import mask_effect
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
     from attn_cli.runs.load_model import find_model
 
@@ -87,6 +98,8 @@ def inspect_attention(
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     if target is not None or part is not None:
         loaded.require("seq2seq", "`target`" if target is not None else "`part`")
+    if no_mask:
+        loaded.require("lm", "`no_mask`")
     if loaded.config.task == "seq2seq" and html is not None:
         _write_translation_page(
             html, loaded, text, target, part, layer=layer, head=head, as_json=as_json
@@ -105,10 +118,12 @@ def inspect_attention(
 
         write_page(html, loaded, ids, layer=layer, head=head, as_json=as_json)
         return
-    maps = text_maps(loaded, forward_pass(loaded.model, ids), layers, heads)
-    title = without_private_paths(loaded).describe(ids)
+    activations = forward_pass(loaded.model, ids, mask=not no_mask)
+    maps = text_maps(loaded, activations, layers, heads)
+    title = without_private_paths(loaded).describe(ids) + ", without the mask" * no_mask
     if not _write_figures(figures, maps, title, as_json=as_json):
-        _show_text(loaded, ids, maps, values=values, as_json=as_json)
+        effect = mask_effect(loaded.model, ids, activations) if no_mask else None
+        _show_text(loaded, ids, maps, effect, values=values, as_json=as_json)
 
 
 def _write_translation_page(
@@ -148,11 +163,15 @@ def _show_text(
     loaded: LoadedModel,
     ids: tuple[int, ...],
     maps: AttentionMaps,
+    effect: MaskEffect | None,
     *,
     values: bool,
     as_json: bool,
 ) -> None:
-    """Prints the maps of a text, and of a classifier what speaks for the label."""
+    """Prints the maps of a text, and of a classifier what speaks for the label.
+
+    `effect`: what it changes that there is no mask; None where it is there.
+    """
     evidence = None
     if loaded.labels:
         from attn_cli.inspection.label_evidence import label_evidence
@@ -160,10 +179,18 @@ def _show_text(
         evidence = label_evidence(loaded.classifier, ids, first=len(loaded.line_beginning))
     if as_json:
         of_label = {} if evidence is None else evidence_record(evidence, loaded.labels)
-        result_json({**_record(loaded, maps), **of_label})
+        of_mask = {} if effect is None else dataclasses.asdict(effect)
+        masked = loaded.config.task == "lm" and effect is None
+        result_json({**_record(loaded, maps), "mask": masked, **of_mask, **of_label})
         return
 
+    from attn_cli.inspection.terminal.paragraph import Paragraph
+
     notice(loaded.describe(ids))
+    if effect is not None:
+        console().print(Paragraph(effect.sentence(maps.unit)))
+    if maps.weights.shape[:2] != (1, 1) and len(maps.keys) > 2 and not values:
+        console().print(Paragraph(_worth_a_look(maps)))
     console().print(_view(maps, values))
     if evidence is not None:
         from attn_cli.inspection.terminal.label_evidence import label_view
@@ -201,6 +228,16 @@ def _show_pair(
     notice(describe_pair(loaded, activations))
     is_cross = maps.part == "cross"
     console().print(alignment_view(maps, values) if is_cross else _view(maps, values))
+
+
+def _worth_a_look(maps: AttentionMaps) -> str:
+    """Which of the heads shows most, where it does, and how to see it in full."""
+    from attn_cli.inspection.telling_head import most_telling
+
+    found = most_telling(maps.weights)
+    layer, head = maps.layers[found.layer - 1], maps.heads[found.head - 1]
+    found = dataclasses.replace(found, layer=layer, head=head)
+    return f"{found.sentence(maps.queries)} In full: --layer {layer} --head {head}"
 
 
 def _view(maps: AttentionMaps, values: bool) -> RenderableType:

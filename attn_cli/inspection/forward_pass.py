@@ -3,7 +3,8 @@
 Shapes: T time (characters), C channels = n_embd, H heads, V vocabulary, L layers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -89,12 +90,33 @@ class ForwardPass:
 
 
 @torch.no_grad()
-def forward_pass(model: Stack, ids: Sequence[int]) -> ForwardPass:
-    """Runs a text of T ids, at most `block_size`, through a model."""
+def forward_pass(model: Stack, ids: Sequence[int], *, mask: bool = True) -> ForwardPass:
+    """Runs a text of T ids, at most `block_size`, through a model.
+
+    Args:
+        model: The model.
+        ids: The text.
+        mask: False takes a decoder's causal mask away, in every layer: each character then sees
+            those that come after it, which the model was never trained for.
+    """
     trace = TraceRecorder()
-    with evaluation_mode(model):
+    with evaluation_mode(model), nullcontext() if mask else _without_mask(model):
         model(torch.tensor([list(ids)], device=model.token_embedding.weight.device), trace=trace)
     return ForwardPass(model, tuple(ids), trace.records)
+
+
+@contextmanager
+def _without_mask(model: Stack) -> Iterator[None]:
+    """Within it, no layer's attention hides what comes later."""
+    attentions = [block.attention for block in model.layers()]
+    before = [attention.causal for attention in attentions]
+    try:
+        for attention in attentions:
+            attention.causal = False
+        yield
+    finally:
+        for attention, causal in zip(attentions, before, strict=True):
+            attention.causal = causal
 
 
 def unsupported_block(model: Stack, reason: str) -> InputError:

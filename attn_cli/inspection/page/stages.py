@@ -67,12 +67,19 @@ def stages(loaded: LoadedModel) -> Sequence[Stage]:
     if loaded.config.task == "seq2seq":
         return (
             Stage("text", "first", "Source", f"at most {config.block_size - 1:,} symbols"),
-            Stage("attention", "heads", f"Encoder and decoder, {layers} each", f"each layer: attention, {inner}"),
+            Stage(
+                "attention",
+                "heads",
+                f"Encoder and decoder, {layers} each",
+                f"each layer: attention, {inner}",
+            ),
             Stage("next", "answer", "Target", f"{tokenizer.vocab_size:,} scores"),
         )
     ngrams = " + n-grams" if config.ngrams else ""
     answers = len(loaded.labels) if loaded.labels else tokenizer.vocab_size
-    answer = "Label" if loaded.labels else "The blank" if _masked(loaded) else "Next " + tokenizer.unit
+    answer = (
+        "Label" if loaded.labels else "The blank" if _masked(loaded) else "Next " + tokenizer.unit
+    )
     return (
         Stage("text", "first", "Text", f"at most {config.block_size:,} {tokenizer.unit}s"),
         Stage("embedding", "vector", "Embedding", f"{C:,} numbers each{ngrams}"),

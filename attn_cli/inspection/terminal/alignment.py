@@ -29,7 +29,7 @@ def alignment_view(maps: AttentionMaps, numbers: bool = False) -> RenderableType
         numbers: Whether to write hundredths in place of shades.
     """
     of_heads = [
-        (f"layer {layer}, head {head}", weights)
+        (f"head {layer}.{head}", weights)
         for layer, of_layer in zip(maps.layers, maps.weights, strict=True)
         for head, weights in zip(maps.heads, of_layer, strict=True)
     ]
@@ -40,8 +40,10 @@ def alignment_view(maps: AttentionMaps, numbers: bool = False) -> RenderableType
         return Group(*parts, *_in_full(of_heads, maps, numbers))
     best, line = _most_aligned(maps.weights, [name for name, _ in of_heads])
     shown = [of_heads[best], ("mean of all heads", maps.weights.mean(axis=(0, 1)))]
-    small = SmallMaps(maps.weights, maps.layers, maps.heads, maps.unit, legend=False)
-    return Group(*parts, Paragraph(line), *_in_full(shown, maps, numbers), Text(), small)
+    small = SmallMaps(maps.weights, maps.layers, maps.heads, maps.queries, maps.keys, maps.unit)
+    coloured = Legend(colours=True, repeated=True)
+    full = _in_full(shown, maps, numbers)
+    return Group(*parts, Paragraph(line), *full, Text(), coloured, small)
 
 
 def _in_full(

@@ -83,7 +83,17 @@ def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -
         f"entropy{moving if is_cross else ''}. {direction if is_cross else distance}; "
         "bits: entropy of the weights."
     )
-    return Group(table, Text(), Paragraph(legend, style="dim"))
+    return Group(Paragraph(_most_relied_on(heads, unit)), table, Text(), Paragraph(legend, "dim"))
+
+
+def _most_relied_on(heads: Sequence[MeasuredHead], unit: str) -> str:
+    """Which head to look at first."""
+    most = max(heads, key=lambda head: head.effect.loss_increase)
+    name = f", {most.name}" if most.name else ""
+    return (
+        f"Most relied on: head {most.layer}.{most.head}{name}. Without it the loss increases by "
+        f"{most.effect.loss_increase:.4f} nats per {unit}."
+    )
 
 
 def _increase(effect: AblationEffect) -> str:

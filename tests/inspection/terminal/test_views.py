@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -39,8 +40,8 @@ WEIGHTS = causal([[1.0], [0.75, 0.25], [0.04, 0.46, 0.5]])
 
 
 def test_a_shade_tells_how_much() -> None:
-    lines = drawn(SmallMaps(WEIGHTS[None, None], [4], [7]))
-    assert lines[:5] == ["layer 4", "head 7", "██", "██▒▒", "··▓▓▓▓"]
+    lines = drawn(SmallMaps(WEIGHTS[None, None], [4], [7], "abc", "abc"))
+    assert lines == ["  4.7", "  abc", "a █", "b █▒", "c ·▓▓"]
     assert drawn(LargeMap(WEIGHTS, "abc", numbers=False))[:4] == [
         "  a b c", "a ██", "b ██▒▒", "c ··▓▓▓▓"
     ]  # fmt: skip
@@ -59,7 +60,8 @@ def test_an_alignment_has_the_source_across_and_the_target_down() -> None:
     assert drawn(AlignmentMap(ALIGNED, "abc", "xy", numbers=True)) == [
         "  a   b   c", "x .75 .25 .00", "y .04 .46 .50"
     ]  # fmt: skip
-    assert drawn(SmallMaps(ALIGNED[None, None], [1], [1]))[1:4] == ["head 1", "██▒▒··", "··▓▓▓▓"]
+    small = SmallMaps(ALIGNED[None, None], [1], [1], "xy", "abc")
+    assert drawn(small) == ["  1.1", "  abc", "x █▒·", "y ·▓▓"]
 
 
 def test_labels_of_several_characters_are_written_downwards_above_an_alignment() -> None:
@@ -81,15 +83,31 @@ def test_an_alignment_that_is_too_wide_goes_on_below() -> None:
     ]  # fmt: skip
 
 
-def test_heads_stand_side_by_side_as_far_as_they_fit() -> None:
-    four = np.stack([WEIGHTS] * 4)[None]
-    beside = drawn(SmallMaps(four, [1], [1, 2, 3, 4]))
-    assert beside[1].split("    ") == ["head 1", "head 2", "head 3", "head 4"]
-    assert [beside[2].index("█"), beside[2].rindex("█")] == [0, beside[1].index("head 4") + 1]
-    lines = drawn(SmallMaps(four, [1], [1, 2, 3, 4]), width=20)
-    assert [line.split() for line in lines if "head" in line] == [
-        ["head", "1", "head", "2"], ["head", "3", "head", "4"]
-    ]  # fmt: skip
+def test_heads_stand_side_by_side_in_rows_that_are_alike() -> None:
+    maps = SmallMaps(np.stack([WEIGHTS] * 4)[None], [1], [1, 2, 3, 4], "abc", "abc")
+    names, keys, first, *_ = drawn(maps)
+    assert names.split() == ["1.1", "1.2", "1.3", "1.4"]
+    assert [names.index("1.4"), keys.rindex("abc"), first.rindex("█")] == [names.index("1.4")] * 3
+    # Three would fit into 25 columns.
+    narrow = [line.split() for line in drawn(maps, width=25) if "." in line]
+    assert narrow == [["1.1", "1.2"], ["1.3", "1.4"]]
+
+
+def test_with_colours_a_line_holds_two_rows() -> None:
+    out = io.StringIO()
+    terminal = Console(file=out, width=40, force_terminal=True, color_system="truecolor")
+    terminal.print(SmallMaps(WEIGHTS[None, None], [4], [7], "abc", "abc"))
+    names, keys, first, second = (
+        re.sub(r"\x1b\[[0-9;]*m", "", line) for line in out.getvalue().splitlines()
+    )
+    assert [names.strip(), keys.strip()] == ["4.7", "abc"]
+    assert [first.rstrip(), second.rstrip()] == ["ab ▀▄", "c  ▀▀▀"]
+    above, to_04, below = (re.escape(rgb) for rgb in ("253;231;76", "181;82;124", "31;31;61"))
+    # b gives 0.75 to a, below a's 1.0, and 0.25 to itself; c gives 0.04 to a.
+    coloured = out.getvalue().splitlines()
+    assert re.search(rf"38;2;{above};48;2;{above}m▀", coloured[2])
+    assert re.search(rf"38;2;{to_04}m▄", coloured[2])
+    assert re.search(rf"38;2;{below}m▀", coloured[3])
 
 
 def test_a_cell_of_a_long_text_is_the_largest_of_several() -> None:
@@ -97,9 +115,9 @@ def test_a_cell_of_a_long_text_is_the_largest_of_several() -> None:
     weights[..., 0] = 0.01
     weights[0, 0, 65, 1] = 0.9
     weights[0, 0, 40, 40] = 0.5
-    lines = drawn(SmallMaps(weights, [1], [1]))
+    lines = drawn(SmallMaps(weights, [1], [1], "x" * 66, "x" * 66))
     assert "3 × 3" in lines[0]
-    cells = [line[::2] for line in lines[3 : 3 + 22]]
+    cells = lines[2 : 2 + 22]
     assert cells[21][:2] == "█·"
     assert cells[13][13] == "▓"
     assert sum(line.count("█") + line.count("▓") for line in cells) == 2
@@ -133,7 +151,8 @@ def test_heads_show_their_scores_and_what_is_lost() -> None:
     scores = HeadScores(shares, 7.0, 1.5)
     head = MeasuredHead(2, 3, "word start", scores, AblationEffect(-0.5, 0.25))
     lines = drawn(heads_view([head], scores, "byte"), width=120)
-    assert lines[1].split() == [
+    assert lines[0].startswith("Most relied on: head 2.3, word start.")
+    assert lines[2].split() == [
         "2.3", "word", "start", "-0.5000", "±", "0.2500",
         "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
     ]  # fmt: skip
@@ -142,7 +161,7 @@ def test_heads_show_their_scores_and_what_is_lost() -> None:
     unknown = replace(scores, shares={**scores.shares, "word_start": None})
     bare_head = replace(head, scores=unknown, effect=AblationEffect(-0.5, None))
     bare = drawn(heads_view([bare_head], unknown, "byte"))
-    assert bare[1].split()[2:] == ["start", "-0.5000", *lines[1].split()[6:11], "–", "7.0", "1.5"]
+    assert bare[2].split()[2:] == ["start", "-0.5000", *lines[2].split()[6:11], "–", "7.0", "1.5"]
 
 
 def test_a_number_is_never_cut() -> None:
@@ -160,7 +179,7 @@ def test_views_keep_to_the_width(width: int) -> None:
     weights = np.tril(np.ones((2, 6, T, T), dtype=np.float32))
     weights /= weights.sum(-1, keepdims=True)
     for view in (
-        SmallMaps(weights, [1, 2], range(1, 7)),
+        SmallMaps(weights, [1, 2], range(1, 7), "x" * T, "x" * T),
         LargeMap(weights[0, 0], "x" * T, numbers=True),
         LargeMap(weights[0, 0], "x" * T, numbers=False),
         Table(tuple(f"column {number}" for number in range(30)), [("1.5",) * 30], 0),
