@@ -184,13 +184,11 @@ def _show_text(
         result_json({**_record(loaded, maps), "mask": masked, **of_mask, **of_label})
         return
 
-    from attn_cli.inspection.terminal.paragraph import Paragraph
-
     notice(loaded.describe(ids))
     if effect is not None:
+        from attn_cli.inspection.terminal.paragraph import Paragraph
+
         console().print(Paragraph(effect.sentence(maps.unit)))
-    if maps.weights.shape[:2] != (1, 1) and len(maps.keys) > 2 and not values:
-        console().print(Paragraph(_worth_a_look(maps)))
     console().print(_view(maps, values))
     if evidence is not None:
         from attn_cli.inspection.terminal.label_evidence import label_view
@@ -241,11 +239,17 @@ def _worth_a_look(maps: AttentionMaps) -> str:
 
 
 def _view(maps: AttentionMaps, values: bool) -> RenderableType:
-    from attn_cli.inspection.terminal.attention_map import attention_view
+    """The maps, where there are several after a line that says which to look at."""
+    from rich.console import Group
 
-    return attention_view(
+    from attn_cli.inspection.terminal.attention_map import attention_view
+    from attn_cli.inspection.terminal.paragraph import Paragraph
+
+    view = attention_view(
         maps.weights, maps.layers, maps.heads, maps.keys, maps.unit, numbers=values
     )
+    several = maps.weights.shape[:2] != (1, 1) and len(maps.keys) > 2 and not values
+    return Group(Paragraph(_worth_a_look(maps)), view) if several else view
 
 
 def _record(loaded: LoadedModel, maps: AttentionMaps) -> dict[str, Any]:

@@ -36,6 +36,19 @@ def test_attention_is_what_inspect_attention_prints(
     assert list(trace.characters) == shown["characters"]
 
 
+def test_the_mask_can_be_taken_away(
+    model: attn_api.Model, trained_encoder: Trained, trained: Trained, attn: Attn
+) -> None:
+    trace = model.trace(TEXT, mask=False)
+    command = ("inspect-attention", TEXT, "--run", trained.run.path, "--no-mask", "--json")
+    np.testing.assert_allclose(trace.attention, attn(*command).json["weights"], atol=1e-7)
+    assert np.triu(trace.attention, 1).any()
+    assert "block 1.attention.masked scores" not in trace
+    assert not np.triu(model.trace(TEXT).attention, 1).any()
+    with pytest.raises(attn_api.AttnError, match="`mask` False needs a decoder"):
+        attn_api.load(trained_encoder.run.path).trace(TEXT, mask=False)
+
+
 @pytest.mark.parametrize("ngrams", ["[]", "[2, 3]"])
 def test_names_shapes_and_axes_are_those_of_inspect_shapes(
     ngrams: str, verse_file: Path, tmp_path: Path, attn: Attn

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import attn_cli as attn_api
 from tests.conftest import Trained, train_in
 
 
@@ -65,13 +66,55 @@ def test_attention_for_programs(attn: Any, at: tuple[str, str]) -> None:
 
 
 def test_attention_as_small_maps(attn: Any, at: tuple[str, str]) -> None:
-    lines = attn("inspect-attention", "The fox", *at).out.splitlines()
-    assert [line for line in lines if line.startswith("layer")] == ["layer 1", "layer 2"]
-    assert lines[1].split("   ")[0].strip() == "head 1"
-    # The first character sees itself alone, the second map begins where the first ends.
-    assert lines[2].split() == ["██"] * 3
-    assert all(set(line) <= set("█▓▒░· ") for line in lines[2:9])
-    assert lines[-1].startswith("share of attention:")
+    telling, legend, *lines = attn("inspect-attention", "The fox", *at).out.splitlines()
+    head = re.match(
+        r"Head (\d)\.(\d): '.' at \d gives .* In full: --layer (\d) --head (\d)$", telling
+    )
+    assert head is not None
+    assert head[1] + head[2] == head[3] + head[4]
+    assert legend.startswith("share of attention:")
+    assert [lines[0].split(), lines[9].split()] == [["1.1", "1.2", "1.3"], ["2.1", "2.2", "2.3"]]
+    assert lines[1].split() == ["The␣fox"] * 3
+    # The first character sees itself alone.
+    assert lines[2].split() == ["T", "█", "█", "█"]
+    assert "".join(line[0] for line in lines[2:9]) == "The␣fox"
+    assert all(set(line[2:]) <= set("█▓▒░· ") for line in lines[2:9])
+
+
+def test_attention_without_the_mask(attn: Any, at: tuple[str, str], trained: Trained) -> None:
+    command = ("inspect-attention", "The fox", *at)
+    found, masked = attn(*command, "--no-mask", "--json").json, attn(*command, "--json").json
+    assert [found["mask"], masked["mask"]] == [False, True]
+    weights = np.array(found["weights"])
+    assert weights.sum(-1) == pytest.approx(1, abs=1e-5)
+    assert found["future_share"] == pytest.approx(np.triu(weights, 1).sum(-1).mean(), abs=1e-5)
+    # The first layer's are those of the same scores, without what the mask makes of them.
+    scores = attn_api.load(trained.run.path).trace("The fox")["block 1.attention.scaled scores"]
+    of_scores = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+    assert weights[0] == pytest.approx(of_scores, abs=1e-5)
+    said = attn(*command, "--no-mask").out.replace("\n", " ")
+    assert (
+        f"{found['future_share']:.0%} of all attention goes to characters that come later" in said
+    )
+    assert f"{found['loss']:.2f} nats per character with the mask" in said
+    assert f"{found['loss_without_mask']:.2f} without it, means nothing" in said
+    # The mask is back.
+    assert attn(*command, "--json").json == masked
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "words"),
+    [
+        ("trained_encoder", (), "--no-mask needs a decoder"),
+        ("trained", ("--html", "a.html"), "the page has a switch for it"),
+    ],
+)
+def test_where_there_is_no_mask_to_take_away(
+    attn: Any, request: pytest.FixtureRequest, kind: str, arguments: tuple[str, ...], words: str
+) -> None:
+    run = request.getfixturevalue(kind).run.path
+    outcome = attn("inspect-attention", "The fox", "--no-mask", "--run", run, *arguments)
+    assert (outcome.code, words in outcome.err) == (2, True)
 
 
 def test_attention_of_one_head_has_every_number(attn: Any, at: tuple[str, str]) -> None:

@@ -42,7 +42,9 @@ def test_self_attention_of_either_side(
     assert np.shape(found["weights"]) == (2, 3, n, n)
     later = np.triu(np.array(found["weights"]), 1)
     assert later.any() == (part == "encoder")
-    assert attn(*command).out.startswith("layer 1\n")
+    lines = attn(*command).out.splitlines()
+    assert lines[0].startswith("Head ")
+    assert lines[1].startswith("share of attention:")
 
 
 def test_the_overview_begins_with_the_legend_and_the_most_aligned_head(
@@ -54,11 +56,12 @@ def test_the_overview_begins_with_the_legend_and_the_most_aligned_head(
     lines = outcome.out.splitlines()
     assert lines[0].startswith("Down: the target")
     assert lines[1].startswith("share of attention:")
-    assert lines[2].startswith(f"Most aligned: layer {layer}, head {head}. ")
+    assert lines[2].startswith(f"Most aligned: head {layer}.{head}. ")
     assert f"shares {bits.max():.1f} bits of" in lines[2]
-    bold = [line for line in lines if line.startswith(("layer", "mean"))]
-    assert bold == [f"layer {layer}, head {head}", "mean of all heads", "layer 1", "layer 2"]
-    first = lines.index(bold[0])
+    first = lines.index(f"head {layer}.{head}")
+    small = [line.split() for line in lines if line.lstrip().startswith(("1.1", "2.1"))]
+    assert small == [["1.1", "1.2", "1.3"], ["2.1", "2.2", "2.3"]]
+    assert first < lines.index("mean of all heads")
     assert lines[first + 1].split() == ["f", "a", "c", "e", "⏎"]
     assert "on 'face' to '" in outcome.err
 
@@ -67,7 +70,7 @@ def test_the_alignment_of_one_head_has_every_number(attn: Any, at: tuple[str, st
     command = ("inspect-attention", "face", *at, "--target", "ab", "--layer", "1", "--head", "2")
     weights = attn(*command, "--json").json["weights"][0][0]
     lines = attn(*command, "--values").out.splitlines()
-    start = lines.index("layer 1, head 2") + 1
+    start = lines.index("head 1.2") + 1
     assert lines[start].split() == ["f", "a", "c", "e", "⏎"]
     assert [line.split()[0] for line in lines[start + 1 :]] == ["a", "b", "⏎"]
     for line, row in zip(lines[start + 1 :], weights, strict=True):
@@ -184,7 +187,8 @@ def test_heads_of_cross_attention(attn: Any, at: tuple[str, str]) -> None:
     assert all(-1 <= head["direction"] <= 1 for head in found["heads"])
     assert all(head["loss_increase_se"] > 0 for head in found["heads"])
     lines = attn("inspect-heads", *at, "--chars", "40").out.splitlines()
-    assert lines[0].split()[-2:] == ["direction", "bits"]
-    assert [line.split()[0] for line in lines[1:8]] == [
+    names, *rows = [line for line in lines if not line.startswith(("Most relied", "No head"))]
+    assert names.split()[-2:] == ["direction", "bits"]
+    assert [line.split()[0] for line in rows[:7]] == [
         "1.1", "1.2", "1.3", "2.1", "2.2", "2.3", "uniform"
     ]  # fmt: skip

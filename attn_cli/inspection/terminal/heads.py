@@ -83,12 +83,16 @@ def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -
         f"entropy{moving if is_cross else ''}. {direction if is_cross else distance}; "
         "bits: entropy of the weights."
     )
-    return Group(Paragraph(_most_relied_on(heads, unit)), table, Text(), Paragraph(legend, "dim"))
+    return Group(
+        Paragraph(_most_relied_on(heads, unit)), table, Text(), Paragraph(legend, style="dim")
+    )
 
 
 def _most_relied_on(heads: Sequence[MeasuredHead], unit: str) -> str:
     """Which head to look at first."""
     most = max(heads, key=lambda head: head.effect.loss_increase)
+    if most.effect.loss_increase <= 0:
+        return "No head is relied on: without any of them the loss is no higher."
     name = f", {most.name}" if most.name else ""
     return (
         f"Most relied on: head {most.layer}.{most.head}{name}. Without it the loss increases by "

@@ -151,12 +151,17 @@ def test_heads_show_their_scores_and_what_is_lost() -> None:
     scores = HeadScores(shares, 7.0, 1.5)
     head = MeasuredHead(2, 3, "word start", scores, AblationEffect(-0.5, 0.25))
     lines = drawn(heads_view([head], scores, "byte"), width=120)
-    assert lines[0].startswith("Most relied on: head 2.3, word start.")
+    assert lines[0].startswith("No head is relied on")
     assert lines[2].split() == [
         "2.3", "word", "start", "-0.5000", "±", "0.2500",
         "0.10", "0.20", "0.30", "0.40", "0.50", "0.60", "7.0", "1.5",
     ]  # fmt: skip
     assert "nats per byte" in " ".join(lines)
+    relied_on = replace(head, head=4, effect=AblationEffect(0.5, 0.25))
+    assert drawn(heads_view([head, relied_on], scores, "byte"))[0] == (
+        "Most relied on: head 2.4, word start. Without it the loss increases by 0.5000 nats per "
+        "byte."
+    )
     assert "the last same byte" in " ".join(lines)
     unknown = replace(scores, shares={**scores.shares, "word_start": None})
     bare_head = replace(head, scores=unknown, effect=AblationEffect(-0.5, None))
