@@ -17,7 +17,7 @@ from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = MODEL_STYLES
+STYLES = (*MODEL_STYLES, "writing")
 # Each after those that it uses.
 SCRIPTS = (
     *MODEL_SCRIPTS,
@@ -35,6 +35,7 @@ SCRIPTS = (
     "vector_table",
     "attention_row",
     "next_character",
+    "drawn_characters",
     "writing",
     "filling",
     "logit_lens",

@@ -12,6 +12,7 @@ class PageState extends MapState {
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
+    this.lines = data.lines; // whether each line is a text of its own
   }
 
   get queryIds() {
