@@ -3,7 +3,8 @@
 
 const MOST_DRAWN = 2000; // characters to choose from: more would make the page slow
 const MOST_BEFORE = 200; // characters of the text before them
-const DRAWN_BARS = 6;
+const DRAWN_BARS = 6,
+  LEAST_DRAWN = 0.001; // of a probability that has a bar
 
 class DrawnCharacters {
   // An entry is { id, place, prob, own }: where it stands in the whole text, the probability that it
@@ -46,7 +47,8 @@ class DrawnCharacters {
   context(ids) {
     const { vocabulary } = this.state,
       shown = ids.slice(-MOST_BEFORE).map((id) => this.symbol(id));
-    if (ids.length) this.box.append(`${ids.length > MOST_BEFORE ? "…" : ""}${shown.join("")}`);
+    const text = shown.join("").replace(/^(.)\n/u, "$1"); // no empty line above the text
+    if (text) this.box.append(`${ids.length > MOST_BEFORE ? "…" : ""}${text}`);
     byId("drawn-empty").hidden = true;
     this.box.hidden = false;
   }
@@ -115,7 +117,7 @@ class DrawnCharacters {
       { sentence, own, kept } = this.explain(entry);
     this.strip.mark(index);
     const rows = ranked(own)
-      .filter((id) => id !== vocabulary.maskId)
+      .filter((id) => id !== vocabulary.maskId && (id === entry.id || own[id] >= LEAST_DRAWN))
       .slice(0, DRAWN_BARS);
     if (!rows.includes(entry.id)) rows[DRAWN_BARS - 1] = entry.id;
     drawBars(
