@@ -19,7 +19,7 @@ from attn_cli.inspection.lesson.blocks import Formula, SideBySide, Table
 FOLDER = Path(__file__).parent
 
 # What every page has in which a model runs; each script after those that it uses.
-MODEL_STYLES = ("theme", "layout", "parts", "views")
+MODEL_STYLES = ("theme", "layout", "parts", "views", "save_picture")
 MODEL_SCRIPTS = (
     "packing",
     "vocabulary",
@@ -35,6 +35,10 @@ MODEL_SCRIPTS = (
     "canvas",
     "bars",
     "map_state",
+    "svg_context",
+    "picture",
+    "save_picture",
+    "pictures",
 )
 
 

@@ -38,4 +38,19 @@ function drawPixels(canvas, T, S, weightAt, seenBy) {
     }
   }
   context.putImageData(image, 0, 0);
+  canvas.picture = { width: S, height: T, paint: (picture) => paintRuns(picture, T, weightAt, seenBy) };
+}
+
+// The same as rectangles, one for each run of one shade. They overlap a little, so that no ground
+// shines through between them.
+function paintRuns(context, T, weightAt, seenBy) {
+  const shadeAt = (t, j) => shadeOf(SCALES.weight.fraction(weightAt(t, j)));
+  for (let t = 0; t < T; t++) {
+    for (let j = 0, start = 0; j < seenBy(t); j++) {
+      if (j + 1 < seenBy(t) && shadeAt(t, j) === shadeAt(t, j + 1)) continue;
+      context.fillStyle = styles[theme][shadeAt(t, start)].ground;
+      context.fillRect(start, t, j + 1 - start + 0.04, 1.04);
+      start = j + 1;
+    }
+  }
 }

@@ -8,6 +8,7 @@ translationView(state, data);
 sidesView(state);
 thumbnailsView(state);
 attentionView(state);
+translationPictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
 watchWidth(state);

@@ -119,12 +119,3 @@ function writingView(state) {
     written.clear();
   });
 }
-
-// The settings of the sampling in words.
-function settings({ temperature, top_k, top_p }) {
-  if (temperature === 0) return "temperature 0, which takes the most probable";
-  const parts = [`temperature ${exactly(temperature)}`];
-  if (top_k !== null) parts.push(`top-k ${top_k}`);
-  if (top_p !== null) parts.push(`top-p ${exactly(top_p)}`);
-  return parts.join(", ");
-}
