@@ -22,7 +22,8 @@ function drawLegend(container, scale) {
 
 function paintRamp(context) {
   styles[theme].forEach(({ ground }, shade) => {
+    if (shade % 4) return;
     context.fillStyle = ground;
-    context.fillRect(shade, 0, 1.04, 1);
+    context.fillRect(shade, 0, SHADES - shade, 1); // so that no ground shines through
   });
 }

@@ -43,28 +43,33 @@ function paintPart(context, part) {
     .filter((one) => one.scrollLeft || one.scrollTop)
     .map((one) => [one, one.scrollLeft, one.scrollTop]);
   for (const [one] of scrolled) one.scrollTo({ left: 0, top: 0, behavior: "instant" });
-  const rings = []; // lie above their neighbours
-  const bottom = paintNode(context, part, rings);
-  for (const draw of rings) draw();
+  const later = []; // what lies above its neighbours
+  const bottom = paintNode(context, part, later);
+  for (const draw of later) draw();
   for (const [one, left, top] of scrolled) one.scrollTo({ left, top, behavior: "instant" });
   return bottom;
 }
 
-function paintNode(context, node, rings) {
+function paintNode(context, node, later) {
   if (node.nodeType === Node.TEXT_NODE) return paintText(context, node);
   if (node.nodeType !== Node.ELEMENT_NODE) return -Infinity;
   const style = getComputedStyle(node),
     box = node.getBoundingClientRect();
-  if (style.display === "none" || style.visibility === "hidden" || node.matches(".save-picture, .switch"))
+  if (style.display === "none" || style.visibility === "hidden" || node.matches(".save-picture, .switch, a"))
     return -Infinity;
   if (node.picture) {
     paintOwn(context, node.picture, box);
     return box.bottom;
   }
   paintGround(context, style, box);
-  const ring = () => paintRings(context, style, box);
-  if (style.boxShadow !== "none") rings.push(ring);
-  return Math.max(box.bottom, ...Array.from(node.childNodes, (child) => paintNode(context, child, rings)));
+  if (style.boxShadow !== "none") later.push(() => paintRings(context, style, box));
+  const bottoms = Array.from(node.childNodes, (child) => {
+    const isAbove = child.nodeType === Node.ELEMENT_NODE && getComputedStyle(child).zIndex > 0;
+    if (!isAbove) return paintNode(context, child, later);
+    later.push(() => paintNode(context, child, later));
+    return child.getBoundingClientRect().bottom;
+  });
+  return Math.max(box.bottom, ...bottoms);
 }
 
 function paintOwn(context, { width, height, paint }, box) {

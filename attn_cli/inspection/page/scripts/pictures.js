@@ -28,53 +28,93 @@ function mapPictures(state, data, of) {
 }
 
 function pagePictures(state, data) {
-  const run = data.description,
-    { causal } = state.model;
-  const save = (after, what, name, title, note, ...ids) =>
-    savePicture(byId(after), run, what, () => ({
-      name,
-      title,
-      note: [run, ...note()],
+  mapPictures(state, data, () => "attention weights");
+  const figures = [nextPicture, ...(state.model.causal ? [...textPictures, ...ablationPictures, ...historyPictures] : [])];
+  for (const { after, what, ids, ...rest } of figures.map((figure) => figure(state, data))) {
+    savePicture(byId(after), rest.run ?? data.description, what, () => ({
+      name: rest.name?.() ?? what,
+      title: rest.title,
+      note: rest.note?.() ?? [data.description],
       parts: ids.map(byId),
     }));
-  const outlined = () => [
-    `With ${settings(state.controls())}; the outline is the model’s own probability.`,
-  ];
-  const nothing = () => [];
-
-  mapPictures(state, data, () => "attention weights");
-  save("next-rest", "the probabilities", "probabilities", causal ? "The next character" : "The blank", outlined,
-    "next-caption", "next-probs", "next-rest");
-  if (!causal) return;
-  save("surprisal-readout", "the surprisal", "surprisal", "Surprisal of each character", nothing,
-    "surprisal-strip", "surprisal-readout", "surprisal-legend");
-  save("drawn-detail", "the written text", "written", "Written by the model, shaded by surprisal", nothing,
-    "drawn-text", "drawn-sight", "drawn-detail", "surprisal-legend");
-  save("lens-grid", "the logit lens", "logit lens", "The logit lens: the most probable next character after each layer", nothing,
-    "lens-grid", "lens-readout", "lens-legend");
-  save("ablation-note", "the change of the loss", "without a head", "The change of the loss without each head", nothing,
-    "ablation-grid", "ablation-note");
-  save("ablation-probs", "the probabilities without this head", "probabilities without a head", "The next character without a head", nothing,
-    "ablation-caption", "ablation-probs");
-  const atStep = () => [byId("history-readout").textContent];
-  save("history-maps", "all heads at this step", "all heads during training", "All heads during training", atStep,
-    "history-maps", "attention-legend");
-  save("history-map", "this head at this step", "a head during training", "A head during training", atStep,
-    "history-map-title", "history-map", "attention-legend");
-  save("history-probs", "the probabilities at this step", "probabilities during training", "The next character during training", atStep,
-    "history-probs");
+  }
 }
+
+const nextPicture = (state, { description }) => ({
+  after: "next-rest",
+  what: "probabilities",
+  title: state.model.causal ? "The next character" : "The blank",
+  note: () => [
+    description,
+    `With ${settings(state.controls())}; the outline is the model’s own probability.`,
+  ],
+  ids: ["next-caption", "next-probs", "next-rest"],
+});
+
+const textPictures = [
+  () => ({
+    after: "surprisal-readout",
+    what: "surprisal",
+    title: "Surprisal of each character",
+    ids: ["surprisal-strip", "surprisal-readout", "surprisal-legend"],
+  }),
+  () => ({
+    after: "drawn-detail",
+    what: "written text",
+    title: "Written by the model, shaded by surprisal",
+    ids: ["drawn-text", "drawn-sight", "drawn-detail", "surprisal-legend"],
+  }),
+  () => ({
+    after: "lens-grid",
+    what: "logit lens",
+    title: "The logit lens: the most probable next character after each layer",
+    ids: ["lens-grid", "lens-readout", "lens-legend"],
+  }),
+];
+
+const ablationPictures = [
+  () => ({
+    after: "ablation-note",
+    what: "loss without each head",
+    title: "Without each head",
+    ids: ["ablation-grid", "ablation-note"],
+  }),
+  (state) => ({
+    after: "ablation-probs",
+    what: "probabilities without this head",
+    name: () => `without ${state.headName()}`,
+    title: "Without a head",
+    ids: ["ablation-caption", "ablation-probs"],
+  }),
+];
+
+// Of the checkpoint that is shown, whose step stands in the note and in the file's name.
+function historyPicture(state, { description }, what, after, ...ids) {
+  const run = description.replace(/, step [\d,]+$/u, ""),
+    step = () => byId("checkpoint-shown").textContent.replace(",", "");
+  return {
+    ...{ after, what: `${what} at this step`, ids, run, title: "During training" },
+    name: () => `during training ${step()} ${what === "this head" ? state.headName() : what}`,
+    note: () => [run, byId("history-readout").textContent],
+  };
+}
+
+const historyPictures = [
+  (...of) => historyPicture(...of, "all heads", "history-maps", "history-maps", "attention-legend"),
+  (...of) => historyPicture(...of, "this head", "history-map", "history-map-title", "history-map", "attention-legend"),
+  (...of) => historyPicture(...of, "probabilities", "history-probs", "history-probs"),
+];
 
 function translationPictures(state, data) {
   const run = data.description;
   mapPictures(state, data, () => (state.side === "alignment" ? "attention of the target to the source" : "attention of the source to itself"));
   savePicture(byId("translation-readout"), run, "source and target", () => ({
     name: "source and target",
-    title: `Where the target looks in the source: ${state.headName()}`,
+    title: `Where the target looks in the source: ${state.headName().toLowerCase()}`,
     note: [run],
     parts: [document.querySelector(".pair-strips"), byId("translation-readout"), byId("attention-legend")],
   }));
-  savePicture(byId("next-rest"), run, "the probabilities", () => ({
+  savePicture(byId("next-rest"), run, "probabilities", () => ({
     name: "probabilities",
     title: "What else it could have written",
     note: [run],

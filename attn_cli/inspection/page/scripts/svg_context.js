@@ -54,9 +54,7 @@ class SvgContext {
 
   strokeRect(x, y, width, height) {
     this.beginPath();
-    this.moveTo(x, y);
-    for (const [right, down] of [[1, 0], [1, 1], [0, 1]]) this.lineTo(x + right * width, y + down * height);
-    this.path += "Z";
+    this.rect(x, y, width, height);
     this.stroke();
   }
 
@@ -70,6 +68,13 @@ class SvgContext {
 
   lineTo(x, y) {
     this.path += `L${this.at(x, y).map(digits).join(" ")}`;
+  }
+
+  rect(x, y, width, height) {
+    this.moveTo(x, y);
+    const [across, down] = [digits(width * this.matrix.a), digits(height * this.matrix.d)];
+    this.at(x + width, y + height);
+    this.path += `h${across}v${down}h${-across}z`;
   }
 
   arc(x, y, radius, from, to) {
