@@ -82,7 +82,7 @@ class DrawnCharacters {
         ? `The text is longer than what the model sees at once: of these characters it still sees the last ${inSight}, and the maps show those.`
         : "";
     if (this.isChosenWhileWriting) this.choose(strip.chosen);
-    else this.follow();
+    else if (!this.follow()) this.choose(0);
   }
 
   // Where an entry stands in what the model sees; negative where it no longer does.
@@ -104,11 +104,12 @@ class DrawnCharacters {
     return this.entries.at(-1)?.place < (this.state.allIds?.length ?? 0);
   }
 
-  // Marks the query where it was written.
+  // Marks the query where it was written; returns whether it was.
   follow() {
-    if (!this.isRead()) return;
+    if (!this.isRead()) return false;
     const index = this.entries.findIndex((entry) => this.positionOf(entry) === this.state.query);
     if (index >= 0) this.show(index);
+    return index >= 0;
   }
 
   show(index) {
