@@ -14,6 +14,8 @@ from PIL import Image
 
 from attn_cli.inspection.history import snapshots
 from attn_cli.inspection.page.projection import projection_page
+from attn_cli.inspection.report.build import report_page
+from attn_cli.inspection.report.read_run import measured_run
 from attn_cli.runs.load_model import load_model
 from attn_cli.runs.loaded_model import LoadedModel, TrainedModel
 from attn_cli.text.tokenizer import corpus_tokenizer
@@ -26,7 +28,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 # What any program for vector graphics reads; no bitmap, no HTML, no style sheet.
 ELEMENTS = {f"{SVG}{name}" for name in ("svg", "title", "rect", "path", "text")}
 TEXT = "the fox met"
-SHADES = "theme => attn.palettes[theme].map(parts => '#' + parts.map(p => p.toString(16).padStart(2, '0')).join(''))"
+SHADES = """theme => attn.palettes[theme].map(
+    parts => "#" + parts.map(part => part.toString(16).padStart(2, "0")).join(""))"""
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
@@ -46,7 +49,7 @@ def save(page: Any, what: str, kind: str, folder: Path) -> Path:
     button.focus()
     with page.page.expect_download() as download:
         page.page.keyboard.press("Enter")
-    path = folder / download.value.suggested_filename
+    path: Path = folder / download.value.suggested_filename
     download.value.save_as(path)
     return path
 
@@ -91,10 +94,9 @@ def test_the_map_has_a_cell_for_each_weight_in_its_shade(
     signs = [sign if sign != " " else "␣" for sign in TEXT]
     assert [label for label in told if len(label) == 1][:22] == signs * 2
     assert page.page.inner_text("#map-readout") in told
-    assert "attention weight" in told and "0.25" in told  # the legend
-    ground, ink = root.find(f"{SVG}rect"), root.find(f"{SVG}text")
-    assert ground is not None and ink is not None
-    assert (ground.get("fill", "") > ink.get("fill", "")) == (theme == "light")
+    assert {"attention weight", "0", "0.05", "0.25", "0.5", "1"} <= set(told)  # the legend
+    ground, ink = (next(root.iter(f"{SVG}{name}")).attrib["fill"] for name in ("rect", "text"))
+    assert (ground > ink) == (theme == "light")
 
 
 def test_a_png_is_twice_as_large_as_the_svg(opened: Callable[..., Any], tmp_path: Path) -> None:
@@ -104,7 +106,7 @@ def test_a_png_is_twice_as_large_as_the_svg(opened: Callable[..., Any], tmp_path
         path = save(page, what, "PNG", tmp_path)
         with Image.open(path) as image:
             assert image.size == (2 * int(root.attrib["width"]), 2 * int(root.attrib["height"]))
-            assert len(image.convert("RGB").getcolors(1 << 24)) > 20
+            assert len(np.unique(np.asarray(image.convert("L")))) > 20
 
 
 def test_every_figure_of_the_page_can_be_saved(
@@ -175,6 +177,21 @@ def test_signs_of_markup_are_text(opened: Callable[..., Any], tmp_path: Path) ->
     assert "".join(labels(parsed(save(page, "surprisal", "SVG", tmp_path)))[2:7]) == "<&\"'>"
 
 
+def test_the_curves_of_a_report(
+    trained: Trained, opened: Callable[..., Any], tmp_path: Path
+) -> None:
+    html = report_page("A run", [measured_run(trained.run, lambda _: None)])
+    page = opened(html)
+    root = parsed(save(page, "the curves of Training", "SVG", tmp_path))
+    told = labels(root)
+    assert told[0] == "A run: Training"
+    shown = page.page.locator("svg.plot text").all_text_contents()
+    assert set(shown) <= set(told)
+    assert page.run("() => document.querySelector('.readout').textContent") in " ".join(told)
+    curves = [one for one in root.iter(f"{SVG}path") if one.get("stroke-width") == "1.75"]
+    assert len(curves) == page.page.locator("path.curve").count() > 1
+
+
 def test_texts_as_points(opened: Callable[..., Any], tmp_path: Path) -> None:
     vectors = np.random.default_rng(3).normal(size=(12, 5)).astype(np.float32)
     names = [f"text {number}" for number in range(12)]
@@ -184,5 +201,7 @@ def test_texts_as_points(opened: Callable[..., Any], tmp_path: Path) -> None:
     assert len(dots) == 12
     assert len({dot.get("fill") for dot in dots}) == 2
     told = labels(root)
-    assert told[0] == "Names" and "of the variance" in told[2]
-    assert set(names) & set(told) and {"a", "b"} <= set(told)
+    assert told[:2] == ["Names", "a model"]
+    assert "of the variance" in told[2]
+    assert set(names) & set(told)
+    assert {"a", "b"} <= set(told)

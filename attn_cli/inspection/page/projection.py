@@ -24,6 +24,7 @@ SCRIPTS = (
     "categories",
     "scatter_plot",
     "svg_context",
+    "drawn_svg",
     "picture",
     "save_picture",
     "projection",

@@ -36,6 +36,7 @@ MODEL_SCRIPTS = (
     "bars",
     "map_state",
     "svg_context",
+    "drawn_svg",
     "picture",
     "save_picture",
     "pictures",

@@ -61,6 +61,10 @@ function paintNode(context, node, later) {
     paintOwn(context, node.picture, box);
     return box.bottom;
   }
+  if (node instanceof SVGSVGElement) {
+    paintSvg(context, node, box);
+    return box.bottom;
+  }
   paintGround(context, style, box);
   if (style.boxShadow !== "none") later.push(() => paintRings(context, style, box));
   const bottoms = Array.from(node.childNodes, (child) => {

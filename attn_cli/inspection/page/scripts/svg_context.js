@@ -70,6 +70,10 @@ class SvgContext {
     this.path += `L${this.at(x, y).map(digits).join(" ")}`;
   }
 
+  closePath() {
+    this.path += "z";
+  }
+
   rect(x, y, width, height) {
     this.moveTo(x, y);
     const [across, down] = [digits(width * this.matrix.a), digits(height * this.matrix.d)];
