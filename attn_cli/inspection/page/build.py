@@ -18,7 +18,7 @@ from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = MODEL_STYLES
+STYLES = (*MODEL_STYLES, "writing")
 # Each after those that it uses.
 SCRIPTS = (
     *MODEL_SCRIPTS,
@@ -38,6 +38,7 @@ SCRIPTS = (
     "embedding",
     "attention_row",
     "next_character",
+    "drawn_characters",
     "writing",
     "filling",
     "logit_lens",

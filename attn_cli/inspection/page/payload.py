@@ -59,6 +59,7 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
         "bos_id": loaded.bos_id,
+        "lines": loaded.lines,
         "mask_id": tokenizer.mask_id,
         "sample": {
             "temperature": sample.temperature,

@@ -14,7 +14,7 @@ import numpy as np
 from attn_cli.inspection.embedding import Vectors
 from attn_cli.inspection.page.template import PageTemplate, as_json
 
-STYLES = ("theme", "layout", "parts", "projection")
+STYLES = ("theme", "layout", "parts", "projection", "save_picture")
 SCRIPTS = (
     "elements",
     "formatting",
@@ -23,6 +23,10 @@ SCRIPTS = (
     "theme_button",
     "categories",
     "scatter_plot",
+    "svg_context",
+    "drawn_svg",
+    "picture",
+    "save_picture",
     "projection",
 )
 COMPONENTS = 3  # P

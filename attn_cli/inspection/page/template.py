@@ -19,7 +19,7 @@ from attn_cli.inspection.lesson.blocks import Formula, Maps, SideBySide, Table
 FOLDER = Path(__file__).parent
 
 # What every page has in which a model runs; each script after those that it uses.
-MODEL_STYLES = ("theme", "layout", "parts", "views", "stages", "print")
+MODEL_STYLES = ("theme", "layout", "parts", "views", "stages", "save_picture", "print")
 MODEL_SCRIPTS = (
     "packing",
     "vocabulary",
@@ -35,6 +35,11 @@ MODEL_SCRIPTS = (
     "canvas",
     "bars",
     "map_state",
+    "svg_context",
+    "drawn_svg",
+    "picture",
+    "save_picture",
+    "pictures",
 )
 
 

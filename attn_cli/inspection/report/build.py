@@ -13,8 +13,20 @@ from attn_cli.inspection.report.run_report import RunReport
 from attn_cli.text.display import escape_control_characters
 
 FOLDER = Path(__file__).parent
-STYLES = ("theme", "layout", "parts", "report")
-SCRIPTS = ("elements", "formatting", "palette", "theme_button", "curves", "report")
+STYLES = ("theme", "layout", "parts", "report", "save_picture")
+SCRIPTS = (
+    "elements",
+    "formatting",
+    "palette",
+    "canvas",
+    "svg_context",
+    "drawn_svg",
+    "picture",
+    "save_picture",
+    "theme_button",
+    "curves",
+    "report",
+)
 MOST_LABELS = 30  # of a matrix of confusions that is shown whole
 
 

@@ -18,6 +18,7 @@ if (model.causal) {
   ablationView(state, data.ablations);
   checkpointsView(state, snapshots);
 } else fillingView(state);
+pagePictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
 watchWidth(state);

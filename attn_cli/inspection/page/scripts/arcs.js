@@ -30,13 +30,14 @@ function arcsView(state) {
     );
     const width = Math.max(T * step, 40);
     const high = Math.min(HIGHEST, Math.max(60, longestArc() * step * 0.55 + 10));
-    const context = sizeCanvas(canvas, width, high + 34);
-    context.lineCap = "round";
-    for (let t = 0; t < T; t++) {
-      if (t !== state.query) drawArcs(context, t, high, line, FAINTEST);
-    }
-    drawArcs(context, state.query, high, colourOf("--accent"), FAINTEST_CHOSEN);
-    drawCharacters(context, high);
+    drawOn(canvas, width, high + 34, (context) => {
+      context.lineCap = "round";
+      for (let t = 0; t < T; t++) {
+        if (t !== state.query) drawArcs(context, t, high, line, FAINTEST);
+      }
+      drawArcs(context, state.query, high, colourOf("--accent"), FAINTEST_CHOSEN);
+      drawCharacters(context, high);
+    });
     canvas.setAttribute("aria-valuemax", T);
     canvas.setAttribute("aria-valuenow", state.query + 1);
     canvas.setAttribute("aria-valuetext", state.summary(state.query));

@@ -38,4 +38,27 @@ function drawPixels(canvas, T, S, weightAt, seenBy) {
     }
   }
   context.putImageData(image, 0, 0);
+  canvas.picture = { width: S, height: T, paint: (picture) => paintRuns(picture, T, weightAt, seenBy) };
+}
+
+// The same as rectangles, one for each run of one shade, all of a shade in one path. They overlap a
+// little, so that no ground shines through between them.
+function paintRuns(context, T, weightAt, seenBy) {
+  const shadeAt = (t, j) => shadeOf(SCALES.weight.fraction(weightAt(t, j)));
+  const runs = styles[theme].map(() => []);
+  for (let t = 0; t < T; t++) {
+    for (let j = 0, start = 0; j < seenBy(t); j++) {
+      const shade = shadeAt(t, j);
+      if (j + 1 < seenBy(t) && shade === shadeAt(t, j + 1)) continue;
+      runs[shade].push([start, t, j + 1 - start + 0.04, 1.04]);
+      start = j + 1;
+    }
+  }
+  runs.forEach((some, shade) => {
+    if (!some.length) return;
+    context.fillStyle = styles[theme][shade].ground;
+    context.beginPath();
+    for (const run of some) context.rect(...run);
+    context.fill();
+  });
 }

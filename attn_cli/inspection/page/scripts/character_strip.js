@@ -31,14 +31,31 @@ class CharacterStrip {
       container.append(element("span", { role: "option" }));
     }
     this.items = Array.from(container.children);
-    this.items.forEach((item, t) => {
-      item.className = shades[t] === null ? "character blank" : "character";
-      if (item.textContent !== symbols[t]) item.textContent = symbols[t];
-      if (shades[t] === null) item.removeAttribute("style");
-      else paint(item, shades[t]);
-      item.setAttribute("aria-label", this.describe(t));
-    });
+    this.items.forEach((item, t) => this.show(item, t, symbols[t], shades[t]));
     this.mark(chosen);
+  }
+
+  // Adds more characters, and leaves those that stand as they are.
+  add(symbols, shades) {
+    symbols.forEach((symbol, index) => {
+      const item = element("span", { role: "option", tabIndex: -1 });
+      this.items.push(item);
+      this.show(item, this.items.length - 1, symbol, shades[index]);
+      this.container.append(item);
+    });
+  }
+
+  removeFirst(count) {
+    for (const item of this.items.splice(0, count)) item.remove();
+    this.chosen = Math.max(0, this.chosen - count);
+  }
+
+  show(item, t, symbol, shade) {
+    item.className = shade === null ? "character blank" : "character";
+    if (item.textContent !== symbol) item.textContent = symbol;
+    if (shade === null) item.removeAttribute("style");
+    else paint(item, shade);
+    item.setAttribute("aria-label", this.describe(t));
   }
 
   mark(chosen) {

@@ -31,18 +31,10 @@ function heatMapView(state) {
     const room = Math.floor((box.clientWidth - labels - 4) / S);
     const below = Math.floor((parseFloat(getComputedStyle(box).maxHeight) - labels - 6) / T);
     size = Math.max(smallest, Math.min(LARGEST_CELL, room, Math.max(READABLE_CELL, below)));
-    const context = sizeCanvas(byId("map-cells"), S * size, T * size);
-    if (size < SMALLEST_CELL) {
-      drawPixels(
-        pixels,
-        T,
-        S,
-        (t, j) => state.weight(t, j),
-        (t) => state.seenBy(t),
-      );
-      context.imageSmoothingEnabled = false;
-      context.drawImage(pixels, 0, 0, S * size, T * size);
-    } else drawCells(context, T);
+    drawOn(byId("map-cells"), S * size, T * size, (context) => {
+      if (size < SMALLEST_CELL && !context.isVector) drawSmallCells(context, T, S);
+      else drawCells(context, T);
+    });
     grid.setAttribute("aria-rowcount", T);
     grid.setAttribute("aria-colcount", S);
     mark();
@@ -55,11 +47,24 @@ function heatMapView(state) {
     return longest > 2 ? Math.min(LONGEST_LABELS, 8 * longest + 8) : LABELS;
   }
 
+  function drawSmallCells(context, T, S) {
+    drawPixels(
+      pixels,
+      T,
+      S,
+      (t, j) => state.weight(t, j),
+      (t) => state.seenBy(t),
+    );
+    context.imageSmoothingEnabled = false;
+    context.drawImage(pixels, 0, 0, S * size, T * size);
+  }
+
   function drawCells(context, T) {
+    const side = size < SMALLEST_CELL ? size : size - 1;
     for (let t = 0; t < T; t++) {
       for (let j = 0; j < state.seenBy(t); j++) {
         context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
-        context.fillRect(j * size, t * size, size - 1, size - 1);
+        context.fillRect(j * size, t * size, side, side);
       }
     }
   }
@@ -75,8 +80,11 @@ function heatMapView(state) {
   function drawLabels(canvas, across) {
     const ids = across ? state.keyIds : state.queryIds,
       [width, height] = across ? [ids.length * size, labels] : [labels, ids.length * size];
-    const context = sizeCanvas(canvas, width, height),
-      { fontFamily } = getComputedStyle(box),
+    drawOn(canvas, width, height, (context) => paintLabels(context, ids, across));
+  }
+
+  function paintLabels(context, ids, across) {
+    const { fontFamily } = getComputedStyle(box),
       [ink, accent] = [colourOf("--ink"), colourOf("--accent")];
     context.textAlign = "center";
     context.textBaseline = "middle";

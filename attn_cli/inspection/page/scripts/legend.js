@@ -6,6 +6,7 @@ function drawLegend(container, scale) {
   const stops = Array.from({ length: 17 }, (_, i) => styles[theme][shadeOf(i / 16)].ground);
   const ramp = element("div", { className: "ramp" });
   ramp.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
+  ramp.picture = { width: SHADES, height: 1, paint: paintRamp };
   const marks = ticks.map((tick, i) => {
     const last = scale === "surprisal" && i === ticks.length - 1;
     const mark = element("span", {}, last ? `${tick}+` : String(tick));
@@ -17,4 +18,12 @@ function drawLegend(container, scale) {
     ramp,
     element("div", { className: "ticks", "aria-hidden": "true" }, ...marks),
   );
+}
+
+function paintRamp(context) {
+  styles[theme].forEach(({ ground }, shade) => {
+    if (shade % 4) return;
+    context.fillStyle = ground;
+    context.fillRect(shade, 0, SHADES - shade, 1); // so that no ground shines through
+  });
 }

@@ -73,3 +73,12 @@ function setSlider(slider, value) {
 function exactly(value) {
   return Number(value.toFixed(2)) === value ? number(value, 2) : String(value);
 }
+
+// The settings of the sampling in words.
+function settings({ temperature, top_k, top_p }) {
+  if (temperature === 0) return "temperature 0, which takes the most probable";
+  const parts = [`temperature ${exactly(temperature)}`];
+  if (top_k !== null) parts.push(`top-k ${top_k}`);
+  if (top_p !== null) parts.push(`top-p ${exactly(top_p)}`);
+  return parts.join(", ");
+}

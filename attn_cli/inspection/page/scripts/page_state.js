@@ -14,6 +14,7 @@ class PageState extends MapState {
     this.bosId = data.bos_id;
     this.firstQuery = data.query; // null where the page chooses it
     this.firstKey = data.key;
+    this.lines = data.lines; // whether each line is a text of its own
   }
 
   get queryIds() {

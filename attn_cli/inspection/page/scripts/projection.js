@@ -32,6 +32,12 @@ zoomButtons();
 pointer();
 keys();
 themeButton(recolour);
+savePicture(byId("plot-keys"), data.description, "the plot", () => ({
+  name: "texts",
+  title: document.title,
+  note: [data.description, byId("axes").querySelector("[aria-pressed=true]").getAttribute("aria-label")],
+  parts: [plot.canvas.parentElement, byId("categories")],
+}));
 byId("search").addEventListener("input", ({ target }) => {
   query = target.value.trim().toLowerCase();
   plot.draw();

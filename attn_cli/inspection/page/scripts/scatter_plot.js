@@ -37,7 +37,6 @@ class ScatterPlot {
   resize() {
     this.width = this.canvas.parentElement.clientWidth;
     this.height = Math.round(Math.min(Math.max(this.width * 0.66, 320), 640));
-    this.context = sizeCanvas(this.canvas, this.width, this.height);
   }
 
   // Pixels per unit, the same in both directions.
@@ -119,34 +118,37 @@ class ScatterPlot {
   }
 
   draw() {
-    const { context, look } = this;
     this.placed = this.places();
-    context.clearRect(0, 0, this.width, this.height);
+    drawOn(this.canvas, this.width, this.height, (context) => this.paint(context));
+  }
+
+  paint(context) {
+    const { look } = this;
     for (const faded of [true, false]) {
       for (const index of this.order) {
         if (look.isShown(index) === faded) continue;
         context.globalAlpha = faded ? 0.12 : 0.8;
-        this.dot(index, this.radius, look.colourOf(index));
+        this.dot(context, index, this.radius, look.colourOf(index));
       }
     }
     context.globalAlpha = 1;
-    this.names();
+    this.names(context);
   }
 
-  dot(index, radius, colour) {
+  dot(context, index, radius, colour) {
     const [x, y] = this.placed[index];
     if (x < -radius || y < -radius || x > this.width + radius || y > this.height + radius) return;
-    this.context.fillStyle = colour;
-    this.context.beginPath();
-    this.context.arc(x, y, radius, 0, 2 * Math.PI);
-    this.context.fill();
+    context.fillStyle = colour;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    context.fill();
   }
 
   // The texts of as many points as have room for them.
-  names() {
-    const { context } = this,
-      taken = [];
+  names(context) {
+    const taken = [];
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    context.textAlign = "left";
     context.textBaseline = "middle";
     context.lineWidth = 3;
     context.lineJoin = "round";

@@ -9,6 +9,7 @@ translationView(state, data);
 sidesView(state);
 thumbnailsView(state);
 attentionView(state);
+translationPictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
 watchWidth(state);

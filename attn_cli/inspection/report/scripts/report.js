@@ -1,7 +1,16 @@
 // The report, put together.
 
 const plots = JSON.parse(byId("payload").textContent);
-for (const box of document.querySelectorAll("[data-curves]")) curvesView(box, plots[box.dataset.curves]);
+for (const box of document.querySelectorAll("[data-curves]")) {
+  curvesView(box, plots[box.dataset.curves]);
+  const about = box.closest("section").querySelector("h2").textContent;
+  savePicture(box, document.title, `the curves of ${about}`, () => ({
+    name: `${about} curves`,
+    title: `${document.title}: ${about}`,
+    note: [],
+    parts: [box],
+  }));
+}
 
 function shadeCells() {
   for (const cell of document.querySelectorAll("[data-shade]")) paint(cell, Number(cell.dataset.shade));

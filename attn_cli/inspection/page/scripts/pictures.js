@@ -1,0 +1,123 @@
+// Which figures of a page can be saved, and what each picture says of itself.
+
+// The maps of a head and of all heads; `of` says what they are weights of.
+function mapPictures(state, data, of) {
+  const run = data.description;
+  const views = { map: "map", lines: "lines", table: "weights-table" };
+  const notes = {
+    map: "A row for each query, a column for each key; the weights of a row sum to 1.",
+    lines: "A line for each query and key: the thicker, the larger the weight. Those of the chosen query stand out.",
+    table: "A row for each query, a column for each key; in hundredths.",
+  };
+  savePicture(byId("map-help"), run, "this head", () => ({
+    name: `${state.headName()} ${state.view}`,
+    title: `${state.headName()}: ${of()}`,
+    note: [run, notes[state.view]],
+    parts: [
+      byId(views[state.view]),
+      byId("map-readout"),
+      ...(state.view === "lines" ? [] : [byId("attention-legend")]),
+    ],
+  }));
+  savePicture(byId("attention-legend"), run, "all heads", () => ({
+    name: "all heads",
+    title: `All heads: ${of()}`,
+    note: [run, "A row for each layer, a column for each head."],
+    parts: [byId("thumbnails"), byId("attention-legend")],
+  }));
+}
+
+function pagePictures(state, data) {
+  mapPictures(state, data, () => "attention weights");
+  const figures = [nextPicture, ...(state.model.causal ? [...textPictures, ...ablationPictures, ...historyPictures] : [])];
+  for (const { after, what, ids, ...rest } of figures.map((figure) => figure(state, data))) {
+    savePicture(byId(after), rest.run ?? data.description, what, () => ({
+      name: rest.name?.() ?? what,
+      title: rest.title,
+      note: rest.note?.() ?? [data.description],
+      parts: ids.map(byId),
+    }));
+  }
+}
+
+const nextPicture = (state, { description }) => ({
+  after: "next-rest",
+  what: "probabilities",
+  title: state.model.causal ? "The next character" : "The blank",
+  note: () => [
+    description,
+    `With ${settings(state.controls())}; the outline is the model’s own probability.`,
+  ],
+  ids: ["next-caption", "next-probs", "next-rest"],
+});
+
+const textPictures = [
+  () => ({
+    after: "surprisal-readout",
+    what: "surprisal",
+    title: "Surprisal of each character",
+    ids: ["surprisal-strip", "surprisal-readout", "surprisal-legend"],
+  }),
+  () => ({
+    after: "drawn-detail",
+    what: "written text",
+    title: "Written by the model, shaded by surprisal",
+    ids: ["drawn-text", "drawn-sight", "drawn-detail", "surprisal-legend"],
+  }),
+  () => ({
+    after: "lens-grid",
+    what: "logit lens",
+    title: "The logit lens: the most probable next character after each layer",
+    ids: ["lens-grid", "lens-readout", "lens-legend"],
+  }),
+];
+
+const ablationPictures = [
+  () => ({
+    after: "ablation-note",
+    what: "loss without each head",
+    title: "Without each head",
+    ids: ["ablation-grid", "ablation-note"],
+  }),
+  (state) => ({
+    after: "ablation-probs",
+    what: "probabilities without this head",
+    name: () => `without ${state.headName()}`,
+    title: "Without a head",
+    ids: ["ablation-caption", "ablation-probs"],
+  }),
+];
+
+// Of the checkpoint that is shown, whose step stands in the note and in the file's name.
+function historyPicture(state, { description }, what, after, ...ids) {
+  const run = description.replace(/, step [\d,]+$/u, ""),
+    step = () => byId("checkpoint-shown").textContent.replace(",", "");
+  return {
+    ...{ after, what: `${what} at this step`, ids, run, title: "During training" },
+    name: () => `during training ${step()} ${what === "this head" ? state.headName() : what}`,
+    note: () => [run, byId("history-readout").textContent],
+  };
+}
+
+const historyPictures = [
+  (...of) => historyPicture(...of, "all heads", "history-maps", "history-maps", "attention-legend"),
+  (...of) => historyPicture(...of, "this head", "history-map", "history-map-title", "history-map", "attention-legend"),
+  (...of) => historyPicture(...of, "probabilities", "history-probs", "history-probs"),
+];
+
+function translationPictures(state, data) {
+  const run = data.description;
+  mapPictures(state, data, () => (state.side === "alignment" ? "attention of the target to the source" : "attention of the source to itself"));
+  savePicture(byId("translation-readout"), run, "source and target", () => ({
+    name: "source and target",
+    title: `Where the target looks in the source: ${state.headName().toLowerCase()}`,
+    note: [run],
+    parts: [document.querySelector(".pair-strips"), byId("translation-readout"), byId("attention-legend")],
+  }));
+  savePicture(byId("next-rest"), run, "probabilities", () => ({
+    name: "probabilities",
+    title: "What else it could have written",
+    note: [run],
+    parts: [byId("next-caption"), byId("next-probs"), byId("next-rest")],
+  }));
+}
