@@ -17,7 +17,7 @@ from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = MODEL_STYLES
+STYLES = (*MODEL_STYLES, "mask")
 # Each after those that it uses.
 SCRIPTS = (
     *MODEL_SCRIPTS,
@@ -32,6 +32,7 @@ SCRIPTS = (
     "arcs",
     "weights_table",
     "attention",
+    "mask",
     "vector_table",
     "attention_row",
     "next_character",

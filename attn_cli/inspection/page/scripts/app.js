@@ -11,6 +11,7 @@ attentionView(state);
 attentionRowView(state);
 nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
 if (model.causal) {
+  maskView(state);
   writingView(state);
   logitLensView(state);
   ablationView(state, data.ablations);
@@ -26,7 +27,7 @@ window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.
   logits(textOrIds) {
     const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
-    const pass = new ForwardPass(model).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
+    const pass = new ForwardPass(model, null, state.masked).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
     return nested(pass.logits, pass.ids.length, vocabulary.size);
   },
   // The attention (L, H, T, T) of the text on the page.

@@ -7,11 +7,13 @@ class PageState extends MapState {
     super(new Model(data, parameters), data);
     parameters.requireAllUsed();
     this.vocabulary = new Vocabulary(data.tokenizer, data.mask_id);
-    this.pass = new ForwardPass(this.model);
+    this.pass = this.trainedPass = new ForwardPass(this.model);
+    this.unmaskedPass = null; // of a decoder, made when it is first asked for
     this.withHidden = new ForwardPass(this.model); // of an encoder, with one more hidden
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
+    this.readTyped = () => {}; // reads what was typed and not yet read
   }
 
   get queryIds() {
@@ -23,7 +25,7 @@ class PageState extends MapState {
   }
 
   // Takes another text. `ids` is all of it; the model sees the last block_size of it.
-  // `from` is what it came from: "first", "typing" or "writing".
+  // `from` is what it came from: "first", "typing", "writing", "filling", or "mask".
   read(ids, { outside = [], from }) {
     const before = performance.now();
     this.typedNothing = ids.length === 0;
@@ -31,8 +33,7 @@ class PageState extends MapState {
     this.ids = this.inContext(this.allIds);
     this.outside = outside;
     this.from = from;
-    this.pass.run(this.ids);
-    this.pass.logits;
+    this.runPass();
     this.answers.clear();
     this.changed = String(this.ids) !== String(this.inContext(this.firstIds));
     const blank = this.model.causal ? -1 : this.ids.indexOf(this.model.maskId);
@@ -50,6 +51,35 @@ class PageState extends MapState {
 
   backToFirst() {
     this.read(this.firstIds, { from: "first" });
+  }
+
+  // Whether no character sees a later one: always in a decoder, unless its mask is taken away.
+  get masked() {
+    return this.pass.causal;
+  }
+
+  // Whether a decoder runs without the mask that it was trained with.
+  get maskIsOff() {
+    return this.model.causal && !this.masked;
+  }
+
+  // Takes the causal mask of a decoder away, or puts it back, and runs the model anew.
+  toggleMask() {
+    this.readTyped();
+    const before = performance.now();
+    this.unmaskedPass ??= new ForwardPass(this.model, null, false);
+    this.pass = this.masked ? this.unmaskedPass : this.trainedPass;
+    this.from = "mask";
+    this.runPass();
+    this.key = this.topKey(this.query);
+    this.hovered = null;
+    this.milliseconds = performance.now() - before;
+    this.notify("text");
+  }
+
+  // Without the mask, the model also runs with it, to compare.
+  runPass() {
+    for (const pass of new Set([this.pass, this.trainedPass])) pass.run(this.ids).logits;
   }
 
   // The attention weight of query t on key j, in one head.

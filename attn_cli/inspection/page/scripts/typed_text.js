@@ -35,7 +35,7 @@ function typedTextView(state) {
   });
 
   function surprisalOf(t) {
-    if (!state.model.causal) return `at ${t}`;
+    if (!state.masked) return `at ${t}`;
     return t === 0 ? "the first that the model sees" : bits(state.pass.surprisal(t));
   }
 
@@ -56,6 +56,10 @@ function typedTextView(state) {
       return;
     }
     const name = `${vocabulary.named(state.ids[t])} at ${t}`;
+    if (state.maskIsOff) {
+      say("surprisal-readout", `${name}. Without the mask, what predicts it can see it: its surprisal means nothing.`);
+      return;
+    }
     if (t === 0) {
       say("surprisal-readout", `${name}: the first that the model sees, so it has no prediction.`);
       return;
@@ -79,7 +83,7 @@ function typedTextView(state) {
 
   state.subscribe(["text"], () => {
     forget();
-    if (state.from !== "typing") typed.value = vocabulary.decode(state.allIds);
+    if (!["typing", "mask"].includes(state.from)) typed.value = vocabulary.decode(state.allIds);
     const kept = String(vocabulary.encode(typed.value).ids) === String(state.allIds);
     byId("typed-facts").textContent = factsOn(state);
     say("typed-warning", warningsOn(state, kept));
@@ -87,14 +91,15 @@ function typedTextView(state) {
   });
   state.subscribe(["text", "theme"], () => {
     const shades = state.ids.map((_, t) =>
-      t === 0 || !state.model.causal ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
+      t === 0 || !state.masked ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
     );
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       state.query,
     );
-    if (state.model.causal) drawLegend(byId("surprisal-legend"), "surprisal");
+    byId("surprisal-legend").hidden = !state.masked;
+    if (state.masked) drawLegend(byId("surprisal-legend"), "surprisal");
     showReadout(state.query);
   });
   state.subscribe(["query"], () => {
@@ -104,12 +109,13 @@ function typedTextView(state) {
 }
 
 // The length of the text, and its mean surprisal.
-function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
+function factsOn({ ids, masked, maskIsOff, model, pass, typedNothing, vocabulary }) {
   const sentences = [`${ids.length} of at most ${counted(model.block_size, vocabulary.unit)}.`];
   if (typedNothing) {
     sentences[0] = `Without a text, the model begins after ${vocabulary.named(ids[0])}.`;
   }
-  if (model.causal && pass.meanSurprisal !== null)
+  if (maskIsOff) sentences.push("The causal mask is off.");
+  if (masked && pass.meanSurprisal !== null)
     sentences.push(`Mean surprisal: ${bits(pass.meanSurprisal)}.`);
   return sentences.join(" ");
 }
