@@ -33,7 +33,8 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help='page: the text that it opens with; "Hello", or one in the model\'s own script.'
+            help='page: the text that it opens with; "Hello", or one in the model\'s own script. '
+            "Of an encoder-decoder, a source."
         ),
     ] = None,
     number_type: Annotated[
@@ -52,6 +53,9 @@ def export(
 
     model = load_model(run)
     check_task(model, format)
+    if format == "page" and model.config.task == "seq2seq":
+        _write_translation_page(out, model, text, as_json=as_json)
+        return
     if format == "page":
         from attn_cli.cli.page_file import write_page
 
@@ -79,6 +83,17 @@ def export(
     if format == "hf" and model.config.model.ngrams:
         notice("with code of its own for model.ngrams: load it with trust_remote_code=True")
     result(str(out))
+
+
+def _write_translation_page(
+    out: Path, model: TrainedModel, source: str | None, *, as_json: bool
+) -> None:
+    """Writes the page of an encoder-decoder, which opens with a source."""
+    from attn_cli.cli.page_file import write_translation_page
+    from attn_cli.inspection.pair_pass import encode_pair, own_source
+
+    source_ids, _ = encode_pair(model, own_source(model) if source is None else source, None)
+    write_translation_page(out, model, source_ids, as_json=as_json)
 
 
 def _write_folder(out: Path, model: TrainedModel, format: Literal["hf", "onnx"]) -> int:

@@ -56,9 +56,9 @@ def write_page(
 
     # Before the work.
     check_page_file(path)
-    loaded.require(("lm", "mlm"), "the page")
+    loaded.require(("lm", "mlm", "classify"), "the page")
     check_supported(loaded.config.model, "the page")
-    decoder = loaded.tokenizer.mask_id is None  # of which the page shows more
+    decoder = loaded.config.task == "lm"  # of which the page shows more
     contents = PageContents(
         without_private_paths(loaded),
         ids,

@@ -17,7 +17,7 @@ from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = (*MODEL_STYLES, "mask")
+STYLES = (*MODEL_STYLES, "labels", "mask")
 # Each after those that it uses.
 SCRIPTS = (
     *MODEL_SCRIPTS,
@@ -26,6 +26,7 @@ SCRIPTS = (
     "roving_focus",
     "character_strip",
     "head_grid",
+    "labels",
     "typed_text",
     "thumbnails",
     "heat_map",
@@ -82,7 +83,8 @@ def page(contents: PageContents) -> str:
             contents.title,
             lesson=contents.lesson,
             generate_first=contents.generate_first,
-            encoder=contents.loaded.tokenizer.mask_id is not None,
+            encoder=contents.loaded.config.task != "lm",
+            classifier=bool(contents.loaded.labels),
             payload=payload,
             snapshots=f"[{','.join(snapshots)}]",
         )

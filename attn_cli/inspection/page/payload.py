@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from attn_cli.config.schema import ModelConfig
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.page.packing import (
@@ -20,6 +21,7 @@ from attn_cli.inspection.page.packing import (
     packed_rows,
     packed_table,
 )
+from attn_cli.model.ngrams import MULTIPLIER, SCALE
 from attn_cli.model.parameter_shapes import NGRAM_TABLE
 from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
@@ -54,18 +56,34 @@ def model_payload(loaded: LoadedModel) -> dict[str, Any]:
             "block_size": config.block_size,
             "rope_theta": config.rope_theta,
             "cross_rope": config.cross_rope,
+            "causal": loaded.config.task == "lm",
             "eps": model.final_norm.eps,
             "ngrams": None if model.ngrams is None else asdict(model.ngrams.hash),
         },
         "tokenizer": {"kind": tokenizer.kind, "symbols": list(tokenizer.symbols)},
         "bos_id": loaded.bos_id,
-        "mask_id": tokenizer.mask_id,
+        "mask_id": None if loaded.labels else tokenizer.mask_id,
+        "labels": list(loaded.labels),
+        "label_ngrams": _label_ngrams(config),
+        "beginning": list(loaded.line_beginning) if loaded.labels else [],
         "sample": {
             "temperature": sample.temperature,
             "top_k": sample.top_k,
             "top_p": sample.top_p,
         },
         "weights": weights_payload(model),
+    }
+
+
+def _label_ngrams(config: ModelConfig) -> dict[str, Any] | None:
+    """How a classifier hashes its n-grams; the factor as text, since JSON has no such integers."""
+    if not config.label_ngrams:
+        return None
+    return {
+        "lengths": list(config.label_ngrams),
+        "rows": config.label_ngram_rows,
+        "multiplier": str(MULTIPLIER),
+        "scale": SCALE,
     }
 
 
@@ -80,7 +98,7 @@ def weights_payload(model: Stack) -> dict[str, Packed]:
 
 def _packed_matrix(name: str, matrix: NDArray[np.float32]) -> Packed:
     # Where training diverged, there is no one scale.
-    if name == NGRAM_TABLE and np.isfinite(matrix).all():
+    if (name == NGRAM_TABLE or name.startswith("ngram_scores.")) and np.isfinite(matrix).all():
         return packed_table(matrix, TABLE_BITS)
     bits = next((bits for end, bits in BITS.items() if name.endswith(end)), OTHER_BITS)
     return packed_rows(matrix, bits)

@@ -25,6 +25,7 @@ MODEL_SCRIPTS = (
     "vocabulary",
     "arithmetic",
     "ngrams",
+    "label_ngrams",
     "model",
     "forward_pass",
     "sampling",

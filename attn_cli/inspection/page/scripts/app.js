@@ -9,14 +9,15 @@ typedTextView(state);
 thumbnailsView(state);
 attentionView(state);
 attentionRowView(state);
-nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
+if (state.isClassifier) labelsView(state);
+else nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
 if (model.causal) {
   maskView(state);
   writingView(state);
   logitLensView(state);
   ablationView(state, data.ablations);
   checkpointsView(state, snapshots);
-} else fillingView(state);
+} else if (!state.isClassifier) fillingView(state);
 keyboard(state);
 themeButton(() => state.notify("theme"));
 watchWidth(state);
@@ -29,6 +30,11 @@ window.attn = Object.freeze({
     const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
     const pass = new ForwardPass(model, null, state.masked).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
     return nested(pass.logits, pass.ids.length, vocabulary.size);
+  },
+  // Of a classifier's text: each label's probability, and what each character adds.
+  labels() {
+    const { probs, shares, ngramShares, bias, label } = state.evidence;
+    return { names: model.labels, probs: Array.from(probs), shares, ngramShares, bias, label };
   },
   // The attention (L, H, T, T) of the text on the page.
   attention() {

@@ -13,6 +13,8 @@ class PageState extends MapState {
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
     this.bosId = data.bos_id;
+    this.beginning = data.beginning; // ids before what is typed, of a classifier of lines
+    this.isClassifier = this.model.labels.length > 0;
     this.readTyped = () => {}; // reads what was typed and not yet read
   }
 
@@ -44,9 +46,12 @@ class PageState extends MapState {
     this.notify("text");
   }
 
-  // What the model sees of a text: its end, or, where it is empty, the id that begins a document.
+  // What the model sees of a text: its end, of a classifier its beginning, or, where it is empty, the
+  // id that begins a document.
   inContext(ids) {
-    return ids.length ? ids.slice(-this.model.block_size) : [this.bosId];
+    if (ids.length === 0) return [this.bosId];
+    const { block_size } = this.model;
+    return this.isClassifier ? ids.slice(0, block_size) : ids.slice(-block_size);
   }
 
   backToFirst() {
@@ -79,7 +84,9 @@ class PageState extends MapState {
 
   // Without the mask, the model also runs with it, to compare.
   runPass() {
-    for (const pass of new Set([this.pass, this.trainedPass])) pass.run(this.ids).logits;
+    for (const pass of new Set([this.pass, this.trainedPass])) pass.run(this.ids);
+    if (this.isClassifier) this.evidence = new LabelEvidence(this.pass);
+    else this.pass.logits;
   }
 
   // The attention weight of query t on key j, in one head.
@@ -118,6 +125,15 @@ class PageState extends MapState {
       this.answers.set(t, logits);
     }
     return this.answers.get(t);
+  }
+
+  // The probability of the label where a character is left out; null where it cannot be.
+  probabilityWithout(t) {
+    const ids = this.ids.filter((_, place) => place !== t);
+    if (ids.length === 0 || t < this.beginning.length) return null;
+    const pass = this.withHidden.run(ids),
+      scores = this.model.labelNgrams?.scores(ids, this.model.labels.length);
+    return probabilities(labelLogits(pass, scores))[this.evidence.label];
   }
 
   name(t) {

@@ -24,8 +24,8 @@ function typedTextView(state) {
   });
 
   function read() {
-    const { ids, outside } = vocabulary.encode(typed.value);
-    state.read(ids, { outside, from: "typing" });
+    const { ids, outside } = vocabulary.encode(state.isClassifier ? onOneLine(typed.value) : typed.value);
+    state.read([...state.beginning, ...ids], { outside, from: "typing" });
   }
 
   const strip = new CharacterStrip(byId("surprisal-strip"), {
@@ -51,6 +51,10 @@ function typedTextView(state) {
   }
 
   function showReadout(t) {
+    if (state.isClassifier) {
+      say("surprisal-readout", labelSentence(state, t));
+      return;
+    }
     if (!state.model.causal) {
       showHidden(t);
       return;
@@ -83,21 +87,24 @@ function typedTextView(state) {
 
   state.subscribe(["text"], () => {
     forget();
-    if (!["typing", "mask"].includes(state.from)) typed.value = vocabulary.decode(state.allIds);
-    const kept = String(vocabulary.encode(typed.value).ids) === String(state.allIds);
+    if (!["typing", "mask"].includes(state.from)) typed.value = vocabulary.decode(state.allIds.slice(state.beginning.length));
+    const kept =
+      state.isClassifier || String(vocabulary.encode(typed.value).ids) === String(state.allIds);
     byId("typed-facts").textContent = factsOn(state);
     say("typed-warning", warningsOn(state, kept));
     back.hidden = !state.changed;
   });
   state.subscribe(["text", "theme"], () => {
-    const shades = state.ids.map((_, t) =>
-      t === 0 || !state.masked ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
-    );
+    const surprisalOrNone = (_, t) =>
+      t === 0 || !state.masked ? null : SCALES.surprisal.fraction(state.pass.surprisal(t));
+    const shades = state.isClassifier ? labelShades(state) : state.ids.map(surprisalOrNone);
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       state.query,
     );
+    if (state.isClassifier)
+      strip.items.forEach((item, t) => item.classList.toggle("against", shades[t] === null));
     byId("surprisal-legend").hidden = !state.masked;
     if (state.masked) drawLegend(byId("surprisal-legend"), "surprisal");
     showReadout(state.query);
@@ -106,6 +113,11 @@ function typedTextView(state) {
     strip.mark(state.query);
     showReadout(state.query);
   });
+}
+
+// A text as a classifier reads it: without line breaks, and without blanks at its end.
+function onOneLine(text) {
+  return text.replace(/^[\n\f]+|[\n\f]+$/gu, "").replace(/[\n\f\r]+/gu, " ").trimEnd();
 }
 
 // The length of the text, and its mean surprisal.
@@ -121,10 +133,10 @@ function factsOn({ ids, masked, maskIsOff, model, pass, typedNothing, vocabulary
 }
 
 // What of the text the model does not see, which is also read aloud while one types.
-function warningsOn({ ids, outside, allIds }, kept) {
+function warningsOn({ ids, isClassifier, outside, allIds }, kept) {
   const sentences = [];
   if (allIds.length > ids.length) {
-    sentences.push(`The text is longer than that: the model sees the last ${ids.length}.`);
+    sentences.push(`The text is longer than that: the model sees the ${isClassifier ? "first" : "last"} ${ids.length}.`);
   }
   if (outside.length) {
     sentences.push(
