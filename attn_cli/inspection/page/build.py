@@ -29,6 +29,7 @@ SCRIPTS = (
     "labels",
     "typed_text",
     "thumbnails",
+    "map_overview",
     "heat_map",
     "arcs",
     "weights_table",

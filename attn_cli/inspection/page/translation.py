@@ -17,6 +17,7 @@ SCRIPTS = (
     "character_strip",
     "head_grid",
     "thumbnails",
+    "map_overview",
     "heat_map",
     "weights_table",
     "attention",
