@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes at the start of a page that contain it
-LARGE = 4_000_000  # bytes of a page beyond which tables of n-grams are named as a reason
+LARGE = 4_000_000  # bytes of a page beyond which a reason is named
 
 
 def write_page(
@@ -51,7 +51,7 @@ def write_page(
         OperationError: Writing failed.
     """
     from attn_cli.inspection.ablation import ablate_heads
-    from attn_cli.inspection.page.build import PageContents, page
+    from attn_cli.inspection.page.build import PageContents, noted_page
     from attn_cli.inspection.supported import check_supported
 
     # Before the work.
@@ -70,7 +70,8 @@ def write_page(
         layer=layer - 1,
         head=head - 1,
     )
-    _write_and_print(path, page(contents), loaded, as_json)
+    made = noted_page(contents)
+    _write_and_print(path, made.html, loaded, made.notes, as_json=as_json)
 
 
 def write_translation_page(
@@ -106,24 +107,47 @@ def write_translation_page(
         layer=None if layer is None else layer - 1,
         head=None if head is None else head - 1,
     )
-    _write_and_print(path, html, loaded, as_json)
+    _write_and_print(path, html, loaded, (), as_json=as_json)
 
 
-def _write_and_print(path: Path, html: str, loaded: LoadedModel, as_json: bool) -> None:
+def _write_and_print(
+    path: Path, html: str, loaded: LoadedModel, notes: Sequence[str], *, as_json: bool
+) -> None:
     data = html.encode()
     write_html(path, data)
     if as_json:
-        result_json({"page": str(path), "bytes": len(data), "model": loaded.description})
+        record = {"page": str(path), "bytes": len(data), "model": loaded.description}
+        result_json({**record, "notes": list(notes)})
         return
     notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
-    tables = sum(table.numel() for table in loaded.model.tables())
-    if tables and len(data) > LARGE:
-        parameters = loaded.model.parameter_count()
-        notice(
-            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
-            "with fewer model.ngram_rows, its page is smaller"
-        )
+    for note in notes:
+        notice(note.replace("’", "'"))
+    if len(data) > LARGE:
+        notice(_why_large(loaded))
     result(str(path))
+
+
+def _why_large(loaded: LoadedModel) -> str:
+    """What makes a page large, from which nothing of the model is left out."""
+    parameters = loaded.model.parameter_count()
+    of_labels, of_text = (
+        sum(
+            parameter.numel()
+            for name, parameter in loaded.model.named_parameters()
+            if name.startswith(beginning)
+        )
+        for beginning in ("ngram_scores.", "ngrams.table")
+    )
+    if not of_labels and not of_text:
+        return (
+            f"larger than {LARGE:,} bytes, since the model has {parameters:,} parameters, and "
+            "all of them are in the page"
+        )
+    key = "label_ngram_rows" if of_labels else "ngram_rows"
+    return (
+        f"{of_labels or of_text:,} of the model's {parameters:,} parameters are tables of n-grams: "
+        f"trained with fewer model.{key}, its page is smaller"
+    )
 
 
 def without_private_paths(loaded: LoadedModel) -> LoadedModel:

@@ -63,4 +63,4 @@ def translation_page(
     }
     template = PageTemplate("translation.html", STYLES, SCRIPTS)
     unit = "symbol" if form.target_words else loaded.tokenizer.unit
-    return template.render(title, unit=unit, payload=as_json(payload))
+    return template.render(title, notes=(), unit=unit, payload=as_json(payload))
