@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,11 +123,12 @@ def _write_and_print(
     for note in notes:
         notice(note.replace("’", "'"))
     if len(data) > LARGE:
-        notice(_why_large(loaded))
+        for reason in _why_large(loaded):
+            notice(reason)
     result(str(path))
 
 
-def _why_large(loaded: LoadedModel) -> str:
+def _why_large(loaded: LoadedModel) -> Iterator[str]:
     """What makes a page large, from which nothing of the model is left out."""
     parameters = loaded.model.parameter_count()
     of_labels, of_text = (
@@ -138,16 +139,18 @@ def _why_large(loaded: LoadedModel) -> str:
         )
         for beginning in ("ngram_scores.", "ngrams.table")
     )
-    if not of_labels and not of_text:
-        return (
-            f"larger than {LARGE:,} bytes, since the model has {parameters:,} parameters, and "
+    tables = of_labels or of_text
+    if 2 * tables < parameters:
+        yield (
+            f"larger than {LARGE // 1_000_000} MB: the model has {parameters:,} parameters, and "
             "all of them are in the page"
         )
-    key = "label_ngram_rows" if of_labels else "ngram_rows"
-    return (
-        f"{of_labels or of_text:,} of the model's {parameters:,} parameters are tables of n-grams: "
-        f"trained with fewer model.{key}, its page is smaller"
-    )
+    if tables:
+        key = "label_ngram_rows" if of_labels else "ngram_rows"
+        yield (
+            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
+            f"with fewer model.{key}, its page is smaller"
+        )
 
 
 def without_private_paths(loaded: LoadedModel) -> LoadedModel:

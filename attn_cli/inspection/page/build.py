@@ -1,5 +1,6 @@
 """The page in which a model runs: what is on it, and which checkpoints fit into it."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -132,13 +133,21 @@ def _notes(contents: PageContents, level: int, kept: int) -> Iterator[str]:
         difference = largest_difference(contents.loaded.model, contents.ids, level)
         yield (
             f"To keep this page below {LARGE // 1_000_000} MB, the model’s weights are rounded in "
-            f"it: on the text that it opens with, no logit is off by more than {difference:.2g}."
+            f"it: on the text that it opens with, no logit is off by more than {_rounded_up(difference)}."
         )
     if kept < len(contents.snapshots):
         yield (
             f"To keep this page small, it has {kept} of the run’s {len(contents.snapshots)} "
             "checkpoints, evenly spaced."
         )
+
+
+def _rounded_up(number: float) -> str:
+    """The number with two digits, never less than it is."""
+    if not 0 < number < math.inf:
+        return f"{number:g}"
+    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return f"{math.ceil(number / unit) * unit:.2g}"
 
 
 def _payload(contents: PageContents, level: int) -> dict[str, Any]:

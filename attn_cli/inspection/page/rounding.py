@@ -32,10 +32,10 @@ MAX_EXACT = 190_000
 # those of queries and keys only go into scores, and need fewer.
 BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weight": 16}
 OTHER_BITS = 17
-# Of the largest row of a table of n-grams; the others need fewer.
-TABLE_BITS = 16
+# Of the largest row of a table of n-grams; the others need fewer. Below 10, logits are off by 0.1.
+TABLE_BITS, LEAST_TABLE_BITS = 16, 10
 # The bits that each level takes away from weights of 20 bits and of tables; from others, half.
-LEVELS = (0, 2, 4, 6)
+LEVELS = (0, 2, 4, 6, 8, 10)
 
 
 def choose_level(weights: Weights, room: int) -> int:
@@ -82,15 +82,19 @@ def _bits(name: str, level: int) -> int:
     return bits - LEVELS[level] // (1 if bits == 20 else 2)
 
 
+def _table_bits(level: int) -> int:
+    return max(LEAST_TABLE_BITS, TABLE_BITS - LEVELS[level])
+
+
 def _packed_matrix(name: str, matrix: NDArray[np.float32], level: int) -> Packed:
     if _is_table(name, matrix):
-        return packed_table(matrix, TABLE_BITS - LEVELS[level])
+        return packed_table(matrix, _table_bits(level))
     return packed_rows(matrix, _bits(name, level))
 
 
 def _rounded_matrix(name: str, matrix: NDArray[np.float32], level: int) -> NDArray[np.float32]:
     if _is_table(name, matrix):
-        return rounded_table(matrix, TABLE_BITS - LEVELS[level])
+        return rounded_table(matrix, _table_bits(level))
     return rounded_rows(matrix, _bits(name, level))
 
 
@@ -101,7 +105,7 @@ def _length(weights: Weights, level: int) -> int:
         if array.ndim == 1:
             bits += 32 * array.size
         elif _is_table(name, array):
-            bits += int(table_bits(array, TABLE_BITS - LEVELS[level]).sum()) * array.shape[1]
+            bits += int(table_bits(array, _table_bits(level)).sum()) * array.shape[1]
             bits += 8 * len(array)
         else:
             bits += _bits(name, level) * array.size + 32 * len(array)
