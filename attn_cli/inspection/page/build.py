@@ -131,9 +131,10 @@ def _notes(contents: PageContents, level: int, kept: int) -> Iterator[str]:
     """What is not in the page as it is in the run, a sentence each."""
     if level:
         difference = largest_difference(contents.loaded.model, contents.ids, level)
+        most = _rounded_up(difference)
         yield (
             f"To keep this page below {LARGE // 1_000_000} MB, the model’s weights are rounded in "
-            f"it: on the text that it opens with, no logit is off by more than {_rounded_up(difference)}."
+            f"it: on the text that it opens with, no logit is off by more than {most}."
         )
     if kept < len(contents.snapshots):
         yield (

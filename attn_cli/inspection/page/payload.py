@@ -43,7 +43,7 @@ def model_payload(loaded: LoadedModel, level: int = 0) -> dict[str, Any]:
             "block_size": config.block_size,
             "rope_theta": config.rope_theta,
             "cross_rope": config.cross_rope,
-            "causal": loaded.config.task == "lm",
+            "causal": loaded.config.task in ("lm", "seq2seq"),
             "eps": model.final_norm.eps,
             "ngrams": None if model.ngrams is None else asdict(model.ngrams.hash),
         },
