@@ -153,6 +153,24 @@ def test_the_switch_reads_first_what_was_just_typed(
     assert "‘中’" in page.page.inner_text("#typed-warning")
 
 
+def test_the_focus_and_what_was_written_are_not_lost(
+    tiny: TrainedModel, opened: Callable[..., Any]
+) -> None:
+    page = opened(contents(tiny, "The fox")).page
+    page.fill("#how-many", "100000")
+    page.focus("#write")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.getElementById('typed').value.length > 20")
+    page.keyboard.press("m")
+    assert page.evaluate("() => document.activeElement.id") == "mask-back"
+    page.wait_for_function("() => attn.ids().length > 20")
+    written = page.evaluate("() => attn.ids()")
+    assert page.input_value("#typed") == tiny.tokenizer.decode(written)
+    page.keyboard.press("Enter")
+    assert page.is_visible("#write")
+    assert page.evaluate("() => attn.ids()") == written
+
+
 def test_an_encoder_has_no_mask_to_take_away(opened: Callable[..., Any]) -> None:
     page = opened(contents(random_model(*SMALL, "task=mlm"), "To _e")).page
     before = page.inner_text("#map-readout")

@@ -20,11 +20,15 @@ function maskView(state) {
   });
 
   function draw() {
-    const off = state.maskIsOff;
+    const off = state.maskIsOff,
+      focused = document.activeElement;
     control.setAttribute("aria-checked", !off);
     mark.hidden = note.hidden = !off;
     for (const part of away) part.classList.toggle("without-mask", off);
     for (const part of document.querySelectorAll("[data-with-mask]")) part.hidden = off;
+    if (off && away.some((part) => part !== focused && part.contains(focused))) {
+      byId("mask-back").focus({ preventScroll: true }); // what had the focus is put away
+    }
     if (off) note.replaceChildren(...changesWithoutMask(state).map((line) => element("p", {}, line)));
   }
 
