@@ -33,7 +33,8 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help="page: the text that it opens with; by default the beginning of one that the model wrote."
+            help="page: the text that it opens with; by default the beginning of one that the model "
+            "wrote. Of an encoder-decoder, a source."
         ),
     ] = None,
     number_type: Annotated[
@@ -52,6 +53,9 @@ def export(
 
     model = load_model(run)
     check_task(model, format)
+    if format == "page" and model.config.task == "seq2seq":
+        _write_translation_page(out, model, text, as_json=as_json)
+        return
     if format == "page":
         from attn_cli.cli.page_file import write_page
 
@@ -89,6 +93,17 @@ def _page_text(model: TrainedModel, text: str | None) -> tuple[int, ...]:
 
         return open_ended_text(model)
     return encode_text(model, text, "attn export page")
+
+
+def _write_translation_page(
+    out: Path, model: TrainedModel, source: str | None, *, as_json: bool
+) -> None:
+    """Writes the page of an encoder-decoder, which opens with a source."""
+    from attn_cli.cli.page_file import write_translation_page
+    from attn_cli.inspection.pair_pass import encode_pair, own_source
+
+    source_ids, _ = encode_pair(model, own_source(model) if source is None else source, None)
+    write_translation_page(out, model, source_ids, as_json=as_json)
 
 
 def _write_folder(out: Path, model: TrainedModel, format: Literal["hf", "onnx"]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes at the start of a page that contain it
-LARGE = 4_000_000  # bytes of a page beyond which tables of n-grams are named as a reason
+LARGE = 4_000_000  # bytes of a page beyond which a reason is named
 
 
 def write_page(
@@ -51,16 +51,16 @@ def write_page(
         OperationError: Writing failed.
     """
     from attn_cli.inspection.ablation import ablate_heads
-    from attn_cli.inspection.page.build import PageContents, page
+    from attn_cli.inspection.page.build import PageContents, noted_page
     from attn_cli.inspection.page.first_cell import first_cell
     from attn_cli.inspection.supported import check_supported
 
     # Before the work.
     check_page_file(path)
-    loaded.require(("lm", "mlm"), "the page")
+    loaded.require(("lm", "mlm", "classify"), "the page")
     check_supported(loaded.config.model, "the page")
     cell = first_cell(loaded, ids, layer, head)
-    decoder = loaded.tokenizer.mask_id is None  # of which the page shows more
+    decoder = loaded.config.task == "lm"  # of which the page shows more
     contents = PageContents(
         without_private_paths(loaded),
         ids,
@@ -75,7 +75,8 @@ def write_page(
         query=None if generate_first else cell.query,
         key=None if generate_first else cell.key,
     )
-    _write_and_print(path, page(contents), loaded, as_json)
+    made = noted_page(contents)
+    _write_and_print(path, made.html, loaded, made.notes, as_json=as_json)
 
 
 def write_translation_page(
@@ -111,24 +112,50 @@ def write_translation_page(
         layer=None if layer is None else layer - 1,
         head=None if head is None else head - 1,
     )
-    _write_and_print(path, html, loaded, as_json)
+    _write_and_print(path, html, loaded, (), as_json=as_json)
 
 
-def _write_and_print(path: Path, html: str, loaded: LoadedModel, as_json: bool) -> None:
+def _write_and_print(
+    path: Path, html: str, loaded: LoadedModel, notes: Sequence[str], *, as_json: bool
+) -> None:
     data = html.encode()
     write_html(path, data)
     if as_json:
-        result_json({"page": str(path), "bytes": len(data), "model": loaded.description})
+        record = {"page": str(path), "bytes": len(data), "model": loaded.description}
+        result_json({**record, "notes": list(notes)})
         return
     notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
-    tables = sum(table.numel() for table in loaded.model.tables())
-    if tables and len(data) > LARGE:
-        parameters = loaded.model.parameter_count()
-        notice(
-            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
-            "with fewer model.ngram_rows, its page is smaller"
-        )
+    for note in notes:
+        notice(note.replace("’", "'"))
+    if len(data) > LARGE:
+        for reason in _why_large(loaded):
+            notice(reason)
     result(str(path))
+
+
+def _why_large(loaded: LoadedModel) -> Iterator[str]:
+    """What makes a page large, from which nothing of the model is left out."""
+    parameters = loaded.model.parameter_count()
+    of_labels, of_text = (
+        sum(
+            parameter.numel()
+            for name, parameter in loaded.model.named_parameters()
+            if name.startswith(beginning)
+        )
+        for beginning in ("ngram_scores.", "ngrams.table")
+    )
+    tables = of_labels or of_text
+    if 2 * tables < parameters:
+        yield (
+            f"larger than {LARGE // 1_000_000} MB: the model has {parameters:,} parameters, and "
+            "all of them are in the page"
+        )
+    if tables:
+        key = "label_ngram_rows" if of_labels else "ngram_rows"
+        yield (
+            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
+            f"with fewer model.{key}, its page is smaller"
+        )
 
 
 def without_private_paths(loaded: LoadedModel) -> LoadedModel:

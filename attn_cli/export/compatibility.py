@@ -29,7 +29,7 @@ Weights = Mapping[str, Floats]
 ExportFormat = Literal["page", "hf", "gguf", "onnx"]
 # The tasks whose models each format can hold.
 _TASKS: dict[ExportFormat, tuple[Task, ...]] = {
-    "page": ("lm", "mlm"),
+    "page": ("lm", "mlm", "classify", "seq2seq"),
     "hf": ("lm", "mlm", "seq2seq"),
     "gguf": ("lm",),
     "onnx": ("lm", "mlm", "classify", "seq2seq"),

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -24,7 +25,15 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page import projection, translation
-from attn_cli.inspection.page.build import MAX_BYTES, SCRIPTS, STYLES, PageContents, page
+from attn_cli.inspection.page.build import (
+    LARGE,
+    MAX_BYTES,
+    SCRIPTS,
+    STYLES,
+    PageContents,
+    noted_page,
+    page,
+)
 from attn_cli.inspection.page.packing import (
     Packed,
     packed,
@@ -33,6 +42,7 @@ from attn_cli.inspection.page.packing import (
     packed_table,
 )
 from attn_cli.inspection.page.payload import evenly_spaced
+from attn_cli.inspection.page.rounding import OTHER_BITS
 from attn_cli.inspection.page.template import FOLDER, as_json
 from attn_cli.model.build import build_model
 from attn_cli.runs.load_model import fresh_model, load_model
@@ -106,7 +116,7 @@ def contents(trained: Trained) -> PageContents:
 
 def fresh(tokenizer: Tokenizer, *overrides: str) -> LoadedModel:
     config = load_config(None, [parse_override(override) for override in overrides])
-    model = build_model(config.model, tokenizer.vocab_size).eval()
+    model = build_model(config.model, tokenizer.vocab_size, config.task).eval()
     return LoadedModel(config, tokenizer, tokenizer.document_separator_id, "nowhere", lambda: model)
 
 
@@ -123,6 +133,49 @@ def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
     kept = [shot["step"] for shot in payload(html, "snapshots")]
     assert 2 <= len(kept) <= 8
     assert (kept[0], kept[-1]) == (0, 11)
+
+
+CHINESE = "".join(map(chr, range(0x4E00, 0x4E00 + 4000))) + "\n"
+
+
+def test_a_vocabulary_of_four_thousand_symbols_stays_under_four_megabytes_and_says_how() -> None:
+    loaded = fresh(corpus_tokenizer(CHINESE), "model.tie_embeddings=false")
+    ids = loaded.encode_prompt(CHINESE[7:400:13])
+    made = noted_page(PageContents(loaded, ids, ablate_heads(loaded.model, ids), (), "A page"))
+    assert len(made.html.encode()) < LARGE == 4_000_000
+    (note,) = made.notes
+    assert f'<p class="left-out">{note}</p>' in made.html
+    # The model as the page has it is as near to the model as the note says.
+    rounded = copy.deepcopy(loaded.model)
+    named = payload(made.html)["weights"]
+    with torch.no_grad():
+        for name, parameter in rounded.named_parameters():
+            parameter.copy_(torch.tensor(unpacked(named[name])))
+        text = torch.tensor([ids])
+        difference = float((rounded(text) - loaded.model(text)).abs().max())
+    said = re.search(r"off by more than ([\d.e-]+)\.$", note)
+    assert said is not None
+    assert difference <= float(said[1]) < 1.1 * difference + 1e-6
+    assert 1e-4 < difference < 0.1
+
+
+def test_weights_that_no_rounding_makes_small_are_left_as_they_are() -> None:
+    shape = ("model.n_embd=512", "model.n_head=4", "model.n_layer=3")
+    loaded = fresh(corpus_tokenizer("ab\n"), *shape)
+    made = noted_page(PageContents(loaded, (0, 1), (), (), "A page"))
+    assert made.notes == ()
+    assert len(made.html.encode()) > LARGE
+    bits = payload(made.html)["weights"]["blocks.0.feed_forward.up.weight"]["bits"]
+    assert bits == OTHER_BITS
+
+
+def test_checkpoints_that_are_left_out_are_counted(contents: PageContents) -> None:
+    snapshot = contents.snapshots[0]
+    many = replace(contents, snapshots=[replace(snapshot, step=step) for step in range(11)])
+    (note,) = noted_page(many).notes
+    assert "8 of the run’s 11 checkpoints" in note
+    assert len(payload(page(many), "snapshots")) == 8
+    assert noted_page(contents).notes == ()
 
 
 def test_a_page_needs_nothing_from_anywhere(contents: PageContents) -> None:
@@ -173,8 +226,10 @@ def test_every_asset_is_in_the_page(contents: PageContents) -> None:
         for path in (FOLDER / folder).iterdir():
             assert "</s" not in path.read_text("utf-8")  # would end the element it stands in
     # What is for a decoder alone, or for an encoder alone, is in the page of that one.
-    encoder = fresh(corpus_tokenizer("ab").with_mask(), "model.n_layer=1")
-    html = page(contents) + page(PageContents(encoder, (0, 1), (), (), "A page"))
+    encoder = fresh(corpus_tokenizer("ab").with_mask(), "task=mlm", "model.n_layer=1")
+    classifier = replace(encoder, labels=("a", "b"))
+    others = (page(PageContents(each, (0, 1), (), (), "A page")) for each in (encoder, classifier))
+    html = page(contents) + "".join(others)
     for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
         assert f'id="{identifier}"' in html
 

@@ -1,6 +1,7 @@
 """The page in which a model runs: what is on it, and which checkpoints fit into it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +15,12 @@ from attn_cli.inspection.page.payload import (
     snapshot_payload,
 )
 from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
+from attn_cli.inspection.page.rounding import choose_level, largest_difference
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 
-STYLES = (*MODEL_STYLES, "writing")
+STYLES = (*MODEL_STYLES, "writing", "labels", "mask")
 # Each after those that it uses.
 SCRIPTS = (
     *MODEL_SCRIPTS,
@@ -28,12 +30,15 @@ SCRIPTS = (
     "roving_focus",
     "character_strip",
     "head_grid",
+    "labels",
     "typed_text",
     "thumbnails",
+    "map_overview",
     "heat_map",
     "arcs",
     "weights_table",
     "attention",
+    "mask",
     "vector_table",
     "embedding",
     "attention_row",
@@ -50,7 +55,9 @@ SCRIPTS = (
 )
 
 MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
+LARGE = 4_000_000  # bytes of a page, whose weights are rounded to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
+ROOM_FOR_NOTES = 20_000  # bytes, of what is not known before the weights are packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,24 +77,46 @@ class PageContents:
     key: int | None = None  # the one with the largest weight where None
 
 
-def page(contents: PageContents) -> str:
-    """The HTML of the page, to be saved as UTF-8.
+@dataclass(frozen=True)
+class Page:
+    """A page.
 
-    It stays below `MAX_BYTES` by leaving out checkpoints, evenly spaced, down to two; a model of
-    more than about half a million parameters makes it larger.
+    Attributes:
+        html: To be saved as UTF-8.
+        notes: What was left out or rounded to keep it small, a sentence each; in the page, too.
+    """
+
+    html: str
+    notes: tuple[str, ...]
+
+
+def page(contents: PageContents) -> str:
+    """The HTML of the page; see `noted_page`."""
+    return noted_page(contents).html
+
+
+def noted_page(contents: PageContents) -> Page:
+    """The page, and what was left out of it.
+
+    It stays below `MAX_BYTES` by leaving out checkpoints, evenly spaced, down to two. A model of
+    more than about half a million parameters makes it larger; its weights are rounded where that
+    keeps it below `LARGE`.
 
     Raises:
         InputError: The model has a kind of block or position that the page does not know.
     """
-    check_supported(contents.loaded.model.config, "the page")
+    loaded = contents.loaded
+    check_supported(loaded.model.config, "the page")
     template = PageTemplate("page.html", STYLES, SCRIPTS)
 
-    def rendered(snapshots: Sequence[str]) -> str:
+    def rendered(payload: str, snapshots: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
         return template.render(
             contents.title,
             lesson=contents.lesson,
+            notes=notes,
             generate_first=contents.generate_first,
-            encoder=contents.loaded.tokenizer.mask_id is not None,
+            encoder=loaded.config.task != "lm",
+            classifier=bool(loaded.labels),
             sentence=model_sentence(contents.loaded, _purpose(contents)),
             stages=stages(contents.loaded),
             closer=_closer_looks(contents),
@@ -95,9 +124,16 @@ def page(contents: PageContents) -> str:
             snapshots=f"[{','.join(snapshots)}]",
         )
 
-    payload = as_json(_payload(contents))
-    room = MAX_BYTES - len(rendered(()).encode())
-    return rendered(_fitting([as_json(snapshot_payload(s)) for s in contents.snapshots], room))
+    weights = loaded.model.state_arrays()
+    snapshots = [as_json(snapshot_payload(s)) for s in contents.snapshots]
+    others = {**_payload(contents, 0), "weights": {}}
+    least = rendered(as_json(others), evenly_spaced(snapshots, MIN_SNAPSHOTS))
+    level = choose_level(weights, LARGE - len(least.encode()) - ROOM_FOR_NOTES)
+    payload = as_json(_payload(contents, level))
+    room = MAX_BYTES - len(rendered(payload).encode())
+    kept = _fitting(snapshots, room)
+    notes = tuple(_notes(contents, level, len(kept)))
+    return Page(rendered(payload, kept, notes), notes)
 
 
 def _purpose(contents: PageContents) -> Purpose:
@@ -108,17 +144,41 @@ def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
     """The id and the name of each section that is no stage of the model."""
     names = [("lesson", "Step by step")] if contents.lesson else []
     names.append(("row", "One row"))
-    if contents.loaded.tokenizer.mask_id is None:
+    if contents.loaded.config.task == "lm":
         names += [("lens", "Logit lens"), ("ablation", "Without a head")]
         if len(contents.snapshots) > 1:
             names.append(("history", "Training"))
     return names
 
 
-def _payload(contents: PageContents) -> dict[str, Any]:
+def _notes(contents: PageContents, level: int, kept: int) -> Iterator[str]:
+    """What is not in the page as it is in the run, a sentence each."""
+    if level:
+        difference = largest_difference(contents.loaded.model, contents.ids, level)
+        most = _rounded_up(difference)
+        yield (
+            f"To keep this page below {LARGE // 1_000_000} MB, the model’s weights are rounded in "
+            f"it: on the text that it opens with, no logit is off by more than {most}."
+        )
+    if kept < len(contents.snapshots):
+        yield (
+            f"To keep this page small, it has {kept} of the run’s {len(contents.snapshots)} "
+            "checkpoints, evenly spaced."
+        )
+
+
+def _rounded_up(number: float) -> str:
+    """The number with two digits, never less than it is."""
+    if not 0 < number < math.inf:
+        return f"{number:g}"
+    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return f"{math.ceil(number / unit) * unit:.2g}"
+
+
+def _payload(contents: PageContents, level: int) -> dict[str, Any]:
     empty = contents.ids == (contents.loaded.bos_id,)
     return {
-        **model_payload(contents.loaded),
+        **model_payload(contents.loaded, level),
         "ids": [] if empty else list(contents.ids),
         "layer": contents.layer,
         "head": contents.head,

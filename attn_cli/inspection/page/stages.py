@@ -84,7 +84,7 @@ def stages(loaded: LoadedModel) -> Sequence[Stage]:
         Stage("text", "first", "Text", f"at most {config.block_size:,} {tokenizer.unit}s"),
         Stage("embedding", "vector", "Embedding", f"{C:,} numbers each{ngrams}"),
         Stage("attention", "heads", layers, f"each layer: attention, {inner}"),
-        Stage("next", "answer", answer, f"{answers:,} scores"),
+        Stage("labels" if loaded.labels else "next", "answer", answer, f"{answers:,} scores"),
     )
 
 

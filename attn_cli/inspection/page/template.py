@@ -19,12 +19,22 @@ from attn_cli.inspection.lesson.blocks import Formula, Maps, SideBySide, Table
 FOLDER = Path(__file__).parent
 
 # What every page has in which a model runs; each script after those that it uses.
-MODEL_STYLES = ("theme", "layout", "parts", "views", "stages", "save_picture", "print")
+MODEL_STYLES = (
+    "theme",
+    "layout",
+    "parts",
+    "views",
+    "map_overview",
+    "stages",
+    "save_picture",
+    "print",
+)
 MODEL_SCRIPTS = (
     "packing",
     "vocabulary",
     "arithmetic",
     "ngrams",
+    "label_ngrams",
     "model",
     "forward_pass",
     "sampling",

@@ -19,6 +19,7 @@ SCRIPTS = (
     "character_strip",
     "head_grid",
     "thumbnails",
+    "map_overview",
     "heat_map",
     "weights_table",
     "attention",
@@ -66,6 +67,7 @@ def translation_page(
     unit = "symbol" if form.target_words else loaded.tokenizer.unit
     return template.render(
         title,
+        notes=(),
         unit=unit,
         payload=as_json(payload),
         sentence=model_sentence(loaded),

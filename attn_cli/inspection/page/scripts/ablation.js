@@ -48,7 +48,7 @@ function ablationView(state, inAdvance) {
       head: index % model.n_head,
     });
     pass.run(state.ids);
-    const own = state.pass.meanSurprisal;
+    const own = state.trainedPass.meanSurprisal;
     return {
       change: own === null ? null : pass.meanSurprisal - own,
       probs: probabilities(pass.last),
@@ -94,7 +94,7 @@ function ablationView(state, inAdvance) {
       byId("ablation-rest").textContent = "";
       return;
     }
-    const own = probabilities(state.pass.last);
+    const own = probabilities(state.trainedPass.last);
     const ids = Array.from(
       new Set([...ranked(own).slice(0, 6), ...ranked(found.probs).slice(0, 6)]),
     );
@@ -112,7 +112,7 @@ function ablationView(state, inAdvance) {
   all.addEventListener("click", computeAll);
   state.subscribe(["text"], () => {
     request += 1;
-    known = state.changed || advance.size === 0 ? new Map() : advance;
+    if (state.from !== "mask") known = state.changed || advance.size === 0 ? new Map() : advance;
     draw();
   });
   state.subscribe(["theme"], draw);

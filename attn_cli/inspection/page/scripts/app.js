@@ -11,13 +11,15 @@ thumbnailsView(state);
 attentionView(state);
 embeddingView(state);
 attentionRowView(state);
-nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
+if (state.isClassifier) labelsView(state);
+else nextCharacterView(state, data.generate_first ? data.sample : { temperature: 1, top_k: null, top_p: null });
 if (model.causal) {
+  maskView(state);
   writingView(state);
   logitLensView(state);
   ablationView(state, data.ablations);
   checkpointsView(state, snapshots);
-} else fillingView(state);
+} else if (!state.isClassifier) fillingView(state);
 pagePictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
@@ -29,8 +31,13 @@ window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.
   logits(textOrIds) {
     const ids = typeof textOrIds === "string" ? vocabulary.encode(textOrIds).ids : textOrIds;
-    const pass = new ForwardPass(model).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
+    const pass = new ForwardPass(model, null, state.masked).run(ids.length ? ids.slice(-model.block_size) : [state.bosId]);
     return nested(pass.logits, pass.ids.length, vocabulary.size);
+  },
+  // Of a classifier's text: each label's probability, and what each character adds.
+  labels() {
+    const { probs, shares, ngramShares, bias, label } = state.evidence;
+    return { names: model.labels, probs: Array.from(probs), shares, ngramShares, bias, label };
   },
   // The attention (L, H, T, T) of the text on the page.
   attention() {

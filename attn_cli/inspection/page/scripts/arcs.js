@@ -5,6 +5,7 @@ const ARC_STEP = { smallest: 12, largest: 34 }; // CSS pixels per character
 const HIGHEST = 300; // CSS pixels
 // Weights below these draw no arc.
 const FAINTEST = 0.04,
+  FAINTEST_OF_MANY = 0.15, // in a text wider than its box, whose arcs would be a blur
   FAINTEST_CHOSEN = 0.005;
 
 function arcsView(state) {
@@ -18,7 +19,8 @@ function arcsView(state) {
     "aria-label": "The character that looks back",
   });
   box.append(canvas);
-  let step = ARC_STEP.largest;
+  let step = ARC_STEP.largest,
+    faintest = FAINTEST;
 
   function draw() {
     if (box.hidden) return;
@@ -29,11 +31,12 @@ function arcsView(state) {
       Math.min(ARC_STEP.largest, Math.floor((box.clientWidth - 8) / T)),
     );
     const width = Math.max(T * step, 40);
+    faintest = width > box.clientWidth ? FAINTEST_OF_MANY : FAINTEST;
     const high = Math.min(HIGHEST, Math.max(60, longestArc() * step * 0.55 + 10));
     drawOn(canvas, width, high + 34, (context) => {
       context.lineCap = "round";
       for (let t = 0; t < T; t++) {
-        if (t !== state.query) drawArcs(context, t, high, line, FAINTEST);
+        if (t !== state.query) drawArcs(context, t, high, line, faintest);
       }
       drawArcs(context, state.query, high, colourOf("--accent"), FAINTEST_CHOSEN);
       drawCharacters(context, high);
@@ -47,7 +50,7 @@ function arcsView(state) {
   function longestArc() {
     let longest = 0;
     for (let t = 0; t < state.ids.length; t++) {
-      const least = t === state.query ? FAINTEST_CHOSEN : FAINTEST;
+      const least = t === state.query ? FAINTEST_CHOSEN : faintest;
       for (let j = 0; j < state.seenBy(t); j++) {
         if (state.weight(t, j) >= least) longest = Math.max(longest, Math.abs(t - j));
       }
@@ -107,11 +110,17 @@ function arcsView(state) {
     if (t === null) return;
     event.preventDefault();
     state.choose({ query: t });
-    const left = t * step;
+  });
+
+  // Scrolls the box, never the page, to the chosen query.
+  function keepInView() {
+    if (box.hidden) return;
+    const left = state.query * step;
     if (left < box.scrollLeft || left + step > box.scrollLeft + box.clientWidth) {
       box.scrollLeft = left - box.clientWidth / 2;
     }
-  });
+  }
 
   state.subscribe(["text", "head", "query", "theme", "view", "width"], draw);
+  state.subscribe(["text", "query", "view", "width"], keepInView);
 }

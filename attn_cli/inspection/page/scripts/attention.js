@@ -5,10 +5,7 @@ function attentionView(state) {
   if (byId("lines")) boxes.lines = byId("lines"); // only where a text looks at itself
   const help = {
     map: Array.from(byId("map-help").childNodes),
-    lines: [
-      "Left and right choose the query; a dot is its weight on itself." +
-        (state.model.causal ? "" : " A dashed line leads to what comes after."),
-    ],
+    lines: ["Left and right choose the query; a dot is its weight on itself, a dashed line leads to what comes after. Of the other queries only larger weights are drawn."],
     table: ["Arrows scroll the table."],
   };
 

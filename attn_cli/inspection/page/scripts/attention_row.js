@@ -16,7 +16,7 @@ function attentionRowView(state) {
 
   const strip = new CharacterStrip(byId("row-strip"), {
     choose: (t) =>
-      state.choose({ query: model.causal ? Math.max(t, state.query) : state.query, key: t }),
+      state.choose({ query: state.masked ? Math.max(t, state.query) : state.query, key: t }),
     describe: (j) =>
       j >= state.seenBy(state.query) ? `${state.name(j)}, comes later, masked` : state.sentence(state.query, j),
   });
@@ -99,7 +99,7 @@ function attentionRowView(state) {
         ...[
           score(j),
           score(j) / Math.sqrt(D),
-          ...(model.causal ? [seen ? scaled[j] : -Infinity] : []),
+          ...(state.masked ? [seen ? scaled[j] : -Infinity] : []),
         ].map((value) => element("td", {}, number(value))),
         element("td", {}, number(e)),
         element("td", { className: "weight" }, element("span", {}, number(e / sum)), bar),
@@ -111,7 +111,7 @@ function attentionRowView(state) {
     const later = T - seenKeys;
     return step(
       2,
-      `All scores of the row: ${model.causal ? "mask, then softmax" : "softmax, without a mask"}`,
+      `All scores of the row: ${state.masked ? "mask, then softmax" : "softmax, without a mask"}`,
       element(
         "div",
         { className: "scroll", tabIndex: 0, role: "region", "aria-label": "The scores of the row" },
@@ -125,7 +125,7 @@ function attentionRowView(state) {
               "tr",
               {},
               element("th", { scope: "col" }, "key"),
-              ...["q · k", "/ √D", ...(model.causal ? ["masked"] : []), "exp", "weight"].map(
+              ...["q · k", "/ √D", ...(state.masked ? ["masked"] : []), "exp", "weight"].map(
                 (text) => element("th", { scope: "col" }, text),
               ),
             ),
@@ -140,7 +140,7 @@ function attentionRowView(state) {
                     "tr",
                     { className: "rest" },
                     element("th", { scope: "row" }, `${rest} more`),
-                    element("td", { colSpan: model.causal ? 4 : 3 }),
+                    element("td", { colSpan: state.masked ? 4 : 3 }),
                     element("td", { className: "weight" }, number(Math.max(0, restWeight))),
                   ),
                 ]
@@ -155,7 +155,7 @@ function attentionRowView(state) {
         `The column “exp” is e to the power of the score minus the row’s largest, ${number(largest)}; a weight is that number divided by the sum of the column, ${number(sum)}. `,
         later
           ? `The ${counted(later, vocabulary.unit)} after it would have scores too: the mask sets these to −∞, and so their weights to 0.`
-          : model.causal
+          : state.masked
             ? "Nothing comes after it in this text: there is nothing to mask."
             : "Nothing is masked: what comes after it counts as what comes before.",
       ),

@@ -3,7 +3,8 @@
 // T characters, C channels, H heads, D head size, F feed-forward, V vocabulary, L layers. Arrays
 // have a row per character, and in a decoder no character sees a later one: the rows of what a
 // text has in common with the one before, from its beginning on, are kept. So this is its own KV
-// cache. In an encoder every character sees all others, and a change anywhere changes every row.
+// cache. In an encoder, and without the mask, every character sees all others, and a change anywhere
+// changes every row.
 //
 // The decoder of an encoder-decoder also attends to a source of S characters, whose keys and
 // values are computed once.
@@ -13,9 +14,11 @@ const rowStart = (t) => (t * (t + 1)) / 2;
 
 class ForwardPass {
   // `ablated`: {layer, head} of a head whose output is replaced by zeros, as in ablation.py.
-  constructor(model, ablated = null) {
+  // `causal`: whether no character sees a later one; a decoder is trained so.
+  constructor(model, ablated = null, causal = model.causal) {
     this.model = model;
     this.ablated = ablated;
+    this.causal = causal;
     this.source = null; // of an encoder-decoder
     this.ids = [];
     this.capacity = 0;
@@ -26,7 +29,7 @@ class ForwardPass {
     if (ids.length > this.capacity) this.reserve(ids.length);
     let same = 0;
     while (same < ids.length && same < this.ids.length && ids[same] === this.ids[same]) same++;
-    if (!this.model.causal && (same < ids.length || same < this.ids.length)) same = 0;
+    if (!this.causal && (same < ids.length || same < this.ids.length)) same = 0;
     this.ids = Array.from(ids);
     this.lensKnown = this.lensKnown.map((known) => Math.min(known, same));
     this.embed(same, ids.length);
@@ -225,12 +228,12 @@ class ForwardPass {
 
   // How many keys query t sees, from the first on.
   seenBy(t) {
-    return this.model.causal ? t + 1 : this.ids.length;
+    return this.causal ? t + 1 : this.ids.length;
   }
 
   // How many weights of a head stand before its row t.
   rowBefore(t) {
-    return this.model.causal ? rowStart(t) : t * this.capacity;
+    return this.causal ? rowStart(t) : t * this.capacity;
   }
 
   // Where row t of a head begins in its layer's `weights`.

@@ -1,15 +1,17 @@
 // The large map of one head: queries down, keys across.
 //
-// The shades are a canvas; above it lies a grid for the keyboard and for screen readers. It
+// The shades are a canvas, as large as the box and no larger: of a long text it shows the part that
+// the box is scrolled to. Above it lies a grid for the keyboard and for screen readers. It
 // holds the row of the chosen query only, with `aria-rowcount` for the others: 32,896 cells at
 // 256 characters would make a page slow that has to answer while one types.
 
 const LARGEST_CELL = 28,
   READABLE_CELL = 15, // however low the window is
-  SMALLEST_CELL = 9,
-  SMALLEST_WITHOUT_LABELS = 5; // CSS pixels
+  SMALLEST_CELL = 9, // of a map that is as wide as its box
+  CELL_IN_WINDOW = 12; // of a larger one, of which the box shows a part; CSS pixels
 const LABELS = 22, // CSS pixels beside and above the cells
-  LONGEST_LABELS = 90; // where symbols have several characters
+  LONGEST_LABELS = 90, // where symbols have several characters
+  MARGIN = 4; // beside and below the cells, for the rings around them
 
 function heatMapView(state) {
   const { vocabulary } = state,
@@ -18,26 +20,52 @@ function heatMapView(state) {
   const row = element("div", { role: "row", className: "map-row" });
   const hovered = element("div", { className: "map-hover", "aria-hidden": "true", hidden: true });
   grid.append(row, hovered);
-  const pixels = document.createElement("canvas"); // one a cell, where cells are small
+  const body = grid.parentElement,
+    cells = byId("map-cells");
   let size = LARGEST_CELL,
     labels = LABELS;
 
   function draw() {
     if (box.hidden) return;
     const T = state.queryIds.length,
-      S = state.keyIds.length,
-      smallest = Math.max(T, S) > 128 ? SMALLEST_WITHOUT_LABELS : SMALLEST_CELL;
+      S = state.keyIds.length;
     labels = labelSpace();
-    const room = Math.floor((box.clientWidth - labels - 4) / S);
-    const below = Math.floor((parseFloat(getComputedStyle(box).maxHeight) - labels - 6) / T);
-    size = Math.max(smallest, Math.min(LARGEST_CELL, room, Math.max(READABLE_CELL, below)));
-    drawOn(byId("map-cells"), S * size, T * size, (context) => {
-      if (size < SMALLEST_CELL && !context.isVector) drawSmallCells(context, T, S);
-      else drawCells(context, T);
-    });
+    const room = Math.floor((box.clientWidth - labels - MARGIN) / S);
+    const below = Math.floor((parseFloat(getComputedStyle(box).maxHeight) - labels - MARGIN) / T);
+    const largest = Math.min(LARGEST_CELL, room, Math.max(READABLE_CELL, below));
+    size = room < SMALLEST_CELL ? CELL_IN_WINDOW : largest;
+    body.style.width = `${S * size + MARGIN}px`;
+    body.style.height = `${T * size + MARGIN}px`;
+    cells.style.left = cells.style.top = `${labels}px`;
     grid.setAttribute("aria-rowcount", T);
     grid.setAttribute("aria-colcount", S);
     mark();
+    drawCells();
+  }
+
+  // What is in sight, in CSS pixels from the upper left cell.
+  function sight() {
+    const [high, wide] = [state.queryIds.length * size, state.keyIds.length * size];
+    const width = Math.min(wide, box.clientWidth - labels),
+      height = Math.min(high, box.clientHeight - labels);
+    const [left, top] = [Math.min(box.scrollLeft, wide - width), Math.min(box.scrollTop, high - height)];
+    return { left, top, width, height };
+  }
+
+  // The whole cells in sight, at least one.
+  function range() {
+    const { left, top, width, height } = sight();
+    const within = (start, length) => Math.max(1, Math.floor((start + length) / size) - Math.ceil(start / size));
+    return {
+      query: Math.ceil(top / size),
+      key: Math.ceil(left / size),
+      queries: within(top, height),
+      keys: within(left, width),
+    };
+  }
+
+  function moveTo(query, key) {
+    box.scrollTo({ left: key * size, top: query * size, behavior: "instant" });
   }
 
   // CSS pixels beside and above the cells, as the longest symbol needs.
@@ -47,25 +75,34 @@ function heatMapView(state) {
     return longest > 2 ? Math.min(LONGEST_LABELS, 8 * longest + 8) : LABELS;
   }
 
-  function drawSmallCells(context, T, S) {
-    drawPixels(
-      pixels,
-      T,
-      S,
-      (t, j) => state.weight(t, j),
-      (t) => state.seenBy(t),
-    );
-    context.imageSmoothingEnabled = false;
-    context.drawImage(pixels, 0, 0, S * size, T * size);
+  // The cells in sight; a saved picture has all.
+  function drawCells() {
+    const { left, top, width, height } = sight(),
+      context = sizeCanvas(cells, width, height);
+    const [T, S] = [state.queryIds.length, state.keyIds.length];
+    context.translate(-left, -top);
+    paintCells(context, {
+      query: Math.floor(top / size),
+      key: Math.floor(left / size),
+      queries: Math.ceil(height / size) + 1,
+      keys: Math.ceil(width / size) + 1,
+    });
+    const paint = (picture) => paintCells(picture, { query: 0, key: 0, queries: T, keys: S });
+    cells.picture = { width: S * size, height: T * size, paint };
   }
 
-  function drawCells(context, T) {
-    const side = size < SMALLEST_CELL ? size : size - 1;
-    for (let t = 0; t < T; t++) {
-      for (let j = 0; j < state.seenBy(t); j++) {
+  // Without the mask also the line up to which it would let a query see.
+  function paintCells(context, { query, key, queries, keys }) {
+    const side = size - 1;
+    for (let t = query; t < Math.min(query + queries, state.queryIds.length); t++) {
+      for (let j = key; j < Math.min(key + keys, state.seenBy(t)); j++) {
         context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
         context.fillRect(j * size, t * size, side, side);
       }
+      if (!state.maskIsOff) continue;
+      context.fillStyle = colourOf("--accent");
+      context.fillRect((t + 1) * size - 1.5, t * size - 1, 2, size + 1);
+      context.fillRect((t + 1) * size - 1.5, (t + 1) * size - 1.5, size + 1, 2);
     }
   }
 
@@ -90,9 +127,7 @@ function heatMapView(state) {
     context.textBaseline = "middle";
     const chosen = across ? state.key : state.query;
     const upright = across && labels > LABELS; // long symbols are written from bottom to top
-    // Where cells are too small for all labels, only the chosen one is named.
     ids.forEach((id, t) => {
-      if (size < SMALLEST_CELL && t !== chosen) return;
       const middle = (t + 0.5) * size;
       context.font = `${t === chosen ? 700 : 400} ${Math.max(10, Math.min(13, size - 1))}px ${fontFamily}`;
       context.fillStyle = t === chosen ? accent : ink;
@@ -186,6 +221,14 @@ function heatMapView(state) {
   });
 
   state.subscribe(["text", "head", "theme", "view", "width"], draw);
+  const markOverview = mapOverview(state, { range, moveTo }); // after the map itself is drawn
+  box.addEventListener("scroll", () => {
+    drawCells();
+    markOverview();
+  });
+  state.subscribe(["text", "view", "width"], () => {
+    if (!box.hidden) keepInView();
+  });
   state.subscribe(["query", "key"], () => {
     mark();
     keepInView();

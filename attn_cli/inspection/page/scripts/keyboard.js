@@ -20,6 +20,7 @@ function keyboard(state) {
   }
 
   const signs = { "?": openHelp, "[": () => moveHead(-1), "]": () => moveHead(1) };
+  if (state.model.causal && state.toggleMask) signs.m = () => state.toggleMask();
   const inMaps = { PageUp: () => moveLayer(-1), PageDown: () => moveLayer(1) };
 
   document.addEventListener("keydown", (event) => {

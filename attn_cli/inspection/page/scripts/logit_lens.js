@@ -83,6 +83,11 @@ function logitLensView(state) {
     return state.query + 1 < state.ids.length ? state.ids[state.query + 1] : null;
   }
 
+  // Of the character that comes, where it has not been seen before.
+  function surprisalAt(level) {
+    return state.masked ? `: ${bits(state.pass.surprisal(state.query + 1, level))}` : ", which it sees";
+  }
+
   function showReadout() {
     const probs = probsAt(focusedLevel, state.query),
       best = mostProbable(probs),
@@ -90,7 +95,7 @@ function logitLensView(state) {
     const ending =
       next === null
         ? "The text ends here."
-        : `Then comes ${vocabulary.named(next)}: ${bits(state.pass.surprisal(state.query + 1, focusedLevel))}.`;
+        : `Then comes ${vocabulary.named(next)}${surprisalAt(focusedLevel)}.`;
     say(
       "lens-readout",
       `After ${state.name(state.query)}, ${levelName(focusedLevel)} predicts ${vocabulary.named(best)} with ${percent(probs[best])}. ${ending}`,
@@ -120,7 +125,7 @@ function logitLensView(state) {
         { className: "quiet small" },
         next === null
           ? ""
-          : `${vocabulary.shown(next)} comes: ${bits(state.pass.surprisal(state.query + 1, level))}`,
+          : `${vocabulary.shown(next)} comes${surprisalAt(level)}`,
       ),
     );
   }

@@ -33,12 +33,13 @@ class Parameters {
 // One stack of blocks and its head. `token`: the embedding (V, C) that an encoder shares with its
 // decoder.
 class Model {
-  constructor({ config, tokenizer, mask_id }, parameters, { prefix = "", causal, token } = {}) {
+  constructor({ config, tokenizer, mask_id, labels = [], label_ngrams = null }, parameters, { prefix = "", causal, token } = {}) {
     requireKnown("model.block", config.block, Object.keys(BLOCKS));
     requireKnown("model.position", config.position, POSITIONS);
     Object.assign(this, config);
     this.maskId = mask_id; // what stands for a hidden character; null in a decoder
-    this.causal = causal ?? mask_id === null;
+    this.causal = causal ?? config.causal;
+    this.labels = labels; // of a classifier
     this.kind = config.block;
     this.block = BLOCKS[config.block];
     this.vocabSize = tokenizer.symbols.length;
@@ -63,7 +64,9 @@ class Model {
       };
     });
     this.finalNorm = part("final_norm");
-    this.head = { weight: part("head").weight ?? this.token, bias: null }; // (V, C), or tied
+    const head = part("head"); // (V, C), or tied; of a classifier (Y, C)
+    this.head = { weight: head.weight ?? this.token, bias: head.bias };
+    this.labelNgrams = label_ngrams && new LabelNgrams(label_ngrams, part);
   }
 
   norm(x, part, out, from, to) {

@@ -7,7 +7,8 @@ class PageState extends MapState {
     super(new Model(data, parameters), data);
     parameters.requireAllUsed();
     this.vocabulary = new Vocabulary(data.tokenizer, data.mask_id);
-    this.pass = new ForwardPass(this.model);
+    this.pass = this.trainedPass = new ForwardPass(this.model);
+    this.unmaskedPass = null; // of a decoder, made when it is first asked for
     this.withHidden = new ForwardPass(this.model); // of an encoder, with one more hidden
     this.answers = new Map(); // of an encoder, by position
     this.firstIds = data.ids; // [] where the page opens without a text
@@ -15,6 +16,9 @@ class PageState extends MapState {
     this.firstQuery = data.query; // null where the page chooses it
     this.firstKey = data.key;
     this.lines = data.lines; // whether each line is a text of its own
+    this.beginning = data.beginning; // ids before what is typed, of a classifier of lines
+    this.isClassifier = this.model.labels.length > 0;
+    this.readTyped = () => {}; // reads what was typed and not yet read
   }
 
   get queryIds() {
@@ -26,7 +30,7 @@ class PageState extends MapState {
   }
 
   // Takes another text. `ids` is all of it; the model sees the last block_size of it.
-  // `from` is what it came from: "first", "typing" or "writing".
+  // `from` is what it came from: "first", "typing", "writing", "filling", or "mask".
   read(ids, { outside = [], from }) {
     const before = performance.now();
     this.typedNothing = ids.length === 0;
@@ -34,8 +38,7 @@ class PageState extends MapState {
     this.ids = this.inContext(this.allIds);
     this.outside = outside;
     this.from = from;
-    this.pass.run(this.ids);
-    this.pass.logits;
+    this.runPass();
     this.answers.clear();
     this.changed = String(this.ids) !== String(this.inContext(this.firstIds));
     const blank = this.model.causal ? -1 : this.ids.indexOf(this.model.maskId);
@@ -47,13 +50,47 @@ class PageState extends MapState {
     this.notify("text");
   }
 
-  // What the model sees of a text: its end, or, where it is empty, the id that begins a document.
+  // What the model sees of a text: its end, of a classifier its beginning, or, where it is empty, the
+  // id that begins a document.
   inContext(ids) {
-    return ids.length ? ids.slice(-this.model.block_size) : [this.bosId];
+    if (ids.length === 0) return [this.bosId];
+    const { block_size } = this.model;
+    return this.isClassifier ? ids.slice(0, block_size) : ids.slice(-block_size);
   }
 
   backToFirst() {
     this.read(this.firstIds, { from: "first" });
+  }
+
+  // Whether no character sees a later one: always in a decoder, unless its mask is taken away.
+  get masked() {
+    return this.pass.causal;
+  }
+
+  // Whether a decoder runs without the mask that it was trained with.
+  get maskIsOff() {
+    return this.model.causal && !this.masked;
+  }
+
+  // Takes the causal mask of a decoder away, or puts it back, and runs the model anew.
+  toggleMask() {
+    this.readTyped();
+    const before = performance.now();
+    this.unmaskedPass ??= new ForwardPass(this.model, null, false);
+    this.pass = this.masked ? this.unmaskedPass : this.trainedPass;
+    this.from = "mask";
+    this.runPass();
+    this.key = this.topKey(this.query);
+    this.hovered = null;
+    this.milliseconds = performance.now() - before;
+    this.notify("text");
+  }
+
+  // Without the mask, the model also runs with it, to compare.
+  runPass() {
+    for (const pass of new Set([this.pass, this.trainedPass])) pass.run(this.ids);
+    if (this.isClassifier) this.evidence = new LabelEvidence(this.pass);
+    else this.pass.logits;
   }
 
   // The attention weight of query t on key j, in one head.
@@ -92,6 +129,15 @@ class PageState extends MapState {
       this.answers.set(t, logits);
     }
     return this.answers.get(t);
+  }
+
+  // The probability of the label where a character is left out; null where it cannot be.
+  probabilityWithout(t) {
+    const ids = this.ids.filter((_, place) => place !== t);
+    if (ids.length === 0 || t < this.beginning.length) return null;
+    const pass = this.withHidden.run(ids),
+      scores = this.model.labelNgrams?.scores(ids, this.model.labels.length);
+    return probabilities(labelLogits(pass, scores))[this.evidence.label];
   }
 
   name(t) {

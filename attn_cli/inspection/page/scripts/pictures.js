@@ -29,7 +29,8 @@ function mapPictures(state, data, of) {
 
 function pagePictures(state, data) {
   mapPictures(state, data, () => "attention weights");
-  const figures = [nextPicture, ...(state.model.causal ? [...textPictures, ...ablationPictures, ...historyPictures] : [])];
+  const figures = [state.isClassifier ? labelsPicture : nextPicture];
+  if (state.model.causal) figures.push(...textPictures, ...ablationPictures, ...historyPictures);
   for (const { after, what, ids, ...rest } of figures.map((figure) => figure(state, data))) {
     savePicture(byId(after), rest.run ?? data.description, what, () => ({
       name: rest.name?.() ?? what,
@@ -49,6 +50,13 @@ const nextPicture = (state, { description }) => ({
     `With ${settings(state.controls())}; the outline is the model’s own probability.`,
   ],
   ids: ["next-caption", "next-probs", "next-rest"],
+});
+
+const labelsPicture = () => ({
+  after: "label-rest",
+  what: "labels",
+  title: "The labels of the text",
+  ids: ["surprisal-strip", "label-caption", "label-probs", "label-rest"],
 });
 
 const textPictures = [

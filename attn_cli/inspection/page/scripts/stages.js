@@ -100,11 +100,17 @@ function stagesOfText(state) {
       state.typedNothing ? "nothing yet" : counted(state.ids.length, vocabulary.unit),
     ],
     vector: () => Array.from(model.token.subarray(state.ids[state.query] * C, (state.ids[state.query] + 1) * C)),
-    answer: () =>
-      model.causal
-        ? mostProbableAnswer(state, probabilitiesAfter(state, state.query), "after it: ")
-        : mostProbableAnswer(state, probabilities(state.answer())),
+    answer: () => {
+      if (state.isClassifier) return mostProbableLabel(state);
+      if (!model.causal) return mostProbableAnswer(state, probabilities(state.answer()));
+      return mostProbableAnswer(state, probabilitiesAfter(state, state.query), "after it: ");
+    },
   };
+}
+
+// The short text and the detail for a classifier's label.
+function mostProbableLabel({ model, evidence: { label, probs } }) {
+  return [model.labels[label].slice(0, 2), `${model.labels[label]}, ${percent(probs[label])}`];
 }
 
 // What those of a source and its target hold.

@@ -24,8 +24,8 @@ function typedTextView(state) {
   });
 
   function read() {
-    const { ids, outside } = vocabulary.encode(typed.value);
-    state.read(ids, { outside, from: "typing" });
+    const { ids, outside } = vocabulary.encode(state.isClassifier ? onOneLine(typed.value) : typed.value);
+    state.read([...state.beginning, ...ids], { outside, from: "typing" });
   }
 
   const strip = new CharacterStrip(byId("surprisal-strip"), {
@@ -35,7 +35,7 @@ function typedTextView(state) {
   });
 
   function surprisalOf(t) {
-    if (!state.model.causal) return `at ${t}`;
+    if (!state.masked) return `at ${t}`;
     return t === 0 ? "the first that the model sees" : bits(state.pass.surprisal(t));
   }
 
@@ -51,11 +51,19 @@ function typedTextView(state) {
   }
 
   function showReadout(t) {
+    if (state.isClassifier) {
+      say("surprisal-readout", labelSentence(state, t));
+      return;
+    }
     if (!state.model.causal) {
       showHidden(t);
       return;
     }
     const name = `${vocabulary.named(state.ids[t])} at ${t}`;
+    if (state.maskIsOff) {
+      say("surprisal-readout", `${name}. Without the mask, what predicts it can see it: its surprisal means nothing.`);
+      return;
+    }
     if (t === 0) {
       say("surprisal-readout", `${name}: the first that the model sees, so it has no prediction.`);
       return;
@@ -79,22 +87,26 @@ function typedTextView(state) {
 
   state.subscribe(["text"], () => {
     forget();
-    if (state.from !== "typing") typed.value = vocabulary.decode(state.allIds);
-    const kept = String(vocabulary.encode(typed.value).ids) === String(state.allIds);
+    if (!["typing", "mask"].includes(state.from)) typed.value = vocabulary.decode(state.allIds.slice(state.beginning.length));
+    const kept =
+      state.isClassifier || String(vocabulary.encode(typed.value).ids) === String(state.allIds);
     byId("typed-facts").textContent = factsOn(state);
     say("typed-warning", warningsOn(state, kept));
     back.hidden = !state.changed;
   });
   state.subscribe(["text", "theme"], () => {
-    const shades = state.ids.map((_, t) =>
-      t === 0 || !state.model.causal ? null : SCALES.surprisal.fraction(state.pass.surprisal(t)),
-    );
+    const surprisalOrNone = (_, t) =>
+      t === 0 || !state.masked ? null : SCALES.surprisal.fraction(state.pass.surprisal(t));
+    const shades = state.isClassifier ? labelShades(state) : state.ids.map(surprisalOrNone);
     strip.draw(
       state.ids.map((id) => vocabulary.shown(id)),
       shades,
       state.query,
     );
-    if (state.model.causal) drawLegend(byId("surprisal-legend"), "surprisal");
+    if (state.isClassifier)
+      strip.items.forEach((item, t) => item.classList.toggle("against", shades[t] === null));
+    byId("surprisal-legend").hidden = !state.masked;
+    if (state.masked) drawLegend(byId("surprisal-legend"), "surprisal");
     showReadout(state.query);
   });
   state.subscribe(["query"], () => {
@@ -103,22 +115,28 @@ function typedTextView(state) {
   });
 }
 
+// A text as a classifier reads it: without line breaks, and without blanks at its end.
+function onOneLine(text) {
+  return text.replace(/^[\n\f]+|[\n\f]+$/gu, "").replace(/[\n\f\r]+/gu, " ").trimEnd();
+}
+
 // The length of the text, and its mean surprisal.
-function factsOn({ ids, model, pass, typedNothing, vocabulary }) {
+function factsOn({ ids, masked, maskIsOff, model, pass, typedNothing, vocabulary }) {
   const sentences = [`${ids.length} of at most ${counted(model.block_size, vocabulary.unit)}.`];
   if (typedNothing) {
     sentences[0] = `Without a text, the model begins after ${vocabulary.named(ids[0])}.`;
   }
-  if (model.causal && pass.meanSurprisal !== null)
+  if (maskIsOff) sentences.push("The causal mask is off.");
+  if (masked && pass.meanSurprisal !== null)
     sentences.push(`Mean surprisal: ${bits(pass.meanSurprisal)}.`);
   return sentences.join(" ");
 }
 
 // What of the text the model does not see, which is also read aloud while one types.
-function warningsOn({ ids, outside, allIds }, kept) {
+function warningsOn({ ids, isClassifier, outside, allIds }, kept) {
   const sentences = [];
   if (allIds.length > ids.length) {
-    sentences.push(`The text is longer than that: the model sees the last ${ids.length}.`);
+    sentences.push(`The text is longer than that: the model sees the ${isClassifier ? "first" : "last"} ${ids.length}.`);
   }
   if (outside.length) {
     sentences.push(

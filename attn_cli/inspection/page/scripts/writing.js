@@ -113,6 +113,10 @@ function writingView(state) {
   seed.addEventListener("input", () => (random = null));
   state.subscribe(["text"], () => {
     if (state.from === "writing") return;
+    if (state.from === "mask") {
+      state.stopWriting();
+      return; // the text is still the same
+    }
     random = null; // another text starts the seed's numbers again
     say("write-note", "");
     abandon();
