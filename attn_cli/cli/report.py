@@ -18,6 +18,7 @@ from attn_cli.cli.figure_options import (
     SvgOption,
     ThemeOption,
     write_beside,
+    write_in_place,
 )
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
@@ -88,7 +89,7 @@ def report(
     folders = [
         run for each in found for run in ([each] if isinstance(each, RunFolder) else each.runs)
     ]
-    _write_curves(figures, folders)
+    _write_curves(figures, folders, beside=as_json or html is not None)
     if html is None:
         if as_json:
             result_json({"runs": [str(each.path) for each in folders]})
@@ -112,8 +113,13 @@ def report(
     result(str(html))
 
 
-def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder]) -> None:
+def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder], *, beside: bool) -> None:
     """Writes the losses of a run as figures, where these were asked for.
+
+    Args:
+        figures: Perhaps none.
+        folders: The runs.
+        beside: Whether something else is the command's result.
 
     Raises:
         InputError: There are several runs.
@@ -134,4 +140,5 @@ def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder]) -> None:
     run = folders[0]
     metrics, name = list(read_metrics(run.metrics)), run.path.resolve().name
     floor = loss_floor(load_config(run.config))
-    write_beside(figures, lambda canvas: draw_losses(canvas, metrics, name, floor))
+    write = write_beside if beside else write_in_place
+    write(figures, lambda canvas: draw_losses(canvas, metrics, name, floor))

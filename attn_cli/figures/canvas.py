@@ -133,7 +133,7 @@ class Canvas:
         )  # fmt: skip
 
     def frame(self, left: float, top: float, width: float, height: float) -> None:
-        """Draws a frame inside a cell, in the accent's colour."""
+        """Draws a frame inside a cell, which is seen on all shades."""
         from matplotlib.patches import Rectangle
 
         line = max(0.8, min(2.5, 0.06 * height * POINTS))
@@ -142,7 +142,7 @@ class Canvas:
             Rectangle(
                 ((left + inset) / self.width, 1 - (top + height - inset) / self.height),
                 (width - 2 * inset) / self.width, (height - 2 * inset) / self.height,
-                fill=False, edgecolor=self.theme.accent, linewidth=line,
+                fill=False, edgecolor=self.theme.frame, linewidth=line,
             )
         )  # fmt: skip
 
