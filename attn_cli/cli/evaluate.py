@@ -171,9 +171,14 @@ def _write_surprisal(
     """
     from attn_cli.inspection.figures.surprisal import draw_surprisal
 
-    title = f"{loaded.name}, step {loaded.step:,}, {measured}"
+    title = _published(loaded, measured)
     mean = f"{evaluation.bits_per_char:.4f} bits per {loaded.tokenizer.unit}"
     write_beside(figures, lambda canvas: draw_surprisal(canvas, *text, title, mean))
+
+
+def _published(loaded: TrainedModel, measured: str) -> str:
+    """A run and a text as a figure names them, which is shared, and folders are not."""
+    return f"{loaded.name}, step {loaded.step:,}, {Path(measured).name}"
 
 
 def _evaluate_labels(
@@ -192,7 +197,7 @@ def _evaluate_labels(
     evaluation = label_evaluation(loaded, text)
     best = best_possible(sources, text, loaded.labels)
     name = file or VALIDATION
-    measured = f"{loaded.name}, step {loaded.step:,}, {name}"
+    measured = _published(loaded, name)
     write_beside(
         figures,
         lambda canvas: draw_confusion(canvas, evaluation.confusion, loaded.labels, measured),

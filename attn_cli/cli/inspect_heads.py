@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -94,7 +95,7 @@ def inspect_heads(
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
     of = f"{size_of:,} of {full_size:,}" if size_of < full_size else f"{size_of:,}"
-    measured_on = f"{what}: {of} {unit}s"
+    measured_on = f"{Path(what).name}: {of} {unit}s"  # a figure is shared, and folders are not
     if _write_figures(figures, loaded, heads, baseline, measured_on, as_json=as_json):
         return
     if as_json:
@@ -112,7 +113,7 @@ def inspect_heads(
 
     from attn_cli.inspection.terminal.heads import heads_view
 
-    notice(f"{loaded.description}, {measured_on}")
+    notice(f"{loaded.description}, {what}: {of} {unit}s")
     console().print(heads_view(heads, baseline, unit))
 
 

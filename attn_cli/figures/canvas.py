@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from attn_cli.figures.fonts import MONO, SANS, code_point, families, is_drawable, shown_text
@@ -192,17 +193,17 @@ class Canvas:
             size=size or self.size.small, rotation=90 if turned else 0,
         )  # fmt: skip
 
-    def colormap(self) -> Colormap:
+    @cached_property
+    def shades(self) -> Colormap:
         """The shades of data, from 0 to 1; what is no number has the colour of the mask."""
         from matplotlib.colors import LinearSegmentedColormap
 
         shades = LinearSegmentedColormap.from_list("attn", list(self.theme.shades))
-        shades.set_bad(self.theme.masked)
-        return shades
+        return shades.with_extremes(bad=self.theme.masked)
 
     def ink_on(self, fraction: float) -> str:
         """Black or white, whichever is easier to read on a shade."""
-        red, green, blue, _ = self.colormap()(fraction)
+        red, green, blue, _ = self.shades(fraction)
         levels = [
             each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
             for each in (red, green, blue)

@@ -87,10 +87,8 @@ def _mean_surprisal(lens: LayerPredictions) -> list[str]:
     if not bits:
         return []
     means = [sum(column) / len(bits) for column in zip(*bits, strict=True)]
-    named = ", ".join(
-        f"{name} {_decimals(mean)}" for name, mean in zip(lens.layers, means, strict=True)
-    )
-    return [f"Mean surprisal in bits: {named}."]
+    named = (f"{name} {_decimals(mean)}" for name, mean in zip(lens.layers, means, strict=True))
+    return [f"Mean surprisal in bits: {', '.join(named)}."]
 
 
 def _decimals(value: float) -> str:

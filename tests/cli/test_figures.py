@@ -1,0 +1,114 @@
+"""`--svg`, `--png`, `--pdf`, `--theme` and `--size`: of every command that has a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_errors import refused
+from tests.conftest import Outcome, Trained
+from tests.figures.read_svg import size_of, texts_of
+
+Attn = Callable[..., Outcome]
+COMMANDS = {
+    "inspect-attention": ("inspect-attention", "The owl", "--run"),
+    "inspect-heads": ("inspect-heads", "--chars", "40", "--run"),
+    "inspect-logits": ("inspect-logits", "The owl", "--run"),
+    "inspect-training": ("inspect-training", "--text", "The owl", "--run"),
+    "report": ("report",),
+}
+TITLES = {
+    "inspect-attention": "Attention of 6 heads",
+    "inspect-heads": "What each head attends to",
+    "inspect-logits": "What each layer would predict",
+    "inspect-training": "Attention over training",
+    "report": "verse",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_figure_takes_the_place_of_what_is_printed(
+    attn: Attn, trained: Trained, tmp_path: Path, command: str
+) -> None:
+    files = ("--svg", "f.svg", "--png", "f.png", "--pdf", "f.pdf")
+    done = attn(*COMMANDS[command], trained.run.path, *files)
+    assert (done.code, done.out.split()) == (0, ["f.svg", "f.png", "f.pdf"]), done.err
+    assert "arning" not in done.err
+    svg = (tmp_path / "f.svg").read_bytes()
+    assert TITLES[command] in texts_of(svg)
+    assert str(tmp_path.parent).encode() not in svg  # a figure is shared
+    assert size_of(svg) == (960, 540)
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
+    assert not (tmp_path / "report.html").exists()
+
+    other = attn(
+        *COMMANDS[command], trained.run.path, "--svg", "f.svg", "--size", "column",
+        "--theme", "dark", "--json",
+    )  # fmt: skip
+    assert isinstance(other.json, dict)
+    again = (tmp_path / "f.svg").read_bytes()
+    assert size_of(again)[0] == pytest.approx(3.3 * 72)
+    assert b"#14181c" in again
+
+
+def test_a_text_by_surprisal(attn: Attn, trained: Trained, tmp_path: Path) -> None:
+    done = attn("evaluate", "--per-char", "--run", trained.run.path, "--svg", "f.svg")
+    assert "loss " in done.out
+    assert "position\t" not in done.out
+    assert "figure: f.svg" in done.err
+    assert "Surprisal of each character" in texts_of((tmp_path / "f.svg").read_bytes())
+    both = attn("evaluate", "--per-char", "--run", trained.run.path, "--svg", "f.svg", "--json")
+    assert len(both.json["per_char"]["characters"]) == both.json["chars"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--svg", "f.png"), "as in: --png f.png"),
+        (("--png", "f"), "as in: figure.png"),
+        (("--pdf", "f.gif"), "ends in .pdf"),
+        (("--svg", "no/f.svg"), "there is no folder no"),
+        (("--svg", "folder.svg"), "folder.svg is a folder"),
+        (("--svg", ""), "a path is empty"),
+        (("--theme", "dark"), "--theme is of a figure, and none is asked for"),
+        (("--size", "slide"), "--size is of a figure"),
+        (("--size", "poster", "--svg", "f.svg"), "'slide', 'column'"),
+    ],
+)
+def test_wrong_files_are_refused_before_the_work(
+    attn: Attn, tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    (tmp_path / "folder.svg").mkdir()
+    done = attn("inspect-attention", "The owl", "--run", "nowhere", *options)
+    assert (done.code, done.out) == (2, "")
+    attempts = [
+        attn(*command[:-1], *options) if command[-1] == "--run" else attn(*command, *options)
+        for command in COMMANDS.values()
+    ]
+    assert [(each.code, words in each.err) for each in attempts] == [(2, True)] * len(COMMANDS)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.svg"]
+
+
+def test_what_has_no_figure_says_what_has(attn: Attn, trained: Trained) -> None:
+    refused(attn("evaluate", "--svg", "f.svg", "--run", trained.run.path), "add --per-char")
+    refused(attn("evaluate", "--figure", "f.svg"), "did you mean --svg?")
+    refused(attn("compare", "verse", "--plot", "f.svg"), "did you mean --svg?")
+
+
+@pytest.mark.parametrize("text", ["T", "\n", "The\nowl", "T" * 16])
+def test_any_text_has_a_figure(attn: Attn, trained: Trained, text: str) -> None:
+    for command in ("inspect-attention", "inspect-logits"):
+        for size in ("slide", "column"):
+            options = ("--run", trained.run.path, "--png", "f.png", "--size", size)
+            done = attn(command, text, *options)
+            assert (done.code, done.err) == (0, "")
+
+
+def test_a_report_of_several_runs_has_no_figure(
+    attn: Attn, trained: Trained, tmp_path: Path
+) -> None:
+    refused(attn("report", trained.run.path, trained.run.path / ".." / "verse", "--svg", "f.svg"),
+            "attn compare")  # fmt: skip
