@@ -10,6 +10,7 @@ import pytest
 from tests.cli.test_errors import refused
 from tests.conftest import Outcome, Trained
 from tests.figures.read_svg import size_of, texts_of
+from tests.run_copies import copy_group
 
 Attn = Callable[..., Outcome]
 COMMANDS = {
@@ -20,7 +21,7 @@ COMMANDS = {
     "report": ("report",),
 }
 TITLES = {
-    "inspect-attention": "Attention of 6 heads",
+    "inspect-attention": "All 6 heads",
     "inspect-heads": "What each head attends to",
     "inspect-logits": "What each layer would predict",
     "inspect-training": "Attention over training",
@@ -110,5 +111,6 @@ def test_any_text_has_a_figure(attn: Attn, trained: Trained, text: str) -> None:
 def test_a_report_of_several_runs_has_no_figure(
     attn: Attn, trained: Trained, tmp_path: Path
 ) -> None:
-    refused(attn("report", trained.run.path, trained.run.path / ".." / "verse", "--svg", "f.svg"),
-            "attn compare")  # fmt: skip
+    copy_group(trained.run, tmp_path / "runs" / "group", {1: 1.5, 2: 1.6})
+    done = attn("report", "group", "--svg", "f.svg")
+    refused(done, "the curves of one run", "attn compare runs/group/seed-1 runs/group/seed-2")

@@ -1,8 +1,6 @@
-"""Characters that no font of this machine has: a readable sign, and no warning."""
+"""Characters that no font of this machine has: a readable sign."""
 
 from __future__ import annotations
-
-import warnings
 
 import pytest
 
@@ -31,7 +29,5 @@ def test_fonts_have_all_characters_that_any_has() -> None:
 
 @pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
 @pytest.mark.parametrize("text", [NOWHERE, "北京 👩‍🚀", "a\u0301\u200d", "\udc80", "نص", "$x^2$"])
-def test_any_text_is_drawn_without_a_warning(kind: Kind, text: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        render(lambda canvas: canvas.text(1, 1, text), kind, style_named())
+def test_any_text_is_drawn(kind: Kind, text: str) -> None:
+    render(lambda canvas: canvas.text(1, 1, text), kind, style_named())
