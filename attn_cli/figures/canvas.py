@@ -43,16 +43,15 @@ _SETTINGS: Any = {
 def render(draw: Draw, kind: Kind, style: Style) -> bytes:
     """The file of a figure; the same figure gives the same bytes."""
     # matplotlib takes half a second to import, so it is imported where it draws.
-    with any_environment():
+    with any_environment(), warnings.catch_warnings():
         import matplotlib
 
-    settings = {**_SETTINGS, "font.family": [SANS]}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
         # In an SVG file a character that no font has is still text.
         warnings.simplefilter("ignore", UserWarning)
-        canvas = Canvas(kind, style)
-        draw(canvas)
-        return canvas.file()
+        with matplotlib.rc_context({**_SETTINGS, "font.family": [SANS]}):
+            canvas = Canvas(kind, style)
+            draw(canvas)
+            return canvas.file()
 
 
 class Canvas:
@@ -224,11 +223,11 @@ class Canvas:
 
 @contextmanager
 def any_environment() -> Iterator[None]:
-    """Context manager: matplotlib can be imported without a word whatever the environment is.
+    """Context manager: matplotlib works without a word whatever the environment is.
 
     It refuses a backend of MPLBACKEND that is not installed, as that of a notebook may be in a
     command that the notebook starts, though a file needs none; and it says at length that there
-    is no home folder to write to.
+    is no home folder to write to, and which fonts it would rather have.
     """
     logger = logging.getLogger("matplotlib")
     level, backend = logger.level, os.environ.pop("MPLBACKEND", None)

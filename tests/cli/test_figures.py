@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.cli.test_errors import refused
-from tests.conftest import Outcome, Trained
+from tests.conftest import Outcome, Trained, train_in
 from tests.figures.read_svg import size_of, texts_of
 from tests.run_copies import copy_group
 
@@ -106,6 +108,30 @@ def test_any_text_has_a_figure(attn: Attn, trained: Trained, text: str) -> None:
             options = ("--run", trained.run.path, "--png", "f.png", "--size", size)
             done = attn(command, text, *options)
             assert (done.code, done.err) == (0, "")
+
+
+def test_a_character_without_a_glyph_is_drawn_without_a_word(
+    trained_alphabet: Path, tmp_path: Path
+) -> None:
+    """In a process of its own: matplotlib says some things once."""
+    for option in ("--png", "--svg", "--pdf"):
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "attn_cli", "inspect-attention", "\U0001fbff北\ue000",
+                "--run", trained_alphabet, option, tmp_path / f"f.{option[2:]}",
+            ],
+            capture_output=True, check=True, text=True,
+        )  # fmt: skip
+        assert done.stderr == ""
+
+
+@pytest.fixture(scope="session")
+def trained_alphabet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose text has characters that no font has."""
+    folder = tmp_path_factory.mktemp("alphabet")
+    (folder / "text.txt").write_text("\U0001fbff北\ue000京 a\n" * 200, encoding="utf-8")
+    settings = ("data.tokenizer=corpus", "train.steps=1")
+    return train_in(folder / "run", folder / "text.txt", *settings).run.path
 
 
 def test_a_report_of_several_runs_has_no_figure(
