@@ -75,9 +75,7 @@ def inspect_attention(
     label.
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
-    figures.check(["--html"] if html is not None else [])
-    if html is not None and values:
-        raise InputError("--html and --values exclude each other", "give one of the two")
+    _check_options(figures, html, values=values)
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.pair_pass import describe_pair, pair_pass
@@ -109,6 +107,13 @@ def inspect_attention(
     title = without_private_paths(loaded).describe(ids)
     if not _write_figures(figures, maps, title, as_json=as_json):
         _show_text(loaded, ids, maps, values=values, as_json=as_json)
+
+
+def _check_options(figures: FigureFiles, html: Path | None, *, values: bool) -> None:
+    """Refuses what cannot be written, before the work, and what does not go together."""
+    figures.check(["--html"] if html is not None else [])
+    if html is not None and values:
+        raise InputError("--html and --values exclude each other", "give one of the two")
 
 
 def _write_translation_page(

@@ -28,6 +28,7 @@ from attn_cli.text.display import counted
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
+    from attn_cli.runs.run_group import RunGroup, Sweep
 
 EXAMPLES = """For example: attn report tales --html report.html
 
@@ -78,10 +79,7 @@ def report(
     if html is not None:
         check_page_file(html)
 
-    from attn_cli.experiments.arms import find_arms, find_matching
-    from attn_cli.experiments.compared_arms import compared_arms
-    from attn_cli.inspection.report.build import report_page
-    from attn_cli.inspection.report.read_run import measured_run, read_run
+    from attn_cli.experiments.arms import find_matching
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.runs.run_lookup import find_newest, find_run
 
@@ -94,6 +92,22 @@ def report(
         if as_json:
             result_json({"runs": [str(each.path) for each in folders]})
         return
+    _write_page(html, found, folders, as_json=as_json)
+
+
+def _write_page(
+    html: Path,
+    found: Sequence[RunFolder | RunGroup | Sweep],
+    folders: Sequence[RunFolder],
+    *,
+    as_json: bool,
+) -> None:
+    """Writes the page of one run, or of several beside each other, and prints its path."""
+    from attn_cli.experiments.arms import find_arms
+    from attn_cli.experiments.compared_arms import compared_arms
+    from attn_cli.inspection.report.build import report_page
+    from attn_cli.inspection.report.read_run import measured_run, read_run
+
     compared = None
     if len(folders) == 1:
         reports = [measured_run(folders[0], notice)]
