@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from attn_cli.cli.evaluation_figures import write_confusion, write_surprisal
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
 from attn_cli.cli.figure_options import (
     FigureFiles,
@@ -19,7 +20,6 @@ from attn_cli.cli.figure_options import (
     SizeOption,
     SvgOption,
     ThemeOption,
-    write_beside,
 )
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption
@@ -139,7 +139,7 @@ def _evaluate_text(
         evaluation = losses.evaluation()
         if figures:
             shown = beginning(MOST_CHARACTERS, *what)
-            _write_surprisal(figures, loaded, file or VALIDATION, shown, evaluation)
+            write_surprisal(figures, loaded, file or VALIDATION, shown, evaluation)
     else:
         evaluation = mean_loss(loaded, text)
     if as_json:
@@ -153,34 +153,10 @@ def _evaluate_text(
             show(line)
 
 
-def _write_surprisal(
-    figures: FigureFiles,
-    loaded: TrainedModel,
-    measured: str,
-    text: tuple[Sequence[tuple[str, float | None]], int],
-    evaluation: Evaluation,
-) -> None:
-    """Writes a text shaded by surprisal.
-
-    Args:
-        figures: At least one.
-        loaded: The run.
-        measured: The name of the text.
-        text: Its first characters, each with its bits, and how many it has.
-        evaluation: Of all of it.
-    """
-    from attn_cli.inspection.figures.surprisal import draw_surprisal
-
-    title = f"{loaded.name}, step {loaded.step:,}, {measured}"
-    mean = f"{evaluation.bits_per_char:.4f} bits per {loaded.tokenizer.unit}"
-    write_beside(figures, lambda canvas: draw_surprisal(canvas, *text, title, mean))
-
-
 def _evaluate_labels(
     loaded: TrainedModel, file: str | None, figures: FigureFiles, *, as_json: bool
 ) -> None:
     """How well a classifier does: accuracy, macro-F1, and what it takes for what."""
-    from attn_cli.inspection.figures.confusion import draw_confusion
     from attn_cli.inspection.token_losses import label_evaluation
 
     if file is not None:
@@ -192,11 +168,7 @@ def _evaluate_labels(
     evaluation = label_evaluation(loaded, text)
     best = best_possible(sources, text, loaded.labels)
     name = file or VALIDATION
-    measured = f"{loaded.name}, step {loaded.step:,}, {name}"
-    write_beside(
-        figures,
-        lambda canvas: draw_confusion(canvas, evaluation.confusion, loaded.labels, measured),
-    )
+    write_confusion(figures, loaded, name, evaluation)
     if as_json:
         of_run = {"run": str(loaded.folder.path), "step": loaded.step, "text": name}
         result_json({**of_run, **label_record(evaluation, loaded.labels, best)})

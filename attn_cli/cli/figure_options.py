@@ -103,7 +103,7 @@ class FigureFiles:
         return list(self.paths.values())
 
 
-def write_in_place(files: FigureFiles, draw: Draw, *, as_json: bool) -> bool:
+def write_in_place(files: FigureFiles, draw: Draw, *, as_json: bool = False) -> bool:
     """Writes figures, and prints their paths in place of what a terminal would show.
 
     Returns:

@@ -83,11 +83,7 @@ def inspect_attention(
     label.
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
-    figures.check(["--html"] if html is not None else [])
-    if html is not None and values:
-        raise InputError("--html and --values exclude each other", "give one of the two")
-    if html is not None and no_mask:
-        raise InputError("--html and --no-mask exclude each other", "the page has a switch for it")
+    _check_options(figures, html, values=values, no_mask=no_mask)
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.mask_effect import mask_effect
@@ -124,6 +120,17 @@ def inspect_attention(
     if not _write_figures(figures, maps, title, as_json=as_json):
         effect = mask_effect(loaded.model, ids, activations) if no_mask else None
         _show_text(loaded, ids, maps, effect, values=values, as_json=as_json)
+
+
+def _check_options(
+    figures: FigureFiles, html: Path | None, *, values: bool, no_mask: bool
+) -> None:
+    """Refuses what cannot be written, before the work, and what does not go together."""
+    figures.check(["--html"] if html is not None else [])
+    if html is not None and values:
+        raise InputError("--html and --values exclude each other", "give one of the two")
+    if html is not None and no_mask:
+        raise InputError("--html and --no-mask exclude each other", "the page has a switch for it")
 
 
 def _write_translation_page(

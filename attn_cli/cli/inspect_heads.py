@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,6 +31,7 @@ from attn_cli.cli.terminal import console, notice, result_json
 if TYPE_CHECKING:
     from attn_cli.inspection.heads import HeadScores, MeasuredHead
     from attn_cli.runs.loaded_model import LoadedModel
+    from attn_cli.text.examples import Split
 
 DEFAULT_CHARS = 16_384  # enough for stable scores, in seconds
 ENCODER_CHARS = 4096  # each of which an encoder reads several times
@@ -70,22 +72,15 @@ def inspect_heads(
     from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.load_model import find_model
-    from attn_cli.text.examples import subset, target_count
+    from attn_cli.text.examples import target_count
     from attn_cli.text.pairs import PairExamples
 
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn inspect-heads --run RUN")
     loaded = find_model(run, config)
     loaded.require(("lm", "mlm", "seq2seq"), "attn inspect-heads")
-    if chars is None:
-        chars = DEFAULT_CHARS if loaded.tokenizer.mask_id is None else ENCODER_CHARS
-    if file is not None:
-        full = read_text(file, loaded)
-    else:
-        with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
-            full = loaded.corpus().validation
-    text = subset(full, chars - 1)
-    size_of, full_size = (target_count(each) + 1 for each in (text, full))
+    text, full_length = _text(loaded, file, chars)
+    length = target_count(text) + 1
     if isinstance(text, PairExamples):
         baseline, measured = measure_cross_heads(loaded, text)
     else:
@@ -93,8 +88,8 @@ def inspect_heads(
     count = loaded.config.model.n_layer * loaded.config.model.n_head
     heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
-    of = f"{size_of:,} of {full_size:,}" if size_of < full_size else f"{size_of:,}"
-    measured_on = f"{what}: {of} {unit}s"
+    of = f"{length:,} of {full_length:,}" if length < full_length else f"{length:,}"
+    measured_on = f"{Path(what).name}: {of} {unit}s"  # a figure is shared, and folders are not
     if _write_figures(figures, loaded, heads, baseline, measured_on, as_json=as_json):
         return
     if as_json:
@@ -103,7 +98,7 @@ def inspect_heads(
                 "model": loaded.description,
                 "text": what,
                 "unit": unit,
-                "chars": size_of,
+                "chars": length,
                 "heads": [_record(head) for head in heads],
                 "uniform_baseline": _scores(baseline),
             }
@@ -112,8 +107,22 @@ def inspect_heads(
 
     from attn_cli.inspection.terminal.heads import heads_view
 
-    notice(f"{loaded.description}, {measured_on}")
+    notice(f"{loaded.description}, {what}: {of} {unit}s")
     console().print(heads_view(heads, baseline, unit))
+
+
+def _text(loaded: LoadedModel, file: str | None, chars: int | None) -> tuple[Split, int]:
+    """What heads are measured on, and how many characters it is the beginning of."""
+    from attn_cli.text.examples import subset, target_count
+
+    if chars is None:
+        chars = DEFAULT_CHARS if loaded.tokenizer.mask_id is None else ENCODER_CHARS
+    if file is not None:
+        full = read_text(file, loaded)
+    else:
+        with hint_on_missing_text("name a text to measure on: attn inspect-heads FILE"):
+            full = loaded.corpus().validation
+    return subset(full, chars - 1), target_count(full) + 1
 
 
 def _write_figures(

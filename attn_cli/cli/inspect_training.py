@@ -71,9 +71,7 @@ def inspect_training(
     from attn_cli.inspection.history import snapshots, summarise
     from attn_cli.runs.load_model import load_model
 
-    if run is not None and run_option is not None:
-        raise InputError("RUN and --run are the same", "give one of the two")
-    loaded = load_model(run or run_option)
+    loaded = load_model(_one_of(run, run_option))
     loaded.require(("lm", "mlm"), "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     ids = _text_ids(loaded, text)
@@ -81,8 +79,8 @@ def inspect_training(
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
     characters = loaded.symbols(ids)
-    steps = [snapshot.step for snapshot in kept]
-    if _write_figures(figures, loaded, ids, dict(zip(steps, maps, strict=True)), as_json=as_json):
+    by_step = {snapshot.step: weights for snapshot, weights in zip(kept, maps, strict=True)}
+    if _write_figures(figures, loaded, ids, by_step, as_json=as_json):
         return
     if as_json:
         result_json(
@@ -97,13 +95,17 @@ def inspect_training(
         )
         return
     notice(loaded.describe(ids))
-    tokenizer, unit = loaded.tokenizer, loaded.tokenizer.unit
+    unit, encoder = loaded.tokenizer.unit, loaded.tokenizer.mask_id is not None
     for summary, weights in zip(summaries, maps, strict=True):
-        _print_snapshot(
-            summary, weights, layers, heads, characters, unit, encoder=tokenizer.mask_id is not None
-        )
+        _print_snapshot(summary, weights, layers, heads, characters, unit, encoder=encoder)
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
+
+
+def _one_of(run: Path | None, run_option: Path | None) -> Path | None:
+    if run is not None and run_option is not None:
+        raise InputError("RUN and --run are the same", "give one of the two")
+    return run or run_option
 
 
 def _text_ids(loaded: TrainedModel, text: str | None) -> Sequence[int]:

@@ -18,6 +18,7 @@ from attn_cli.cli.figure_options import (
     SvgOption,
     ThemeOption,
     write_beside,
+    write_in_place,
 )
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
@@ -27,6 +28,7 @@ from attn_cli.text.display import counted
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
+    from attn_cli.runs.run_group import RunGroup, Sweep
 
 EXAMPLES = """For example: attn report tales --html report.html
 
@@ -77,10 +79,7 @@ def report(
     if html is not None:
         check_page_file(html)
 
-    from attn_cli.experiments.arms import find_arms, find_matching
-    from attn_cli.experiments.compared_arms import compared_arms
-    from attn_cli.inspection.report.build import report_page
-    from attn_cli.inspection.report.read_run import measured_run, read_run
+    from attn_cli.experiments.arms import find_matching
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.runs.run_lookup import find_newest, find_run
 
@@ -88,11 +87,27 @@ def report(
     folders = [
         run for each in found for run in ([each] if isinstance(each, RunFolder) else each.runs)
     ]
-    _write_curves(figures, folders)
+    _write_curves(figures, folders, beside=as_json or html is not None)
     if html is None:
         if as_json:
             result_json({"runs": [str(each.path) for each in folders]})
         return
+    _write_page(html, found, folders, as_json=as_json)
+
+
+def _write_page(
+    html: Path,
+    found: Sequence[RunFolder | RunGroup | Sweep],
+    folders: Sequence[RunFolder],
+    *,
+    as_json: bool,
+) -> None:
+    """Writes the page of one run, or of several beside each other, and prints its path."""
+    from attn_cli.experiments.arms import find_arms
+    from attn_cli.experiments.compared_arms import compared_arms
+    from attn_cli.inspection.report.build import report_page
+    from attn_cli.inspection.report.read_run import measured_run, read_run
+
     compared = None
     if len(folders) == 1:
         reports = [measured_run(folders[0], notice)]
@@ -112,8 +127,13 @@ def report(
     result(str(html))
 
 
-def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder]) -> None:
+def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder], *, beside: bool) -> None:
     """Writes the losses of a run as figures, where these were asked for.
+
+    Args:
+        figures: Perhaps none.
+        folders: The runs.
+        beside: Whether something else is the command's result.
 
     Raises:
         InputError: There are several runs.
@@ -134,4 +154,5 @@ def _write_curves(figures: FigureFiles, folders: Sequence[RunFolder]) -> None:
     run = folders[0]
     metrics, name = list(read_metrics(run.metrics)), run.path.resolve().name
     floor = loss_floor(load_config(run.config))
-    write_beside(figures, lambda canvas: draw_losses(canvas, metrics, name, floor))
+    write = write_beside if beside else write_in_place
+    write(figures, lambda canvas: draw_losses(canvas, metrics, name, floor))

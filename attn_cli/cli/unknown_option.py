@@ -29,6 +29,8 @@ _OTHER_FLAGS = {
     "checkpoint": "--run",
     "ckpt": "--run",
     "from": "--init-from",
+    "figure": "--svg",
+    "plot": "--svg",
 }
 
 

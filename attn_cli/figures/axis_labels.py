@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from attn_cli.figures.canvas import POINTS, Canvas
@@ -51,8 +52,11 @@ def axis_labels(
     texts = [canvas.label(symbol) for symbol in symbols]
     most = size.text if len(symbols) < 2 else 0.8 * cell * POINTS
     points = min(size.text, max(size.least, most))
-    width = max((canvas.text_width(text, points) for text in set(texts)), default=0.0)
-    upright = width + 0.15 * points / POINTS <= cell
+    widths = {text: canvas.text_width(text, points) for text in set(texts)}
+    width = max(widths.values())
+    # Of two neighbours, a half of each has to fit between their middles.
+    needed = max((widths[a] + widths[b] for a, b in pairwise(texts)), default=0.0) / 2
+    upright = needed + 0.12 * points / POINTS <= cell
     if len(symbols) == 1 or _LINE * points / POINTS <= cell or (axis == "x" and upright):
         turned = axis == "x" and not upright and len(symbols) > 1
         deep = width if axis == "y" or turned else points / POINTS

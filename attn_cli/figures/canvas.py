@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from attn_cli.figures.fonts import MONO, SANS, code_point, families, is_drawable, shown_text
@@ -42,16 +43,15 @@ _SETTINGS: Any = {
 def render(draw: Draw, kind: Kind, style: Style) -> bytes:
     """The file of a figure; the same figure gives the same bytes."""
     # matplotlib takes half a second to import, so it is imported where it draws.
-    with any_environment():
+    with any_environment(), warnings.catch_warnings():
         import matplotlib
 
-    settings = {**_SETTINGS, "font.family": [SANS]}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
         # In an SVG file a character that no font has is still text.
         warnings.simplefilter("ignore", UserWarning)
-        canvas = Canvas(kind, style)
-        draw(canvas)
-        return canvas.file()
+        with matplotlib.rc_context({**_SETTINGS, "font.family": [SANS]}):
+            canvas = Canvas(kind, style)
+            draw(canvas)
+            return canvas.file()
 
 
 class Canvas:
@@ -133,7 +133,7 @@ class Canvas:
         )  # fmt: skip
 
     def frame(self, left: float, top: float, width: float, height: float) -> None:
-        """Draws a frame inside a cell, in the accent's colour."""
+        """Draws a frame inside a cell, which is seen on all shades."""
         from matplotlib.patches import Rectangle
 
         line = max(0.8, min(2.5, 0.06 * height * POINTS))
@@ -142,7 +142,7 @@ class Canvas:
             Rectangle(
                 ((left + inset) / self.width, 1 - (top + height - inset) / self.height),
                 (width - 2 * inset) / self.width, (height - 2 * inset) / self.height,
-                fill=False, edgecolor=self.theme.accent, linewidth=line,
+                fill=False, edgecolor=self.theme.frame, linewidth=line,
             )
         )  # fmt: skip
 
@@ -192,17 +192,17 @@ class Canvas:
             size=size or self.size.small, rotation=90 if turned else 0,
         )  # fmt: skip
 
-    def colormap(self) -> Colormap:
+    @cached_property
+    def shades(self) -> Colormap:
         """The shades of data, from 0 to 1; what is no number has the colour of the mask."""
         from matplotlib.colors import LinearSegmentedColormap
 
         shades = LinearSegmentedColormap.from_list("attn", list(self.theme.shades))
-        shades.set_bad(self.theme.masked)
-        return shades
+        return shades.with_extremes(bad=self.theme.masked)
 
     def ink_on(self, fraction: float) -> str:
         """Black or white, whichever is easier to read on a shade."""
-        red, green, blue, _ = self.colormap()(fraction)
+        red, green, blue, _ = self.shades(fraction)
         levels = [
             each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4
             for each in (red, green, blue)
@@ -223,11 +223,11 @@ class Canvas:
 
 @contextmanager
 def any_environment() -> Iterator[None]:
-    """Context manager: matplotlib can be imported without a word whatever the environment is.
+    """Context manager: matplotlib works without a word whatever the environment is.
 
     It refuses a backend of MPLBACKEND that is not installed, as that of a notebook may be in a
     command that the notebook starts, though a file needs none; and it says at length that there
-    is no home folder to write to.
+    is no home folder to write to, and which fonts it would rather have.
     """
     logger = logging.getLogger("matplotlib")
     level, backend = logger.level, os.environ.pop("MPLBACKEND", None)

@@ -30,7 +30,7 @@ def draw_map(
         as_image: Whether there are too many cells in the figure to draw them as shapes.
     """
     rows, columns = fractions.shape
-    shades = canvas.colormap()
+    shades = canvas.shades
     if as_image:
         sharper = np.kron(fractions, np.ones((_SHARPER, _SHARPER)))
         axes.imshow(

@@ -162,7 +162,7 @@ def draw_scale(canvas: Canvas, scale: Scale, left: float, top: float, width: flo
     axes = canvas.axes(left + inset, top + line + 0.1 * line, width - 2 * inset, bar)
     shades = np.linspace(0, 1, 129)[None]  # (1, 129)
     axes.pcolormesh(
-        np.linspace(0, 1, 130), [0, 1], shades, cmap=canvas.colormap(), vmin=0, vmax=1,
+        np.linspace(0, 1, 130), [0, 1], shades, cmap=canvas.shades, vmin=0, vmax=1,
         edgecolors="face", linewidth=0.1,
     )  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(0, 1), yticks=[])

@@ -24,7 +24,7 @@ class Theme:
     quiet: str  # of what is read second
     rule: str  # of grids and frames
     masked: str  # of a cell that the model cannot see
-    accent: str
+    frame: str  # of a cell that is marked, seen on all shades
     shades: tuple[str, ...]  # of data, from nothing to all
     curves: tuple[str, ...]
 
@@ -60,7 +60,7 @@ THEMES: dict[ThemeName, Theme] = {
         quiet="#57626d",
         rule="#dfe2e0",
         masked="#e9e7e3",
-        accent="#a8430c",
+        frame="#e8710a",
         shades=("#f1f4f7", "#c9d9ea", "#92b4d8", "#5788bf", "#2a5c98", "#0d2f63"),
         curves=(
             "#0072b2", "#d55e00", "#009e73", "#b0568c", "#8a6d00", "#3f9bd0", "#57626d", "#1c2228",
@@ -72,7 +72,7 @@ THEMES: dict[ThemeName, Theme] = {
         quiet="#9ca8b3",
         rule="#2d343b",
         masked="#34312e",
-        accent="#ffab66",
+        frame="#e8710a",
         shades=("#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"),
         curves=(
             "#56b4e9", "#e69f00", "#2fc79b", "#dd95be", "#f0e442", "#3f8fd8", "#9ca8b3", "#e4e8eb",

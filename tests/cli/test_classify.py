@@ -131,14 +131,20 @@ def test_evaluation_says_how_sure_it_is_and_what_is_confused(attn: Attn, run: st
 
 
 @pytest.mark.parametrize(
-    ("name", "begin"), [("a.svg", b"<?xml"), ("a.png", b"\x89PNG"), ("a.PDF", b"%PDF")]
+    ("option", "name", "begin"),
+    [
+        ("--svg", "a.svg", b"<?xml"),
+        ("--png", "a.png", b"\x89PNG"),
+        ("--pdf", "a.PDF", b"%PDF"),
+    ],
 )
 def test_the_confusions_are_a_figure(
-    attn: Attn, run: str, tmp_path: Path, name: str, begin: bytes
+    attn: Attn, run: str, tmp_path: Path, option: str, name: str, begin: bytes
 ) -> None:
-    done = attn("evaluate", "--run", run, "--figure", name)
+    done = attn("evaluate", "--run", run, option, name)
 
     assert done.code == 0, done.err
+    assert "accuracy" in done.out
     assert (tmp_path / name).read_bytes().startswith(begin)
 
 
@@ -176,8 +182,8 @@ def test_the_evidence_sums_to_the_logit(attn: Attn, run: str) -> None:
         (["explain", "Bastin"], "attn classify"),
         (["inspect-heads"], "attn classify"),
         (["evaluate", "--per-char"], "attn train TEXT --task lm"),
-        (["evaluate", "--figure", "confusion.txt"], ".svg"),
-        (["evaluate", "--figure", "nowhere/confusion.svg"], "there is no folder nowhere"),
+        (["evaluate", "--svg", "confusion.txt"], "ends in .svg"),
+        (["evaluate", "--svg", "nowhere/confusion.svg"], "there is no folder nowhere"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -60,15 +60,15 @@ def test_other_formats(attn: Attn, runs: Path) -> None:
 
 
 def test_curves(attn: Attn, runs: Path, tmp_path: Path) -> None:
-    for ending in ("svg", "png", "html"):
-        path = tmp_path / f"curves.{ending}"
-        attn("compare", "learned", "rope", "--plot", path)
-        assert path.stat().st_size > 1000
-    page = (tmp_path / "curves.html").read_text(encoding="utf-8")
-    assert "learned, n = 3" in page
-    assert "rope is better than learned" in page
-    assert 'src="http' not in page
-    assert "one of .svg, .png, .html" in attn("compare", "learned", "--plot", "c.gif").err
+    files = [("--svg", "c.svg"), ("--png", "c.png"), ("--pdf", "c.pdf")]
+    done = attn("compare", "learned", "rope", *(each for file in files for each in file))
+    assert "rope is better than learned" in done.out
+    assert [f"figure: {name}" in done.err for _, name in files] == [True] * 3
+    assert {path.name for path in tmp_path.glob("c.*")} == {"c.svg", "c.png", "c.pdf"}
+    drawn = (tmp_path / "c.svg").read_text(encoding="utf-8")
+    assert "learned, n = 3" in drawn
+    assert "The mean of the seeds, in a band of one standard deviation." in drawn
+    assert "ends in .svg" in attn("compare", "learned", "--svg", "c.gif").err
 
 
 def test_the_exit_code_says_whether_it_is_shown(attn: Attn, runs: Path) -> None:
@@ -117,7 +117,7 @@ def test_another_text_is_refused_by_name(attn: Attn, runs: Path, trained: Traine
 
 def test_names_are_text(attn: Attn, runs: Path, trained: Trained, tmp_path: Path) -> None:
     copy_group(trained.run, runs / "a$b$<i>|[red]", {1: 1.5, 2: 1.6})
-    told = attn("compare", "learned", "a$b$<i>|[red]", "--plot", tmp_path / "c.html").out
+    told = attn("compare", "learned", "a$b$<i>|[red]", "--svg", "c.svg").out
     assert "a$b$<i>|[red]" in told
-    assert "<i>" not in (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "a$b$&lt;i&gt;|[red], n = 2" in (tmp_path / "c.svg").read_text(encoding="utf-8")
     assert json.loads(attn("compare", "a$b$<i>|[red]", "--json").out)["arms"][0]["n"] == 2

@@ -84,7 +84,7 @@ def test_runs_of_different_vocabularies_are_not_averaged(
     assert "have different vocabularies" in outcome.err
 
 
-@pytest.mark.parametrize("option", ["--per-char", "--figure=f.svg"])
+@pytest.mark.parametrize("option", ["--per-char", "--svg=f.svg"])
 def test_what_is_of_other_tasks_is_refused(
     attn: Attn, trained_translator: Trained, option: str
 ) -> None:

@@ -103,13 +103,18 @@ def test_figures_have_every_symbol_and_the_same_bytes(
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
     svg = (tmp_path / "all.svg").read_text(encoding="utf-8")
     texts = ["".join(each.itertext()) for each in ET.fromstring(svg).iter() if "text" in each.tag]
-    assert [texts.count(f"layer {n}, head {k}") for n in (1, 2) for k in (1, 2, 3)] == [1] * 6
-    assert {*"face⏎b", "source", "target", "share of attention"} < set(texts)
-    assert texts.count("e") == 6
+    named = ("layer 1", "layer 2", "head 1", "head 2", "head 3", "attention weight")
+    assert [texts.count(name) for name in named] == [1] * 6
     assert "backwards, step" in svg
     assert str(tmp_path.parent) not in svg  # a figure is shared
     one = ("--layer", "1", "--head", "2", "--part", "encoder", "--json")
     assert len(attn(*command, *one, "--svg", "one.svg").json["characters"]) == 5
+    drawn = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    letters = [
+        "".join(each.itertext()) for each in ET.fromstring(drawn).iter() if "text" in each.tag
+    ]
+    assert [letters.count(each) for each in "face⏎"] == [2] * 5  # of a row, and of a column
+    assert {"source: query", "source: key"} < set(letters)
     first = (tmp_path / "one.svg").read_bytes()
     attn(*command, *one, "--svg", "one.svg")
     assert (tmp_path / "one.svg").read_bytes() == first

@@ -179,7 +179,7 @@ def test_the_commands_of_the_documentation_run(
     page = Path(__file__).parents[2] / "docs" / "experiments.md"
     told = re.findall(r"^\$ attn (report.*)$", page.read_text("utf-8"), re.MULTILINE)
     told += re.findall(r"^attn (report.*)$", EXAMPLES.removeprefix("For example: "), re.MULTILINE)
-    assert len(told) == 4
+    assert len(told) == 5
     for command in told:
         outcome = attn(*shlex.split(command))
         assert outcome.code == 0, (command, outcome.err)

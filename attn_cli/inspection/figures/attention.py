@@ -60,7 +60,7 @@ def _grid_title(maps: AttentionMaps) -> str:
     L, H = maps.weights.shape[:2]
     if L == 1:
         return f"Layer {maps.layers[0]}, {H} heads"
-    return f"Head {maps.heads[0]} of {L} layers" if H == 1 else f"Attention of {L * H} heads"
+    return f"Head {maps.heads[0]} of {L} layers" if H == 1 else f"All {L * H} heads"
 
 
 def weight_scale(weights: NDArray[np.float32]) -> Scale:

@@ -15,7 +15,8 @@ from attn_cli.figures.sheet import Box, Sheet
 from attn_cli.inspection.heads import HeadScores, MeasuredHead
 
 SCALE = root_scale("share of its attention, in %", percent=True)
-_MOST_NAMED = 8  # shares, beside which a column has room for the heads' names
+_MOST_NAMED = 6  # shares, beside which a column has room for the heads' names
+INCREASE = "loss increase"
 _LINE, _HIGHEST = 1.55, 2.2  # height of a row in that of its type: of a column, and of a slide
 
 
@@ -55,7 +56,7 @@ def _row(canvas: Canvas) -> float:
 
 def _top(canvas: Canvas, baseline: HeadScores) -> float:
     """The room for the names of the shares, which are written upwards."""
-    names = map(_name, baseline.shares)
+    names = (INCREASE, *map(_name, baseline.shares))
     return max(canvas.text_width(name, canvas.size.small) for name in names) + 0.06
 
 
@@ -148,9 +149,8 @@ class _Table:
         places = _few_ticks(axes.get_xlim(), 3 if width > 1.5 else 2)
         axes.tick_params(axis="x", length=3 * line, color=canvas.theme.quiet)
         canvas.ticks(axes, "x", places, [short_number(place) for place in places])
-        points = canvas.size.small
-        y = self._top - 0.06
-        canvas.text(left, y, "loss increase", points, canvas.theme.quiet)
+        x, points = left + 0.7 * canvas.size.small / POINTS, canvas.size.small
+        canvas.text(x, self._top - 0.06, INCREASE, points, canvas.theme.quiet, turned=True)
 
 
 def _few_ticks(limits: tuple[float, float], most: int) -> list[float]:

@@ -17,7 +17,7 @@ from attn_cli.inspection.figures.attention import shaded, weight_scale
 from attn_cli.inspection.page.payload import evenly_spaced
 
 _MOST = 24  # checkpoints; of more, some are drawn
-_CHART = 1.6  # inches of a column's losses
+_CHART, _MAPS = 1.6, 3.6  # inches of a column's losses, and of all its maps at most
 _GAP = 0.08  # between two maps of a checkpoint, in the width of one
 
 
@@ -43,9 +43,9 @@ def draw_history(
     kept = [CheckpointMaps(step, weights) for step, weights in maps.items()]
     shown = list(evenly_spaced(kept, _MOST))
     L, H = kept[0].weights.shape[:2]
-    each = "the map" if L * H == 1 else "the maps, a row for each layer and a column for each head,"
+    maps_are = "A map" if L * H == 1 else "A row for each layer, a column for each head,"
     some = f"{len(shown)} of the {len(kept)}" if len(shown) < len(kept) else "each of the"
-    notes = [f"Beside the losses, {each} at {some} checkpoints kept. A dotted line marks its step."]
+    notes = [f"{maps_are} at {some} checkpoints kept; their steps are dotted lines."]
     sheet = Sheet("Attention over training", subtitle, notes, weight_scale(kept[0].weights))
     box = sheet.lay_out(canvas, lambda width, height: _height(canvas, shown, width, height))
     chart, rest = _parts(canvas, box)
@@ -58,7 +58,7 @@ def draw_history(
 
 def _height(canvas: Canvas, shown: Sequence[CheckpointMaps], width: float, height: float) -> float:
     _, rest = _parts(canvas, Box(0, 0, width, height))
-    return height - rest.height + _Blocks(canvas, shown, width, rest.height).height
+    return rest.top + _Blocks(canvas, shown, width, rest.height).height
 
 
 def _parts(canvas: Canvas, box: Box) -> tuple[Box, Box]:
@@ -68,7 +68,7 @@ def _parts(canvas: Canvas, box: Box) -> tuple[Box, Box]:
         rest = Box(box.left + chart + 0.4, box.top, box.width - chart - 0.4, box.height)
         return Box(box.left, box.top, chart, box.height), rest
     chart = _CHART + canvas.size.small / POINTS
-    rest = Box(box.left, box.top + chart, box.width, box.height - chart)
+    rest = Box(box.left, box.top + chart, box.width, min(_MAPS, box.height - chart))
     return Box(box.left, box.top, box.width, _CHART), rest
 
 

@@ -87,8 +87,13 @@ def _mean_surprisal(lens: LayerPredictions) -> list[str]:
     if not bits:
         return []
     means = [sum(column) / len(bits) for column in zip(*bits, strict=True)]
-    named = ", ".join(f"{name} {mean:.2f}" for name, mean in zip(lens.layers, means, strict=True))
-    return [f"Mean surprisal in bits: {named}."]
+    named = (f"{name} {_decimals(mean)}" for name, mean in zip(lens.layers, means, strict=True))
+    return [f"Mean surprisal in bits: {', '.join(named)}."]
+
+
+def _decimals(value: float) -> str:
+    """Two decimals; of a small number one digit, for it is not 0."""
+    return f"{value:.2f}" if value >= 0.01 or value == 0 else f"{value:.1g}"
 
 
 class _Bands:

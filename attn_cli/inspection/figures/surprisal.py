@@ -42,6 +42,8 @@ def draw_surprisal(
         subtitle: The model and the text.
         mean: What was measured over all of it, in a line.
     """
+    if text[0] == ("\n", None):  # with which a model of lines begins
+        text, total = text[1:], total - 1
     size, width = canvas.size, canvas.inner_width
     room = size.height - 2 * size.margin - (2.6 if size.is_fixed else 1.6)
     points = size.title if size.is_fixed else size.text
@@ -118,7 +120,7 @@ def _draw(canvas: Canvas, cells: Sequence[_Cell], points: float, box: Box) -> No
     axes = canvas.axes(box.left, box.top, box.width, box.height)
     axes.set(xlim=(0, box.width), ylim=(box.height, 0))
     axes.axis("off")
-    shades, squares, colors = canvas.colormap(), [], []
+    shades, squares, colors = canvas.shades, [], []
     for cell in cells:
         left, middle = cell.column * advance, (cell.line + 0.5) * line
         right = left + cell.columns * advance
