@@ -50,7 +50,9 @@ def check(
     baselines, what --minutes 1, 5 and 15 would choose (a few steps are timed), and the loss to
     expect.
 
-    For example: attn check my.txt
+    Examples:
+      attn check my.txt
+      attn check surnames.tsv --task classify
     """
     from attn_cli.config.load import parse_override
     from attn_cli.training.request import make_request

@@ -48,7 +48,9 @@ def classify(
     A classifier is trained by: attn train TABLE --task classify. To a pipe or a file, what is
     printed is a table with tabs.
 
-    For example: attn classify "Schmidt" "Kowalczyk" --top 2
+    Examples:
+      attn classify "Schmidt" "Kowalczyk" --top 2
+      attn classify --file surnames.txt
     """
     from attn_cli.generation.classify import classify_texts
     from attn_cli.runs.load_model import load_model

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from attn_cli.experiments.comparison import Comparison
     from attn_cli.experiments.text_bootstrap import TextBootstrap
 
-EXAMPLES = """For example: attn compare learned rope
-
-attn compare "runs/rope-*" "runs/learned-*" --plot curves.svg"""
 _OF_CHARACTERS = ("lm", "mlm")
 
 ArmsArgument = Annotated[
@@ -66,11 +63,15 @@ def compare(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare runs over their seeds: is B better than A, and how sure is that?
+    """Compare runs over their seeds: is B better than A?
 
     Runs of the same seeds are compared in pairs, others by Welch's test; of more than two arms,
     p-values have Holm's correction. Of two single runs it is measured whether the validation text
     is long enough to tell these two models apart.
+
+    Examples:
+      attn compare learned rope
+      attn compare "runs/rope-*" "runs/learned-*" --plot curves.svg
     """
     from attn_cli.experiments import comparison_text
     from attn_cli.experiments.arms import find_arms

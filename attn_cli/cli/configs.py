@@ -21,7 +21,13 @@ def configs(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the configurations that come with attn, or print one."""
+    """List the configurations, print one, or explain its keys.
+
+    Examples:
+      attn configs
+      attn configs lesson
+      attn configs --explain
+    """
     from attn_cli.config.presets import find_config, presets
 
     if name is not None:

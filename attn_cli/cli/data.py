@@ -27,7 +27,11 @@ _ABOUT = {
 
 @data_app.command("list")
 def list_texts(as_json: JsonOption = False) -> None:
-    """List the built-in texts."""
+    """List the built-in texts.
+
+    Examples:
+      attn data list
+    """
     from rich.table import Table
 
     from attn_cli.text.builtin import BUILTIN_NAMES, DOWNLOADS, download_path
@@ -56,7 +60,11 @@ def fetch_text(
         str | None, typer.Option("--url", help="A mirror; the checksum is verified.")
     ] = None,
 ) -> None:
-    """Download a well-known text and verify its checksum."""
+    """Download a well-known text and verify its checksum.
+
+    Examples:
+      attn data fetch shakespeare
+    """
     from tqdm import tqdm
 
     from attn_cli.text.fetch import fetch

@@ -59,6 +59,10 @@ def evaluate(
     all others of its window but those hidden with it. A classifier predicts the label of each
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
     training data. Of a group of encoder-decoders, of several seeds, probabilities are averaged.
+
+    Examples:
+      attn evaluate
+      attn evaluate other.txt --per-char
     """
     from attn_cli.runs.load_model import load_group
 

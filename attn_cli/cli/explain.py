@@ -74,12 +74,16 @@ def explain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain attention, step by step, with a model's own numbers on a text.
+    """Explain attention step by step, with a model's numbers.
 
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
     Of an encoder-decoder, the text is a source, whose target it writes.
+
+    Examples:
+      attn explain "The owl met the fox"
+      attn explain --tiny --all
     """
     from attn_cli.inspection.handmade_model import STORY
     from attn_cli.inspection.lesson.build import lesson_on

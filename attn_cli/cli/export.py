@@ -42,7 +42,13 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model as something that others can use without attn."""
+    """Write a model in a format that other tools read.
+
+    Examples:
+      attn export page model.html
+      attn export hf my-model
+      attn export gguf my-model.gguf
+    """
     if text is not None and format != "page":
         raise InputError("--text is for a page", "leave it out")
     if number_type is not None and format != "gguf":

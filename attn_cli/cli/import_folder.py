@@ -33,6 +33,9 @@ def import_(
     """Make a run from a Hugging Face folder.
 
     Models of the types gpt2 and qwen3, whose tokens are characters or bytes.
+
+    Examples:
+      attn import my-model
     """
     from attn_cli.export.hf_tokenizer import PRIVATE_USE
     from attn_cli.export.import_hf import import_folder

@@ -66,12 +66,17 @@ def inspect_attention(
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how much each character attends to the others, in each head.
+    """Show how much each character attends to the others.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
     --layer and --head, or all with --values, in full. Of an encoder-decoder it is the alignment:
     the target down, the source across. Of a classifier, also what each character does for the
     label.
+
+    Examples:
+      attn inspect-attention "The owl met the fox"
+      attn inspect-attention "The owl met the fox" --layer 2 --head 1
+      attn inspect-attention "The owl met the fox" --html page.html
     """
     figures: dict[FigureKind, Path | None] = {"svg": svg, "png": png}
     _check_files(html, figures, values=values)

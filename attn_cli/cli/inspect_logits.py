@@ -27,12 +27,15 @@ def inspect_logits(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each layer would predict after each character, and its surprisal in bits.
+    """Show what each layer would predict after each character.
 
     The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
     encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
     are none, each character is hidden in turn. Of an encoder-decoder, the text is a
     source: what each layer of its decoder would write next.
+
+    Examples:
+      attn inspect-logits "The owl met the fox"
     """
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions

@@ -49,9 +49,13 @@ def inspect_shapes(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every operation in a model: its shape, parameters, FLOPs and memory.
+    """Show each operation's shape, parameters, FLOPs, memory.
 
     From a real forward pass of the newest run, of --run, or of an untrained --config.
+
+    Examples:
+      attn inspect-shapes
+      attn inspect-shapes --config lesson --depth 1 --explain
     """
     from attn_cli.inspection.costs import costs
     from attn_cli.inspection.shapes import folded

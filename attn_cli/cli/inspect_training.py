@@ -46,10 +46,14 @@ def inspect_training(
     head: HeadOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how attention and samples changed over the checkpoints that a run kept.
+    """Show how attention changed while a run was trained.
 
     A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more. Of an
     encoder, the bits are those of each character of the text when it is hidden.
+
+    Examples:
+      attn inspect-training
+      attn inspect-training --text "The owl met the fox"
     """
     from attn_cli.inspection.forward_pass import select_heads
     from attn_cli.inspection.history import snapshots, summarise

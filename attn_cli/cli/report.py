@@ -13,10 +13,6 @@ from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.text.display import counted
 
-EXAMPLES = """For example: attn report tales --html report.html
-
-attn report learned rope"""
-
 
 def report(
     runs: Annotated[
@@ -40,11 +36,15 @@ def report(
     ] = Path("report.html"),
     as_json: JsonOption = False,
 ) -> None:
-    """Write what happened in a run as a page: one file, which opens without a network.
+    """Write a page about a run, or one that compares several.
 
     Curves, samples over time and how much of them is copied, the text and what simple methods
     need for it, what each head does, all settings, the machine, and the commands to do it again.
     Several runs are compared as by attn compare, then each is shown in short.
+
+    Examples:
+      attn report tales --html report.html
+      attn report learned rope
     """
     check_page_file(html)
 

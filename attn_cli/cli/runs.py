@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("run", "n", "data", "parameters", "steps", "val_loss", "age_seconds")
 _FIRST_TO_GO = ("data", "parameters", "age_seconds", "steps", "n")  # where a terminal is narrow
-EXAMPLES = """For example: attn runs --columns run,val_loss,model.n_layer --sort val_loss
-
-attn runs --filter "val_loss<1.5" --filter data=tales"""
 GroupArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -65,10 +62,15 @@ def runs(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs under runs/, or under $ATTN_RUNS, newest first.
+    """List the runs, newest first.
 
     A group of several seeds is one line with the mean and the standard deviation of its finished
     runs, a sweep one with its best arm.
+
+    Examples:
+      attn runs
+      attn runs --columns run,val_loss,model.n_layer --sort val_loss
+      attn runs --filter "val_loss<1.5" --filter data=tales
     """
     from attn_cli.cli.run_columns import column_key, matcher, sorted_by
     from attn_cli.runs.run_lookup import runs_root
