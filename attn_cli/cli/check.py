@@ -23,7 +23,7 @@ def check(
     text: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXT...",
+            metavar="TEXT",
             autocompletion=completion.text_names,
             help="What you would give to attn train.",
         ),
@@ -32,9 +32,10 @@ def check(
         str | None,
         typer.Option(
             "--task",
-            metavar="TASK",
+            metavar="lm|mlm|classify",
             autocompletion=completion.one_of("lm", "mlm", "classify"),
-            help="lm, mlm or classify, as for attn train.",
+            show_default="the config's, else lm",
+            help="What to learn, as for attn train.",
         ),
     ] = None,
     lines: Annotated[

@@ -24,7 +24,7 @@ MAX_SHOWN = 24  # characters to which a text is padded before its labels
 def classify(
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; - for the lines of standard input."),
+        typer.Argument(metavar="TEXT", help="Texts; - for the lines of standard input."),
     ] = None,
     file: Annotated[
         str | None,
@@ -36,7 +36,8 @@ def classify(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column of a table, by its name or number; that of training when left out.",
+            show_default="that of training",
+            help="The column of a table, by its name or number.",
         ),
     ] = None,
     run: RunOption = None,

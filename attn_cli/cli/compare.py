@@ -24,7 +24,7 @@ _OF_CHARACTERS = ("lm", "mlm")
 ArmsArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="A [B ...]",
+        metavar="RUN",
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
@@ -53,7 +53,9 @@ def compare(
     arms: ArmsArgument,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
+        typer.Option(
+            metavar="RUN", show_default="the first", help="What the others are compared with."
+        ),
     ] = None,
     plot: PlotOption = None,
     require: RequireOption = None,

@@ -13,7 +13,7 @@ def configs(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", autocompletion=config_names, help="Print this configuration."
+            metavar="CONFIG", autocompletion=config_names, help="Print this configuration."
         ),
     ] = None,
     explain: Annotated[

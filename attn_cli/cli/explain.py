@@ -34,7 +34,7 @@ FRESH = (
 FollowedArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TEXT]",
+        metavar="TEXT",
         help='Text to follow; "Hello", or one in the model\'s own script. Of an encoder-decoder, a '
         "source.",
     ),

@@ -20,6 +20,7 @@ def export(
     format: Annotated[
         Literal["page", "hf", "gguf", "onnx"],
         typer.Argument(
+            metavar="FORMAT",
             help="page: one HTML file in which the model runs, to play with. "
             "hf: a folder for Hugging Face's transformers. "
             "gguf: a file for llama.cpp, Ollama and LM Studio. "
@@ -33,12 +34,14 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help='page: the text that it opens with; "Hello", or one in the model\'s own script.'
+            metavar="TEXT",
+            show_default='"Hello", or one in the model\'s script',
+            help="page: the text that it opens with.",
         ),
     ] = None,
     number_type: Annotated[
         Literal["f32", "f16", "q8_0"] | None,
-        typer.Option("--type", help="gguf: number type of the matrices; default f32."),
+        typer.Option("--type", show_default="f32", help="gguf: number type of the matrices."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

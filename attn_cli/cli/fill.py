@@ -25,7 +25,7 @@ def fill(
     text: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXT...",
+            metavar="TEXT",
             help="Texts with blanks, as in 'The _wl m_t the f_x'; - for lines of standard input.",
         ),
     ],

@@ -7,12 +7,9 @@ a value, `<int range>`, where a name says more. The group of a command is Typer'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
-
-if TYPE_CHECKING:
-    import click  # whose classes Typer has of its own, by the same names
 
 DOCUMENTATION = "Documentation: README.md and docs/, in the source of attn."
 _EXAMPLES = "\n\nExamples:\n"
@@ -72,7 +69,7 @@ class CommandGroup(TyperGroup):
         return _summary(self)
 
 
-def _summary(command: click.Command) -> str:
+def _summary(command: Any) -> str:
     """The first paragraph of a command's help."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
@@ -100,14 +97,16 @@ def _names(parameter: Any, ctx: Any) -> str:
     if parameter.param_type_name == "argument":
         return _in_usage(parameter)
     names = ", ".join(sorted(parameter.opts, key=len))
-    return names if parameter.is_flag else f"{names} {_value_name(parameter, ctx)}"
+    if parameter.is_flag:
+        return " / ".join([names, *parameter.secondary_opts])
+    return f"{names} {_value_name(parameter, ctx)}"
 
 
 def _value_name(option: Any, ctx: Any) -> str:
     """What an option's value is called: its own metavar, its choices, or the name of its type."""
     if option.metavar:
         return str(option.metavar)
-    kind = option.display_type(ctx).strip("<>").removesuffix(" range")
+    kind: str = option.display_type(ctx).strip("<>").removesuffix(" range")
     kind = kind.removeprefix("list[").removesuffix("]")
     return _VALUE_NAMES.get(kind, kind)
 
@@ -122,7 +121,7 @@ def _description(parameter: Any) -> str:
         facts.append(f"at least {low:g}" if high is None else f"{low:g} to {high:g}")
     if parameter.param_type_name == "argument" and parameter.required:
         facts.append("required")
-    help = parameter.help or ""
+    help: str = parameter.help or ""
     return f"{help}  [{'; '.join(facts)}]" if facts else help
 
 
@@ -131,6 +130,8 @@ def _default(parameter: Any) -> str:
     if isinstance(in_words := getattr(parameter, "show_default", None), str):
         return in_words
     value = parameter.default
+    if isinstance(value, bool) and (others := getattr(parameter, "secondary_opts", ())):
+        return str(parameter.opts[0] if value else others[0])
     if value is None or isinstance(value, bool) or callable(value):
         return ""
     return ", ".join(value) if isinstance(value, list | tuple) else str(value)

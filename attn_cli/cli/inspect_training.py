@@ -31,16 +31,21 @@ def inspect_training(
     run: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             parser=run_option,
             autocompletion=run_names,
-            help="A run's folder or the beginning of its name; the newest when left out.",
+            show_default="the newest",
+            help="A run's folder or the beginning of its name.",
         ),
     ] = None,
     run_option: RunOption = None,
     text: Annotated[
         str | None,
-        typer.Option(help="The text to run each checkpoint on; the run's validation text."),
+        typer.Option(
+            metavar="TEXT",
+            show_default="the run's validation text",
+            help="The text to run each checkpoint on.",
+        ),
     ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,

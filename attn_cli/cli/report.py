@@ -18,11 +18,11 @@ def report(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN ...]",
+            metavar="RUN",
             parser=run_or_group_option,
             autocompletion=completion.run_names,
-            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes; the "
-            "newest when left out.",
+            show_default="the newest",
+            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes.",
         ),
     ] = None,
     html: Annotated[

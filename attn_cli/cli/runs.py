@@ -21,7 +21,7 @@ _FIRST_TO_GO = ("data", "parameters", "age_seconds", "steps", "n")  # where a te
 GroupArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[GROUP]",
+        metavar="GROUP",
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         help="List the runs of a group, or the arms of a sweep.",
@@ -39,6 +39,7 @@ def runs(
         typer.Option(
             metavar="KEY,KEY...",
             autocompletion=completion.config_keys("run", "n", "val_loss", "settings"),
+            show_default=",".join(_COLUMNS),
             help="The columns: keys of --json or of a configuration; "
             "settings: all that differs from the defaults.",
         ),
@@ -48,6 +49,7 @@ def runs(
         typer.Option(
             metavar="KEY",
             autocompletion=completion.config_keys("val_loss", "-val_loss", "age"),
+            show_default="newest first",
             help="Sort by a key; -KEY for the other way round.",
         ),
     ] = None,

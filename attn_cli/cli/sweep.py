@@ -40,7 +40,7 @@ class SweepOptions(RunOptions):
     ] = "3"
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", metavar="N", help="Train so many runs at once; 1 by default."),
+        typer.Option("--jobs", metavar="N", show_default="1", help="Train so many runs at once."),
     ] = None
     random: Annotated[
         int | None,
