@@ -10,7 +10,7 @@ import typer
 
 from attn_cli.cli import completion
 from attn_cli.cli.flags import with_flags
-from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption
+from attn_cli.cli.options import JsonOption, SettingsOption, TrainingConfigOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import result, result_json
 from attn_cli.text.display import replacements
@@ -41,7 +41,7 @@ def check(
     lines: Annotated[
         bool, typer.Option("--lines", help="Learn each line of the text by itself.")
     ] = False,
-    config: ConfigOption = None,
+    config: TrainingConfigOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:

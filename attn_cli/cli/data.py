@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.completion import one_of
+from attn_cli.cli.help import Command
 from attn_cli.cli.options import JsonOption
 from attn_cli.cli.terminal import console, result, result_json
 
@@ -25,7 +26,7 @@ _ABOUT = {
 }
 
 
-@data_app.command("list")
+@data_app.command("list", cls=Command)
 def list_texts(as_json: JsonOption = False) -> None:
     """List the built-in texts.
 
@@ -46,7 +47,7 @@ def list_texts(as_json: JsonOption = False) -> None:
     console().print(table)
 
 
-@data_app.command("fetch")
+@data_app.command("fetch", cls=Command)
 def fetch_text(
     name: Annotated[
         str,

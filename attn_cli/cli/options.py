@@ -109,6 +109,16 @@ ConfigOption = Annotated[
         help="A YAML file, or a name from `attn configs`.",
     ),
 ]
+TrainingConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="CONFIG",
+        autocompletion=completion.config_names,
+        show_default="tales, sized for a text of your own",
+        help="A YAML file, or a name from `attn configs`.",
+    ),
+]
 SettingsOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption, path_option
+from attn_cli.cli.options import JsonOption, SettingsOption, TrainingConfigOption, path_option
 
 if TYPE_CHECKING:
     from attn_cli.config.load import Override
@@ -26,7 +26,7 @@ class RunOptions:
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
-            show_default="the config's, else tales",
+            show_default="the config's",
             autocompletion=completion.text_names,
             help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
             "or - for standard input.",
@@ -44,7 +44,7 @@ class RunOptions:
             "a target for a source.",
         ),
     ] = None
-    config: ConfigOption = None
+    config: TrainingConfigOption = None
     settings: SettingsOption = None
     out: Annotated[
         Path | None,
@@ -64,7 +64,7 @@ class RunOptions:
         float | None,
         typer.Option(
             "--minutes",
-            show_default="the config's",
+            show_default="the config's; 1 for a text of your own",
             help="Train for this long, and end on time.",
         ),
     ] = None
@@ -72,7 +72,7 @@ class RunOptions:
         int | None,
         typer.Option(
             "--steps",
-            show_default="the config's, else 2000",
+            show_default="the config's",
             help="Train for this many optimizer steps.",
         ),
     ] = None
