@@ -16,6 +16,7 @@ from attn_cli.cli.classify import classify
 from attn_cli.cli.compare import compare
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
+from attn_cli.cli.doctor import doctor
 from attn_cli.cli.embed import embed
 from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
@@ -60,7 +61,7 @@ COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "inspect-training": inspect_training,
     },
     "Compare": {"runs": runs, "compare": compare, "report": report},
-    "Files": {"configs": configs, "export": export, "import": import_},
+    "Files": {"configs": configs, "export": export, "import": import_, "doctor": doctor},
 }
 HELP = """Train a tiny transformer in a minute, and see what happens inside it.
 
