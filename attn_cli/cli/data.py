@@ -13,7 +13,7 @@ from attn_cli.errors import InputError
 from attn_cli.text.display import counted
 
 data_app = typer.Typer(
-    help="List the built-in texts, download more, or clean the cache.", no_args_is_help=True
+    help="List built-in texts, download more, clean the cache.", no_args_is_help=True
 )
 
 _ABOUT = {

@@ -9,7 +9,13 @@ from attn_cli.config.schema import Config
 
 ValueSchema = Mapping[str, Any]  # JSON Schema of one value
 
-_WORDS = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true, false"}
+_WORDS = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "true, false",
+    "null": "null",
+}
 _SEED_LIMIT = 2**63  # too long a number to be read
 
 
@@ -35,7 +41,7 @@ def allowed_values(schema: ValueSchema) -> str:
     if schema["type"] == "array":
         item = allowed_values(schema["items"])
         return "text, or a list of texts" if item == "text" else f"list of: {item}"
-    kind = _WORDS.get(schema["type"], schema["type"])
+    kind = _WORDS[schema["type"]]
     limits = _range(schema)
     return f"{kind}, {limits}" if limits else kind
 

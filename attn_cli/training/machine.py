@@ -19,8 +19,8 @@ def torch_facts() -> dict[str, Any]:
         "version": torch.__version__,
         "cuda": torch.version.cuda,
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "mkl": torch.backends.mkl.is_available(),
-        "onednn": torch.backends.mkldnn.is_available(),
+        "mkl": torch.backends.mkl.is_available(),  # type: ignore[no-untyped-call]
+        "onednn": torch.backends.mkldnn.is_available(),  # type: ignore[no-untyped-call]
         "threads": torch.get_num_threads(),
         "gpus": gpus,
     }
