@@ -111,10 +111,15 @@ def clean_cache(
         _confirm()
     for part in parts:
         part.remove()
+    left = sum(part.number for part in cache_parts())
     if as_json:
-        result_json({"folder": str(cache_folder()), "files": files, "bytes": size})
+        removed = {"files": files - left, "bytes": size - sum(each.size for each in cache_parts())}
+        result_json({"folder": str(cache_folder()), **removed})
+    elif not parts:
+        result("nothing to remove")
     else:
-        result("removed" if parts else "nothing to remove")
+        in_use = f"; {counted(left, 'file')} in use stay" if left else ""
+        result(f"removed {counted(files - left, 'file')}{in_use}")
 
 
 def _confirm() -> None:
@@ -129,6 +134,7 @@ def _confirm() -> None:
             "attn data clean asks before it removes anything, and this is not a terminal",
             "to remove it without a question: attn data clean --yes",
         )
-    if not typer.confirm("remove all of it?", err=True):
+    print("remove all of it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         notice("nothing was removed")
         raise typer.Exit

@@ -35,8 +35,8 @@ FollowedArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="TEXT",
-        help='Text to follow; "Hello", or one in the model\'s own script. Of an encoder-decoder, a '
-        "source.",
+        show_default='"Hello", or one in the model\'s script',
+        help="Text to follow; of an encoder-decoder, a source.",
     ),
 ]
 BesideOption = Annotated[

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 PartOption = Annotated[
     Literal["cross", "encoder", "decoder"] | None,
     typer.Option(
-        help="Of an encoder-decoder: how the target attends to the source (cross, the default), "
-        "the source to itself (encoder), or the target to itself (decoder)."
+        show_default="cross",
+        help="Of an encoder-decoder: how the target attends to the source (cross), the source to "
+        "itself (encoder), or the target to itself (decoder).",
     ),
 ]
 FigureKind = Literal["svg", "png"]

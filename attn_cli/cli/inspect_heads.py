@@ -26,8 +26,8 @@ CharsOption = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help="Characters to measure on, from the text's beginning; "
-        f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}.",
+        show_default=f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}",
+        help="Characters to measure on, from the text's beginning.",
     ),
 ]
 

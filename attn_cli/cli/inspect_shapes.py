@@ -32,8 +32,9 @@ def inspect_shapes(
         typer.Option(
             min=0,
             max=2,
+            show_default="every layer by itself",
             help="Fold the layers into one: 0 shows a row for it, 1 one each for its attention "
-            "and feed-forward, 2 all operations. Left out: every layer by itself.",
+            "and feed-forward, 2 all operations.",
         ),
     ] = None,
     explain: Annotated[
@@ -43,8 +44,8 @@ def inspect_shapes(
     dtype: Annotated[
         Literal["fp32", "bf16"] | None,
         typer.Option(
-            help="The dtype to compute in. Left out: fp32, and for the costs of training that of "
-            "the configuration."
+            show_default="fp32; for the costs of training, the config's",
+            help="The dtype to compute in.",
         ),
     ] = None,
     as_json: JsonOption = False,

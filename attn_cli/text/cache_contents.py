@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from attn_cli.text.paths import cache_folder
 
 # In each folder of the cache, what attn, or torch's compiler for it, gives these names.
@@ -38,7 +40,7 @@ class CachePart:
         return sum(1 for _ in self._files())
 
     def remove(self) -> None:
-        """Removes the entries, and the folder where nothing else is in it.
+        """Removes the entries but those in use, and the folder where nothing else is in it.
 
         Raises:
             OSError: One cannot be removed.
@@ -46,7 +48,7 @@ class CachePart:
         for entry in self.entries:
             if entry.is_dir():
                 shutil.rmtree(entry)
-            else:
+            elif not _in_use(entry):
                 entry.unlink(missing_ok=True)
         folder = cache_folder() / self.name
         if folder.is_dir() and not any(folder.iterdir()):
@@ -56,6 +58,19 @@ class CachePart:
         for entry in self.entries:
             within = entry.rglob("*") if entry.is_dir() else (entry,)
             yield from (path for path in within if not path.is_dir() or path.is_symlink())
+
+
+def _in_use(entry: Path) -> bool:
+    """Whether a process is making the token ids that a file is a part of."""
+    key = entry.name.partition(".")[0].removesuffix("-targets")
+    for name in (f"{key}.lock", f"{key}-targets.lock"):
+        if (entry.parent / name).exists():
+            try:
+                with FileLock(entry.parent / name, timeout=0):
+                    pass
+            except Timeout:
+                return True
+    return False
 
 
 def cache_parts() -> list[CachePart]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.cli.terminal import Terminal
 from tests.conftest import Outcome
@@ -51,6 +52,15 @@ def test_only_what_is_its_own_is_removed(attn: Attn, cache: Path) -> None:
     assert left(cache) == set(OTHERS)
     assert (cache / "compiled" / "3b" / "precious").is_file()
     assert attn("data", "clean", "--json").json["files"] == 0
+
+
+def test_what_another_process_makes_stays(attn: Attn, cache: Path) -> None:
+    with FileLock(cache / "ids" / f"{KEY}.lock"):
+        done = attn("data", "clean", "--yes")
+    assert "removed 5 files; 3 files in use stay" in done.out
+    assert {name for name in left(cache) if name.startswith(f"ids/{KEY}")} == {
+        name for name in OWN if name.startswith("ids/")
+    }
 
 
 def test_without_a_terminal_it_is_not_asked_but_refused(attn: Attn, cache: Path) -> None:
