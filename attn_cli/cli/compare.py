@@ -43,6 +43,7 @@ RequireOption = Annotated[
     str | None,
     typer.Option(
         metavar="better|not-worse[=TOLERANCE]",
+        autocompletion=completion.one_of("better", "not-worse"),
         help="Leave with exit code 1 unless it is shown that all arms are better than the "
         "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
     ),
@@ -54,7 +55,10 @@ def compare(
     reference: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN", show_default="the first", help="What the others are compared with."
+            metavar="RUN",
+            autocompletion=completion.run_names,
+            show_default="the first",
+            help="What the others are compared with.",
         ),
     ] = None,
     plot: PlotOption = None,

@@ -91,6 +91,10 @@ def answer(folder: Path, *words: str, **environment: str) -> subprocess.Complete
         (("explain", "--beside", "di"), ["diary"]),
         (("evaluate", "ta"), ["tales"]),
         (("export", "h"), ["hf"]),
+        (("compare", "rope", "--reference", "di"), ["diary"]),
+        (("compare", "rope", "diary", "--require", "not"), ["not-worse"]),
+        (("data", ""), ["list", "fetch", "clean"]),
+        (("generate", "--device", "c"), ["cpu", "cuda"]),
         (("train", "--logger", "t"), ["tensorboard", "trackio"]),
         (("configs", "le"), ["lesson"]),
         # bash takes a word apart at `=`, and completes what is behind it.
