@@ -10,7 +10,7 @@ import typer
 
 from attn_cli.cli import completion
 from attn_cli.cli.flags import with_flags
-from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption
+from attn_cli.cli.options import JsonOption, SettingsOption, TrainingConfigOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import result, result_json
 from attn_cli.text.display import replacements
@@ -23,7 +23,7 @@ def check(
     text: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXT...",
+            metavar="TEXT",
             autocompletion=completion.text_names,
             help="What you would give to attn train.",
         ),
@@ -32,15 +32,16 @@ def check(
         str | None,
         typer.Option(
             "--task",
-            metavar="TASK",
+            metavar="lm|mlm|classify",
             autocompletion=completion.one_of("lm", "mlm", "classify"),
-            help="lm, mlm or classify, as for attn train.",
+            show_default="the config's, else lm",
+            help="What to learn, as for attn train.",
         ),
     ] = None,
     lines: Annotated[
         bool, typer.Option("--lines", help="Learn each line of the text by itself.")
     ] = False,
-    config: ConfigOption = None,
+    config: TrainingConfigOption = None,
     settings: SettingsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -50,7 +51,9 @@ def check(
     baselines, what --minutes 1, 5 and 15 would choose (a few steps are timed), and the loss to
     expect.
 
-    For example: attn check my.txt
+    Examples:
+      attn check my.txt
+      attn check surnames.tsv --task classify
     """
     from attn_cli.config.load import parse_override
     from attn_cli.training.request import make_request

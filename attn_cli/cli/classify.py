@@ -24,7 +24,7 @@ MAX_SHOWN = 24  # characters to which a text is padded before its labels
 def classify(
     text: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", help="Texts; - for the lines of standard input."),
+        typer.Argument(metavar="TEXT", help="Texts; - for the lines of standard input."),
     ] = None,
     file: Annotated[
         str | None,
@@ -36,7 +36,8 @@ def classify(
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column of a table, by its name or number; that of training when left out.",
+            show_default="that of training",
+            help="The column of a table, by its name or number.",
         ),
     ] = None,
     run: RunOption = None,
@@ -48,7 +49,9 @@ def classify(
     A classifier is trained by: attn train TABLE --task classify. To a pipe or a file, what is
     printed is a table with tabs.
 
-    For example: attn classify "Schmidt" "Kowalczyk" --top 2
+    Examples:
+      attn classify "Schmidt" "Kowalczyk" --top 2
+      attn classify --file surnames.txt
     """
     from attn_cli.generation.classify import classify_texts
     from attn_cli.runs.load_model import load_model

@@ -28,15 +28,12 @@ if TYPE_CHECKING:
     from attn_cli.experiments.comparison import Comparison
     from attn_cli.experiments.text_bootstrap import TextBootstrap
 
-EXAMPLES = """For example: attn compare learned rope
-
-attn compare "runs/rope-*" "runs/learned-*" --svg curves.svg"""
 _OF_CHARACTERS = ("lm", "mlm")
 
 ArmsArgument = Annotated[
     list[Path],
     typer.Argument(
-        metavar="A [B ...]",
+        metavar="RUN",
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         help="Runs, groups of several seeds, sweeps, or patterns of names in quotes. Runs "
@@ -47,6 +44,7 @@ RequireOption = Annotated[
     str | None,
     typer.Option(
         metavar="better|not-worse[=TOLERANCE]",
+        autocompletion=completion.one_of("better", "not-worse"),
         help="Leave with exit code 1 unless it is shown that all arms are better than the "
         "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
     ),
@@ -57,7 +55,12 @@ def compare(
     arms: ArmsArgument,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="ARM", help="What the others are compared with; default: the first."),
+        typer.Option(
+            metavar="RUN",
+            autocompletion=completion.run_names,
+            show_default="the first",
+            help="What the others are compared with.",
+        ),
     ] = None,
     require: RequireOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
@@ -71,12 +74,16 @@ def compare(
     size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare runs over their seeds: is B better than A, and how sure is that?
+    """Compare runs over their seeds: is B better than A?
 
     Runs of the same seeds are compared in pairs, others by Welch's test; of more than two arms,
     p-values have Holm's correction. Of two single runs it is measured whether the validation text
     is long enough to tell these two models apart. A figure has the validation loss of each arm by
     step, in a band of one standard deviation.
+
+    Examples:
+      attn compare learned rope
+      attn compare "runs/rope-*" "runs/learned-*" --svg curves.svg
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 Offer = tuple[str, str]  # a word, and what it is
 
@@ -54,12 +54,24 @@ def config_settings(incomplete: str) -> list[Offer]:
     fitting = [name for name in fields if name == key or (not equals and name.startswith(key))]
     offers = [(f"{name}=", "") for name in fitting] if not equals else []
     if len(fitting) == 1:
-        field = fields[fitting[0]]
-        values = {_as_typed(field.get_default()): "default"}
-        values |= {value: "" for value in _choices(field.annotation) if value not in values}
         start = f"{fitting[0]}={typed[: typed.rfind(',') + 1]}"
-        offers += [(f"{start}{value}", what) for value, what in values.items() if value]
+        values = _values(fitting[0], typed.rpartition(",")[2])
+        offers += [(f"{start}{value}", what) for value, what in values]
     return _fitting(offers, incomplete)
+
+
+def _values(key: str, typed: str) -> list[Offer]:
+    """The default of a key and its choices, or the texts or runs that it can name."""
+    from attn_cli.config.allowed_values import choices, value_schemas
+    from attn_cli.config.schema import Config
+
+    if key in ("data.text", "data.validation"):
+        return text_names(typed)
+    if key == "train.init_from":
+        return run_names(typed)
+    values = {_as_typed(Config.fields()[key].get_default()): "default"}
+    values |= {value: "" for value in choices(value_schemas()[key]) if value not in values}
+    return [(value, what) for value, what in values.items() if value]
 
 
 def config_keys(*others: str) -> Callable[[str], list[Offer]]:
@@ -97,17 +109,6 @@ def _files(incomplete: str, endings: tuple[str, ...] = ("",)) -> Iterator[Offer]
             yield f"{folder}{slash}{path.name}/", "folder"
         elif path.is_file() and path.name.endswith(endings):
             yield f"{folder}{slash}{path.name}", "file"
-
-
-def _choices(annotation: Any) -> Iterator[str]:
-    """The words that the type of a key allows; none where it is any number or any text."""
-    if annotation is bool:
-        yield from ("true", "false")
-    elif get_origin(annotation) is Literal:
-        yield from map(str, get_args(annotation))
-    elif get_origin(annotation) is not list:
-        for member in get_args(annotation):
-            yield from _choices(member)
 
 
 def _as_typed(value: Any) -> str:

@@ -13,15 +13,25 @@ def configs(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="NAME", autocompletion=config_names, help="Print this configuration."
+            metavar="CONFIG", autocompletion=config_names, help="Print this configuration."
         ),
     ] = None,
     explain: Annotated[
-        bool, typer.Option("--explain", help="List every key with its default and meaning.")
+        bool,
+        typer.Option(
+            "--explain",
+            help="List every key: its default, its meaning and the values that it takes.",
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the configurations that come with attn, or print one."""
+    """List the configurations, print one, or explain its keys.
+
+    Examples:
+      attn configs
+      attn configs lesson
+      attn configs --explain
+    """
     from attn_cli.config.presets import find_config, presets
 
     if name is not None:
@@ -45,11 +55,14 @@ def configs(
 
 
 def _explain(as_json: bool) -> None:
+    from attn_cli.config.allowed_values import allowed_values, value_schemas
     from attn_cli.config.schema import Config
 
+    schemas = value_schemas()
     explained: dict[str, dict[str, Any]] = {
         key: {
             "default": field.get_default(),
+            "values": allowed_values(schemas[key]),
             "meaning": " ".join((field.description or "").split()),
         }
         for key, field in Config.fields().items()
@@ -60,9 +73,10 @@ def _explain(as_json: bool) -> None:
     from rich.table import Column, Table
 
     key, default = Column("key", no_wrap=True), Column("default", no_wrap=True)
-    table = Table(key, default, "meaning", box=None, pad_edge=False)
+    table = Table(key, default, "meaning  [values]", box=None, pad_edge=False)
     for dotted, facts in explained.items():
-        table.add_row(dotted, _as_yaml(facts["default"]), facts["meaning"])
+        meaning = f"{facts['meaning']}  [{facts['values']}]"
+        table.add_row(dotted, _as_yaml(facts["default"]), meaning)
     console().print(table)
 
 

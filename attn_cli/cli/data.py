@@ -6,11 +6,14 @@ from typing import Annotated
 import typer
 
 from attn_cli.cli.completion import one_of
+from attn_cli.cli.help import Command
 from attn_cli.cli.options import JsonOption
-from attn_cli.cli.terminal import console, result, result_json
+from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.errors import InputError
+from attn_cli.text.display import counted
 
 data_app = typer.Typer(
-    help="The built-in texts: list them, or download more.", no_args_is_help=True
+    help="List built-in texts, download more, clean the cache.", no_args_is_help=True
 )
 
 _ABOUT = {
@@ -25,9 +28,13 @@ _ABOUT = {
 }
 
 
-@data_app.command("list")
+@data_app.command("list", cls=Command)
 def list_texts(as_json: JsonOption = False) -> None:
-    """List the built-in texts."""
+    """List the built-in texts.
+
+    Examples:
+      attn data list
+    """
     from rich.table import Table
 
     from attn_cli.text.builtin import BUILTIN_NAMES, DOWNLOADS, download_path
@@ -42,7 +49,7 @@ def list_texts(as_json: JsonOption = False) -> None:
     console().print(table)
 
 
-@data_app.command("fetch")
+@data_app.command("fetch", cls=Command)
 def fetch_text(
     name: Annotated[
         str,
@@ -56,7 +63,11 @@ def fetch_text(
         str | None, typer.Option("--url", help="A mirror; the checksum is verified.")
     ] = None,
 ) -> None:
-    """Download a well-known text and verify its checksum."""
+    """Download a well-known text and verify its checksum.
+
+    Examples:
+      attn data fetch shakespeare
+    """
     from tqdm import tqdm
 
     from attn_cli.text.fetch import fetch
@@ -70,3 +81,60 @@ def fetch_text(
 
         path = fetch(name, url, progress)
     result(f"{path}\nnext: attn train {name}")
+
+
+@data_app.command("clean", cls=Command)
+def clean_cache(
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what attn keeps in its cache folder, after asking.
+
+    Downloaded texts, token ids of large texts, baselines and compiled models. What is needed again
+    is made or downloaded again. The folder is $ATTN_CACHE, or the system's own for caches; files
+    that are not attn's stay.
+
+    Examples:
+      attn data clean --yes
+    """
+    from attn_cli.model.memory_limits import format_bytes
+    from attn_cli.text.cache_contents import cache_parts
+    from attn_cli.text.paths import cache_folder
+
+    parts = [part for part in cache_parts() if part.entries]
+    files, size = sum(part.number for part in parts), sum(part.size for part in parts)
+    if not as_json:
+        result(f"{cache_folder()}: {counted(files, 'file')}, {format_bytes(size)}")
+        for part in parts:
+            result(f"  {part.about}: {counted(part.number, 'file')}, {format_bytes(part.size)}")
+    if parts and not yes:
+        _confirm()
+    for part in parts:
+        part.remove()
+    left = sum(part.number for part in cache_parts())
+    if as_json:
+        removed = {"files": files - left, "bytes": size - sum(each.size for each in cache_parts())}
+        result_json({"folder": str(cache_folder()), **removed})
+    elif not parts:
+        result("nothing to remove")
+    else:
+        in_use = f"; {counted(left, 'file')} in use stay" if left else ""
+        result(f"removed {counted(files - left, 'file')}{in_use}")
+
+
+def _confirm() -> None:
+    """Asks whether to go on.
+
+    Raises:
+        InputError: There is nobody to answer.
+        typer.Exit: The answer is no.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            "attn data clean asks before it removes anything, and this is not a terminal",
+            "to remove it without a question: attn data clean --yes",
+        )
+    print("remove all of it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        notice("nothing was removed")
+        raise typer.Exit

@@ -24,12 +24,14 @@ MAX_SHOWN = 24  # characters to which a text is padded where its neighbours are 
 
 @options_from_dataclass
 def embed(options: EmbedOptions) -> None:
-    """Write the vectors of texts: a model's hidden states at any layer.
+    """Write the vectors of texts, from any layer of a model.
 
     Any model but an encoder-decoder will do. A decoder's vector of a character knows what came
     before it, an encoder's what is on both sides. In Python: attn.load().embed(texts)
 
-    For example: attn embed names.txt --out vectors.npz
+    Examples:
+      attn embed names.txt --out vectors.npz
+      attn embed surnames.tsv --label 2 --html map.html
     """
     from attn_cli.export.vector_files import VectorTable, check_vector_file, write_vectors
     from attn_cli.inspection.embedded_texts import EmbeddedTexts

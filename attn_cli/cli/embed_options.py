@@ -53,18 +53,20 @@ class EmbedOptions:
         int | None,
         typer.Option(
             min=0,
-            help="After which layer, 0 for before the first; after the final norm when left out.",
+            show_default="after the final norm",
+            help="After which layer; 0 for before the first.",
         ),
     ] = None
     pool: Annotated[
         Literal["mean", "last", "max"] | None,
-        typer.Option(help="How its characters' vectors become a text's; their mean when left out."),
+        typer.Option(show_default="mean", help="How its characters' vectors become a text's."),
     ] = None
     column: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="The column of a table, by its name or number; the first when left out.",
+            show_default="the first",
+            help="The column of a table, by its name or number.",
         ),
     ] = None
     label: Annotated[

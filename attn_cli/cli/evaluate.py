@@ -66,6 +66,10 @@ def evaluate(
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
     training data. Of a group of encoder-decoders, of several seeds, probabilities are averaged.
     A figure is of the text with --per-char, or of a classifier's confusion matrix.
+
+    Examples:
+      attn evaluate
+      attn evaluate other.txt --per-char
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

@@ -33,9 +33,9 @@ FRESH = (
 FollowedArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TEXT]",
-        help='Text to follow; "Hello", or one in the model\'s own script. Of an encoder-decoder, a '
-        "source.",
+        metavar="TEXT",
+        show_default='"Hello", or one in the model\'s script',
+        help="Text to follow; of an encoder-decoder, a source.",
     ),
 ]
 BesideOption = Annotated[
@@ -87,7 +87,7 @@ def explain(
     html: HtmlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain attention, step by step, with a model's own numbers on a text.
+    """Explain attention step by step, with a model's numbers.
 
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
@@ -95,6 +95,9 @@ def explain(
     Of an encoder-decoder, the text is a source, whose target it writes.
 
     In a terminal, Enter goes to the next step, b back, a number to that step, and q ends.
+    Examples:
+      attn explain "The owl met the fox"
+      attn explain --tiny --all
     """
     from attn_cli.inspection.handmade_model import STORY
     from attn_cli.inspection.lesson.build import lesson_on

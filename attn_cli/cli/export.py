@@ -20,6 +20,7 @@ def export(
     format: Annotated[
         Literal["page", "hf", "gguf", "onnx"],
         typer.Argument(
+            metavar="FORMAT",
             help="page: one HTML file in which the model runs, to play with. "
             "hf: a folder for Hugging Face's transformers. "
             "gguf: a file for llama.cpp, Ollama and LM Studio. "
@@ -33,17 +34,24 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help="page: the text that it opens with; by default the beginning of one that the model "
-            "wrote. Of an encoder-decoder, a source."
+            metavar="TEXT",
+            show_default="the beginning of one that the model wrote",
+            help="page: the text that it opens with; of an encoder-decoder, a source.",
         ),
     ] = None,
     number_type: Annotated[
         Literal["f32", "f16", "q8_0"] | None,
-        typer.Option("--type", help="gguf: number type of the matrices; default f32."),
+        typer.Option("--type", show_default="f32", help="gguf: number type of the matrices."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model as something that others can use without attn."""
+    """Write a model in a format that other tools read.
+
+    Examples:
+      attn export page model.html
+      attn export hf my-model
+      attn export gguf my-model.gguf
+    """
     if text is not None and format != "page":
         raise InputError("--text is for a page", "leave it out")
     if number_type is not None and format != "gguf":

@@ -25,7 +25,7 @@ def fill(
     text: Annotated[
         list[str],
         typer.Argument(
-            metavar="TEXT...",
+            metavar="TEXT",
             help="Texts with blanks, as in 'The _wl m_t the f_x'; - for lines of standard input.",
         ),
     ],
@@ -56,7 +56,8 @@ def fill(
     The most certain blank is filled first, and the others are then filled given what it got. An
     encoder is trained by: attn train TEXT --task mlm
 
-    For example: attn fill "The _wl m_t the f_x" --alternatives 3
+    Examples:
+      attn fill "The _wl m_t the f_x" --alternatives 3
     """
     from attn_cli.generation.fill import fill as fill_blanks
     from attn_cli.runs.load_model import load_model

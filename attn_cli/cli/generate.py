@@ -30,21 +30,20 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.corpus import Corpus
 
-EXAMPLES = r"""For example: attn generate "Once" --num-samples 3 --stop "\n"
-
-After attn train names.txt --lines: attn generate --num-samples 20 --new
-
-After attn train dates: attn generate "27 March 2026" --num-beams 4"""
-
 MAX_PROMPT_CHARS = 10_000_000  # a pipe may never end
 
 
 @options_from_dataclass
 def generate(options: GenerateOptions) -> None:
-    """Generate text with the newest run's best checkpoint.
+    r"""Generate text with a trained model.
 
     An encoder-decoder writes the target of each source: the most probable one, unless options ask
     for sampling or beams. Of a group of several seeds, probabilities are averaged.
+
+    Examples:
+      attn generate "Once" --num-samples 3 --stop "\n"
+      attn generate --num-samples 20 --new           # a run of --lines
+      attn generate "27 March 2026" --num-beams 4    # a run of attn train dates
     """
     from attn_cli.generation.memorization import overlap_with
     from attn_cli.generation.selection import check_found, make_selection

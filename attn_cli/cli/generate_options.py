@@ -19,6 +19,12 @@ from attn_cli.generation.exclusions import BEAM_SEARCH, Exclusion
 if TYPE_CHECKING:
     from attn_cli.generation.config import GenerationConfig
 
+
+def from_config(value: object) -> str:
+    """How help says that an option's default is that of the run's configuration."""
+    return f"the run's config, else {value}"
+
+
 DeviceName = Literal["cpu", "cuda", "mps", "auto"]
 
 ESCAPES = {r"\n": "\n", r"\t": "\t", r"\f": "\f", r"\r": "\r", r"\\": "\\"}
@@ -37,7 +43,7 @@ class GenerateOptions:
     prompt: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PROMPT]...",
+            metavar="PROMPT",
             help="Text to continue, or source to write a target for; several become one batch; "
             "- reads standard input.",
         ),
@@ -59,9 +65,10 @@ class GenerateOptions:
         ),
     ] = False
     run: RunOrGroupOption = None
-    max_new_chars: Annotated[int | None, typer.Option(help="The most characters to generate.")] = (
-        None
-    )
+    max_new_chars: Annotated[
+        int | None,
+        typer.Option(show_default=from_config(500), help="The most characters to generate."),
+    ] = None
     num_samples: Annotated[
         int,
         typer.Option(help="How many texts per prompt; of a run with --lines, one a line."),
@@ -74,7 +81,10 @@ class GenerateOptions:
     ] = False
     unique: Annotated[bool, typer.Option("--unique", help="No text twice.")] = False
     seed: Annotated[
-        int | None, typer.Option(help="Same seed, same text; sample k has seed + k - 1.")
+        int | None,
+        typer.Option(
+            show_default="drawn at random", help="Same seed, same text; sample k has seed + k - 1."
+        ),
     ] = None
     interactive: Annotated[
         bool,
@@ -82,22 +92,36 @@ class GenerateOptions:
     ] = False
     temperature: Annotated[
         float | None,
-        typer.Option(help="0 is greedy, 1 leaves the probabilities unchanged, higher is random."),
+        typer.Option(
+            show_default=from_config(0.8),
+            help="0 is greedy, 1 leaves the probabilities unchanged, higher is random.",
+        ),
     ] = None
     top_k: Annotated[
-        int | None, typer.Option(help="Sample from the K most probable characters.")
+        int | None,
+        typer.Option(
+            metavar="K",
+            show_default=from_config("all"),
+            help="Sample from the K most probable characters.",
+        ),
     ] = None
     top_p: Annotated[
         float | None,
-        typer.Option(help="Nucleus sampling: from the smallest set with this probability."),
+        typer.Option(
+            metavar="P",
+            show_default=from_config("all"),
+            help="Nucleus sampling: from the smallest set with this probability.",
+        ),
     ] = None
     min_p: Annotated[
         float | None,
-        typer.Option(help="Sample from those at least this fraction as probable as the first."),
+        typer.Option(
+            metavar="P", help="Sample from those at least this fraction as probable as the first."
+        ),
     ] = None
     typical_p: Annotated[
         float | None,
-        typer.Option(help="Locally typical sampling with this probability mass."),
+        typer.Option(metavar="P", help="Locally typical sampling with this probability mass."),
     ] = None
     repetition_penalty: Annotated[
         float, typer.Option(help="Above 1: recent characters become less probable.")

@@ -25,7 +25,8 @@ def import_(
             "--out",
             metavar="DIR",
             parser=path_option,
-            help="The run's folder; default: a new one under runs/.",
+            show_default="a new folder in runs/",
+            help="The run's folder.",
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -33,6 +34,9 @@ def import_(
     """Make a run from a Hugging Face folder.
 
     Models of the types gpt2 and qwen3, whose tokens are characters or bytes.
+
+    Examples:
+      attn import my-model
     """
     from attn_cli.export.hf_tokenizer import PRIVATE_USE
     from attn_cli.export.import_hf import import_folder

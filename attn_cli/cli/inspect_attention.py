@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 PartOption = Annotated[
     Literal["cross", "encoder", "decoder"] | None,
     typer.Option(
-        help="Of an encoder-decoder: how the target attends to the source (cross, the default), "
-        "the source to itself (encoder), or the target to itself (decoder)."
+        show_default="cross",
+        help="Of an encoder-decoder: how the target attends to the source (cross), the source to "
+        "itself (encoder), or the target to itself (decoder).",
     ),
 ]
 
@@ -75,12 +76,17 @@ def inspect_attention(
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how much each character attends to the others, in each head.
+    """Show how much each character attends to the others.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
     --layer and --head, or all with --values, in full. Of an encoder-decoder it is the alignment:
     the target down, the source across. Of a classifier, also what each character does for the
     label.
+
+    Examples:
+      attn inspect-attention "The owl met the fox"
+      attn inspect-attention "The owl met the fox" --layer 2 --head 1
+      attn inspect-attention "The owl met the fox" --html page.html
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     _check_options(figures, html, values=values, no_mask=no_mask)

@@ -40,8 +40,8 @@ CharsOption = Annotated[
     int | None,
     typer.Option(
         min=2,
-        help="Characters to measure on, from the text's beginning; "
-        f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}.",
+        show_default=f"{DEFAULT_CHARS:,}, of an encoder {ENCODER_CHARS:,}",
+        help="Characters to measure on, from the text's beginning.",
     ),
 ]
 
@@ -58,12 +58,16 @@ def inspect_heads(
     size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show where each head attends, on average over a text, and the loss increase without it.
+    """Show where each head attends, and the loss without it.
 
     Shares are of a head's attention. The loss increase, in nats per character, is that of
     ablating the head, with its standard error. Of an encoder, both are measured with 1 in 7
     characters hidden, and the loss is that of these. Of an encoder-decoder, the heads are
     those of cross-attention, measured on pairs.
+
+    Examples:
+      attn inspect-heads
+      attn inspect-heads other.txt
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

@@ -43,12 +43,15 @@ def inspect_logits(
     size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what each layer would predict after each character, and its surprisal in bits.
+    """Show what each layer would predict after each character.
 
     The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
     encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
     are none, each character is hidden in turn. Of an encoder-decoder, the text is a
     source: what each layer of its decoder would write next.
+
+    Examples:
+      attn inspect-logits "The owl met the fox"
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

@@ -32,8 +32,9 @@ def inspect_shapes(
         typer.Option(
             min=0,
             max=2,
+            show_default="every layer by itself",
             help="Fold the layers into one: 0 shows a row for it, 1 one each for its attention "
-            "and feed-forward, 2 all operations. Left out: every layer by itself.",
+            "and feed-forward, 2 all operations.",
         ),
     ] = None,
     explain: Annotated[
@@ -43,15 +44,19 @@ def inspect_shapes(
     dtype: Annotated[
         Literal["fp32", "bf16"] | None,
         typer.Option(
-            help="The dtype to compute in. Left out: fp32, and for the costs of training that of "
-            "the configuration."
+            show_default="fp32; for the costs of training, the config's",
+            help="The dtype to compute in.",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show every operation in a model: its shape, parameters, FLOPs and memory.
+    """Show each operation's shape, parameters, FLOPs, memory.
 
     From a real forward pass of the newest run, of --run, or of an untrained --config.
+
+    Examples:
+      attn inspect-shapes
+      attn inspect-shapes --config lesson --depth 1 --explain
     """
     from attn_cli.inspection.costs import costs
     from attn_cli.inspection.shapes import folded

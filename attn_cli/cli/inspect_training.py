@@ -40,16 +40,21 @@ def inspect_training(
     run: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[RUN]",
+            metavar="RUN",
             parser=run_option,
             autocompletion=run_names,
-            help="A run's folder or the beginning of its name; the newest when left out.",
+            show_default="the newest",
+            help="A run's folder or the beginning of its name.",
         ),
     ] = None,
     run_option: RunOption = None,
     text: Annotated[
         str | None,
-        typer.Option(help="The text to run each checkpoint on; the run's validation text."),
+        typer.Option(
+            metavar="TEXT",
+            show_default="the run's validation text",
+            help="The text to run each checkpoint on.",
+        ),
     ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,
@@ -60,10 +65,14 @@ def inspect_training(
     size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how attention and samples changed over the checkpoints that a run kept.
+    """Show how attention changed while a run was trained.
 
     A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more. Of an
     encoder, the bits are those of each character of the text when it is hidden.
+
+    Examples:
+      attn inspect-training
+      attn inspect-training --text "The owl met the fox"
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

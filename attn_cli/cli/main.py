@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,29 +13,26 @@ from attn_cli import __version__
 from attn_cli.cli import shell_completion
 from attn_cli.cli.check import check
 from attn_cli.cli.classify import classify
-from attn_cli.cli.compare import EXAMPLES as COMPARE_EXAMPLES
 from attn_cli.cli.compare import compare
 from attn_cli.cli.configs import configs
 from attn_cli.cli.data import data_app
+from attn_cli.cli.doctor import doctor
 from attn_cli.cli.embed import embed
 from attn_cli.cli.evaluate import evaluate
 from attn_cli.cli.explain import explain
 from attn_cli.cli.export import export
 from attn_cli.cli.fill import fill
 from attn_cli.cli.flags import with_flags
-from attn_cli.cli.generate import EXAMPLES as GENERATE_EXAMPLES
 from attn_cli.cli.generate import generate
+from attn_cli.cli.help import Command, CommandGroup
 from attn_cli.cli.import_folder import import_
 from attn_cli.cli.inspect_attention import inspect_attention
 from attn_cli.cli.inspect_heads import inspect_heads
 from attn_cli.cli.inspect_logits import inspect_logits
 from attn_cli.cli.inspect_shapes import inspect_shapes
 from attn_cli.cli.inspect_training import inspect_training
-from attn_cli.cli.report import EXAMPLES as REPORT_EXAMPLES
 from attn_cli.cli.report import report
-from attn_cli.cli.runs import EXAMPLES as RUNS_EXAMPLES
 from attn_cli.cli.runs import runs
-from attn_cli.cli.sweep import EXAMPLES as SWEEP_EXAMPLES
 from attn_cli.cli.sweep import sweep
 from attn_cli.cli.terminal import notice
 from attn_cli.cli.train import TrainCommand, train
@@ -45,35 +43,47 @@ from attn_cli.text.display import escape_control_characters
 # As near to the user's Enter as a program gets to see; `--minutes` counts from here.
 STARTED = time.monotonic()
 
+COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Train": {"train": train, "check": check, "sweep": sweep},
+    "Use": {
+        "generate": generate,
+        "fill": fill,
+        "classify": classify,
+        "embed": embed,
+        "evaluate": evaluate,
+    },
+    "Look inside": {
+        "explain": explain,
+        "inspect-attention": inspect_attention,
+        "inspect-heads": inspect_heads,
+        "inspect-logits": inspect_logits,
+        "inspect-shapes": inspect_shapes,
+        "inspect-training": inspect_training,
+    },
+    "Compare": {"runs": runs, "compare": compare, "report": report},
+    "Files": {"configs": configs, "export": export, "import": import_, "doctor": doctor},
+}
+HELP = """Train a tiny transformer in a minute, and see what happens inside it.
+
+Examples:
+  attn train
+  attn generate "The owl"
+  attn inspect-attention "The owl met the fox"
+"""
+
 app = typer.Typer(
     name="attn",
-    help="Train a tiny character-level transformer in a minute, and see what happens inside it.",
-    epilog="Begin with: attn train",
+    cls=CommandGroup,
+    help=HELP,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-app.command(cls=TrainCommand)(train)
-app.command(cls=TrainCommand, epilog=SWEEP_EXAMPLES)(sweep)
-app.command(epilog=GENERATE_EXAMPLES)(generate)
-app.command()(fill)
-app.command()(classify)
-app.command()(embed)
-app.command("inspect-shapes")(inspect_shapes)
-app.command()(explain)
-app.command("inspect-attention")(inspect_attention)
-app.command("inspect-heads")(inspect_heads)
-app.command("inspect-logits")(inspect_logits)
-app.command("inspect-training")(inspect_training)
-app.command()(evaluate)
-app.command()(check)
-app.command()(export)
-app.command("import")(import_)
-app.command(epilog=RUNS_EXAMPLES)(runs)
-app.command(epilog=COMPARE_EXAMPLES)(compare)
-app.command(epilog=REPORT_EXAMPLES)(report)
-app.command()(configs)
-app.add_typer(data_app, name="data")
+for heading, commands in COMMANDS.items():
+    for name, command in commands.items():
+        kind = TrainCommand if command in (train, sweep) else Command
+        app.command(name, cls=kind, rich_help_panel=heading)(command)
+app.add_typer(data_app, name="data", cls=CommandGroup, rich_help_panel="Files")
 
 
 def _print_version(wanted: bool) -> None:

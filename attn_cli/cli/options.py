@@ -44,21 +44,25 @@ TextArgument = Annotated[
 ]
 TargetOption = Annotated[
     str | None,
-    typer.Option(help="Of an encoder-decoder: the target; what it writes when left out."),
+    typer.Option(
+        metavar="TEXT", show_default="what it writes", help="Of an encoder-decoder: the target."
+    ),
 ]
 OptionalTextArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TEXT]",
-        help='The text to run the model on; "Hello", or one in the model\'s own script.',
+        metavar="TEXT",
+        show_default='"Hello", or one in the model\'s script',
+        help="The text to run the model on.",
     ),
 ]
 FileArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[FILE]",
+        metavar="FILE",
         autocompletion=completion.text_names,
-        help="A text; the model's own validation split when left out.",
+        show_default="the model's own validation split",
+        help="A text.",
     ),
 ]
 PageOption = Annotated[
@@ -72,7 +76,7 @@ PageOption = Annotated[
 ]
 _RUN_HELP = (
     "A run's folder or the beginning of its name, or a checkpoint's folder; of a group of several "
-    "seeds {}; the newest run when left out."
+    "seeds {}."
 )
 RunOption = Annotated[
     Path | None,
@@ -81,6 +85,7 @@ RunOption = Annotated[
         metavar="RUN",
         parser=run_option,
         autocompletion=completion.run_names,
+        show_default="the newest run",
         help=_RUN_HELP.format("its best model"),
     ),
 ]
@@ -91,6 +96,7 @@ RunOrGroupOption = Annotated[
         metavar="RUN",
         parser=run_or_group_option,
         autocompletion=completion.run_names,
+        show_default="the newest run",
         help=_RUN_HELP.format("its best model, or of encoder-decoders all"),
     ),
 ]
@@ -98,8 +104,18 @@ ConfigOption = Annotated[
     str | None,
     typer.Option(
         "--config",
-        metavar="FILE|NAME",
+        metavar="CONFIG",
         autocompletion=completion.config_names,
+        help="A YAML file, or a name from `attn configs`.",
+    ),
+]
+TrainingConfigOption = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        metavar="CONFIG",
+        autocompletion=completion.config_names,
+        show_default="tales, sized for a text of your own",
         help="A YAML file, or a name from `attn configs`.",
     ),
 ]

@@ -30,22 +30,16 @@ if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.runs.run_group import RunGroup, Sweep
 
-EXAMPLES = """For example: attn report tales --html report.html
-
-attn report learned rope
-
-attn report tales --pdf curves.pdf --size column"""
-
 
 def report(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN ...]",
+            metavar="RUN",
             parser=run_or_group_option,
             autocompletion=completion.run_names,
-            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes; the "
-            "newest when left out.",
+            show_default="the newest",
+            help="Runs, groups of several seeds, sweeps, or patterns of names in quotes.",
         ),
     ] = None,
     html: Annotated[
@@ -65,12 +59,17 @@ def report(
     size: SizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what happened in a run as a page: one file, which opens without a network.
+    """Write a page about a run, or one that compares several.
 
     Curves, samples over time and how much of them is copied, the text and what simple methods
     need for it, what each head does, all settings, the machine, and the commands to do it again.
     Several runs are compared as by attn compare, then each is shown in short. A figure has the
     curves of one run.
+
+    Examples:
+      attn report tales --html report.html
+      attn report learned rope
+      attn report tales --pdf curves.pdf --size column
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("run", "n", "data", "parameters", "steps", "val_loss", "age_seconds")
 _FIRST_TO_GO = ("data", "parameters", "age_seconds", "steps", "n")  # where a terminal is narrow
-EXAMPLES = """For example: attn runs --columns run,val_loss,model.n_layer --sort val_loss
-
-attn runs --filter "val_loss<1.5" --filter data=tales"""
 GroupArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[GROUP]",
+        metavar="GROUP",
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         help="List the runs of a group, or the arms of a sweep.",
@@ -42,6 +39,7 @@ def runs(
         typer.Option(
             metavar="KEY,KEY...",
             autocompletion=completion.config_keys("run", "n", "val_loss", "settings"),
+            show_default=",".join(_COLUMNS),
             help="The columns: keys of --json or of a configuration; "
             "settings: all that differs from the defaults.",
         ),
@@ -51,6 +49,7 @@ def runs(
         typer.Option(
             metavar="KEY",
             autocompletion=completion.config_keys("val_loss", "-val_loss", "age"),
+            show_default="newest first",
             help="Sort by a key; -KEY for the other way round.",
         ),
     ] = None,
@@ -65,10 +64,15 @@ def runs(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs under runs/, or under $ATTN_RUNS, newest first.
+    """List the runs, newest first.
 
     A group of several seeds is one line with the mean and the standard deviation of its finished
     runs, a sweep one with its best arm.
+
+    Examples:
+      attn runs
+      attn runs --columns run,val_loss,model.n_layer --sort val_loss
+      attn runs --filter "val_loss<1.5" --filter data=tales
     """
     from attn_cli.cli.run_columns import column_key, matcher, sorted_by
     from attn_cli.runs.run_lookup import runs_root

@@ -17,10 +17,6 @@ from attn_cli.text.display import counted
 if TYPE_CHECKING:
     from attn_cli.experiments.new_experiment import NewExperiment
 
-EXAMPLES = """For example: attn sweep --set model.n_head=2,4 --set model.dropout=0,0.1 --seeds 3
-
-attn sweep book.txt --random 10 --set train.learning_rate=1e-4..1e-2 --minutes 1"""
-
 
 @dataclass(frozen=True)
 class SweepOptions(RunOptions):
@@ -44,7 +40,7 @@ class SweepOptions(RunOptions):
     ] = "3"
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", metavar="N", help="Train so many runs at once; 1 by default."),
+        typer.Option("--jobs", metavar="N", show_default="1", help="Train so many runs at once."),
     ] = None
     random: Annotated[
         int | None,
@@ -64,10 +60,14 @@ class SweepOptions(RunOptions):
 
 @options_from_dataclass
 def sweep(options: SweepOptions) -> None:
-    """Find the best of several settings: each is trained with the same seeds.
+    """Try several settings; confirm the best with new seeds.
 
     The best of many looks better than it is. It is run again on fresh seeds, beside the first
     arm (or the second best, where the first is the best), and only those runs are compared.
+
+    Examples:
+      attn sweep --set model.n_head=2,4 --set model.dropout=0,0.1 --seeds 3
+      attn sweep my.txt --random 10 --set train.learning_rate=1e-4..1e-2
     """
     from attn_cli.cli.experiment import (
         experiment_to_resume,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
 
 from attn_cli.cli.experiment import check_texts
 from attn_cli.cli.flags import given_options, options_from_dataclass
+from attn_cli.cli.help import Command
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.train_options import TrainOptions
 from attn_cli.errors import InputError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attn_cli.training.result import TrainResult
 
 
-class TrainCommand(TyperCommand):
+class TrainCommand(Command):
     """`attn train`, where `--resume` may stand alone: an option whose value can be left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -39,9 +39,15 @@ def with_bare_resume(args: list[str]) -> list[str]:
 
 @options_from_dataclass
 def train(options: TrainOptions) -> None:
-    """Train a model on a text.
+    """Train a model on a text, or on the built-in tales.
 
     Without arguments: on the built-in tales, in about a minute.
+
+    Examples:
+      attn train
+      attn train my.txt --minutes 2
+      attn train names.txt --lines
+      attn train surnames.tsv --task classify
     """
     from attn_cli.cli.distributed import distributed, run_to_resume
     from attn_cli.training.distributed.torchrun_env import read_torchrun_env

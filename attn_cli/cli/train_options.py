@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption, path_option
+from attn_cli.cli.options import JsonOption, SettingsOption, TrainingConfigOption, path_option
 
 if TYPE_CHECKING:
     from attn_cli.config.load import Override
@@ -25,7 +25,8 @@ class RunOptions:
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TEXT]...",
+            metavar="TEXT",
+            show_default="the config's",
             autocompletion=completion.text_names,
             help="Files, folders, hf:PATH:COLUMN of a data set, a built-in text (attn data list), "
             "or - for standard input.",
@@ -36,13 +37,14 @@ class RunOptions:
         typer.Option(
             "--task",
             metavar="lm|mlm|classify|seq2seq",
+            show_default="the config's, else lm",
             autocompletion=completion.one_of("lm", "mlm", "classify", "seq2seq"),
             help="lm: a decoder, which writes text; mlm: an encoder, which fills blanks; "
             "classify: a classifier, which labels texts; seq2seq: an encoder-decoder, which writes "
             "a target for a source.",
         ),
     ] = None
-    config: ConfigOption = None
+    config: TrainingConfigOption = None
     settings: SettingsOption = None
     out: Annotated[
         Path | None,
@@ -50,7 +52,8 @@ class RunOptions:
             "--out",
             metavar="DIR",
             parser=path_option,
-            help="The run's folder; a new one under runs/ if left out.",
+            show_default="a new folder in runs/",
+            help="The run's folder.",
         ),
     ] = None
     name: Annotated[
@@ -58,10 +61,20 @@ class RunOptions:
         typer.Option("--name", metavar="NAME", help="Name the run: its folder is runs/NAME."),
     ] = None
     minutes: Annotated[
-        float | None, typer.Option("--minutes", help="Train for this long, and end on time.")
+        float | None,
+        typer.Option(
+            "--minutes",
+            show_default="the config's; 1 for a text of your own",
+            help="Train for this long, and end on time.",
+        ),
     ] = None
     steps: Annotated[
-        int | None, typer.Option("--steps", help="Train for this many optimizer steps.")
+        int | None,
+        typer.Option(
+            "--steps",
+            show_default="the config's",
+            help="Train for this many optimizer steps.",
+        ),
     ] = None
     device: Annotated[
         str | None,
@@ -69,10 +82,16 @@ class RunOptions:
             "--device",
             metavar="auto|cpu|cuda|mps",
             autocompletion=completion.one_of("auto", "cpu", "cuda", "mps"),
+            show_default="the config's, else auto",
             help="Where to compute.",
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed, another model.")] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed", show_default="the config's, else 1337", help="Another seed, another model."
+        ),
+    ] = None
     seeds: Annotated[
         str | None,
         typer.Option(
@@ -84,7 +103,10 @@ class RunOptions:
     jobs: Annotated[
         int | None,
         typer.Option(
-            "--jobs", metavar="N", help="With --seeds: train so many runs at once; 1 by default."
+            "--jobs",
+            metavar="N",
+            show_default="1",
+            help="With --seeds: train so many runs at once.",
         ),
     ] = None
     lines: Annotated[
@@ -99,7 +121,7 @@ class RunOptions:
             "--resume",
             metavar="[RUN]",
             autocompletion=completion.run_names,
-            help="Resume a run or a group that was stopped; by default the newest one.",
+            help="Resume a run or a group that was stopped: without a name, the newest.",
         ),
     ] = None
     init_from: Annotated[

@@ -20,6 +20,7 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 # What is lost in conversions has to be repaid by the products.
 WORTHWHILE = 1.5
 TRIES = 20
+PRODUCT = (1024, 256, 256)  # the product that is timed: (1024, 256) @ (256, 256)
 # A dtype that is so many times slower after a few tries need not be tried again: without
 # instructions for bf16 a processor takes ten times as long for it.
 HOPELESS, FEWEST_TRIES = 4.0, 4
@@ -29,8 +30,8 @@ def choose_precision(wanted: Literal["auto", "fp32", "bf16"], device: torch.devi
     """The model's dtype: as asked for; for `auto`, bf16 where its products are clearly faster."""
     if wanted != "auto":
         return wanted
-    x, w = torch.ones(1024, 256, device=device), torch.ones(256, 256, device=device)
-    return _faster_dtype(lambda x, w: x @ w, (x, w))
+    x, w = torch.ones(PRODUCT[:2], device=device), torch.ones(PRODUCT[1:], device=device)
+    return _faster_dtype(torch.matmul, (x, w))
 
 
 def choose_muon_precision(
@@ -139,21 +140,33 @@ def bf16_copy(master: Stack) -> Stack:
 def _faster_dtype(
     operation: Callable[..., torch.Tensor], operands: Sequence[torch.Tensor]
 ) -> Precision:
-    """The dtype in which an operation is faster on the device of its operands, in fp32.
-
-    The shortest of many tries in turn: other work on the machine makes a try longer,
-    never shorter, and the choice must not depend on it.
-    """
+    """The dtype in which an operation is faster on the device of its operands, in fp32."""
     if operands[0].device.type == "mps":
         return "fp32"  # not every macOS has bf16 there
-    shortest = dict.fromkeys(DTYPES, math.inf)
+    return faster(shortest_seconds(operation, operands))
+
+
+def faster(seconds: dict[Precision, float]) -> Precision:
+    """The dtype to choose, given how long an operation takes in each."""
+    return "bf16" if WORTHWHILE * seconds["bf16"] < seconds["fp32"] else "fp32"
+
+
+def shortest_seconds(
+    operation: Callable[..., torch.Tensor], operands: Sequence[torch.Tensor]
+) -> dict[Precision, float]:
+    """How long an operation takes in each dtype, on one thread: the shortest of many tries.
+
+    Other work on the machine makes a try longer, never shorter, and the choice must not depend
+    on it.
+    """
+    shortest: dict[Precision, float] = {"fp32": math.inf, "bf16": math.inf}
     threads = torch.get_num_threads()
     # Threads that wait for one another on a busy machine would hide the products themselves.
     torch.set_num_threads(1)
     try:
         for tries in range(TRIES):
-            for name, dtype in DTYPES.items():
-                arguments = [operand.to(dtype) for operand in operands]
+            for name in shortest:
+                arguments = [operand.to(DTYPES[name]) for operand in operands]
                 begin = time.perf_counter()
                 operation(*arguments).flatten()[0].item()  # waits for a device of its own
                 shortest[name] = min(shortest[name], time.perf_counter() - begin)
@@ -161,4 +174,4 @@ def _faster_dtype(
                 break
     finally:
         torch.set_num_threads(threads)
-    return "bf16" if WORTHWHILE * shortest["bf16"] < shortest["fp32"] else "fp32"
+    return shortest

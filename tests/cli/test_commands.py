@@ -190,8 +190,10 @@ def test_configs(attn: Attn) -> None:
     explained = attn("configs", "--explain").out
     assert "train.learning_rate" in explained
     facts = attn("configs", "--explain", "--json").json
-    assert facts["model.n_layer"] == {"default": 4, "meaning": "Transformer blocks (L)."}
-    assert all(fact["meaning"] for fact in facts.values())
+    assert facts["model.n_layer"] == {
+        "default": 4, "values": "whole number, 1 to 1,000", "meaning": "Transformer blocks (L)."
+    }  # fmt: skip
+    assert all(fact["meaning"] and fact["values"] for fact in facts.values())
 
 
 def test_data_list(attn: Attn) -> None:

@@ -55,6 +55,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (completion.config_settings, "model.bias=", ["model.bias=false", "model.bias=true"]),
         (completion.config_settings, "train.patience=", []),  # any number, and no default
         (completion.config_settings, "no.key=", []),
+        (completion.config_settings, "train.loggers=", []),  # a list, in brackets
+        (completion.config_settings, "model.block=q", ["model.block=qwen3"]),
+        (completion.config_settings, "data.text=tal", ["data.text=tales"]),
+        (completion.config_settings, "train.init_from=di", ["train.init_from=diary"]),
         (completion.config_keys("run", "val_loss"), "run,va", ["run,val_loss"]),
         (completion.config_keys("run"), "model.n_h", ["model.n_head"]),
         (completion.one_of("lm", "mlm"), "m", ["mlm"]),
@@ -87,6 +91,10 @@ def answer(folder: Path, *words: str, **environment: str) -> subprocess.Complete
         (("explain", "--beside", "di"), ["diary"]),
         (("evaluate", "ta"), ["tales"]),
         (("export", "h"), ["hf"]),
+        (("compare", "rope", "--reference", "di"), ["diary"]),
+        (("compare", "rope", "diary", "--require", "not"), ["not-worse"]),
+        (("data", ""), ["list", "fetch", "clean"]),
+        (("generate", "--device", "c"), ["cpu", "cuda"]),
         (("train", "--logger", "t"), ["tensorboard", "trackio"]),
         (("configs", "le"), ["lesson"]),
         # bash takes a word apart at `=`, and completes what is behind it.
@@ -174,6 +182,10 @@ TYPED = {
     "attn generate --run rope/seed-1\t": "generate --run rope/seed-1",
     "attn train --config le\t": "train --config lesson",
     "attn train --set train.optimizer=m\t": "train --set train.optimizer=muon",
+    "attn train --set model.block=q\t": "train --set model.block=qwen3",
+    "attn train --set data.text=tal\t": "train --set data.text=tales",
+    "attn export gg\t": "export gguf",
+    "attn data cl\t": "data clean",
     "attn train --set model.n_la\t2": "train --set model.n_layer=2",
     "attn train tea\t": "train tea.txt",
 }

@@ -1,7 +1,5 @@
 """`attn generate` with a run of lines: one item a line, only new ones, none twice."""
 
-import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -116,22 +114,6 @@ def test_a_search_without_hope_ends_with_what_it_found(generate: Any, options: A
     assert sorted(found) == ["a", "b"]
     assert "found 2 of 3: of 1,000 samples in a row none was kept" in outcome.err
     assert "ask for fewer, or raise --temperature" in outcome.err
-
-
-def test_the_examples_in_the_help_run(
-    attn: Attn,
-    trained: Trained,
-    towns: Trained,
-    trained_translator: Trained,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    _, examples_text = attn("generate", "--help").out.split("\n  For example")
-    examples = re.findall(": attn (generate .*)", examples_text)
-    for example, run in zip(examples, (trained, towns, trained_translator), strict=True):
-        monkeypatch.setenv("ATTN_RUNS", str(run.run.path.parent))
-        outcome = attn(*shlex.split(example.replace("27 March 2026", "facade")))
-        assert outcome.code == 0, outcome.err
-        assert outcome.out
 
 
 def test_beam_search_finds_lines(attn: Attn, towns: Trained) -> None:

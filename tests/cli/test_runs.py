@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.cli.runs import EXAMPLES
 from tests.cli.terminal import Terminal
 from tests.cli.test_errors import refused
 from tests.conftest import Outcome, Trained
@@ -189,8 +188,7 @@ def test_nothing_that_meets_a_filter_is_a_line(attn: Attn, experiments: Path) ->
 def test_the_commands_of_the_documentation_run(attn: Attn, experiments: Path) -> None:
     page = Path(__file__).parents[2] / "docs" / "experiments.md"
     commands = re.findall(r"^\$ attn (runs.*)$", page.read_text("utf-8"), re.MULTILINE)
-    commands += re.findall(r"^attn (runs.*)$", EXAMPLES.removeprefix("For example: "), re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 2
     for command in commands:
         outcome = attn(*shlex.split(command))
         assert outcome.code == 0, (command, outcome.err)

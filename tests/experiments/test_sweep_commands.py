@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from attn_cli.cli.sweep import EXAMPLES
 from attn_cli.experiments.queue import finished_run
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Outcome, Trained
@@ -87,15 +85,6 @@ def test_what_cannot_be_is_told_before_anything_is_trained(
     assert outcome.code == 2
     assert said in outcome.err
     assert not (tmp_path / "runs").exists()
-
-
-def test_the_examples_of_the_help_are_sweeps(attn: Attn, tmp_path: Path, verse_file: Path) -> None:
-    (tmp_path / "book.txt").write_bytes(verse_file.read_bytes())
-    examples = [line.partition("attn ")[2] for line in EXAMPLES.splitlines() if "attn " in line]
-    assert len(examples) == 2
-    for example in examples:
-        done = attn(*shlex.split(example), "--dry-run")
-        assert done.code == 0, done.err
 
 
 def test_a_dry_run_lists_the_arms(attn: Attn, tmp_path: Path, verse_file: Path) -> None:

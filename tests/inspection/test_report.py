@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from attn_cli.cli.report import EXAMPLES
 from attn_cli.runs.run_folder import RunFolder
 from tests.conftest import Outcome, Trained, train_in
 from tests.run_copies import copy_group, copy_run
@@ -176,10 +175,9 @@ def test_the_commands_of_the_documentation_run(
     copy_run(trained.run, tmp_path / "runs" / "tales")
     for arm in ("learned", "rope"):
         copy_group(trained.run, tmp_path / "runs" / arm, {1: 1.0, 2: 1.1})
-    page = Path(__file__).parents[2] / "docs" / "experiments.md"
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "compare-settings.md"
     told = re.findall(r"^\$ attn (report.*)$", page.read_text("utf-8"), re.MULTILINE)
-    told += re.findall(r"^attn (report.*)$", EXAMPLES.removeprefix("For example: "), re.MULTILINE)
-    assert len(told) == 5
+    assert len(told) == 2
     for command in told:
         outcome = attn(*shlex.split(command))
         assert outcome.code == 0, (command, outcome.err)
