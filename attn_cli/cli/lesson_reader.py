@@ -111,7 +111,7 @@ def _answer(number: int, count: int) -> str:
     following = "next" if number < count else "quit"
     while True:
         answer = _line(
-            f"{number}/{count}  Enter: {following}; b: back; c: contents; a number: that step; "
+            f"[{number}/{count}] Enter: {following}; b: back; c: contents; a number: that step; "
             "q: quit. "
         )
         if answer in ("", "c", "contents", "q", "quit"):

@@ -13,15 +13,17 @@ from rich.console import Console
 
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.handmade_model import handmade_model
-from attn_cli.inspection.lesson.blocks import SideBySide, Table
+from attn_cli.inspection.lesson.blocks import Map, Maps, SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson
-from attn_cli.inspection.lesson.terminal_view import part_lines, show_step
+from attn_cli.inspection.lesson.maps_view import maps_lines
+from attn_cli.inspection.lesson.terminal_view import part_lines, show_contents, show_step
 from tests.cli.terminal import Terminal
 from tests.conftest import Outcome, Trained, train_in
 
 Attn = Callable[..., Outcome]
 
-PROMPT = "Enter: next step; q, Enter: quit. "
+PROMPT = "a number: that step; q: quit. "
+WAY = "text > embedding > [attention] > feed-forward > next character"
 
 
 def headings(text: str) -> list[str]:
@@ -121,6 +123,13 @@ def test_fresh_weights_are_said_to_be_fresh(attn: Attn, config: str, opening: st
         (["--tiny", "--run", "runs/x"], "--tiny is a model of its own"),
         (["--tiny", "--config", "lesson"], "--tiny is a model of its own"),
         (["--run", "nowhere"], "nowhere"),
+        (["--tiny", "--step", "99"], "step 99: the lesson has 24 steps\n"),
+        (["--tiny", "--from", "25", "--json"], "step 25: the lesson has 24 steps\n"),
+        (["--tiny", "--step", "0"], "--step"),
+        (["--step", "3", "--from", "4"], "--step and --from cannot go together"),
+        (["--step", "3", "--contents"], "--step and --contents cannot go together"),
+        (["--step", "2", "--html", "x.html"], "--step is for reading in the terminal"),
+        (["--contents", "--html", "x.html"], "--contents is for reading in the terminal"),
     ],
 )
 def test_what_cannot_be_explained(attn: Attn, arguments: list[str], said: str) -> None:
@@ -178,9 +187,35 @@ class TestAtATerminal:
         assert headings(reader.until(PROMPT)) == ["From characters to ids"]
         for _ in range(22):
             reader.type("\n")
-            reader.until("\n")
-        assert "Where the weights come from" in reader.rest()
+            last = reader.until(PROMPT)
+        assert headings(last) == ["Where the weights come from"]
+        reader.type("\n")
+        assert headings(reader.rest()) == []
         assert reader.code() == 0
+
+    def test_back_and_anywhere(self, reader: Terminal) -> None:
+        reader.until(PROMPT)
+        for keys, seen in {
+            "10": ["The causal mask"],
+            "b": ["Scaled scores"],
+            "back": ["One score, by hand"],
+            "": ["Scaled scores"],
+            "1": ["What comes next?"],
+        }.items():
+            reader.type(f"{keys}\n")
+            assert headings(reader.until(PROMPT)) == seen
+        for keys, said in {
+            "b": "This is the first step.",
+            "25": "There is no step 25: they are 1 to 24.",
+            "0": "There is no step 0",
+            "-1": "none of these keys",
+            "next": "none of these keys",
+            "c": "15 Merge and projection",
+        }.items():
+            reader.type(f"{keys}\n")
+            seen_there = reader.until(PROMPT)
+            assert said in seen_there
+            assert headings(seen_there) == []
 
     @pytest.mark.parametrize(("keys", "code"), [("q\n", 0), ("\x04", 0), ("\x03", 130)])
     def test_it_ends_quietly(self, reader: Terminal, keys: str, code: int) -> None:
@@ -191,6 +226,62 @@ class TestAtATerminal:
         assert "Traceback" not in left
         assert left.endswith("\n")
         assert reader.code() == code
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_reading_begins_at_a_step(tmp_path: Path) -> None:
+    reader = Terminal(tmp_path, "explain", "--tiny", "--from", "12")
+    seen = reader.until(PROMPT)
+    assert headings(seen) == ["With and without the mask"]
+    assert "Contents" not in seen
+    reader.type("b\n")
+    assert headings(reader.until(PROMPT)) == ["The causal mask"]
+    reader.type("q\n")
+    assert headings(reader.rest()) == []
+    assert reader.code() == 0
+    reader.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_one_step_asks_nothing(tmp_path: Path) -> None:
+    reader = Terminal(tmp_path, "explain", "--tiny", "--step", "3")
+    seen = reader.rest()
+    assert headings(seen) == ["Embeddings"]
+    assert "Enter:" not in seen
+    assert reader.code() == 0
+    reader.close()
+
+
+def test_one_step_some_or_their_titles(attn: Attn) -> None:
+    whole = headings(attn("explain", "--tiny").out)
+    one = attn("explain", "--tiny", "--step", "8").out
+    assert headings(one) == [whole[7]]
+    assert one.splitlines()[0] == WAY
+    assert one.splitlines()[1].split("  ")[0] == "(4)"
+    assert headings(attn("explain", "--tiny", "--from", "20").out) == whole[19:]
+    contents = attn("explain", "--tiny", "--contents").out
+    assert headings(contents) == []
+    assert all(f"{number} {title}" in contents for number, title in enumerate(whole, start=1))
+    told = attn("explain", "--tiny", "--from", "23", "--json").json
+    assert [(step["number"], step["title"]) for step in told["steps"]] == [
+        (23, whole[22]),
+        (24, whole[23]),
+    ]
+    assert told["steps"][0]["stage"] == told["way"][-1]["name"] == "next character"
+    titles = attn("explain", "--tiny", "--contents", "--json").json["steps"]
+    assert [step["title"] for step in titles] == whole
+    assert not any("parts" in step for step in titles)
+
+
+def test_an_encoder_decoder_step_by_step(attn: Attn, trained_translator: Trained) -> None:
+    at = ("explain", "owl", "--run", trained_translator.run.path)
+    seen = attn(*at, "--step", "7").out
+    assert headings(seen) == ["The alignment"]
+    assert "source > encoder  > decoder  > [cross-attention] > feed-forward" in seen
+    assert "target down, source across" in seen
+    refused = attn(*at, "--step", "11")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("attn: step 11: the lesson has 10 steps\n")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
@@ -209,6 +300,9 @@ def test_it_fits_a_terminal(width: int, colour: bool) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert headings(plain) == [step.title for step in steps]
     assert plain.count("0.02") > 4
+    for line in plain.splitlines():
+        if "feed-forward >" in line or "> [" in line:
+            assert len(line) <= width
     # Captions and arithmetic are set as they are, and wrapped by a narrower terminal itself.
     rows = [line for line in plain.splitlines() if re.match(r"  \d [abmp] |  \d  +\S", line)]
     assert max(map(len, rows)) <= width
@@ -246,3 +340,52 @@ def test_columns_that_do_not_fit_come_below() -> None:
         "  x  one",
         "  y  twenty-two",
     ]
+
+
+def drawn(*maps: Map, width: int, encoding: str = "utf-8") -> list[str]:
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    options = Console(file=file, width=width).options
+    return [line.rstrip() for line, _ in maps_lines(Maps(maps), options)]
+
+
+def test_maps_with_and_without_the_mask() -> None:
+    both = (((1.0, 0.0), (0.5, 0.5)), ((0.1, 0.9), (0.5, 0.5)))
+    causal, square = (Map("a map", ("x", "␣"), ("x", "␣"), weights) for weights in both)
+    assert drawn(causal, square, width=60) == [
+        "  a map     a map",
+        "    x ␣       x ␣",
+        "  x ██      x ░░██",
+        "  ␣ ▓▓▓▓    ␣ ▓▓▓▓",
+        "",
+        "  weight:  · below 0.05  ░ to 0.2  ▒ to 0.4  ▓ to 0.7  █ above",
+    ]
+    assert drawn(causal, square, width=60, encoding="latin-1")[1:4] == [
+        "    x _       x _",
+        "  x ##      x --##",
+        "  _ xxxx    _ xxxx",
+    ]
+    below = drawn(causal, square, width=30)
+    assert below.count("  a map") == 2  # not beside each other
+
+
+def test_a_map_of_a_long_text_shares_cells() -> None:
+    T = 100
+    rows = tuple(tuple(float(key == 7 and query == 50) for key in range(T)) for query in range(T))
+    lines = drawn(Map("a map", ("x",) * T, ("x",) * T, rows), width=44)
+    assert "  Each cell is the largest weight among 3 × 3." in lines
+    assert max(map(len, lines[:-2])) <= 44
+    assert [line.index("█") for line in lines[1:-3] if "█" in line] == [2 + 7 // 3]
+
+
+def test_a_terminal_without_unicode() -> None:
+    loaded = handmade_model()
+    steps = lesson(forward_pass(loaded.model, loaded.encode_prompt("mama")), loaded.tokenizer)
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")  # which refuses all else
+    screen = Console(file=file, width=80, highlight=False, markup=False)
+    show_contents(screen, steps)
+    for number, step in enumerate(steps, start=1):
+        show_step(screen, step, number, len(steps))
+    file.flush()
+    shown = file.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "2 x (4, 4)" in shown
+    assert "/ sqrt 4 =" in shown
