@@ -21,6 +21,7 @@ from attn_cli.cli.figure_options import (
 )
 from attn_cli.cli.options import JsonOption, run_or_group_option
 from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters
 
@@ -51,6 +52,7 @@ RequireOption = Annotated[
 ]
 
 
+@working("comparing")
 def compare(
     arms: ArmsArgument,
     reference: Annotated[

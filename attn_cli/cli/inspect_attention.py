@@ -128,9 +128,7 @@ def inspect_attention(
         _show_text(loaded, ids, maps, effect, values=values, as_json=as_json)
 
 
-def _check_options(
-    figures: FigureFiles, html: Path | None, *, values: bool, no_mask: bool
-) -> None:
+def _check_options(figures: FigureFiles, html: Path | None, *, values: bool, no_mask: bool) -> None:
     """Refuses what cannot be written, before the work, and what does not go together."""
     figures.check(["--html"] if html is not None else [])
     if html is not None and values:

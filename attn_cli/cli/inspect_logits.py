@@ -24,6 +24,7 @@ from attn_cli.cli.options import (
 from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.working import working
 
 if TYPE_CHECKING:
     from attn_cli.inspection.forward_pass import ForwardPass
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from attn_cli.inspection.logit_lens import LayerPredictions
 
 
+@working("computing")
 def inspect_logits(
     text: TextArgument,
     target: TargetOption = None,

@@ -23,6 +23,7 @@ from attn_cli.cli.figure_options import (
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 from attn_cli.text.display import counted
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.run_group import RunGroup, Sweep
 
 
+@working("writing the report")
 def report(
     runs: Annotated[
         list[Path] | None,

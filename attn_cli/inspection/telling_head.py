@@ -63,7 +63,7 @@ def most_telling(weights: Weights, *, cross: bool = False) -> TellingHead:
         weights: (L, H, T, S), each row summing to 1; T = S where not `cross`.
         cross: Whether the keys are another text.
     """
-    L, H, T, S = weights.shape
+    H, T, S = weights.shape[1:]
     rows = weights.astype(np.float64)
     told = _own_choice(rows, cross)
     if not cross:
@@ -86,9 +86,10 @@ def _own_choice(rows: Values, cross: bool) -> Values:
     return own
 
 
-def _interest(T: int) -> Values:
-    """1 for a look into the distance, 0 at the query, its neighbours and the first, (T, T)."""
-    positions = np.arange(T)
+def _interest(length: int) -> Values:
+    """1 for a look into the distance, 0 at the query, its neighbours and the first, (T, T) of T
+    characters."""
+    positions = np.arange(length)
     distance = np.abs(positions - positions[:, None])
     interest: Values = 1.0 - 1.0 / np.maximum(distance, 1)
     interest[:, 0] = 0.0

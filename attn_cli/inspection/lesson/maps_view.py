@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import ConsoleOptions
 
 from attn_cli.inspection.lesson.blocks import Map, Maps
-from attn_cli.inspection.terminal.attention_map import SHADES, label, map_cell
+from attn_cli.inspection.terminal.attention_map import label, map_cell, shade_words, sign_of
 
 INDENT = "  "
 GAP = 4  # columns between two maps
@@ -90,8 +90,5 @@ def _is_causal(each: Map) -> bool:
 
 def _shades(options: ConsoleOptions) -> str:
     """What each shade stands for, on one line."""
-    signs = [plain if options.ascii_only else shade for _, shade, plain in SHADES]
-    parts = [f"{signs[-1]} below {SHADES[-2][0]:g}"]
-    for place in range(len(SHADES) - 2, 0, -1):
-        parts.append(f"{signs[place]} to {SHADES[place - 1][0]:g}")
-    return "weight:  " + "  ".join([*parts, f"{signs[0]} above"])
+    parts = [f"{sign_of(shade, options)} {words}" for shade, words in shade_words()]
+    return "weight:  " + "  ".join(parts)

@@ -14,8 +14,8 @@ from attn_cli.inspection.page.payload import (
     model_payload,
     snapshot_payload,
 )
-from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
 from attn_cli.inspection.page.rounding import choose_level, largest_difference
+from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel

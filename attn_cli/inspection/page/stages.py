@@ -28,7 +28,7 @@ def model_sentence(loaded: LoadedModel, purpose: Purpose = "look") -> str:
     shows = {
         "look": map_shows,
         "write": "Let it write, and see below how it chose each character.",
-        "lesson": "The lesson follows a text through it, step by step, with the model’s own numbers.",
+        "lesson": "The lesson follows a text through it, step by step, with its own numbers.",
     }
     return f"This model of {loaded.model.parameter_count():,} parameters {does}. {shows[purpose]}"
 

@@ -161,7 +161,7 @@ class OneRow:
 
     def line(self, rows: Sequence[Sequence[float]], wide: int) -> Text:
         """The line, each cell `wide` columns."""
-        return Text("".join(wide * shade(weight, self.options) for weight in rows[0]), "none")
+        return Text("".join(wide * shaded(weight, self.options) for weight in rows[0]), "none")
 
 
 class TwoRows:
@@ -235,15 +235,12 @@ class Legend:
         coloured = self.colours and has_colours(console, options)
         if self.repeated and not coloured:
             return
-        words = [f"below {SHADES[-2].least:g}"]
-        words += [f"to {SHADES[place - 1].least:g}" for place in range(len(SHADES) - 2, 0, -1)]
-        words.append("above")
         line = Text("share of attention:", style="dim")
-        for each, word in zip(reversed(SHADES), words, strict=True):
-            sign = "██" if coloured else each.plain if options.ascii_only else each.sign
+        for each, words in shade_words():
+            sign = "██" if coloured else sign_of(each, options)
             line.append("  ")
             line.append(sign, Style(color=each.colour, dim=False) if coloured else "none")
-            line.append(f" {word}")
+            line.append(f" {words}")
         yield line
 
 
@@ -252,7 +249,7 @@ def map_cell(weight: float, size: int, numbers: bool, options: ConsoleOptions) -
     if numbers:
         hundredths = f"{weight:.2f}"
         return (hundredths[1:] if hundredths[0] == "0" else hundredths[:3]).ljust(size)
-    return (2 * shade(weight, options)).ljust(size)
+    return (2 * shaded(weight, options)).ljust(size)
 
 
 def label(symbol: str, options: ConsoleOptions) -> str:
@@ -275,10 +272,21 @@ def _is_causal(weights: Floats) -> bool:
     return T == S and not np.triu(weights, 1).any()
 
 
-def shade(weight: float, options: ConsoleOptions) -> str:
+def shade_words() -> list[tuple[Shade, str]]:
+    """Each shade from the faintest on, and the weights that it stands for."""
+    words = [f"below {SHADES[-2].least:g}"]
+    words += [f"to {SHADES[place - 1].least:g}" for place in range(len(SHADES) - 2, 0, -1)]
+    return list(zip(reversed(SHADES), [*words, "above"], strict=True))
+
+
+def sign_of(shade: Shade, options: ConsoleOptions) -> str:
+    """How a shade is written, where the terminal has only ASCII, too."""
+    return shade.plain if options.ascii_only else shade.sign
+
+
+def shaded(weight: float, options: ConsoleOptions) -> str:
     """The sign of a weight."""
-    each = _class_of(weight)
-    return each.plain if options.ascii_only else each.sign
+    return sign_of(_class_of(weight), options)
 
 
 def _colour(weight: float) -> str:
