@@ -72,20 +72,27 @@ function heatMapView(state) {
     return longest > 2 ? Math.min(LONGEST_LABELS, 8 * longest + 8) : LABELS;
   }
 
-  // The cells in sight; without the mask also the line up to which it would let a query see.
   function drawCells() {
-    const { left, top, width, height } = sight(),
-      context = sizeCanvas(cells, width, height);
-    const [first, last] = [Math.floor(top / size), Math.ceil((top + height) / size)],
-      [from, to] = [Math.floor(left / size), Math.ceil((left + width) / size)];
-    context.translate(-left, -top);
-    for (let t = first; t < Math.min(last, state.queryIds.length); t++) {
+    const view = sight(),
+      context = sizeCanvas(cells, view.width, view.height);
+    context.translate(-view.left, -view.top);
+    paintCells(context, view);
+  }
+
+  // The cells in a part of the map; without the mask also the line up to which it would let a query
+  // see.
+  function paintCells(context, { left, top, width, height }) {
+    const last = Math.min(Math.ceil((top + height) / size), state.queryIds.length);
+    const [from, to] = [Math.floor(left / size), Math.ceil((left + width) / size)];
+    for (let t = Math.floor(top / size); t < last; t++) {
       for (let j = from; j < Math.min(to, state.seenBy(t)); j++) {
         context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
         context.fillRect(j * size, t * size, size - 1, size - 1);
       }
-      if (!state.maskIsOff) continue;
-      context.fillStyle = colourOf("--accent");
+    }
+    if (!state.maskIsOff) return;
+    context.fillStyle = colourOf("--accent");
+    for (let t = Math.floor(top / size); t < last; t++) {
       context.fillRect((t + 1) * size - 1.5, t * size - 1, 2, size + 1);
       context.fillRect((t + 1) * size - 1.5, (t + 1) * size - 1.5, size + 1, 2);
     }
