@@ -98,7 +98,7 @@ def export(
 
 def _page_text(model: TrainedModel, text: str | None) -> tuple[int, ...]:
     """The ids of the text that a page opens with; where None, of one whose end is open."""
-    if text is None and model.tokenizer.mask_id is None:
+    if text is None and model.config.task == "lm":
         from attn_cli.inspection.page.opening_text import open_ended_text
 
         return open_ended_text(model)

@@ -120,11 +120,11 @@ def inspect_attention(
 
         write_page(html, loaded, ids, layer=layer, head=head, as_json=as_json)
         return
-    activations = forward_pass(loaded.model, ids, mask=not no_mask)
-    maps = text_maps(loaded, activations, layers, heads)
+    read = forward_pass(loaded.model, ids, mask=not no_mask)
+    maps = text_maps(loaded, read, layers, heads)
     title = without_private_paths(loaded).describe(ids) + ", without the mask" * no_mask
     if not _write_figures(figures, maps, title, as_json=as_json):
-        effect = mask_effect(loaded.model, ids, activations) if no_mask else None
+        effect = mask_effect(loaded.model, ids, read) if no_mask else None
         _show_text(loaded, ids, maps, effect, values=values, as_json=as_json)
 
 

@@ -87,8 +87,7 @@ def _own_choice(rows: Values, cross: bool) -> Values:
 
 
 def _interest(length: int) -> Values:
-    """1 for a look into the distance, 0 at the query, its neighbours and the first, (T, T) of T
-    characters."""
+    """1 for a far look, 0 at the query, its neighbours and the first, (length, length)."""
     positions = np.arange(length)
     distance = np.abs(positions - positions[:, None])
     interest: Values = 1.0 - 1.0 / np.maximum(distance, 1)

@@ -120,8 +120,19 @@ def test_a_character_says_what_it_adds_and_what_its_absence_does(
     without = float(evidence.probs_without[place])
     shown = f"{100 * without:.1f}%" if without < 0.0995 else f"{100 * without:.0f}%"
     assert f" has {shown} instead of " in said
-    against = page.locator("#surprisal-strip > .against").count()
-    assert against == int((evidence.shares < 0).sum())
+
+
+def test_what_speaks_against_the_label_is_marked(opened: Callable[..., Any]) -> None:
+    loaded = random_classifier("model.label_ngrams=[1, 3]", "model.label_ngram_rows=101")
+    evidence = label_evidence(loaded.classifier, loaded.encode_prompt("To be, or not"), 1)
+    assert evidence.ngram_shares is not None
+    shares = evidence.shares + evidence.ngram_shares[:-1]
+    page = opened(contents(loaded, "To be, or not")).page
+    marked = page.locator("#surprisal-strip > *").evaluate_all(
+        "(items) => items.map((item) => item.classList.contains('against'))"
+    )
+    assert marked == (shares < 0).tolist()
+    assert 0 < sum(marked) < len(marked)
 
 
 def test_the_page_of_a_classifier_has_its_own_parts_and_fits(

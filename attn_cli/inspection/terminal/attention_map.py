@@ -115,7 +115,8 @@ class SmallMaps:
 
     @property
     def _bin_size(self) -> int:
-        return math.ceil(max(self.weights.shape[2:]) / MOST_CELLS)
+        T, S = self.weights.shape[2:]
+        return -(-max(T, S) // MOST_CELLS)  # rounded up
 
     def _band(
         self, heads: Floats, paint: OneRow | TwoRows, labels: _Labels | None, width: int

@@ -75,32 +75,30 @@ function heatMapView(state) {
     return longest > 2 ? Math.min(LONGEST_LABELS, 8 * longest + 8) : LABELS;
   }
 
-  // The cells in sight; a saved picture has all.
+  // What is in sight; a saved picture has all.
   function drawCells() {
-    const { left, top, width, height } = sight(),
-      context = sizeCanvas(cells, width, height);
-    const [T, S] = [state.queryIds.length, state.keyIds.length];
-    context.translate(-left, -top);
-    paintCells(context, {
-      query: Math.floor(top / size),
-      key: Math.floor(left / size),
-      queries: Math.ceil(height / size) + 1,
-      keys: Math.ceil(width / size) + 1,
-    });
-    const paint = (picture) => paintCells(picture, { query: 0, key: 0, queries: T, keys: S });
-    cells.picture = { width: S * size, height: T * size, paint };
+    const view = sight(),
+      context = sizeCanvas(cells, view.width, view.height);
+    context.translate(-view.left, -view.top);
+    paintCells(context, view);
+    const whole = { left: 0, top: 0, width: state.keyIds.length * size, height: state.queryIds.length * size };
+    cells.picture = { ...whole, paint: (picture) => paintCells(picture, whole) };
   }
 
-  // Without the mask also the line up to which it would let a query see.
-  function paintCells(context, { query, key, queries, keys }) {
-    const side = size - 1;
-    for (let t = query; t < Math.min(query + queries, state.queryIds.length); t++) {
-      for (let j = key; j < Math.min(key + keys, state.seenBy(t)); j++) {
+  // The cells in a part of the map; without the mask also the line up to which it would let a query
+  // see.
+  function paintCells(context, { left, top, width, height }) {
+    const last = Math.min(Math.ceil((top + height) / size), state.queryIds.length);
+    const [from, to] = [Math.floor(left / size), Math.ceil((left + width) / size)];
+    for (let t = Math.floor(top / size); t < last; t++) {
+      for (let j = from; j < Math.min(to, state.seenBy(t)); j++) {
         context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
-        context.fillRect(j * size, t * size, side, side);
+        context.fillRect(j * size, t * size, size - 1, size - 1);
       }
-      if (!state.maskIsOff) continue;
-      context.fillStyle = colourOf("--accent");
+    }
+    if (!state.maskIsOff) return;
+    context.fillStyle = colourOf("--accent");
+    for (let t = Math.floor(top / size); t < last; t++) {
       context.fillRect((t + 1) * size - 1.5, t * size - 1, 2, size + 1);
       context.fillRect((t + 1) * size - 1.5, (t + 1) * size - 1.5, size + 1, 2);
     }
