@@ -24,6 +24,7 @@ SCRIPTS = (
     "attention",
     "source_fields",
     "translation",
+    "scroll_hints",
     "keyboard",
     "theme_button",
     "translation_app",

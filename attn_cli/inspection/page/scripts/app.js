@@ -20,6 +20,7 @@ if (model.causal) {
 } else fillingView(state);
 keyboard(state);
 themeButton(() => state.notify("theme"));
+scrollHints(state);
 watchWidth(state);
 
 state.backToFirst();

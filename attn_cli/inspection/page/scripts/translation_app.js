@@ -11,6 +11,7 @@ thumbnailsView(state);
 attentionView(state);
 keyboard(state);
 themeButton(() => state.notify("theme"));
+scrollHints(state);
 watchWidth(state);
 sourceFieldsView(state, data);
 
