@@ -33,7 +33,7 @@ def export(
     text: Annotated[
         str | None,
         typer.Option(
-            help="page: the text that it opens with; by default the beginning of one that the model wrote."
+            help="page: the text that it opens with; by default the beginning of one of its own."
         ),
     ] = None,
     number_type: Annotated[

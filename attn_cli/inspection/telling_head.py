@@ -17,6 +17,7 @@ from attn_cli.text.display import printable_symbol
 Weights = NDArray[np.float32]
 Values = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class TellingHead:
     """A head, and the query of it that shows best what it does."""
