@@ -37,7 +37,7 @@ def export(
         str | None,
         typer.Option(
             metavar="TEXT",
-            show_default="the beginning of one that the model wrote",
+            show_default="the beginning of one of its own",
             help="page: the text that it opens with; of an encoder-decoder, a source.",
         ),
     ] = None,

@@ -81,11 +81,13 @@ def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]
     watched: list[tuple[Opened, str]] = []
     contexts = []
 
-    def open_page(contents: PageContents | str, width: int = 1280, **options: Any) -> Opened:
+    def open_page(
+        contents: PageContents | str, width: int = 1280, height: int = 900, **options: Any
+    ) -> Opened:
         path = tmp_path / f"page-{len(watched)}.html"
         html = contents if isinstance(contents, str) else page(contents)
         path.write_text(html, encoding="utf-8")
-        context = chromium.new_context(viewport={"width": width, "height": 900}, **options)
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
         one = Opened(context.new_page())

@@ -137,7 +137,7 @@ def test_a_parameter_that_the_script_does_not_use_is_refused_by_name(
 
 def check_refused(page: Any, reason: str) -> None:
     """Nothing of the model is shown but why it cannot be."""
-    assert reason in page.page.inner_text("#model-line")
+    assert reason in page.page.inner_text("#refusal")
     assert page.page.locator("#page").is_hidden()
     assert len(page.errors) == 1
     assert reason in page.errors[0]

@@ -113,7 +113,8 @@ def test_the_colours_differ_enough_from_what_is_beneath(
             assert contrast >= least, pair
     # Nothing makes them paler, not even what may not come.
     page.page.fill("#top-k", "2")
-    assert page.page.locator("#next-probs .none").count() == 8
+    bars = page.page.locator("#next-probs li").count()
+    assert page.page.locator("#next-probs .none").count() == bars - 2 > 0
     faded = page.run(
         "() => Array.from(document.querySelectorAll('main *')).filter("
         "(one) => getComputedStyle(one).opacity < 1 && !one.matches('.switch input')).length"

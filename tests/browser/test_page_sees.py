@@ -111,7 +111,7 @@ def test_the_lens_names_the_surprisal_of_each_layer(
             assert detail.locator(".symbol").first.inner_text() == symbol
             shown = float(detail.locator(".percent").first.inner_text().strip("%"))
             assert shown == pytest.approx(100 * prob, abs=0.51)
-            assert detail.locator("p").inner_text().endswith(f" {bits[level, t]:.2f} bits")
+            assert detail.locator("p").last.inner_text().endswith(f" {bits[level, t]:.2f} bits")
 
 
 def test_each_character_has_the_shade_and_the_probability_of_its_surprisal(

@@ -49,6 +49,7 @@ SCRIPTS = (
     "logit_lens",
     "ablation",
     "checkpoints",
+    "scroll_hints",
     "keyboard",
     "theme_button",
     "app",

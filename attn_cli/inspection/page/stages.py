@@ -63,33 +63,31 @@ def stages(loaded: LoadedModel) -> Sequence[Stage]:
     config, tokenizer = loaded.config.model, loaded.tokenizer
     L, H, C = config.n_layer, config.n_head, config.n_embd
     layers = f"{_counted(L, 'layer')} × {_counted(H, 'head')}"
-    inner = f"{config.inner_width:,} neurons"
+    within = f"each layer: attention, {config.inner_width:,} neurons"
     if loaded.config.task == "seq2seq":
         return (
             Stage("text", "first", "Source", f"at most {config.block_size - 1:,} symbols"),
-            Stage(
-                "attention",
-                "heads",
-                f"Encoder and decoder, {layers} each",
-                f"each layer: attention, {inner}",
-            ),
+            Stage("attention", "heads", f"Encoder and decoder, {layers} each", within),
             Stage("next", "answer", "Target", f"{tokenizer.vocab_size:,} scores"),
         )
-    ngrams = " + n-grams" if config.ngrams else ""
     answers = len(loaded.labels) if loaded.labels else tokenizer.vocab_size
-    answer = (
-        "Label" if loaded.labels else "The blank" if _masked(loaded) else "Next " + tokenizer.unit
-    )
     return (
         Stage("text", "first", "Text", f"at most {config.block_size:,} {tokenizer.unit}s"),
-        Stage("embedding", "vector", "Embedding", f"{C:,} numbers each{ngrams}"),
-        Stage("attention", "heads", layers, f"each layer: attention, {inner}"),
-        Stage("labels" if loaded.labels else "next", "answer", answer, f"{answers:,} scores"),
+        Stage(
+            "embedding",
+            "vector",
+            "Embedding",
+            f"{C:,} numbers each{' + n-grams' if config.ngrams else ''}",
+        ),
+        Stage("attention", "heads", layers, within),
+        Stage("labels" if loaded.labels else "next", "answer", _answer(loaded), f"{answers:,} scores"),
     )
 
 
-def _masked(loaded: LoadedModel) -> bool:
-    return loaded.tokenizer.mask_id is not None
+def _answer(loaded: LoadedModel) -> str:
+    if loaded.labels:
+        return "Label"
+    return "The blank" if loaded.tokenizer.mask_id is not None else f"Next {loaded.tokenizer.unit}"
 
 
 def _counted(count: int, noun: str) -> str:

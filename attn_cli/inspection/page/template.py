@@ -27,6 +27,7 @@ MODEL_STYLES = (
     "map_overview",
     "stages",
     "save_picture",
+    "phone",
     "print",
 )
 MODEL_SCRIPTS = (

@@ -25,6 +25,7 @@ SCRIPTS = (
     "attention",
     "source_fields",
     "translation",
+    "scroll_hints",
     "keyboard",
     "theme_button",
     "translation_app",

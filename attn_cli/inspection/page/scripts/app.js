@@ -23,6 +23,7 @@ if (model.causal) {
 pagePictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
+scrollHints(state);
 watchWidth(state);
 
 state.backToFirst();

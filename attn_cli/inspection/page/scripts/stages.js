@@ -53,7 +53,7 @@ function drawStripes(box, values) {
 }
 
 // Marks the link to the section where one reads: the one with the focus, or else the last one that
-// reaches into the upper half of the window.
+// reaches into the upper two fifths of the window.
 function markSections(strip) {
   const links = Array.from(strip.querySelectorAll("a"));
   const sections = links.map((link) => document.querySelector(link.hash));
@@ -81,7 +81,7 @@ function markSections(strip) {
       }
       mark();
     },
-    { rootMargin: "0px 0px -50% 0px" },
+    { rootMargin: "0px 0px -60% 0px" },
   );
   for (const section of inOrder) {
     section.tabIndex = -1; // so that a link gives it the focus

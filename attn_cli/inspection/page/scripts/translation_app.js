@@ -12,6 +12,7 @@ attentionView(state);
 translationPictures(state, data);
 keyboard(state);
 themeButton(() => state.notify("theme"));
+scrollHints(state);
 watchWidth(state);
 sourceFieldsView(state, data);
 
