@@ -80,7 +80,9 @@ def stages(loaded: LoadedModel) -> Sequence[Stage]:
             f"{C:,} numbers each{' + n-grams' if config.ngrams else ''}",
         ),
         Stage("attention", "heads", layers, within),
-        Stage("labels" if loaded.labels else "next", "answer", _answer(loaded), f"{answers:,} scores"),
+        Stage(
+            "labels" if loaded.labels else "next", "answer", _answer(loaded), f"{answers:,} scores"
+        ),
     )
 
 
