@@ -116,7 +116,7 @@ class SmallMaps:
     @property
     def _bin_size(self) -> int:
         T, S = self.weights.shape[2:]
-        return -(-max(T, S) // MOST_CELLS)  # rounded up
+        return math.ceil(max(int(T), int(S)) / MOST_CELLS)
 
     def _band(
         self, heads: Floats, paint: OneRow | TwoRows, labels: _Labels | None, width: int
