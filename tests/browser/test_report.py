@@ -35,7 +35,7 @@ def test_nothing_is_wider_than_the_page(
 ) -> None:
     page = opened(reports[task], width=width, color_scheme=theme)
     assert page.run("() => document.documentElement.scrollWidth") <= width
-    assert page.page.locator("svg.plot").first.bounding_box()["width"] > 0.8 * (width - 60) * 0.9
+    assert page.page.locator("svg.plot").first.bounding_box()["width"] > 0.65 * (width - 60)
 
 
 def test_arrow_keys_move_the_cursor_and_values_are_read_out(
