@@ -41,6 +41,7 @@ SCRIPTS = (
     "logit_lens",
     "ablation",
     "checkpoints",
+    "page_pictures",
     "keyboard",
     "theme_button",
     "app",

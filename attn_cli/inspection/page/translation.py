@@ -22,6 +22,7 @@ SCRIPTS = (
     "attention",
     "source_fields",
     "translation",
+    "translation_pictures",
     "keyboard",
     "theme_button",
     "translation_app",
