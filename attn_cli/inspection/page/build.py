@@ -49,6 +49,7 @@ SCRIPTS = (
     "logit_lens",
     "ablation",
     "checkpoints",
+    "page_pictures",
     "scroll_hints",
     "keyboard",
     "theme_button",

@@ -50,7 +50,7 @@ MODEL_SCRIPTS = (
     "drawn_svg",
     "picture",
     "save_picture",
-    "pictures",
+    "map_pictures",
 )
 
 

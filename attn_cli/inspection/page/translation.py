@@ -25,6 +25,7 @@ SCRIPTS = (
     "attention",
     "source_fields",
     "translation",
+    "translation_pictures",
     "scroll_hints",
     "keyboard",
     "theme_button",

@@ -18,6 +18,8 @@ function percent(fraction) {
   if (!Number.isFinite(fraction)) return "–";
   if (fraction === 0) return "0%";
   if (fraction < 0.001) return "<0.1%";
+  if (fraction > 0.9995 && fraction < 1 - 1e-6) return ">99.9%"; // 1 but for rounding is 100%
+  if (fraction > 0.995 && fraction < 0.9995) return `${(100 * fraction).toFixed(1)}%`;
   return `${(100 * fraction).toFixed(fraction < 0.0995 ? 1 : 0)}%`;
 }
 

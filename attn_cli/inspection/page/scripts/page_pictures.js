@@ -1,31 +1,4 @@
-// Which figures of a page can be saved, and what each picture says of itself.
-
-// The maps of a head and of all heads; `of` says what they are weights of.
-function mapPictures(state, data, of) {
-  const run = data.description;
-  const views = { map: "map", lines: "lines", table: "weights-table" };
-  const notes = {
-    map: "A row for each query, a column for each key; the weights of a row sum to 1.",
-    lines: "A line for each query and key: the thicker, the larger the weight. Those of the chosen query stand out.",
-    table: "A row for each query, a column for each key; in hundredths.",
-  };
-  savePicture(byId("map-help"), run, "this head", () => ({
-    name: `${state.headName()} ${state.view}`,
-    title: `${state.headName()}: ${of()}`,
-    note: [run, notes[state.view]],
-    parts: [
-      byId(views[state.view]),
-      byId("map-readout"),
-      ...(state.view === "lines" ? [] : [byId("attention-legend")]),
-    ],
-  }));
-  savePicture(byId("attention-legend"), run, "all heads", () => ({
-    name: "all heads",
-    title: `All heads: ${of()}`,
-    note: [run, "A row for each layer, a column for each head."],
-    parts: [byId("thumbnails"), byId("attention-legend")],
-  }));
-}
+// Which figures of the page of a text can be saved besides its maps.
 
 function pagePictures(state, data) {
   mapPictures(state, data, () => "attention weights");
@@ -112,20 +85,3 @@ const historyPictures = [
   (...of) => historyPicture(...of, "this head", "history-map", "history-map-title", "history-map", "attention-legend"),
   (...of) => historyPicture(...of, "probabilities", "history-probs", "history-probs"),
 ];
-
-function translationPictures(state, data) {
-  const run = data.description;
-  mapPictures(state, data, () => (state.side === "alignment" ? "attention of the target to the source" : "attention of the source to itself"));
-  savePicture(byId("translation-readout"), run, "source and target", () => ({
-    name: "source and target",
-    title: `Where the target looks in the source: ${state.headName().toLowerCase()}`,
-    note: [run],
-    parts: [document.querySelector(".pair-strips"), byId("translation-readout"), byId("attention-legend")],
-  }));
-  savePicture(byId("next-rest"), run, "probabilities", () => ({
-    name: "probabilities",
-    title: "What else it could have written",
-    note: [run],
-    parts: [byId("next-caption"), byId("next-probs"), byId("next-rest")],
-  }));
-}
