@@ -1,7 +1,7 @@
 // Which figures of the page of a text can be saved besides its maps.
 
 function pagePictures(state, data) {
-  mapPictures(state, data, () => "attention weights");
+  mapPictures(state, data, () => (state.maskIsOff ? "attention weights without the causal mask" : "attention weights"));
   const figures = [state.isClassifier ? labelsPicture : nextPicture];
   if (state.model.causal) figures.push(...textPictures, ...ablationPictures, ...historyPictures);
   for (const { after, what, ids, ...rest } of figures.map((figure) => figure(state, data))) {
