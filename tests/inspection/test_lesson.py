@@ -266,3 +266,31 @@ def test_numbers_are_written_alike() -> None:
     assert rounded([1.0, 0.5]) == ("1.000", "0.500")
     assert rounded([-0.0001, 0.1]) == ("0.000", "0.100")
     assert rounded([0.99999999, float("-inf")], 5) == ("1", "-∞")
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "names"),
+    [
+        ("gpt2", 0, "text, embedding, attention, feed-forward, later layers, next character"),
+        ("gpt2", 1, "text, embedding, earlier layers, attention, feed-forward, next character"),
+        ("encoder", 0, "text, embedding, attention, feed-forward, later layers, hidden character"),
+    ],
+)
+def test_each_step_is_at_a_stage_of_the_way(kind: str, layer: int, names: str) -> None:
+    model, steps = told(kind, "He_lo" if kind == "encoder" else "Hello", layer=layer)
+    (way,) = {step.way for step in steps}
+    assert ", ".join(stage.name for stage in way) == names
+    assert {step.stage for step in steps} == {stage.name for stage in way}
+    shapes = {stage.name: stage.shape for stage in way}
+    assert shapes["attention"] == f"{model.config.n_head} × (5, 5)"
+    assert shapes["embedding"] == shapes["feed-forward"] == f"(5, {model.config.n_embd})"
+    at = {step.title: step.stage for step in steps}
+    assert at["The other layers"] == ("earlier layers" if layer else "later layers")
+    assert at["The norm"] == at["Residual connection"] == "attention"
+    assert at["The norm again"] == at["Residual connection again"] == "feed-forward"
+
+
+def test_a_single_layer_has_no_other_layers_on_its_way() -> None:
+    _, steps = told("none", "Hello")
+    assert {step.stage for step in steps} == {stage.name for stage in steps[0].way}
+    assert not any("layers" in stage.name for stage in steps[0].way)

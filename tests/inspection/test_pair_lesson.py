@@ -77,3 +77,11 @@ def test_the_tables_are_the_numbers_of_the_trace() -> None:
 def test_only_rotary_positions_are_told() -> None:
     found = {kind: "rotated by their positions" in str(told(kind, "owl", "l")[1]) for kind in KINDS}
     assert found == {kind: kind == "qwen3" for kind in KINDS}
+
+
+def test_each_step_is_at_a_stage_of_the_way() -> None:
+    _, steps = told("qwen3", "owls", "slw", layer=1)
+    (way,) = {step.way for step in steps}
+    assert [stage.name for stage in way if stage.name != "feed-forward"] == list(
+        dict.fromkeys(step.stage for step in steps)
+    )

@@ -42,8 +42,18 @@ Part = str | Formula | Table | SideBySide
 
 
 @dataclass(frozen=True)
+class Stage:
+    """One stage of a text's way through a model."""
+
+    name: str  # "attention"; `stages.py` has them all
+    shape: str  # of what leaves it, in this model and on this text: (5, 16), or 4 × (5, 5)
+
+
+@dataclass(frozen=True)
 class LessonStep:
     """One step of a lesson."""
 
     title: str  # what it is about, in a few words
     parts: tuple[Part, ...]  # paragraphs, formulas and tables, in order
+    stage: str = ""  # the name of the stage that it belongs to
+    way: tuple[Stage, ...] = ()  # all stages of this lesson, in the order of the computation

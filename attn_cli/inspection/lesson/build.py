@@ -16,9 +16,11 @@ from attn_cli.inspection.lesson import (
     ngrams,
     norms,
     queries_keys_values,
+    stages,
 )
 from attn_cli.inspection.lesson.blocks import LessonStep, Part
 from attn_cli.inspection.lesson.context import LessonContext
+from attn_cli.inspection.lesson.stages import ATTENTION, EMBEDDING, FEED_FORWARD, TEXT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.tokenizer import Tokenizer
@@ -50,45 +52,51 @@ def lesson(
     """
     check_supported(activations.model.config, "the lesson")
     context = LessonContext(activations, tokenizer, layer, head, hidden, decoder)
+    way = stages.way(context)
+    with_parts = ((stage, title, tuple(parts)) for stage, title, parts in _steps(context, foreword))
+    return [LessonStep(title, parts, stage, way) for stage, title, parts in with_parts if parts]
+
+
+def _steps(context: LessonContext, foreword: str) -> list[tuple[str, str, Iterable[Part]]]:
+    """Each step's stage, title and parts, in order; some have no parts."""
     encoder = context.encoder
     question = "Which character is missing?" if encoder else "What comes next?"
     masking = ("No mask", mask.no_mask) if encoder else ("The causal mask", mask.causal_mask)
-    answer = "Filling the blank" if encoder else "Sampling"
     in_context = both_sides.context_aware_embeddings(context) if encoder else ()
-    steps: dict[str, Iterable[Part]] = {
-        question: embeddings.question(context, foreword),
-        "From characters to ids": embeddings.ids(context),
-        "Embeddings": embeddings.token_embeddings(context),
-        "N-grams": ngrams.ngram_embeddings(context),
-        "Positions": embeddings.position_embeddings(context),
-        "The norm": norms.attention_norm(context),
-        "Query, key and value": queries_keys_values.linear_layers(context),
-        "Split into heads": queries_keys_values.split_into_heads(context),
-        "One head": queries_keys_values.one_head(context),
-        "Query and key norm": queries_keys_values.query_key_norm(context),
-        "Rotary positions": queries_keys_values.rotary_positions(context),
-        "One score, by hand": attention.one_score(context),
-        "Scaled scores": attention.scaled_scores(context),
-        masking[0]: masking[1](context),
-        "Softmax, by hand": attention.softmax(context),
-        "With and without the mask": mask.with_and_without_mask(context),
-        "The weighted sum of values": attention.weighted_values(context),
-        "The other heads": merge_heads.other_heads(context),
-        "Merge and projection": merge_heads.merge_and_project(context),
-        "Residual connection": merge_heads.residual(context),
-        "The norm again": feed_forward.feed_forward_norm(context),
-        "Feed-forward": feed_forward.feed_forward(context),
-        "Residual connection again": feed_forward.residual(context),
-        "The other layers": feed_forward.other_layers(context),
-        "Context-aware embeddings": in_context,
-        "Logits": logits_and_sampling.logits(context),
-        "Probabilities": logits_and_sampling.probabilities(context),
-        answer: logits_and_sampling.sampling(context),
-        "Beside a decoder": both_sides.beside_decoder(context),
-        "Where the weights come from": logits_and_sampling.loss(context),
-    }
-    with_parts = ((title, tuple(parts)) for title, parts in steps.items())
-    return [LessonStep(title, parts) for title, parts in with_parts if parts]
+    other_layers, end_of_layers = stages.other_layers(context), stages.end_of_layers(context)
+    answer, answering = stages.answer(context), "Filling the blank" if encoder else "Sampling"
+    return [
+        (TEXT, question, embeddings.question(context, foreword)),
+        (TEXT, "From characters to ids", embeddings.ids(context)),
+        (EMBEDDING, "Embeddings", embeddings.token_embeddings(context)),
+        (EMBEDDING, "N-grams", ngrams.ngram_embeddings(context)),
+        (EMBEDDING, "Positions", embeddings.position_embeddings(context)),
+        (ATTENTION, "The norm", norms.attention_norm(context)),
+        (ATTENTION, "Query, key and value", queries_keys_values.linear_layers(context)),
+        (ATTENTION, "Split into heads", queries_keys_values.split_into_heads(context)),
+        (ATTENTION, "One head", queries_keys_values.one_head(context)),
+        (ATTENTION, "Query and key norm", queries_keys_values.query_key_norm(context)),
+        (ATTENTION, "Rotary positions", queries_keys_values.rotary_positions(context)),
+        (ATTENTION, "One score, by hand", attention.one_score(context)),
+        (ATTENTION, "Scaled scores", attention.scaled_scores(context)),
+        (ATTENTION, masking[0], masking[1](context)),
+        (ATTENTION, "Softmax, by hand", attention.softmax(context)),
+        (ATTENTION, "With and without the mask", mask.with_and_without_mask(context)),
+        (ATTENTION, "The weighted sum of values", attention.weighted_values(context)),
+        (ATTENTION, "The other heads", merge_heads.other_heads(context)),
+        (ATTENTION, "Merge and projection", merge_heads.merge_and_project(context)),
+        (ATTENTION, "Residual connection", merge_heads.residual(context)),
+        (FEED_FORWARD, "The norm again", feed_forward.feed_forward_norm(context)),
+        (FEED_FORWARD, "Feed-forward", feed_forward.feed_forward(context)),
+        (FEED_FORWARD, "Residual connection again", feed_forward.residual(context)),
+        (other_layers, "The other layers", feed_forward.other_layers(context)),
+        (end_of_layers, "Context-aware embeddings", in_context),
+        (answer, "Logits", logits_and_sampling.logits(context)),
+        (answer, "Probabilities", logits_and_sampling.probabilities(context)),
+        (answer, answering, logits_and_sampling.sampling(context)),
+        (answer, "Beside a decoder", both_sides.beside_decoder(context)),
+        (answer, "Where the weights come from", logits_and_sampling.loss(context)),
+    ]
 
 
 def lesson_on(

@@ -4,8 +4,9 @@ Shapes: T target, S source, C channels = n_embd, D head size, V vocabulary.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from attn_cli.inspection.lesson import stages
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, Table
 from attn_cli.inspection.lesson.context import CANDIDATES, MAX_SHOWN, matrix_table, shape_text
 from attn_cli.inspection.lesson.logits_and_sampling import TRAINING, loss_columns
@@ -21,6 +22,7 @@ from attn_cli.inspection.lesson.rounding import (
     rounded_number,
     rounded_rows,
 )
+from attn_cli.inspection.lesson.stages import CROSS_ATTENTION, DECODER, ENCODER, NEXT, SOURCE
 from attn_cli.inspection.lesson.worked_arithmetic import (
     dot_product,
     sum_formula,
@@ -54,19 +56,20 @@ def pair_lesson(
     """
     check_supported(activations.model.config, "the lesson")
     context = PairContext(activations, tokenizer, layer, head)
-    steps = {
-        "Two texts": _question(context, foreword),
-        "The encoder reads the source": _encoder(context),
-        "The decoder reads what is written": _decoder(context),
-        "One text looks at another": _one_score(context),
-        "Softmax over the source": _softmax(context),
-        "What is taken from the source": _values(context),
-        "The alignment": _alignment(context),
-        "Residual connection": _residual(context),
-        "What is written": _probabilities(context),
-        "Where the weights come from": _losses(context),
-    }
-    return [LessonStep(title, tuple(parts)) for title, parts in steps.items()]
+    way = stages.pair_way(context)
+    steps: tuple[tuple[str, str, Iterable[Part]], ...] = (
+        (SOURCE, "Two texts", _question(context, foreword)),
+        (ENCODER, "The encoder reads the source", _encoder(context)),
+        (DECODER, "The decoder reads what is written", _decoder(context)),
+        (CROSS_ATTENTION, "One text looks at another", _one_score(context)),
+        (CROSS_ATTENTION, "Softmax over the source", _softmax(context)),
+        (CROSS_ATTENTION, "What is taken from the source", _values(context)),
+        (CROSS_ATTENTION, "The alignment", _alignment(context)),
+        (CROSS_ATTENTION, "Residual connection", _residual(context)),
+        (NEXT, "What is written", _probabilities(context)),
+        (NEXT, "Where the weights come from", _losses(context)),
+    )
+    return [LessonStep(title, tuple(parts), stage, way) for stage, title, parts in steps]
 
 
 def _question(context: PairContext, foreword: str) -> Iterator[Part]:

@@ -89,7 +89,11 @@ def _is_number(cell: str) -> bool:
 
 def step_record(step: LessonStep) -> dict[str, Any]:
     """A step for JSON."""
-    return {"title": step.title, "parts": [_part_record(part) for part in step.parts]}
+    return {
+        "title": step.title,
+        "stage": step.stage,
+        "parts": [_part_record(part) for part in step.parts],
+    }
 
 
 def _part_record(part: Part) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""The way of a text through a model, in the stages that a lesson follows one after another."""
+
+from __future__ import annotations
+
+from attn_cli.inspection.lesson.blocks import Stage
+from attn_cli.inspection.lesson.context import LessonContext
+from attn_cli.inspection.lesson.pair_context import PairContext
+
+TEXT, EMBEDDING = "text", "embedding"
+EARLIER, LATER = "earlier layers", "later layers"  # than the one that is followed
+ATTENTION, FEED_FORWARD = "attention", "feed-forward"
+SOURCE, ENCODER, DECODER = "source", "encoder", "decoder"
+CROSS_ATTENTION = "cross-attention"
+NEXT, HIDDEN = "next character", "hidden character"  # what a decoder answers, and an encoder
+
+
+def way(context: LessonContext) -> tuple[Stage, ...]:
+    """The stages from a text to a model's answer, in the order in which the model computes."""
+    stream = f"({context.T}, {context.C})"
+    earlier, later = context.layer, context.L - 1 - context.layer
+    stages = [Stage(TEXT, f"({context.T})"), Stage(EMBEDDING, stream)]
+    if earlier:
+        stages.append(Stage(EARLIER, f"{earlier} × {stream}"))
+    stages += [
+        Stage(ATTENTION, f"{context.H} × ({context.T}, {context.T})"),
+        Stage(FEED_FORWARD, stream),
+    ]
+    if later:
+        stages.append(Stage(LATER, f"{later} × {stream}"))
+    return (*stages, Stage(answer(context), f"({len(context.answer_logits)})"))
+
+
+def pair_way(context: PairContext) -> tuple[Stage, ...]:
+    """The stages from a source to the target, of an encoder-decoder."""
+    S, T, config = len(context.source), len(context.target), context.activations.model.config
+    C, H = config.n_embd, config.n_head
+    return (
+        Stage(SOURCE, f"({S})"),
+        Stage(ENCODER, f"({S}, {C})"),
+        Stage(DECODER, f"({T}, {C})"),
+        Stage(CROSS_ATTENTION, f"{H} × ({T}, {S})"),
+        Stage(FEED_FORWARD, f"({T}, {C})"),
+        Stage(NEXT, f"({len(context.symbols)})"),
+    )
+
+
+def answer(context: LessonContext) -> str:
+    """The name of the last stage: what the model is asked for."""
+    return HIDDEN if context.encoder else NEXT
+
+
+def other_layers(context: LessonContext) -> str:
+    """The stage of the layers that are not followed; where there are none, of the one that is."""
+    return EARLIER if 0 < context.layer == context.L - 1 else end_of_layers(context)
+
+
+def end_of_layers(context: LessonContext) -> str:
+    """The stage that the last layer's vectors leave."""
+    return LATER if context.layer < context.L - 1 else FEED_FORWARD
