@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -24,7 +25,13 @@ from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page import projection, translation
-from attn_cli.inspection.page.build import MAX_BYTES, SCRIPTS, STYLES, PageContents, page
+from attn_cli.inspection.page.build import (
+    LESSON_SCRIPTS,
+    LESSON_STYLES,
+    MAX_BYTES,
+    PageContents,
+    page,
+)
 from attn_cli.inspection.page.packing import (
     Packed,
     packed,
@@ -166,15 +173,18 @@ def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    scripts = {*SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
-    styles = {*STYLES, *projection.STYLES, *translation.STYLES}
+    scripts = {*LESSON_SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
+    styles = {*LESSON_STYLES, *projection.STYLES, *translation.STYLES}
     for folder, names in (("scripts", scripts), ("styles", styles)):
         assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():
             assert "</s" not in path.read_text("utf-8")  # would end the element it stands in
     # What is for a decoder alone, or for an encoder alone, is in the page of that one.
     encoder = fresh(corpus_tokenizer("ab").with_mask(), "model.n_layer=1")
-    html = page(contents) + page(PageContents(encoder, (0, 1), (), (), "A page"))
+    lesson = (LessonStep("One", ("of it",)),)
+    html = page(replace(contents, lesson=lesson)) + page(
+        PageContents(encoder, (0, 1), (), (), "A page")
+    )
     for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
         assert f'id="{identifier}"' in html
 

@@ -45,6 +45,10 @@ SCRIPTS = (
     "app",
 )
 
+# The same of a page with a lesson.
+LESSON_STYLES = (*STYLES, "lesson")
+LESSON_SCRIPTS = (*SCRIPTS[:-1], "lesson_steps", SCRIPTS[-1])
+
 MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
 
@@ -74,7 +78,8 @@ def page(contents: PageContents) -> str:
         InputError: The model has a kind of block or position that the page does not know.
     """
     check_supported(contents.loaded.model.config, "the page")
-    template = PageTemplate("page.html", STYLES, SCRIPTS)
+    styles, scripts = (LESSON_STYLES, LESSON_SCRIPTS) if contents.lesson else (STYLES, SCRIPTS)
+    template = PageTemplate("page.html", styles, scripts)
 
     def rendered(snapshots: Sequence[str]) -> str:
         return template.render(
