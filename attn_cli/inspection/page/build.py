@@ -7,6 +7,7 @@ from typing import Any
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.lesson.blocks import LessonStep
+from attn_cli.inspection.page.lesson_payload import lesson_payload
 from attn_cli.inspection.page.payload import (
     ablation_payload,
     evenly_spaced,
@@ -105,7 +106,16 @@ def _payload(contents: PageContents) -> dict[str, Any]:
         "head": contents.head,
         "generate_first": contents.generate_first,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
+        **_lesson(contents),
     }
+
+
+def _lesson(contents: PageContents) -> dict[str, Any]:
+    """What the script needs of the lesson, where there is one."""
+    if not contents.lesson:
+        return {}
+    tokenizer, layer, head = contents.loaded.tokenizer, contents.layer, contents.head
+    return {"lesson": lesson_payload(contents.lesson, tokenizer, layer, head)}
 
 
 def _fitting(snapshots: Sequence[str], room: int) -> Sequence[str]:
