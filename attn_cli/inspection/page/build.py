@@ -48,7 +48,17 @@ SCRIPTS = (
 
 # The same of a page with a lesson.
 LESSON_STYLES = (*STYLES, "lesson")
-LESSON_SCRIPTS = (*SCRIPTS[:-1], "lesson_steps", SCRIPTS[-1])
+LESSON_SCRIPTS = (
+    *SCRIPTS[:-1],
+    "lesson_rounding",
+    "lesson_tensors",
+    "lesson_text",
+    "lesson_arithmetic",
+    "lesson_parts",
+    "lesson_steps",
+    "lesson",
+    SCRIPTS[-1],
+)
 
 MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
@@ -114,8 +124,8 @@ def _lesson(contents: PageContents) -> dict[str, Any]:
     """What the script needs of the lesson, where there is one."""
     if not contents.lesson:
         return {}
-    tokenizer, layer, head = contents.loaded.tokenizer, contents.layer, contents.head
-    return {"lesson": lesson_payload(contents.lesson, tokenizer, layer, head)}
+    lesson = lesson_payload(contents.lesson, contents.loaded, contents.layer, contents.head)
+    return {"lesson": lesson}
 
 
 def _fitting(snapshots: Sequence[str], room: int) -> Sequence[str]:

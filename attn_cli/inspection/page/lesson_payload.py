@@ -7,25 +7,26 @@ from typing import Any
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.lesson.declared import OfThisText
 from attn_cli.inspection.lesson.said import depends_on_text, pieces
+from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.display import printable_symbol
-from attn_cli.text.tokenizer import Tokenizer
 
 
 def lesson_payload(
-    steps: Sequence[LessonStep], tokenizer: Tokenizer, layer: int, head: int
+    steps: Sequence[LessonStep], loaded: LoadedModel, layer: int, head: int
 ) -> dict[str, Any]:
     """The steps' parts in order; None for one that is the same for every text.
 
     Args:
         steps: The lesson.
-        tokenizer: The model's vocabulary.
+        loaded: The model.
         layer: The layer that is followed, from 0.
         head: The head of that layer, from 0.
     """
     return {
         "layer": layer,
         "head": head,
-        "symbols": list(map(printable_symbol, tokenizer.symbols)),
+        "first": len(loaded.line_beginning),
+        "symbols": list(map(printable_symbol, loaded.tokenizer.symbols)),
         "way": [_with_places(stage.plan) for stage in steps[0].way],
         "steps": [[_record(part) for part in step.plan] for step in steps],
     }

@@ -21,7 +21,7 @@ themeButton(() => state.notify("theme"));
 watchWidth(state);
 
 state.backToFirst();
-if (byId("lesson")) new LessonSteps();
+if (data.lesson) lessonView(state, data.lesson);
 
 window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.

@@ -42,6 +42,11 @@ class LessonSteps {
     });
   }
 
+  // Which steps there are for a text: a text of one character has no loss, and so no step on it.
+  setPresent(present) {
+    this.present = present;
+  }
+
   // The next step that there is in a direction; null at the end.
   next(number, by) {
     let at = number + by;
