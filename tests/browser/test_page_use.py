@@ -192,7 +192,7 @@ def test_a_hostile_text_is_shown_and_not_run(text: str, opened: Callable[..., An
     page = opened(contents(loaded, text, title=text, lesson=lesson))
     assert page.page.input_value("#typed") == text
     assert page.page.text_content("h1") == text
-    assert page.page.text_content("#lesson details p") == text
+    assert page.page.text_content("#lesson article p") == text
     assert page.page.text_content("#lesson caption >> nth=0") == text
     page.page.fill("#typed", text + text[:3])
     characters = page.page.locator("#surprisal-strip [role=option]")

@@ -13,6 +13,7 @@ from attn_cli.errors import InputError
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.lesson.blocks import LessonStep, SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson, lesson_on
+from attn_cli.inspection.lesson.declared import OfThisText
 from attn_cli.inspection.lesson.rounding import rounded
 from attn_cli.model.build import build_model
 from attn_cli.model.stack import Stack
@@ -294,3 +295,14 @@ def test_a_single_layer_has_no_other_layers_on_its_way() -> None:
     _, steps = told("none", "Hello")
     assert {step.stage for step in steps} == {stage.name for stage in steps[0].way}
     assert not any("layers" in stage.name for stage in steps[0].way)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "n-grams" not in kind])
+def test_what_the_steps_declare_is_the_same_for_every_text(kind: str) -> None:
+    def followed(text: str) -> list[tuple[object, ...]]:
+        return [
+            tuple("" if isinstance(part, OfThisText) else part for part in step.plan)
+            for step in told(kind, text)[1]
+        ]
+
+    assert followed("Hello") == followed("to be or not to ")

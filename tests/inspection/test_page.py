@@ -27,9 +27,9 @@ from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, T
 from attn_cli.inspection.page import projection, translation
 from attn_cli.inspection.page.build import (
     LARGE,
+    LESSON_SCRIPTS,
+    LESSON_STYLES,
     MAX_BYTES,
-    SCRIPTS,
-    STYLES,
     PageContents,
     noted_page,
     page,
@@ -221,8 +221,8 @@ def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    scripts = {*SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
-    styles = {*STYLES, *projection.STYLES, *translation.STYLES}
+    scripts = {*LESSON_SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
+    styles = {*LESSON_STYLES, *projection.STYLES, *translation.STYLES}
     for folder, names in (("scripts", scripts), ("styles", styles)):
         assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():
@@ -231,7 +231,8 @@ def test_every_asset_is_in_the_page(contents: PageContents) -> None:
     encoder = fresh(corpus_tokenizer("ab").with_mask(), "task=mlm", "model.n_layer=1")
     classifier = replace(encoder, labels=("a", "b"))
     others = (page(PageContents(each, (0, 1), (), (), "A page")) for each in (encoder, classifier))
-    html = page(contents) + "".join(others)
+    lesson = (LessonStep("One", ("of it",)),)
+    html = page(replace(contents, lesson=lesson)) + "".join(others)
     for identifier in re.findall(r'byId\("([a-z-]+)"\)', html):
         assert f'id="{identifier}"' in html
 

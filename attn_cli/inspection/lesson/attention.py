@@ -6,34 +6,41 @@ Shapes: T time (characters), D head size.
 import math
 from collections.abc import Iterator
 
-import torch
-
-from attn_cli.inspection.lesson.blocks import Formula, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula
 from attn_cli.inspection.lesson.context import LessonContext
-from attn_cli.inspection.lesson.rounding import (
-    FACTOR,
-    OMITTED,
-    PRODUCT,
-    SUM,
-    rounded,
-    rounded_factors,
+from attn_cli.inspection.lesson.declared import (
+    Declared,
+    DotProduct,
+    PairTable,
+    VectorTable,
+    WeightedSum,
+    WorkedSoftmax,
+)
+from attn_cli.inspection.lesson.quantities import (
+    FOLLOWED,
+    ITSELF,
+    TOP_KEY,
+    T,
+    at,
+    head_tensor,
+)
+from attn_cli.inspection.lesson.rounding import FACTOR, SUM
+from attn_cli.inspection.lesson.rounding import rounded_number as known_number
+from attn_cli.inspection.lesson.said import (
+    Expression,
+    factors,
+    quoted,
     rounded_number,
-)
-from attn_cli.inspection.lesson.worked_arithmetic import (
-    dot_product,
-    sum_formula,
-    with_others,
-    worked_softmax,
+    say,
+    say_if,
 )
 
 
-def one_score(context: LessonContext) -> Iterator[Part]:
+def one_score(context: LessonContext) -> Iterator[Declared]:
     """The score of one query with one key, and the table of all."""
-    querying, found = context.quoted(context.followed), context.quoted(context.top_key)
+    querying, found = quoted(FOLLOWED), quoted(TOP_KEY)
     query, key = _queries_and_keys(context)
-    itself = " Here both belong to the same character: a character sees itself too." * (
-        context.top_key == context.followed
-    )
+    itself = say_if(ITSELF, " Here both belong to the same character: a character sees itself too.")
     yield (
         "How well does a key match a query? Multiply the two channel by channel and add up the "
         "products: this is their dot product, the score. Channels with the same sign raise it, "
@@ -43,25 +50,24 @@ def one_score(context: LessonContext) -> Iterator[Part]:
         f"The query of {querying} meets the key of {found}: of all the keys that it may see, none "
         f"gives a higher score.{itself}"
     )
-    yield from dot_product(
+    yield DotProduct(
         f"query times key, head {context.head + 1}, D = {context.D} channels",
-        ("query", query[context.followed].tolist()),
-        ("key", key[context.top_key].tolist()),
+        ("query", at(query, FOLLOWED)),
+        ("key", at(key, TOP_KEY)),
     )
     yield (
-        f"That is one score. There are T × T = {context.T**2}, one for each query with each key, "
-        "and a single matrix product computes them all: q @ kᵀ."
+        f"That is one score. There are T × T = {say(['*', T, T])}, one for each query with each "
+        "key, and a single matrix product computes them all: q @ kᵀ."
     )
-    yield context.pair_table("scores: queries down, keys across", context.head_tensor("scores"))
+    yield PairTable("scores: queries down, keys across", head_tensor("scores"))
 
 
-def scaled_scores(context: LessonContext) -> Iterator[Part]:
+def scaled_scores(context: LessonContext) -> Iterator[Declared]:
     """The scores divided by the square root of D."""
-    score = context.head_tensor("scores")[context.followed, context.top_key]
-    after = context.head_tensor("scaled scores")
-    root = rounded_number(math.sqrt(context.D), FACTOR)
-    ((one,),) = rounded_factors([float(score)])
-    other = rounded_number(float(after[context.followed, context.top_key]), SUM)
+    after = head_tensor("scaled scores")
+    root = known_number(math.sqrt(context.D), FACTOR)
+    (one,) = factors(at(head_tensor("scores"), FOLLOWED, TOP_KEY))
+    other = rounded_number(at(after, FOLLOWED, TOP_KEY), SUM)
     yield (
         "A sum of D products grows with D: for random, independent numbers of variance 1, its "
         f"standard deviation is √D = √{context.D} = {root}. Every score is divided by this, so "
@@ -69,10 +75,10 @@ def scaled_scores(context: LessonContext) -> Iterator[Part]:
         "would make the softmax below all or nothing, and its gradients would almost vanish."
     )
     yield Formula((f"{one} / √{context.D} = {other}",))
-    yield context.pair_table("scaled scores", after)
+    yield PairTable("scaled scores", after)
 
 
-def softmax(context: LessonContext) -> Iterator[Part]:
+def softmax(context: LessonContext) -> Iterator[Declared]:
     """One row of scores to attention weights, by hand."""
     yield (
         "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the attention "
@@ -81,45 +87,27 @@ def softmax(context: LessonContext) -> Iterator[Part]:
         "the powers small, the largest score of the row is first subtracted from all of them, "
         "which does not change the result."
     )
-    yield f"The row of {context.quoted(context.followed)}, which sees the whole text:"
-    yield from worked_softmax(
-        "softmax of one row of scores",
-        "score",
-        context.visible_scores[context.followed].tolist(),
-        list(zip(context.shown, context.row_names, strict=True)),
+    yield f"The row of {quoted(FOLLOWED)}, which sees the whole text:"
+    yield WorkedSoftmax(
+        "softmax of one row of scores", "score", at("visible scores", FOLLOWED), "positions"
     )
 
 
-def weighted_values(context: LessonContext) -> Iterator[Part]:
+def weighted_values(context: LessonContext) -> Iterator[Declared]:
     """The weighted sum of the values."""
-    weights = context.attention_weights[context.followed].tolist()
-    values = context.head_tensor("value heads")[:, 0].tolist()
-    multiplied = [weight * value for weight, value in zip(weights, values, strict=True)]
-    rest = math.fsum(multiplied[i] for i in context.omitted)
-    one, other = rounded_factors(
-        [weights[i] for i in context.shown], [values[i] for i in context.shown]
-    )
-    products = rounded([*(multiplied[i] for i in context.shown), rest], PRODUCT)
     yield (
         "Now the values are used. What a character receives is a weighted sum of the values that "
         "it sees: each value times its attention weight."
     )
-    yield f"Channel 0 of what {context.quoted(context.followed)} receives:"
-    yield Table.of_columns(
-        "weight times value",
-        with_others(context.row_names, context.T),
-        {"weight": (*one, OMITTED), "value": (*other, OMITTED), "product": products},
-    )
-    yield sum_formula(math.fsum(multiplied))
+    yield f"Channel 0 of what {quoted(FOLLOWED)} receives:"
+    yield WeightedSum()
     yield "The same for every channel and every character, as one matrix product: weights @ v."
-    yield context.vector_table(
-        f"output of head {context.head + 1}", "T, D", context.head_tensor("weights @ value")
-    )
+    yield VectorTable(f"output of head {context.head + 1}", "T, D", head_tensor("weights @ value"))
 
 
-def _queries_and_keys(context: LessonContext) -> tuple[torch.Tensor, torch.Tensor]:
+def _queries_and_keys(context: LessonContext) -> tuple[Expression, Expression]:
     """Queries and keys as the scores compare them, (T, D) each."""
     for query, key in (("rotated query", "rotated key"), ("query norm", "key norm")):
         if context.has(f"attention.{query}"):
-            return context.head_tensor(query), context.head_tensor(key)
-    return context.head_tensor("query heads"), context.head_tensor("key heads")
+            return head_tensor(query), head_tensor(key)
+    return head_tensor("query heads"), head_tensor("key heads")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Stage:
 
     name: str  # "attention"; `stages.py` has them all
     shape: str  # of what leaves it, in this model and on this text: (5, 16), or 4 × (5, 5)
+    plan: str = field(default="", compare=False, repr=False)  # with a place for the length
 
 
 @dataclass(frozen=True)
@@ -74,3 +75,5 @@ class LessonStep:
     parts: tuple[Part, ...]  # paragraphs, formulas, tables and maps, in order
     stage: str = ""  # the name of the stage that it belongs to
     way: tuple[Stage, ...] = ()  # all stages of this lesson, in the order of the computation
+    plan: tuple[object, ...] = ()  # what the parts show, declared (`declared.py`)
+    sources: tuple[int, ...] = ()  # which of `plan` each part comes from

@@ -10,10 +10,16 @@ from torch.nn import functional as F
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
 from attn_cli.inspection.lesson.blocks import Part, SideBySide, Table
 from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext
+from attn_cli.inspection.lesson.declared import Declared, OfThisText
 from attn_cli.inspection.lesson.rounding import SUM, rounded_rows
 
 
-def context_aware_embeddings(context: LessonContext) -> Iterator[Part]:
+def context_aware_embeddings(context: LessonContext) -> Iterator[Declared]:
+    """A page shows this of the text that it opened with."""
+    return map(OfThisText, _context_aware_embeddings(context))
+
+
+def _context_aware_embeddings(context: LessonContext) -> Iterator[Part]:
     """How a character's vector changes with what comes after it, and a decoder's does not."""
     if context.T < 2:
         return
@@ -67,7 +73,12 @@ def _cosine_table(
     return Table(f"{who}: cosine of the two vectors", tuple(layers), tuple(rows))
 
 
-def beside_decoder(context: LessonContext) -> Iterator[Part]:
+def beside_decoder(context: LessonContext) -> Iterator[Declared]:
+    """A page shows this of the text that it opened with."""
+    return map(OfThisText, _beside_decoder(context))
+
+
+def _beside_decoder(context: LessonContext) -> Iterator[Part]:
     """What a decoder answers for the followed character, from what comes before it alone."""
     if context.decoder is None:
         return

@@ -4,6 +4,8 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size,
 F feed-forward width, V vocabulary, L layers.
 """
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -12,11 +14,12 @@ import torch
 from attn_cli.inspection.forward_pass import ForwardPass
 from attn_cli.inspection.hidden_characters import HiddenCharacters
 from attn_cli.inspection.lesson.blocks import Map, Table
-from attn_cli.inspection.lesson.rounding import OMITTED, TABLE, rounded_rows
+from attn_cli.inspection.lesson.rounding import OMITTED, SUM, TABLE, rounded, rounded_rows
 from attn_cli.text.display import map_symbol, printable_symbol
 from attn_cli.text.tokenizer import Tokenizer
 
 CANDIDATES = 5  # characters whose probabilities are shown
+TIE = 1e-5  # weights that differ by less count as equal
 MAX_SHOWN = 8  # rows and columns of a table; a matrix with no more is shown in full
 
 
@@ -61,6 +64,10 @@ class LessonContext:
         self.attention = self.block.attention
         self.attention_weights = self.head_tensor("softmax weights")
         self.top_key = int(self.attention_weights[self.followed].argmax())
+
+    def name(self, module: str) -> str:
+        """The name of a module of the layer within the model."""
+        return f"blocks.{self.layer}.{module}"
 
     def layer_tensor(self, operation: str) -> torch.Tensor:
         """A tensor of the layer, (T, C) or (H, T, ...)."""
@@ -115,6 +122,45 @@ class LessonContext:
         """So many positions in a row, with the followed one as near to their middle as can be."""
         first = min(max(0, self.followed - count // 2), self.T - count)
         return range(first, first + count)
+
+    @property
+    def top_key_is_apart(self) -> bool:
+        """Whether `top_key` stands away from the other shown positions."""
+        others = set(self.shown) - {self.top_key}
+        return self.top_key < min(others) - 1 or self.top_key > max(others) + 1
+
+    @property
+    def commonest(self) -> tuple[int, int]:
+        """The most frequent id of the text, the first of them, and how often it comes."""
+        return Counter(self.ids).most_common(1)[0]
+
+    @property
+    def ties(self) -> int:
+        """How many other weights of the followed row equal its largest."""
+        row = self.attention_weights[self.followed]
+        return int((row > row[self.top_key] - TIE).sum()) - 1
+
+    @property
+    def weights_without_mask(self) -> torch.Tensor:
+        """What the scores of the head would give without a mask, (T, T)."""
+        return self.head_tensor("scaled scores").softmax(dim=-1)
+
+    @property
+    def weights_with_mask(self) -> torch.Tensor:
+        """What those of an encoder would give with a causal mask, (T, T)."""
+        future = torch.ones_like(self.visible_scores, dtype=torch.bool).triu(1)
+        return self.visible_scores.masked_fill(future, -torch.inf).softmax(dim=-1)
+
+    def at_temperature(self, temperature: float) -> tuple[str, ...]:
+        """The candidates' probabilities at a temperature, and those of all others together."""
+        row = self.answer_logits.double()
+        shown = (row / temperature).softmax(dim=-1)[self.candidates].tolist()
+        return rounded([*shown, max(1 - math.fsum(shown), 0.0)], SUM)
+
+    @property
+    def drawn(self) -> str:
+        """The probability of the most probable candidate."""
+        return self.at_temperature(1.0)[0]
 
     @property
     def omitted(self) -> list[int]:

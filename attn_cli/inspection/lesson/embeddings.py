@@ -4,28 +4,33 @@ Shapes: B batch, T time (characters), C channels = n_embd, H heads, D head size,
 F feed-forward width, V vocabulary, L layers.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula, Table
 from attn_cli.inspection.lesson.context import LessonContext, small_matrix
-from attn_cli.inspection.lesson.rounding import (
-    PRODUCT,
+from attn_cli.inspection.lesson.declared import Declared, PositionTable, VectorTable, When
+from attn_cli.inspection.lesson.quantities import CUT, FOLLOWED, T, at
+from attn_cli.inspection.lesson.rounding import PRODUCT, TABLE
+from attn_cli.inspection.lesson.said import (
+    factors,
     in_parentheses,
+    quoted,
     rounded,
-    rounded_factors,
     rounded_number,
+    say,
+    say_if,
+    symbol,
 )
 from attn_cli.model.position import LearnedPosition, SinusoidalPosition
 
 
-def question(context: LessonContext, foreword: str) -> Iterator[Part]:
+def question(context: LessonContext, foreword: str) -> Iterator[Declared]:
     """What a model is asked, and the letters for its sizes."""
-    unit, followed = context.tokenizer.unit, context.followed
+    unit = context.tokenizer.unit
     known = " and what stands for a hidden one" * context.encoder
     legend = [
         ("B", 1, "batch: texts processed together; here one, so its axis is left out"),
-        ("T", context.T, f"time: {unit}s of the text"),
+        ("T", say(T), f"time: {unit}s of the text"),
         ("C", context.C, f"channels: how many numbers stand for one {unit}"),
         ("H", context.H, "heads: attention is computed this many times side by side in a layer"),
         ("D", context.D, "head size: C / H, the channels that one head works with"),
@@ -43,8 +48,8 @@ def question(context: LessonContext, foreword: str) -> Iterator[Part]:
     asked = (
         "An encoder answers one question: what is missing here? It reads a text in which some "
         f"{unit}s are hidden, and gives each of the {context.V - 1} {unit}s that it knows a "
-        f"probability of being the hidden one. Here ‘{context.symbol(context.ids[followed])}’ at "
-        f"position {followed} stands for it."
+        f"probability of being the hidden one. Here {quoted(FOLLOWED)} "
+        "stands for it."
         if context.encoder
         else "A language model answers one question: what comes next? It reads a text and gives "
         f"each of the {context.V} {unit}s that it knows a probability of being the next one."
@@ -72,7 +77,7 @@ def question(context: LessonContext, foreword: str) -> Iterator[Part]:
     )
 
 
-def ids(context: LessonContext) -> Iterator[Part]:
+def ids(context: LessonContext) -> Iterator[Declared]:
     """Characters to ids."""
     unit = context.tokenizer.unit
     vocabulary = {
@@ -87,24 +92,20 @@ def ids(context: LessonContext) -> Iterator[Part]:
         + f" A hidden character has an id of its own, the last: {context.V - 1}." * context.encoder
         + (" Where this lesson says “character”, read “byte”." if unit == "byte" else "")
     )
-    yield Table.of_columns(
-        f"position, {unit} and id, (T) = ({context.T}){context.truncation}",
-        context.row_names,
-        {"id": [str(context.ids[position]) for position in context.shown]},
+    yield PositionTable(f"position, {unit} and id, (T) = ({say(T)}){CUT}", {"id": "id"})
+    around = "those around the hidden one" if context.encoder else "the last ones"
+    far = say_if(
+        "top key is apart",
+        f", and the one that {'it' if context.encoder else 'the last'} attends to most",
     )
-    if context.omitted:
-        around = "those around the hidden one" if context.encoder else "the last ones"
-        others = set(context.shown) - {context.top_key}
-        far = f", and the one that {'it' if context.encoder else 'the last'} attends to most" * (
-            context.top_key < min(others) - 1 or context.top_key > max(others) + 1
-        )
-        yield (
-            f"The text has {context.T} {unit}s. Tables show {len(context.shown)} of them, {around}"
-            f"{far}; the model works on all."
-        )
+    text = (
+        f"The text has {say(T)} {unit}s. Tables show {say('shown')} of them, {around}"
+        f"{far}; the model works on all."
+    )
+    yield When("omitted", (text,))
 
 
-def token_embeddings(context: LessonContext) -> Iterator[Part]:
+def token_embeddings(context: LessonContext) -> Iterator[Declared]:
     """Ids to token embeddings."""
     weight = context.model.token_embedding.weight
     names = [f"{id_} {context.symbol(id_)}" for id_ in range(context.V)]
@@ -115,19 +116,16 @@ def token_embeddings(context: LessonContext) -> Iterator[Part]:
         "what training adjusts. More such tables will follow."
     )
     yield from small_matrix("the embedding table, (V, C)", weight, names)
-    yield context.vector_table(
-        "embeddings of the text", "T, C", context.activations["token embedding"]
+    yield VectorTable("embeddings of the text", "T, C", ["activation", "token embedding"])
+    text = (
+        f"The text has ‘{symbol('commonest')}’ {say('times')} times, each time with the same "
+        "numbers: an embedding knows nothing of the characters around it. Changing that is what "
+        "attention is for."
     )
-    id_, count = Counter(context.ids).most_common(1)[0]
-    if count > 1:
-        yield (
-            f"The text has ‘{context.symbol(id_)}’ {count} times, each time with the same numbers: "
-            "an embedding knows nothing of the characters around it. Changing that is what "
-            "attention is for."
-        )
+    yield When(["<", 1, "times"], (text,))
 
 
-def position_embeddings(context: LessonContext) -> Iterator[Part]:
+def position_embeddings(context: LessonContext) -> Iterator[Declared]:
     """Position embeddings, or why there are none."""
     module, has_ngrams = context.model.position_embedding, context.model.ngrams is not None
     why = (
@@ -143,7 +141,7 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
         yield why + _no_position_embeddings(context)
         return
     token, position, both = (
-        context.activations[name]
+        ["activation", name]
         for name in (
             "token + n-grams" if has_ngrams else "token embedding",
             "position embedding",
@@ -164,18 +162,18 @@ def position_embeddings(context: LessonContext) -> Iterator[Part]:
             "added, channel by channel."
         )
     yield why + how
-    yield context.vector_table("position embeddings", "T, C", position)
+    yield VectorTable("position embeddings", "T, C", position)
     if isinstance(module, SinusoidalPosition):
-        sine, cosine = rounded(position[context.followed, :2].tolist())
-        lines = (f"sin({context.followed}) = {sine}", f"cos({context.followed}) = {cosine}")
-        yield f"Position {context.followed}, channels 0 and 1, in radians:"
+        channels = at(position, FOLLOWED, 0), at(position, FOLLOWED, 1)
+        sine, cosine = rounded(*channels[: context.C], decimals=TABLE)
+        t = say(FOLLOWED)
+        lines = (f"sin({t}) = {sine}", f"cos({t}) = {cosine}")
+        yield f"Position {t}, channels 0 and 1, in radians:"
         yield Formula(lines)
-    yield context.vector_table("their sum", "T, C", both)
-    (one, other), *_ = rounded_factors(
-        [float(token[context.followed, 0]), float(position[context.followed, 0])]
-    )
-    added = rounded_number(float(both[context.followed, 0]), PRODUCT)
-    yield f"Channel 0 of {context.quoted(context.followed)}:"
+    yield VectorTable("their sum", "T, C", both)
+    one, other = factors(at(token, FOLLOWED, 0), at(position, FOLLOWED, 0))
+    added = rounded_number(at(both, FOLLOWED, 0), PRODUCT)
+    yield f"Channel 0 of {quoted(FOLLOWED)}:"
     yield Formula((f"{one} + {in_parentheses(other)} = {added}",))
 
 

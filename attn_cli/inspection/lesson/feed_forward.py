@@ -5,41 +5,37 @@ Shapes: T time (characters), C channels = n_embd, F feed-forward width, L layers
 
 from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Part
-from attn_cli.inspection.lesson.context import (
-    MAX_SHOWN,
-    LessonContext,
-    matrix_table,
-    shape_text,
-    small_matrix,
-)
+from attn_cli.inspection.lesson.blocks import Formula
+from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
+from attn_cli.inspection.lesson.declared import Declared, DotProduct, MatrixTable, VectorTable
 from attn_cli.inspection.lesson.merge_heads import residual_sum
-from attn_cli.inspection.lesson.norms import worked_norm
-from attn_cli.inspection.lesson.rounding import (
-    PRODUCT,
-    SUM,
+from attn_cli.inspection.lesson.norms import norm_of_vector
+from attn_cli.inspection.lesson.quantities import FOLLOWED, at, layer_tensor
+from attn_cli.inspection.lesson.rounding import PRODUCT, SUM
+from attn_cli.inspection.lesson.said import (
+    factors,
     in_parentheses,
-    rounded_factors,
+    quoted,
     rounded_number,
+    say,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product
 from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
 
 
-def feed_forward_norm(context: LessonContext) -> Iterator[Part]:
+def feed_forward_norm(context: LessonContext) -> Iterator[Declared]:
     """The norm before the feed-forward network."""
-    stream, last = context.layer_tensor("attention residual"), context.followed
+    stream, name = layer_tensor("attention residual"), context.name("feed_forward_norm")
     yield (
         "Before the second half of the layer the residual stream is normalised, as before the "
         "first, with a gain of its own. Only what goes into the next part is normalised; the "
         "stream itself stays as it is."
     )
     norm = context.block.feed_forward_norm
-    yield from worked_norm(f"the vector of {context.quoted(last)}", stream[last], norm)
-    yield context.vector_table("after the norm", "T, C", context.layer_tensor("feed-forward norm"))
+    yield norm_of_vector(f"the vector of {quoted(FOLLOWED)}", at(stream, FOLLOWED), norm, name)
+    yield VectorTable("after the norm", "T, C", layer_tensor("feed-forward norm"))
 
 
-def feed_forward(context: LessonContext) -> Iterator[Part]:
+def feed_forward(context: LessonContext) -> Iterator[Declared]:
     """Two or three linear layers with an activation, for each character by itself."""
     module = context.block.feed_forward
     intro = (
@@ -54,16 +50,15 @@ def feed_forward(context: LessonContext) -> Iterator[Part]:
         yield from _gelu(context, module, intro)
     yield f"A {count} linear layer, down, makes C = {context.C} channels of these F = {context.F}."
     yield from small_matrix("weights of down, (C, F)", module.down.weight)
-    yield _rows(context, f"after down, (C) = ({context.C})", {"down": "down"})
+    yield _rows(f"after down, (C) = ({context.C})", {"down": "down"})
 
 
-def _gelu(context: LessonContext, module: GeluFeedForward, intro: str) -> Iterator[Part]:
-    up, gelu = context.layer_tensor("feed-forward.up"), context.layer_tensor("feed-forward.gelu")
-    last = context.followed
-    unit = int(gelu[last].argmax())
-    inner = up[last, unit].item()
-    ((x,),) = rounded_factors([inner])
-    curve = rounded_number(0.79788 * (inner + 0.044715 * inner**3), PRODUCT)
+def _gelu(context: LessonContext, module: GeluFeedForward, intro: str) -> Iterator[Declared]:
+    gelu, name = at(layer_tensor("feed-forward.gelu"), FOLLOWED), context.name("feed_forward.up")
+    unit = ["argmax", gelu]
+    inner = at(layer_tensor("feed-forward.up"), FOLLOWED, unit)
+    (x,) = factors(inner)
+    curve = rounded_number(["*", 0.79788, ["+", inner, ["*", 0.044715, ["cube", inner]]]], PRODUCT)
     yield (
         intro
         + f"A linear layer, up, makes F = {context.F} numbers of the C = {context.C}. Each is a "
@@ -72,31 +67,33 @@ def _gelu(context: LessonContext, module: GeluFeedForward, intro: str) -> Iterat
         "Without it, two linear layers in a row could do no more than one."
     )
     yield from small_matrix("weights of up, (F, C)", module.up.weight)
-    yield f"For {context.quoted(last)} the largest of the {context.F} activations is number {unit}:"
-    yield from dot_product(
-        f"row {unit} of up's weights, times the vector after the norm",
-        ("weight", module.up.weight[unit].tolist()),
-        ("vector", context.layer_tensor("feed-forward norm")[last].tolist()),
-        None if module.up.bias is None else module.up.bias[unit].item(),
+    yield (
+        f"For {quoted(FOLLOWED)} the largest of the {context.F} activations is number {say(unit)}:"
+    )
+    yield DotProduct(
+        f"row {say(unit)} of up's weights, times the vector after the norm",
+        ("weight", at(["weight", f"{name}.weight"], unit)),
+        ("vector", at(layer_tensor("feed-forward norm"), FOLLOWED)),
+        None if module.up.bias is None else at(["weight", f"{name}.bias"], unit),
     )
     yield "GELU(x) is x / 2 × (1 + tanh(√(2 / π) × (x + 0.044715 x³))), and √(2 / π) = 0.79788:"
     yield Formula(
         (
             f"0.79788 × ({x} + 0.044715 × {in_parentheses(x)}^3) = {curve}",
-            f"{x} / 2 × (1 + tanh({curve})) = {rounded_number(float(gelu[last, unit]), SUM)}",
+            f"{x} / 2 × (1 + tanh({curve})) = {rounded_number(at(gelu, unit), SUM)}",
         )
     )
-    yield _rows(context, f"inside, (F) = ({context.F})", {"up": "up", "gelu": "GELU"})
+    yield _rows(f"inside, (F) = ({context.F})", {"up": "up", "gelu": "GELU"})
 
 
-def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> Iterator[Part]:
-    last = context.followed
+def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> Iterator[Declared]:
     gate, silu, up, gated = (
-        context.layer_tensor(f"feed-forward.{name}") for name in ("gate", "silu", "up", "gate * up")
+        at(layer_tensor(f"feed-forward.{name}"), FOLLOWED)
+        for name in ("gate", "silu", "up", "gate * up")
     )
-    unit = int(gated[last].abs().argmax())
-    ((g, full, u),) = rounded_factors([tensor[last, unit].item() for tensor in (gate, silu, up)])
-    opened = rounded_number(silu[last, unit].item(), PRODUCT)
+    unit = ["argmax of sizes", gated]
+    g, full, u = factors(*(at(row, unit) for row in (gate, silu, up)))
+    opened = rounded_number(at(silu, unit), PRODUCT)
     yield (
         intro + f"Two linear layers, gate and up, make F = {context.F} numbers each of the "
         f"C = {context.C}. SiLU, the activation function, bends those of gate: it lets large "
@@ -107,43 +104,41 @@ def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> It
     yield from small_matrix("weights of gate, (F, C)", module.gate.weight)
     yield from small_matrix("weights of up, (F, C)", module.up.weight)
     yield (
-        f"For {context.quoted(last)} the largest of the {context.F} products is number {unit}. Its "
-        "gate:"
+        f"For {quoted(FOLLOWED)} the largest of the {context.F} products is number {say(unit)}. "
+        "Its gate:"
     )
-    yield from dot_product(
-        f"row {unit} of gate's weights, times the vector after the norm",
-        ("weight", module.gate.weight[unit].tolist()),
-        ("vector", context.layer_tensor("feed-forward norm")[last].tolist()),
+    yield DotProduct(
+        f"row {say(unit)} of gate's weights, times the vector after the norm",
+        ("weight", at(["weight", f"{context.name('feed_forward.gate')}.weight"], unit)),
+        ("vector", at(layer_tensor("feed-forward norm"), FOLLOWED)),
     )
     yield f"SiLU(x) is x / (1 + exp(-x)). Then it is multiplied by its number of up, {u}:"
     yield Formula(
         (
             f"{g} / (1 + exp(-{in_parentheses(g)})) = {opened}",
-            f"{full} × {in_parentheses(u)} = {rounded_number(gated[last, unit].item(), SUM)}",
+            f"{full} × {in_parentheses(u)} = {rounded_number(at(gated, unit), SUM)}",
         )
     )
     yield _rows(
-        context,
         f"inside, (F) = ({context.F})",
         {"gate": "gate", "silu": "SiLU", "up": "up", "gate * up": "SiLU × up"},
     )
 
 
-def _rows(context: LessonContext, what: str, operations: dict[str, str]) -> Part:
+def _rows(what: str, operations: dict[str, str]) -> MatrixTable:
     """The followed character's vectors after some operations, a row each."""
-    t = context.followed
-    rows = [context.layer_tensor(f"feed-forward.{name}")[t].tolist() for name in operations]
-    return matrix_table(f"{context.quoted(t)} {what}", list(operations.values()), rows)
+    rows = tuple(at(layer_tensor(f"feed-forward.{name}"), FOLLOWED) for name in operations)
+    return MatrixTable(f"{quoted(FOLLOWED)} {what}", tuple(operations.values()), rows)
 
 
-def residual(context: LessonContext) -> Iterator[Part]:
+def residual(context: LessonContext) -> Iterator[Declared]:
     """The residual connection around the feed-forward network."""
     yield "This too is added to the residual stream, and the layer is complete."
-    before = context.layer_tensor("attention residual")
-    yield from residual_sum(context, before, "feed-forward.down", "feed-forward")
+    before = layer_tensor("attention residual")
+    yield from residual_sum(before, "feed-forward.down", "feed-forward")
 
 
-def other_layers(context: LessonContext) -> Iterator[Part]:
+def other_layers(context: LessonContext) -> Iterator[Declared]:
     """What the other layers do, and the residual stream after each."""
     if context.L == 1:
         yield (
@@ -156,15 +151,13 @@ def other_layers(context: LessonContext) -> Iterator[Part]:
         "weights. A later layer works on what earlier ones have added: its heads can look for what "
         "no single character can tell, such as a word."
     )
-    stream = context.activations.residual_stream[:, context.followed]  # (L + 1, C)
     chosen = list(range(context.L + 1))
     if context.L + 1 > MAX_SHOWN:
         chosen = [*range(MAX_SHOWN - 1), context.L]
     names = ["before layer 1", *(f"after layer {number + 1}" for number in range(context.L))]
-    yield matrix_table(
-        f"the residual stream of {context.quoted(context.followed)}, "
-        + shape_text("L + 1, C", stream)
+    yield MatrixTable(
+        f"the residual stream of {quoted(FOLLOWED)}, (L + 1, C) = ({context.L + 1}, {context.C})"
         + ("; some of them" if len(chosen) <= context.L else ""),
-        [names[i] for i in chosen],
-        [stream[i].tolist() for i in chosen],
+        tuple(names[i] for i in chosen),
+        tuple(at(["stream", i], FOLLOWED) for i in chosen),
     )

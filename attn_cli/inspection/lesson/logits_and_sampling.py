@@ -4,20 +4,33 @@ Shapes: T time (characters), C channels = n_embd, V vocabulary.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Part, Table
+from attn_cli.inspection.lesson.blocks import Formula, Table
 from attn_cli.inspection.lesson.context import LessonContext, small_matrix
-from attn_cli.inspection.lesson.norms import worked_norm
-from attn_cli.inspection.lesson.rounding import (
-    FACTOR,
-    SUM,
-    in_parentheses,
-    rounded,
-    rounded_factors,
-    rounded_number,
+from attn_cli.inspection.lesson.declared import (
+    Declared,
+    DotProduct,
+    OfThisText,
+    PositionTable,
+    Temperatures,
+    When,
+    WorkedSoftmax,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product, with_others, worked_softmax
+from attn_cli.inspection.lesson.norms import norm_of_vector
+from attn_cli.inspection.lesson.quantities import FOLLOWED, T, at
+from attn_cli.inspection.lesson.rounding import SUM
+from attn_cli.inspection.lesson.rounding import rounded_number as known_number
+from attn_cli.inspection.lesson.said import (
+    factors,
+    in_parentheses,
+    quoted,
+    rounded_number,
+    say,
+    say_if,
+    symbol,
+)
+from attn_cli.inspection.lesson.worked_arithmetic import loss_columns
 
 TEMPERATURES = (0.5, 1.0, 2.0)
 TRAINING = (
@@ -27,11 +40,9 @@ TRAINING = (
 )
 
 
-def logits(context: LessonContext) -> Iterator[Part]:
+def logits(context: LessonContext) -> Iterator[Declared]:
     """A logit for each character of the vocabulary."""
-    model, last = context.model, context.followed
-    best = context.candidates[0]
-    final = context.activations["final norm"]
+    model = context.model
     tied = (
         " In this model these rows are the token embeddings again (tied weights): the logit says "
         "how much the vector points in the direction of that character's embedding."
@@ -46,21 +57,22 @@ def logits(context: LessonContext) -> Iterator[Part]:
         f"own logits; to {'fill the blank' if context.encoder else 'continue the text'}, those of "
         f"{'its' if context.encoder else 'the last'} position count."
     )
-    yield from worked_norm(
-        f"the vector of {context.quoted(last)}",
-        context.activations.residual_stream[-1, last],
+    yield norm_of_vector(
+        f"the vector of {quoted(FOLLOWED)}",
+        at(["stream", context.L], FOLLOWED),
         model.final_norm,
+        "final_norm",
     )
     yield from small_matrix("weights of the output layer, (V, C)", model.head.weight, names)
-    yield f"The highest logit, that of ‘{context.symbol(best)}’:"
-    yield from dot_product(
-        f"the row of ‘{context.symbol(best)}’, times the vector after the norm",
-        ("weight", model.head.weight[best].tolist()),
-        ("vector", final[last].tolist()),
+    yield f"The highest logit, that of ‘{symbol('best')}’:"
+    yield DotProduct(
+        f"the row of ‘{symbol('best')}’, times the vector after the norm",
+        ("weight", at(["weight", "head.weight"], "best")),
+        ("vector", at(["activation", "final norm"], FOLLOWED)),
     )
 
 
-def probabilities(context: LessonContext) -> Iterator[Part]:
+def probabilities(context: LessonContext) -> Iterator[Declared]:
     """Logits to probabilities, by hand."""
     yield (
         "Softmax again, as in attention: e to the power of each logit, divided by the sum. The "
@@ -69,22 +81,17 @@ def probabilities(context: LessonContext) -> Iterator[Part]:
         + " What stands for a hidden character is no answer, and is left out."
         * context.encoder
     )
-    yield from worked_softmax(
+    yield WorkedSoftmax(
         f"softmax of the {len(context.answer_logits)} logits; the most probable first",
         "logit",
-        context.answer_logits.tolist(),
-        [(id_, context.symbol(id_)) for id_ in context.candidates],
+        "answer",
+        "candidates",
     )
 
 
-def sampling(context: LessonContext) -> Iterator[Part]:
+def sampling(context: LessonContext) -> Iterator[Declared]:
     """Drawing the next character, and temperature."""
-    chosen, row = context.candidates, context.answer_logits.double()
-    columns = {}
-    for temperature in TEMPERATURES:
-        shown = (row / temperature).softmax(dim=-1)[chosen].tolist()
-        columns[f"{temperature:g}"] = rounded([*shown, max(1 - math.fsum(shown), 0.0)], SUM)
-    first, probability = context.symbol(chosen[0]), columns["1"][0]
+    first, probability = symbol("best"), say("drawn")
     yield (
         f"{_to_draw(context)}one character is drawn at random with these probabilities. Lay them "
         f"end to end from 0 to 1 and throw a dart: ‘{first}’ is hit from 0 to {probability}, and "
@@ -95,19 +102,18 @@ def sampling(context: LessonContext) -> Iterator[Part]:
         "softmax. Below 1, probable characters become more probable; above 1, improbable ones do; "
         "at 0 the most probable is always chosen."
     )
-    names = with_others([context.symbol(id_) for id_ in chosen], len(row))
-    yield Table.of_columns("probabilities at temperature", names, columns)
-    if len(chosen) > 1:
-        one, two = (row[id_].item() for id_ in chosen[:2])
-        (a, b), *_ = rounded_factors([one, two])
+    yield Temperatures(TEMPERATURES)
+    if len(context.candidates) > 1:
+        one, two = at("answer", "best"), at("answer", "second")
+        a, b = factors(one, two)
         yield (
-            f"The probability of ‘{context.symbol(chosen[1])}’ divided by that of ‘{first}’, at "
+            f"The probability of ‘{symbol('second')}’ divided by that of ‘{first}’, at "
             "each of these temperatures:"
         )
         yield Formula(
             tuple(
                 f"exp(({b} - {in_parentheses(a)}) / {temperature:g}) = "
-                f"{rounded_number(math.exp((two - one) / temperature), SUM)}"
+                f"{rounded_number(['exp', ['/', ['-', two, one], temperature]], SUM)}"
                 for temperature in TEMPERATURES
             )
         )
@@ -126,63 +132,47 @@ def _to_draw(context: LessonContext) -> str:
     """What is drawn for, as the beginning of a sentence."""
     if not context.encoder:
         return "To generate text, "
-    best = context.symbol(context.candidates[0])
-    return f"The most probable, ‘{best}’, is what attn fill takes. With a temperature, "
+    return f"The most probable, ‘{symbol('best')}’, is what attn fill takes. With a temperature, "
 
 
-def loss(context: LessonContext) -> Iterator[Part]:
+def loss(context: LessonContext) -> Iterator[Declared]:
     """The loss of each position whose next character is known; of an encoder, of each hidden."""
     if context.encoder:
         yield from _loss_of_hidden(context)
         return
-    if context.T < 2:
-        return
-    losses = context.activations.losses
-    positions = [position for position in context.shown if position < context.followed]
-    cut = f"; {len(positions)} of them" if context.omitted else ""
-    columns = {
-        "next": [context.symbol(context.ids[position + 1]) for position in positions],
-        **loss_columns([float(losses[position]) for position in positions]),
-    }
-    mean = float(losses.mean())
-    yield (
+    cut = say_if("omitted", f"; {say(['-', 'shown', 1])} of them")
+    explanation = (
         "Inside the text the next character is known. The loss of a position is -ln of the "
         "probability that it gave to the character that did come (cross-entropy): 0 for certainty, "
         "more for more surprise."
     )
-    # The last position, whose row comes last, has no loss.
-    yield Table.of_columns(f"losses, (T - 1) = ({len(losses)}){cut}", context.row_names, columns)
-    yield f"The mean over all of them is {rounded_number(mean, SUM)}. {TRAINING}"
+    table = PositionTable(
+        f"losses, (T - 1) = ({say(['-', T, 1])}){cut}",
+        {"next": "next", "probability": "probability", "-ln(probability)": "loss"},
+    )
+    mean = f"The mean over all of them is {rounded_number('mean loss', SUM)}. {TRAINING}"
+    yield When(["<", 1, T], (explanation, table, mean))
 
 
-def _loss_of_hidden(context: LessonContext) -> Iterator[Part]:
+def _loss_of_hidden(context: LessonContext) -> Iterator[Declared]:
     """The loss of each character of a text when it is hidden."""
     yield (
         "The loss of a hidden character is -ln of the probability that it gets where it was hidden "
         "(cross-entropy): 0 for certainty, more for more surprise."
     )
     if context.hidden is None:
-        yield f"What is hidden in this text is not known. {TRAINING}"
+        yield OfThisText(f"What is hidden in this text is not known. {TRAINING}")
         return
     ids, losses = context.hidden.ids, context.hidden.losses.tolist()
     by_position = dict(zip(context.hidden.positions, losses, strict=True))
     shown = [position for position in context.shown if position in by_position]
     digits = len(str(context.T - 1))
     cut = f"; {len(shown)} of them" if context.omitted else ""
-    yield Table.of_columns(
+    table = Table.of_columns(
         f"losses of each character, hidden alone, ({len(losses)}){cut}",
         [f"{position:{digits}} {context.symbol(ids[position])}" for position in shown],
         loss_columns([by_position[position] for position in shown]),
     )
+    yield OfThisText(table)
     mean = math.fsum(losses) / len(losses)
-    yield f"The mean over all of them is {rounded_number(mean, SUM)}. {TRAINING}"
-
-
-def loss_columns(losses: Sequence[float]) -> dict[str, Sequence[str]]:
-    """Losses, each beside the probability that it comes from."""
-    predicted = [math.exp(-loss) for loss in losses]
-    return {
-        # The logarithm of a small probability needs its leading digits, wherever these are.
-        "probability": [f"{p:.{FACTOR}f}" if p >= 0.01 else f"{p:.4g}" for p in predicted],
-        "-ln(probability)": rounded(losses, SUM),
-    }
+    yield OfThisText(f"The mean over all of them is {known_number(mean, SUM)}. {TRAINING}")

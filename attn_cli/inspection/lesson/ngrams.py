@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula, Part, Table
 from attn_cli.inspection.lesson.context import LessonContext, matrix_table, shape_text
+from attn_cli.inspection.lesson.declared import Declared, OfThisText
 from attn_cli.inspection.lesson.rounding import (
     PRODUCT,
     in_parentheses,
@@ -21,7 +22,12 @@ from attn_cli.model.ngram_hash import NOTHING, PRIME, NgramHash
 BEFORE = "∅"  # what is before the text
 
 
-def ngram_embeddings(context: LessonContext) -> Iterator[Part]:
+def ngram_embeddings(context: LessonContext) -> Iterator[Declared]:
+    """The same as `_parts`; a page shows them of the text that it opened with."""
+    return map(OfThisText, _parts(context))
+
+
+def _parts(context: LessonContext) -> Iterator[Part]:
     """The rows of the last characters in tables of n-grams, and what they add; if it has them."""
     ngrams = context.model.ngrams
     if ngrams is None:

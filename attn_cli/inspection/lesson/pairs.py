@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from attn_cli.inspection.lesson import stages
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Map, Maps, Part, Table
 from attn_cli.inspection.lesson.context import CANDIDATES, MAX_SHOWN, matrix_table, shape_text
-from attn_cli.inspection.lesson.logits_and_sampling import TRAINING, loss_columns
+from attn_cli.inspection.lesson.logits_and_sampling import TRAINING
 from attn_cli.inspection.lesson.pair_context import PairContext
 from attn_cli.inspection.lesson.rounding import (
     FACTOR,
@@ -25,6 +25,7 @@ from attn_cli.inspection.lesson.rounding import (
 from attn_cli.inspection.lesson.stages import CROSS_ATTENTION, DECODER, ENCODER, NEXT, SOURCE
 from attn_cli.inspection.lesson.worked_arithmetic import (
     dot_product,
+    loss_columns,
     sum_formula,
     with_others,
     worked_softmax,

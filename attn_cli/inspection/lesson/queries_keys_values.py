@@ -3,30 +3,24 @@
 Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 """
 
-import math
 from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Part
+from attn_cli.inspection.lesson.blocks import Formula
 from attn_cli.inspection.lesson.context import LessonContext, small_matrix
-from attn_cli.inspection.lesson.norms import worked_norm
-from attn_cli.inspection.lesson.rounding import (
-    FACTOR,
-    SUM,
-    in_parentheses,
-    rounded,
-    rounded_factors,
-)
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product
+from attn_cli.inspection.lesson.declared import Declared, DotProduct, VectorTable
+from attn_cli.inspection.lesson.norms import norm_of_vector
+from attn_cli.inspection.lesson.quantities import FOLLOWED, T, at, head_tensor, layer_tensor
+from attn_cli.inspection.lesson.rounding import FACTOR, SUM
+from attn_cli.inspection.lesson.said import factors, in_parentheses, quoted, rounded, say
 
 ROLES = ("query", "key", "value")
 
 
-def linear_layers(context: LessonContext) -> Iterator[Part]:
+def linear_layers(context: LessonContext) -> Iterator[Declared]:
     """Query, key and value of each character, by three linear layers."""
     query, key, value = context.attention.query, context.attention.key, context.attention.value
     channel = context.head * context.D
     bias = ", and a bias" if query.bias is not None else ""
-    normed = context.layer_tensor("attention norm")
     yield (
         "Each character now gets three vectors: a query, a key and a value. Its query is what it "
         "asks for; its key is what other characters find it by; its value is what it gives to "
@@ -43,16 +37,17 @@ def linear_layers(context: LessonContext) -> Iterator[Part]:
         yield from small_matrix(f"weights of the {role}, (C, C)", layer.weight)
         if layer.bias is not None:
             yield from small_matrix(f"bias of the {role}, (1, C)", layer.bias[None], ["b"])
-    yield f"Channel {channel} of the query of {context.quoted(context.followed)}:"
-    yield from dot_product(
+    name = context.name("attention.query")
+    yield f"Channel {channel} of the query of {quoted(FOLLOWED)}:"
+    yield DotProduct(
         f"row {channel} of the query's weights, times the vector after the norm",
-        ("weight", query.weight[channel].tolist()),
-        ("vector", normed[context.followed].tolist()),
-        None if query.bias is None else query.bias[channel].item(),
+        ("weight", at(["weight", f"{name}.weight"], channel)),
+        ("vector", at(layer_tensor("attention norm"), FOLLOWED)),
+        None if query.bias is None else at(["weight", f"{name}.bias"], channel),
     )
 
 
-def split_into_heads(context: LessonContext) -> Iterator[Part]:
+def split_into_heads(context: LessonContext) -> Iterator[Declared]:
     """C channels into H heads of D."""
     if context.H == 1:
         return
@@ -61,7 +56,7 @@ def split_into_heads(context: LessonContext) -> Iterator[Part]:
         f"A head works with D = C / H = {context.C} / {context.H} = {context.D} channels. Queries, "
         "keys and values are split into H pieces, one per head, and every head attends by itself, "
         "so that each can look for something else. Splitting computes nothing: the same numbers "
-        f"are read as ({context.H}, {context.T}, {context.D}) instead of ({context.T}, "
+        f"are read as ({context.H}, {say(T)}, {context.D}) instead of ({say(T)}, "
         f"{context.C})."
     )
     yield (
@@ -71,7 +66,7 @@ def split_into_heads(context: LessonContext) -> Iterator[Part]:
     yield from _heads(context)
 
 
-def one_head(context: LessonContext) -> Iterator[Part]:
+def one_head(context: LessonContext) -> Iterator[Declared]:
     """The same where there is a single head."""
     if context.H > 1:
         return
@@ -82,42 +77,42 @@ def one_head(context: LessonContext) -> Iterator[Part]:
     yield from _heads(context)
 
 
-def _heads(context: LessonContext) -> Iterator[Part]:
+def _heads(context: LessonContext) -> Iterator[Declared]:
     """The queries, keys and values of the head."""
     for role, plural in zip(ROLES, ("queries", "keys", "values"), strict=True):
-        vectors = context.head_tensor(f"{role} heads")
-        yield context.vector_table(f"{plural} of head {context.head + 1}", "T, D", vectors)
+        vectors = head_tensor(f"{role} heads")
+        yield VectorTable(f"{plural} of head {context.head + 1}", "T, D", vectors)
 
 
-def query_key_norm(context: LessonContext) -> Iterator[Part]:
+def query_key_norm(context: LessonContext) -> Iterator[Declared]:
     """The RMSNorm of queries and keys, where the block has it."""
     norm = context.attention.query_norm
     if norm is None:
         return
-    vector = context.head_tensor("query heads")[context.followed]
+    vector = at(head_tensor("query heads"), FOLLOWED)
     yield (
         "Scores will be products of queries and keys, and would be large just because the vectors "
         "are long. So each query and each key is normalised once more, now within the head, by an "
         "RMSNorm; values stay as they are."
     )
-    yield from worked_norm(f"the query of {context.quoted(context.followed)}", vector, norm)
-    yield context.vector_table("normalised queries", "T, D", context.head_tensor("query norm"))
-    yield context.vector_table("normalised keys", "T, D", context.head_tensor("key norm"))
+    name = context.name("attention.query_norm")
+    yield norm_of_vector(f"the query of {quoted(FOLLOWED)}", vector, norm, name)
+    yield VectorTable("normalised queries", "T, D", head_tensor("query norm"))
+    yield VectorTable("normalised keys", "T, D", head_tensor("key norm"))
 
 
-def rotary_positions(context: LessonContext) -> Iterator[Part]:
+def rotary_positions(context: LessonContext) -> Iterator[Declared]:
     """Rotary position embedding, where the model has it."""
     if context.attention.rotary is None:
         return
-    half, base, t = context.D // 2, context.model.config.rope_theta, context.followed
-    before = context.head_tensor(
-        "query norm" if context.has("attention.query norm") else "query heads"
-    )
-    after = context.head_tensor("rotated query")
-    (one, other), *_ = rounded_factors([float(before[t, 0]), float(before[t, half])])
-    cos, sin = rounded([math.cos(t), math.sin(t)], FACTOR)
+    half, base, t = context.D // 2, context.model.config.rope_theta, say(FOLLOWED)
+    normed = context.has("attention.query norm")
+    before = at(head_tensor("query norm" if normed else "query heads"), FOLLOWED)
+    after = at(head_tensor("rotated query"), FOLLOWED)
+    one, other = factors(at(before, 0), at(before, half))
+    cos, sin = rounded(["cos", FOLLOWED], ["sin", FOLLOWED], decimals=FACTOR)
     c, s = in_parentheses(cos), in_parentheses(sin)
-    x, y = rounded([float(after[t, 0]), float(after[t, half])], SUM)
+    x, y = rounded(at(after, 0), at(after, half), decimals=SUM)
     yield (
         "This is where this model uses positions: by rotary position embedding (RoPE). It takes "
         f"the channels of a query in pairs, i with i + D / 2 = i + {half}, as points in a plane, "
@@ -127,7 +122,7 @@ def rotary_positions(context: LessonContext) -> Iterator[Part]:
     )
     yield (
         f"Pair i rotates by 1 / {base:g}^(2i / D) radians per position: the first pair fastest, "
-        f"the others more and more slowly. Pair 0 of the query of {context.quoted(t)} rotates by "
+        f"the others more and more slowly. Pair 0 of the query of {quoted(FOLLOWED)} rotates by "
         f"{t} radians:"
     )
     yield Formula(
@@ -138,5 +133,5 @@ def rotary_positions(context: LessonContext) -> Iterator[Part]:
             f"channel {half}:  {other} × {c} + {in_parentheses(one)} × {s} = {y}",
         )
     )
-    yield context.vector_table("rotated queries", "T, D", after)
-    yield context.vector_table("rotated keys", "T, D", context.head_tensor("rotated key"))
+    yield VectorTable("rotated queries", "T, D", head_tensor("rotated query"))
+    yield VectorTable("rotated keys", "T, D", head_tensor("rotated key"))

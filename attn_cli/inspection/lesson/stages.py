@@ -5,6 +5,8 @@ from __future__ import annotations
 from attn_cli.inspection.lesson.blocks import Stage
 from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.pair_context import PairContext
+from attn_cli.inspection.lesson.quantities import T
+from attn_cli.inspection.lesson.said import say
 
 TEXT, EMBEDDING = "text", "embedding"
 EARLIER, LATER = "earlier layers", "later layers"  # than the one that is followed
@@ -15,14 +17,18 @@ NEXT, HIDDEN = "next character", "hidden character"  # what a decoder answers, a
 
 
 def way(context: LessonContext) -> tuple[Stage, ...]:
-    """The stages from a text to a model's answer, in the order in which the model computes."""
-    stream = f"({context.T}, {context.C})"
+    """The stages from a text to a model's answer, in the order in which the model computes.
+
+    The length of the text is a place (`said.py`) in their shapes.
+    """
+    length = say(T)
+    stream = f"({length}, {context.C})"
     earlier, later = context.layer, context.L - 1 - context.layer
-    stages = [Stage(TEXT, f"({context.T})"), Stage(EMBEDDING, stream)]
+    stages = [Stage(TEXT, f"({length})"), Stage(EMBEDDING, stream)]
     if earlier:
         stages.append(Stage(EARLIER, f"{earlier} × {stream}"))
     stages += [
-        Stage(ATTENTION, f"{context.H} × ({context.T}, {context.T})"),
+        Stage(ATTENTION, f"{context.H} × ({length}, {length})"),
         Stage(FEED_FORWARD, stream),
     ]
     if later:

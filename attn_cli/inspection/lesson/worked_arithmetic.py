@@ -98,3 +98,13 @@ def with_others(names: Sequence[str], count: int) -> list[str]:
     """Names of rows, with one more for all others of a count where there are others."""
     hidden = count - len(names)
     return [*names, f"the {hidden} others"] if hidden else list(names)
+
+
+def loss_columns(losses: Sequence[float]) -> dict[str, Sequence[str]]:
+    """Losses, each beside the probability that it comes from."""
+    predicted = [math.exp(-loss) for loss in losses]
+    return {
+        # The logarithm of a small probability needs its leading digits, wherever these are.
+        "probability": [f"{p:.{FACTOR}f}" if p >= 0.01 else f"{p:.4g}" for p in predicted],
+        "-ln(probability)": rounded(losses, SUM),
+    }

@@ -8,6 +8,7 @@ from typing import Any
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.lesson.blocks import LessonStep
+from attn_cli.inspection.page.lesson_payload import lesson_payload
 from attn_cli.inspection.page.payload import (
     ablation_payload,
     evenly_spaced,
@@ -54,6 +55,20 @@ SCRIPTS = (
     "keyboard",
     "theme_button",
     "app",
+)
+
+# The same of a page with a lesson.
+LESSON_STYLES = (*STYLES, "lesson")
+LESSON_SCRIPTS = (
+    *SCRIPTS[:-1],
+    "lesson_rounding",
+    "lesson_tensors",
+    "lesson_text",
+    "lesson_arithmetic",
+    "lesson_parts",
+    "lesson_steps",
+    "lesson",
+    SCRIPTS[-1],
 )
 
 MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
@@ -109,7 +124,8 @@ def noted_page(contents: PageContents) -> Page:
     """
     loaded = contents.loaded
     check_supported(loaded.model.config, "the page")
-    template = PageTemplate("page.html", STYLES, SCRIPTS)
+    styles, scripts = (LESSON_STYLES, LESSON_SCRIPTS) if contents.lesson else (STYLES, SCRIPTS)
+    template = PageTemplate("page.html", styles, scripts)
 
     def rendered(payload: str, snapshots: Sequence[str] = (), notes: Sequence[str] = ()) -> str:
         return template.render(
@@ -188,7 +204,16 @@ def _payload(contents: PageContents, level: int) -> dict[str, Any]:
         "key": contents.key,
         "generate_first": contents.generate_first,
         "ablations": [ablation_payload(ablation) for ablation in contents.ablations],
+        **_lesson(contents),
     }
+
+
+def _lesson(contents: PageContents) -> dict[str, Any]:
+    """What the script needs of the lesson, where there is one."""
+    if not contents.lesson:
+        return {}
+    lesson = lesson_payload(contents.lesson, contents.loaded, contents.layer, contents.head)
+    return {"lesson": lesson}
 
 
 def _fitting(snapshots: Sequence[str], room: int) -> Sequence[str]:

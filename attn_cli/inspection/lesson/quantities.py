@@ -1,0 +1,143 @@
+"""What the expressions of a lesson stand for, in one forward pass.
+
+The page evaluates the same expressions in `lesson_quantities.js`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from attn_cli.inspection.lesson import rounding
+from attn_cli.inspection.lesson.context import LessonContext
+from attn_cli.inspection.lesson.said import Expression, joined, say, say_if
+
+# Expressions that several steps use.
+T, FOLLOWED, TOP_KEY = "T", "followed", "top_key"
+WEIGHTS: Expression = ["head", "softmax weights"]
+CUT = say_if("omitted", f"; {say('shown')} of them")  # the end of a caption
+ITSELF: Expression = ["=", TOP_KEY, FOLLOWED]
+
+
+def layer_tensor(operation: str) -> Expression:
+    """A tensor of the layer, (T, C)."""
+    return ["layer", operation]
+
+
+def head_tensor(operation: str) -> Expression:
+    """A tensor of the head, (T, D) or (T, T)."""
+    return ["head", operation]
+
+
+def at(numbers: Expression, *indices: Expression) -> Expression:
+    """A row of a matrix, or a number of a row."""
+    for index in indices:
+        numbers = ["at", numbers, index]
+    return numbers
+
+
+def evaluate(context: LessonContext, expression: Expression) -> Any:
+    """The value: a tensor, a number, a string or whether something holds."""
+    if isinstance(expression, str):
+        return NAMES[expression](context)
+    if not isinstance(expression, list):
+        return expression
+    operation, *arguments = expression
+    return OPERATIONS[operation](context, *arguments)
+
+
+def numbers(context: LessonContext, expression: Expression) -> list[Any]:
+    """A row of numbers, or rows of them."""
+    values: list[Any] = evaluate(context, expression).tolist()
+    return values
+
+
+def _float(context: LessonContext, expression: Expression) -> float:
+    return float(evaluate(context, expression))
+
+
+def _arithmetic(operate: Callable[..., Any]) -> Callable[..., Any]:
+    def operation(context: LessonContext, *arguments: Expression) -> Any:
+        values = (evaluate(context, argument) for argument in arguments)
+        return operate(*(float(v) if isinstance(v, torch.Tensor) else v for v in values))
+
+    return operation
+
+
+def _at(context: LessonContext, of: Expression, index: Expression) -> Any:
+    return evaluate(context, of)[int(evaluate(context, index))]
+
+
+def _sum(context: LessonContext, row: Expression, start: Expression, end: Expression) -> float:
+    first, last = (int(evaluate(context, one)) for one in (start, end))
+    return float(evaluate(context, row)[first:last].sum())
+
+
+def _rounded(context: LessonContext, group: list[Expression], decimals: int, place: int) -> str:
+    return rounding.rounded([_float(context, one) for one in group], decimals)[place]
+
+
+def _factors(context: LessonContext, group: list[Expression], place: int) -> str:
+    return rounding.rounded_factors([_float(context, one) for one in group])[0][place]
+
+
+def _if(context: LessonContext, condition: Expression, yes: list[Any], no: list[Any]) -> str:
+    chosen = yes if evaluate(context, condition) else no
+    return joined(chosen, lambda expression: evaluate(context, expression))
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = {
+    # Numbers of the forward pass and of the model.
+    "activation": lambda context, name: context.activations[name],
+    "stream": lambda context, after: context.activations.residual_stream[after],
+    "layer": lambda context, name: context.layer_tensor(name),
+    "head": lambda context, name: context.head_tensor(name),
+    "weight": lambda context, name: context.model.get_parameter(name).detach(),
+    "at": _at,
+    # Made of them.
+    "+": _arithmetic(lambda a, b: a + b),
+    "-": _arithmetic(lambda a, b: a - b),
+    "*": _arithmetic(lambda a, b: a * b),
+    "/": _arithmetic(lambda a, b: a / b),
+    "cube": _arithmetic(lambda a: a**3),
+    "exp": _arithmetic(math.exp),
+    "cos": _arithmetic(math.cos),
+    "sin": _arithmetic(math.sin),
+    "sum": _sum,
+    "argmax": lambda context, row: int(evaluate(context, row).argmax()),
+    "argmax of sizes": lambda context, row: int(evaluate(context, row).abs().argmax()),
+    # Whether something holds.
+    "<": _arithmetic(lambda a, b: a < b),
+    "=": _arithmetic(lambda a, b: a == b),
+    # What is written.
+    "rounded": _rounded,
+    "factors": _factors,
+    "fixed": lambda context, one, decimals: f"{_float(context, one):.{decimals}f}",
+    "parentheses": lambda context, one: rounding.in_parentheses(evaluate(context, one)),
+    "quoted": lambda context, position: context.quoted(evaluate(context, position)),
+    "symbol": lambda context, id_: context.symbol(evaluate(context, id_)),
+    "if": _if,
+}
+
+NAMES: Mapping[str, Callable[[LessonContext], Any]] = {
+    "T": lambda context: context.T,
+    "followed": lambda context: context.followed,
+    "top_key": lambda context: context.top_key,
+    "omitted": lambda context: bool(context.omitted),
+    "shown": lambda context: len(context.shown),
+    "first shown": lambda context: context.shown[0],
+    "top key is apart": lambda context: context.top_key_is_apart,
+    "ids": lambda context: context.ids,
+    "commonest": lambda context: context.commonest[0],
+    "times": lambda context: context.commonest[1],
+    "ties": lambda context: context.ties,
+    "visible scores": lambda context: context.visible_scores,
+    "without mask": lambda context: context.weights_without_mask,
+    "with mask": lambda context: context.weights_with_mask,
+    "answer": lambda context: context.answer_logits,
+    "best": lambda context: context.candidates[0],
+    "second": lambda context: context.candidates[1],
+    "drawn": lambda context: context.drawn,
+    "mean loss": lambda context: float(context.activations.losses.mean()),
+}
