@@ -13,12 +13,14 @@ from attn_cli.cli.flags import with_flags
 from attn_cli.cli.options import ConfigOption, JsonOption, SettingsOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import result, result_json
+from attn_cli.cli.working import working
 from attn_cli.text.display import replacements
 
 if TYPE_CHECKING:
     from attn_cli.training.text_check import TextReport, UnreadableFile
 
 
+@working("checking the text")
 def check(
     text: Annotated[
         list[str],

@@ -12,6 +12,7 @@ import typer
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 24  # characters to which a text is padded before its labels
 
 
+@working("classifying")
 def classify(
     text: Annotated[
         list[str] | None,

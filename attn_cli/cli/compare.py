@@ -12,6 +12,7 @@ import typer
 from attn_cli.cli import completion
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters
 
@@ -52,6 +53,7 @@ RequireOption = Annotated[
 ]
 
 
+@working("comparing")
 def compare(
     arms: ArmsArgument,
     reference: Annotated[

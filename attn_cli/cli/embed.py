@@ -12,6 +12,7 @@ from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import DatasetError
 from attn_cli.text.display import counted
 
@@ -23,6 +24,7 @@ MAX_SHOWN = 24  # characters to which a text is padded where its neighbours are 
 
 
 @options_from_dataclass
+@working("embedding")
 def embed(options: EmbedOptions) -> None:
     """Write the vectors of texts: a model's hidden states at any layer.
 

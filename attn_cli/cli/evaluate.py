@@ -16,6 +16,7 @@ from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption, path_option
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from attn_cli.text.examples import Split
 
 
+@working("measuring")
 def evaluate(
     file: FileArgument = None,
     run: RunOrGroupOption = None,

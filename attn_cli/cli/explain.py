@@ -21,6 +21,7 @@ from attn_cli.cli.options import (
 )
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import notice, result_json
+from attn_cli.cli.working import working
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import LoadedModel
@@ -72,6 +73,7 @@ HtmlOption = Annotated[
 ]
 
 
+@working("computing the lesson")
 def explain(
     text: FollowedArgument = None,
     run: RunOption = None,

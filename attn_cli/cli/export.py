@@ -10,12 +10,14 @@ import typer
 from attn_cli.cli.options import JsonOption, RunOption, path_option
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
 
 
+@working("exporting")
 def export(
     format: Annotated[
         Literal["page", "hf", "gguf", "onnx"],

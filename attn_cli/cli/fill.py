@@ -13,6 +13,7 @@ from attn_cli.cli.blanks import BLANK, note_known_blank
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.run_or_text import note_normal_form
 from attn_cli.cli.terminal import notice, result, result_json, sanitize
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 from attn_cli.text.display import printable_symbol, quoted
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
 
 
+@working("filling blanks")
 def fill(
     text: Annotated[
         list[str],

@@ -8,8 +8,10 @@ import typer
 
 from attn_cli.cli.options import JsonOption, path_option
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 
 
+@working("importing")
 def import_(
     folder: Annotated[
         Path,

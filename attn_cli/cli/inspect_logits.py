@@ -14,12 +14,14 @@ from attn_cli.cli.options import (
 )
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.working import working
 
 if TYPE_CHECKING:
     from attn_cli.inspection.forward_pass import ForwardPass
     from attn_cli.inspection.hidden_characters import HiddenCharacters
 
 
+@working("computing")
 def inspect_logits(
     text: TextArgument,
     target: TargetOption = None,

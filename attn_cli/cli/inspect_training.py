@@ -14,6 +14,7 @@ from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, RunOption, run_option
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import InputError
 from attn_cli.text.display import escape_control_characters, printable_symbol
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 SAMPLE_LINES = 3  # shown of each sample
 
 
+@working("looking into each checkpoint")
 def inspect_training(
     run: Annotated[
         Path | None,

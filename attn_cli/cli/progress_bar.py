@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Never
 
 from rich.cells import cell_len
 from tqdm import tqdm
 
+from attn_cli.cli.ticker import Ticker
 from attn_cli.runs.metrics import validation_text
 from attn_cli.training.budget import StepBudget
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {desc}"
 MIN_BAR = 14  # columns, with the percentage before it
-TICK_SECONDS = 0.5
 USUAL_COLUMNS = 92
 
 
@@ -126,26 +125,6 @@ class _Pace:
             self._left = ((now - self._began) * (1.0 - fraction) / gained, now)
             self._last = fraction
         return None if self._left is None else max(0.0, self._left[0] - (now - self._left[1]))
-
-
-class Ticker:
-    """Calls a function by the clock, from a thread of its own."""
-
-    def __init__(self, tick: Callable[[], None]) -> None:
-        self._tick = tick
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="progress bar", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Returns when it will not call again."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopped.wait(TICK_SECONDS):
-            with contextlib.suppress(OSError):  # a terminal that was closed
-                self._tick()
 
 
 def _clock(seconds: float) -> str:

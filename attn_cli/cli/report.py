@@ -11,6 +11,7 @@ from attn_cli.cli import completion
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.text.display import counted
 
 EXAMPLES = """For example: attn report tales --html report.html
@@ -18,6 +19,7 @@ EXAMPLES = """For example: attn report tales --html report.html
 attn report learned rope"""
 
 
+@working("writing the report")
 def report(
     runs: Annotated[
         list[Path] | None,

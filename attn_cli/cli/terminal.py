@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from attn_cli.cli.working import above_working, end_working
 from attn_cli.text.display import escape_control_characters
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 def result(text: str = "") -> None:
     """A line of the command's result."""
-    print(escape_control_characters(text))
+    with above_working():
+        print(escape_control_characters(text))
 
 
 def notice(text: str) -> None:
     """A line of progress or warning on standard error; dropped if that is closed."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), above_working():
         print(escape_control_characters(text), file=sys.stderr, flush=True)
 
 
@@ -31,8 +33,13 @@ def result_json(value: Mapping[str, Any]) -> None:
 
 
 def console() -> Console:
-    """For tables; knows the terminal's width, and that NO_COLOR or a pipe wants no colour."""
+    """For tables; knows the terminal's width, and that NO_COLOR or a pipe wants no colour.
+
+    What a command shows while it computes is gone from then on.
+    """
     from rich.console import Console
+
+    end_working()
 
     # A pipe has no width; a table that is cut there would lose what a program reads.
     width = None if sys.stdout.isatty() else 120
