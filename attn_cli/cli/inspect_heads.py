@@ -15,6 +15,7 @@ from attn_cli.cli.options import (
 )
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.working import working
 
 if TYPE_CHECKING:
     from attn_cli.inspection.heads import HeadScores, MeasuredHead
@@ -46,8 +47,6 @@ def inspect_heads(
     characters hidden, and the loss is that of these. Of an encoder-decoder, the heads are
     those of cross-attention, measured on pairs.
     """
-    from tqdm import tqdm
-
     from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.load_model import find_model
@@ -67,12 +66,13 @@ def inspect_heads(
             full = loaded.corpus().validation
     text = subset(full, chars - 1)
     size, full_size = (target_count(each) + 1 for each in (text, full))
-    if isinstance(text, PairExamples):
-        baseline, measured = measure_cross_heads(loaded, text)
-    else:
-        baseline, measured = measure_heads(loaded, text)
     count = loaded.config.model.n_layer * loaded.config.model.n_head
-    heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
+    with working("measuring heads") as work:
+        if isinstance(text, PairExamples):
+            baseline, measured = measure_cross_heads(loaded, text)
+        else:
+            baseline, measured = measure_heads(loaded, text)
+        heads = list(work.count(measured, count))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
     if as_json:
         result_json(
