@@ -13,7 +13,7 @@ from attn_cli.cli.blanks import BLANK, note_known_blank
 from attn_cli.cli.options import JsonOption, RunOption
 from attn_cli.cli.run_or_text import note_normal_form
 from attn_cli.cli.terminal import notice, result, result_json, sanitize
-from attn_cli.cli.working import working
+from attn_cli.cli.working import end_working, working
 from attn_cli.errors import InputError
 from attn_cli.text.display import printable_symbol, quoted
 
@@ -100,6 +100,7 @@ def _check_options(blank: str | None, num_samples: int, temperature: float) -> N
 
 def _print(texts: Sequence[FilledText], loaded: TrainedModel, *, alternatives: bool) -> None:
     """Prints each text, and below it what each blank could have been."""
+    end_working()
     for filled in texts:
         sys.stdout.write(sanitize(_text(filled, loaded) + "\n", sys.stdout))
         for blank in filled.blanks if alternatives else ():

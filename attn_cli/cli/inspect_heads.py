@@ -27,6 +27,7 @@ from attn_cli.cli.options import (
 from attn_cli.cli.page_file import without_private_paths
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result_json
+from attn_cli.cli.working import working
 
 if TYPE_CHECKING:
     from attn_cli.inspection.heads import HeadScores, MeasuredHead
@@ -71,8 +72,6 @@ def inspect_heads(
     """
     figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
-    from tqdm import tqdm
-
     from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads
     from attn_cli.runs.load_model import find_model
@@ -85,12 +84,13 @@ def inspect_heads(
     loaded.require(("lm", "mlm", "seq2seq"), "attn inspect-heads")
     text, full_length = _text(loaded, file, chars)
     length = target_count(text) + 1
-    if isinstance(text, PairExamples):
-        baseline, measured = measure_cross_heads(loaded, text)
-    else:
-        baseline, measured = measure_heads(loaded, text)
     count = loaded.config.model.n_layer * loaded.config.model.n_head
-    heads = list(tqdm(measured, "ablating heads", count, leave=False, disable=None))
+    with working("measuring heads") as work:
+        if isinstance(text, PairExamples):
+            baseline, measured = measure_cross_heads(loaded, text)
+        else:
+            baseline, measured = measure_heads(loaded, text)
+        heads = list(work.count(measured, count))
     unit, what = loaded.tokenizer.unit, file or VALIDATION
     of = f"{length:,} of {full_length:,}" if length < full_length else f"{length:,}"
     measured_on = f"{Path(what).name}: {of} {unit}s"  # a figure is shared, and folders are not

@@ -91,11 +91,14 @@ class working(contextlib.ContextDecorator):  # noqa: N801, as other context mana
     def _new_bar(self) -> tqdm[Never]:
         from tqdm import tqdm
 
+        from attn_cli.cli.progress_bar import terminal_columns
+
         bar: tqdm[Never] = tqdm(
             desc=self._what,
             bar_format="{desc} ... {elapsed}",
             leave=False,
-            dynamic_ncols=True,
+            ncols=terminal_columns(),
+            nrows=2,  # not of the terminal: some say that they have none
             file=sys.stderr,
         )
         bar.start_t = self._began

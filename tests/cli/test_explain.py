@@ -235,7 +235,7 @@ def test_reading_begins_at_a_step(tmp_path: Path) -> None:
     assert headings(seen) == ["With and without the mask"]
     assert "Contents" not in seen
     reader.type("b\n")
-    assert headings(reader.until(PROMPT)) == ["The causal mask"]
+    assert headings(reader.until(PROMPT)) == ["Softmax, by hand"]
     reader.type("q\n")
     assert headings(reader.rest()) == []
     assert reader.code() == 0
@@ -274,10 +274,11 @@ def test_one_step_some_or_their_titles(attn: Attn) -> None:
 
 
 def test_an_encoder_decoder_step_by_step(attn: Attn, trained_translator: Trained) -> None:
-    at = ("explain", "owl", "--run", trained_translator.run.path)
-    seen = attn(*at, "--step", "7").out
+    at = ("explain", "--run", trained_translator.run.path)
+    outcome = attn(*at, "--step", "7")
+    seen = outcome.out
     assert headings(seen) == ["The alignment"]
-    assert "source > encoder  > decoder  > [cross-attention] > feed-forward" in seen
+    assert re.match(r"source +> +encoder +> +decoder +> +\[cross-attention\] +> +feed", seen)
     assert "target down, source across" in seen
     refused = attn(*at, "--step", "11")
     assert (refused.code, refused.out) == (2, "")
