@@ -186,7 +186,7 @@ def test_nothing_that_meets_a_filter_is_a_line(attn: Attn, experiments: Path) ->
 
 
 def test_the_commands_of_the_documentation_run(attn: Attn, experiments: Path) -> None:
-    page = Path(__file__).parents[2] / "docs" / "experiments.md"
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "compare-settings.md"
     commands = re.findall(r"^\$ attn (runs.*)$", page.read_text("utf-8"), re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
