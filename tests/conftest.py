@@ -228,7 +228,7 @@ def trained_translator(pairs_file: Path, tmp_path_factory: pytest.TempPathFactor
     """The same of an encoder-decoder, which writes a string backwards."""
     folder = tmp_path_factory.mktemp("session") / "runs" / "backwards"
     kind = ("task=seq2seq", "model.position=rope", "train.optimizer=muon", "train.best_by=last")
-    return train_in(folder, pairs_file, *kind, "data.tokenizer=corpus", "train.steps=400")
+    return train_in(folder, pairs_file, *kind, "data.tokenizer=corpus", "train.steps=600")
 
 
 @pytest.fixture

@@ -97,6 +97,7 @@ def explain(
     Of an encoder-decoder, the text is a source, whose target it writes.
 
     In a terminal, Enter goes to the next step, b back, a number to that step, and q ends.
+
     Examples:
       attn explain "The owl met the fox"
       attn explain --tiny --all

@@ -261,7 +261,7 @@ def test_training(attn: Any, trained: Trained) -> None:
     assert found["checkpoints"][0]["attention_shift"] is None
     assert found["checkpoints"][-1]["attention_shift"] > 0
     people = attn("inspect-training", trained.run.path, "--text", "The", "--layer", "1").out
-    assert people.count("layer 1") == len(steps)
+    assert people.count("1.1") == len(steps)
     assert "layer 2" not in people
     assert "step 240 · val loss" in people
     # The shift is that of the heads that are shown.

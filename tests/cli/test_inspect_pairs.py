@@ -159,7 +159,8 @@ def test_the_lesson(attn: Any, at: tuple[str, str]) -> None:
     assert found["text"] == "face"
     assert "One text looks at another" in [step["title"] for step in found["steps"]]
     outcome = attn("explain", *at, "--layer", "2", "--head", "3", "--all")
-    assert outcome.out.startswith("1/10  Two texts\n")
+    assert outcome.out.startswith("Contents\n")
+    assert "\n1/10  Two texts\n" in outcome.out
     assert "follows head 3 of layer 2" in " ".join(outcome.out.split())
     assert "attn explain needs" not in outcome.err
     refused = attn("explain", "face", *at, "--beside", at[1])

@@ -120,7 +120,7 @@ def fresh(tokenizer: Tokenizer, *overrides: str) -> LoadedModel:
     return LoadedModel(config, tokenizer, tokenizer.document_separator_id, "nowhere", lambda: model)
 
 
-def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
+def test_the_default_model_at_64_characters_stays_under_two_and_a_half_megabytes() -> None:
     loaded = fresh_model(None)
     ids = loaded.encode_prompt("x" * 64)
     seen = forward_pass(loaded.model, ids)
@@ -129,7 +129,7 @@ def test_the_default_model_at_64_characters_stays_under_two_megabytes() -> None:
         for step in range(12)
     ]
     html = page(PageContents(loaded, ids, ablate_heads(loaded.model, ids), shots, "A page"))
-    assert len(html.encode()) < MAX_BYTES == 2_000_000
+    assert len(html.encode()) < MAX_BYTES == 2_500_000
     kept = [shot["step"] for shot in payload(html, "snapshots")]
     assert 2 <= len(kept) <= 8
     assert (kept[0], kept[-1]) == (0, 11)

@@ -71,7 +71,7 @@ LESSON_SCRIPTS = (
     SCRIPTS[-1],
 )
 
-MAX_BYTES = 2_000_000  # of a page, which leaves out checkpoints to stay below
+MAX_BYTES = 2_500_000  # of a page, which leaves out checkpoints to stay below
 LARGE = 4_000_000  # bytes of a page, whose weights are rounded to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
 ROOM_FOR_NOTES = 20_000  # bytes, of what is not known before the weights are packed

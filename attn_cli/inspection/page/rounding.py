@@ -27,7 +27,7 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 # Up to this many parameters the weights are stored as float32, which is exact: a megabyte.
 MAX_EXACT = 190_000
-# Bits per weight beyond that: as many as keep the default run's page below 2 MB. Errors of the
+# Bits per weight beyond that: as many as keep the default run's page below 2.5 MB. Errors of the
 # few weights of the embeddings and the head go straight into the logits, so these get more;
 # those of queries and keys only go into scores, and need fewer.
 BITS = {"embedding.weight": 20, "head.weight": 20, "query.weight": 16, "key.weight": 16}
