@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from attn_cli.cli import progress, progress_bar
+from attn_cli.cli import progress, progress_bar, ticker
 from attn_cli.cli import terminal as terminal_output
 from attn_cli.cli.progress import ProgressBar
-from attn_cli.cli.progress_bar import Bar, Ticker
+from attn_cli.cli.progress_bar import Bar
+from attn_cli.cli.ticker import Ticker
 from attn_cli.runs.metrics import StepMetrics
 from attn_cli.training.budget import Budget, StepBudget, TimeBudget
 from tests.conftest import Trained
@@ -85,7 +86,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     """Where only the test makes the bar draw."""
-    monkeypatch.setattr(progress_bar, "TICK_SECONDS", 3600.0)
+    monkeypatch.setattr(ticker, "TICK_SECONDS", 3600.0)
     terminal = Terminal(monkeypatch)
     yield terminal
     for bar in terminal.bars:
@@ -213,7 +214,7 @@ def test_lines_above_the_bar_break_between_words(
 
 def test_the_ticker_ticks_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """By an error of a closed terminal it does not let itself be stopped."""
-    monkeypatch.setattr(progress_bar, "TICK_SECONDS", 0.001)
+    monkeypatch.setattr(ticker, "TICK_SECONDS", 0.001)
     ticks, often = [], threading.Event()
 
     def tick() -> None:
@@ -222,8 +223,8 @@ def test_the_ticker_ticks_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -
             often.set()
         raise OSError("the terminal is gone")
 
-    ticker = Ticker(tick)
+    ticking = Ticker(tick)
     assert often.wait(60)
-    ticker.stop()
+    ticking.stop()
     count = len(ticks)
     assert len(ticks) == count
