@@ -73,7 +73,8 @@ def fetch_text(
     from attn_cli.text.fetch import fetch
 
     hidden = not sys.stderr.isatty()
-    with tqdm(unit="B", unit_scale=True, desc=name, disable=hidden, leave=False) as bar:
+    size = {"unit": "iB", "unit_scale": True, "unit_divisor": 1024}  # shown as MiB
+    with tqdm(desc=name, disable=hidden, leave=False, **size) as bar:
 
         def progress(received: int, expected: int) -> None:
             bar.total = expected
