@@ -224,11 +224,14 @@ def _texts(loaded: TrainedModel, file: str | None) -> tuple[Corpus | None, Split
     """The training text, the text to measure on, and its entropy; None for what is not known."""
     from attn_cli.text.builtin import entropy_floor
 
+    predicts_next = loaded.config.task == "lm"  # an encoder sees what comes after, too
+
     if file is not None:
-        return _training_corpus(loaded), read_text(file, loaded), entropy_floor(file)
+        corpus, floor = _training_corpus(loaded), entropy_floor(file)
+        return corpus, read_text(file, loaded), floor if predicts_next else None
     with hint_on_missing_text("name a text to measure on: attn evaluate FILE"):
         corpus = loaded.corpus()
-    return corpus, corpus.validation, corpus.validation_floor
+    return corpus, corpus.validation, corpus.validation_floor if predicts_next else None
 
 
 def _training_corpus(loaded: TrainedModel) -> Corpus | None:
