@@ -48,6 +48,7 @@ def test_one_step_at_a_time_by_button_and_key(
     page.page.keyboard.press("n")  # a letter of the text
     assert visible(page) == [f"3 {titles[2]}"]
     page.page.go_back()
+    page.page.wait_for_selector("#step-2")
     assert visible(page) == [f"2 {titles[1]}"]
 
 
@@ -63,9 +64,11 @@ def test_a_step_has_an_address_and_its_stage_is_marked(
     current = page.page.locator(".lesson-way [aria-current]")
     assert current.inner_text().startswith("next character")
     page.page.click(".lesson-way >> text=feed-forward")
+    page.page.wait_for_selector("h3:has-text('The norm again')")
     assert visible(page)[0].endswith(" The norm again")
     page.page.click("text=Contents")
     page.page.click("#lesson-contents >> text=Scaled scores")
+    page.page.wait_for_selector("h3:has-text('Scaled scores')")
     assert visible(page)[0].endswith(" Scaled scores")
     assert current.inner_text().startswith("attention")
     page.page.goto(f"{page.page.url.split('#')[0]}#step-{last + 1}")  # there is no such step

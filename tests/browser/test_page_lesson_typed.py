@@ -22,7 +22,7 @@ NUMBER = re.compile(r"-?\d+\.\d+(?:e-\d+)?")
 
 # What the page shows of each step, in the form of `shown`.
 READ = """() => Array.from(document.querySelectorAll(".lesson-step"), (step) =>
-    Array.from(step.children).slice(1).flatMap((part) => {
+    Array.from(step.querySelectorAll(":scope > :not(h3, figure)")).flatMap((part) => {
         const table = (box) => {
             const texts = (row) => Array.from(row.children, (cell) => cell.textContent.trim());
             const rows = Array.from(box.querySelectorAll("tr"), texts);
@@ -69,6 +69,11 @@ def assert_same(page: str, python: str) -> None:
         assert abs(float(one) - float(other)) <= tolerance, (page, python)
 
 
+def go_to(page: Any, number: int) -> None:
+    page.run("number => { location.hash = `step-${number}` }", number)
+    page.page.wait_for_selector(f"#step-{number}")
+
+
 def lesson_of(loaded: LoadedModel, text: str) -> tuple[tuple[int, ...], list[LessonStep]]:
     return lesson_on(loaded, encoded(loaded, text), layer=loaded.model.config.n_layer - 1, head=1)
 
@@ -105,7 +110,7 @@ def test_a_text_of_one_character_has_no_step_on_its_loss(opened: Callable[..., A
     loaded = a_model("gpt2", printable_tokenizer(), 20.0)
     steps = lesson_on(loaded, encoded(loaded, "Hello"))[1]
     page = opened(contents(loaded, "Hello", lesson=steps))
-    page.run(f"() => {{ location.hash = 'step-{len(steps)}' }}")
+    go_to(page, len(steps))
     page.type("x")
     assert page.page.inner_text("#lesson-here").startswith(f"Step {len(steps) - 1} of")
     assert page.page.inner_text(".lesson-way .shape >> nth=0") == "(1)"
@@ -118,7 +123,7 @@ def test_what_cannot_follow_says_so_and_leads_back(opened: Callable[..., Any]) -
     steps = lesson_on(loaded, encoded(loaded, "Hello"))[1]
     number = next(i for i, step in enumerate(steps, start=1) if step.title == "N-grams")
     page = opened(contents(loaded, "Hello", lesson=steps))
-    page.run(f"() => {{ location.hash = 'step-{number}' }}")
+    go_to(page, number)
     step = page.page.locator(f"#step-{number}")
     before = step.inner_text()
     page.type("other")
@@ -126,3 +131,31 @@ def test_what_cannot_follow_says_so_and_leads_back(opened: Callable[..., Any]) -
     assert step.locator("table").count() == 0
     step.locator("button").click()
     assert step.inner_text() == before
+
+
+def test_beside_the_step_stands_the_map_or_the_bars_of_the_typed_text(
+    opened: Callable[..., Any],
+) -> None:
+    loaded = a_model("gpt2", printable_tokenizer(), 20.0)
+    steps = lesson_on(loaded, encoded(loaded, "Hello"))[1]
+    numbers = {step.title: number for number, step in enumerate(steps, start=1)}
+    page = opened(contents(loaded, "Hello", lesson=steps))
+    for typed in ("Hello", "other texts"):
+        page.type(typed)
+        python = lesson_on(loaded, encoded(loaded, typed))[1]
+        go_to(page, numbers["Softmax, by hand"])
+        picture = page.page.locator(".lesson-step:not([hidden]) .lesson-picture")
+        last = f"‘{typed[-1]}’ at position {len(typed) - 1}"
+        assert f"the row of {last}" in picture.inner_text()
+        assert page.run("() => document.querySelector('.lesson-map canvas').width") == len(typed)
+        go_to(page, numbers["Probabilities"])
+        (table,) = [
+            part
+            for step, parts in ((step, step.parts) for step in python)
+            for part in parts
+            if step.title == "Probabilities" and isinstance(part, Table)
+        ]
+        symbols = [name for name, _ in table.rows[:-1]]
+        assert picture.locator(".symbol").all_inner_texts() == symbols
+    go_to(page, numbers["Feed-forward"])
+    assert picture.count() == 0

@@ -66,6 +66,7 @@ LESSON_SCRIPTS = (
     "lesson_text",
     "lesson_arithmetic",
     "lesson_parts",
+    "lesson_picture",
     "lesson_steps",
     "lesson",
     SCRIPTS[-1],

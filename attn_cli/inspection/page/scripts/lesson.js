@@ -9,11 +9,13 @@ function lessonView(state, plan) {
   const shapes = Array.from(document.querySelectorAll(".lesson-way .shape")),
     firstShapes = shapes.map((shape) => shape.textContent);
   let text = null, // null on the first text
+    seen = null, // what its pictures show, of any text
     drawn = new Set();
 
   function read() {
     drawn = new Set();
-    text = state.changed ? new LessonText(passOfLesson(), plan, maskId) : null;
+    seen = plan.steps.some((parts) => parts.length) ? new LessonText(passOfLesson(), plan, maskId) : null;
+    text = state.changed ? seen : null;
     shapes.forEach((shape, index) => {
       shape.textContent = text ? text.said(plan.way[index]) : firstShapes[index];
     });
@@ -47,7 +49,12 @@ function lessonView(state, plan) {
       : before;
     // One notice is enough for a row of parts that stay behind.
     const other = (one) => one?.classList.contains("note");
-    article.replaceChildren(heading, ...shown.filter((one, i) => !other(one) || !other(shown[i - 1])));
+    const picture = seen && lessonPicture(parts, seen, state.vocabulary);
+    article.replaceChildren(
+      heading,
+      ...(picture ? [picture] : []),
+      ...shown.filter((one, i) => !other(one) || !other(shown[i - 1])),
+    );
   }
 
   const steps = new LessonSteps(draw);
@@ -55,7 +62,7 @@ function lessonView(state, plan) {
     read();
     steps.show(steps.number);
   };
-  state.subscribe(["text"], drawShown);
+  state.subscribe(["text", "theme"], drawShown);
   window.addEventListener("beforeprint", () => articles.forEach((_, index) => draw(index + 1)));
   byId("lesson-steps").addEventListener("click", (event) => {
     if (event.target.matches(".lesson-first-text")) state.backToFirst();

@@ -57,7 +57,11 @@ class LessonSteps {
   // The address changes with the step, so that it can be linked to and the browser can go back.
   move(by) {
     const number = this.next(this.number, by);
-    if (number !== null) location.hash = `step-${number}`;
+    if (number === null) return;
+    this.show(number);
+    history.pushState(null, "", `#step-${number}`); // and not location.hash, which takes the focus away
+    const article = this.articles[number - 1];
+    if (article.getBoundingClientRect().top < 0) article.scrollIntoView();
   }
 
   press(event) {
