@@ -73,8 +73,9 @@ def fetch_text(
     from attn_cli.text.fetch import fetch
 
     hidden = not sys.stderr.isatty()
-    size = {"unit": "iB", "unit_scale": True, "unit_divisor": 1024}  # shown as MiB
-    with tqdm(desc=name, disable=hidden, leave=False, **size) as bar:
+    with tqdm(
+        desc=name, unit="iB", unit_scale=True, unit_divisor=1024, disable=hidden, leave=False
+    ) as bar:  # shown as MiB
 
         def progress(received: int, expected: int) -> None:
             bar.total = expected

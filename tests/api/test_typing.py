@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.docs.test_python_page import BLOCKS
 
 REPOSITORY = Path(__file__).parents[2]
