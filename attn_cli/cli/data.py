@@ -62,7 +62,14 @@ def fetch_text(
     from attn_cli.text.fetch import fetch
 
     hidden = not sys.stderr.isatty()
-    with tqdm(unit="B", unit_scale=True, desc=name, disable=hidden, leave=False) as bar:
+    with tqdm(
+        desc=name,
+        unit="iB",  # with its prefix, MiB
+        unit_scale=True,
+        unit_divisor=1024,
+        disable=hidden,
+        leave=False,
+    ) as bar:
 
         def progress(received: int, expected: int) -> None:
             bar.total = expected

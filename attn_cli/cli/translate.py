@@ -13,6 +13,7 @@ from attn_cli.cli.flags import given_options
 from attn_cli.cli.generate_options import GenerateOptions
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import notice, result, result_json
+from attn_cli.cli.working import working
 from attn_cli.errors import AttnError, InputError
 from attn_cli.text.display import replacements
 
@@ -123,18 +124,8 @@ def _file_sources(file: str, run: TrainedModel) -> Iterator[str]:
 
 def _with_progress(translations: Iterable[Translation], total: int) -> Iterator[Translation]:
     """The translations, with a bar on a terminal where it takes longer than two seconds."""
-    from tqdm import tqdm
-
-    bar = tqdm(
-        translations,
-        total=total,
-        unit=" sources",
-        delay=2,
-        leave=False,
-        disable=not sys.stderr.isatty(),
-        file=sys.stderr,
-    )
-    yield from bar
+    with working("writing targets") as work:
+        yield from work.count(translations, total)
 
 
 def _lines(translation: Translation, options: GenerateOptions) -> Iterator[str]:
