@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes at the start of a page that contain it
-LARGE = 4_000_000  # bytes of a page beyond which a reason is named
+LARGE = 4 * 2**20  # bytes of a page beyond which a reason is named
 
 
 def write_page(
@@ -147,7 +147,7 @@ def _why_large(loaded: LoadedModel) -> Iterator[str]:
     tables = of_labels or of_text
     if 2 * tables < parameters:
         yield (
-            f"larger than {LARGE // 1_000_000} MB: the model has {parameters:,} parameters, and "
+            f"larger than {LARGE >> 20} MiB: the model has {parameters:,} parameters, and "
             "all of them are in the page"
         )
     if tables:

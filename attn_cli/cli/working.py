@@ -97,6 +97,7 @@ class working(contextlib.ContextDecorator):  # noqa: N801, as other context mana
             desc=self._what,
             bar_format="{desc} ... {elapsed}",
             leave=False,
+            delay=1e-9,  # so that it is first drawn with the time that has passed
             ncols=terminal_columns(),
             nrows=2,  # not of the terminal: some say that they have none
             file=sys.stderr,

@@ -73,7 +73,7 @@ LESSON_SCRIPTS = (
 )
 
 MAX_BYTES = 2_500_000  # of a page, which leaves out checkpoints to stay below
-LARGE = 4_000_000  # bytes of a page, whose weights are rounded to stay below
+LARGE = 4 * 2**20  # bytes of a page, whose weights are rounded to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
 ROOM_FOR_NOTES = 20_000  # bytes, of what is not known before the weights are packed
 
@@ -176,7 +176,7 @@ def _notes(contents: PageContents, level: int, kept: int) -> Iterator[str]:
         difference = largest_difference(contents.loaded.model, contents.ids, level)
         most = _rounded_up(difference)
         yield (
-            f"To keep this page below {LARGE // 1_000_000} MB, the model’s weights are rounded in "
+            f"To keep this page below {LARGE >> 20} MiB, the model’s weights are rounded in "
             f"it: on the text that it opens with, no logit is off by more than {most}."
         )
     if kept < len(contents.snapshots):
