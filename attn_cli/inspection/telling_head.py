@@ -63,9 +63,9 @@ def most_telling(weights: Weights, *, cross: bool = False) -> TellingHead:
         weights: (L, H, T, S), each row summing to 1; T = S where not `cross`.
         cross: Whether the keys are another text.
     """
-    L, H, T, S = weights.shape
+    H, T, S = weights.shape[1:]
     rows = weights.astype(np.float64)
-    told = _own_choice(rows, cross)
+    told = _own_choice(rows)
     if not cross:
         told *= _interest(T)
     scores = alignment_bits(weights) if cross else told.max(axis=-1).mean(axis=-1)  # (L, H)
@@ -76,19 +76,15 @@ def most_telling(weights: Weights, *, cross: bool = False) -> TellingHead:
     return TellingHead(layer + 1, head + 1, query, key, float(weights[layer, head, query, key]))
 
 
-def _own_choice(rows: Values, cross: bool) -> Values:
-    """What a query gives to a key beyond the mean of all that see it, 0 or more, (L, H, T, S)."""
-    T, S = rows.shape[-2:]
-    causal = not cross and not np.triu(rows, 1).any()
-    seen_by = np.arange(T, 0, -1) if causal else np.full(S, T)  # (S,)
-    mean = rows.sum(axis=-2, keepdims=True) / seen_by
-    own: Values = np.maximum(rows - mean, 0.0)
+def _own_choice(rows: Values) -> Values:
+    """What a query gives to a key beyond the mean of all queries, 0 or more, (L, H, T, S)."""
+    own: Values = np.maximum(rows - rows.mean(axis=-2, keepdims=True), 0.0)
     return own
 
 
-def _interest(T: int) -> Values:
+def _interest(length: int) -> Values:
     """1 for a look into the distance, 0 at the query, its neighbours and the first, (T, T)."""
-    positions = np.arange(T)
+    positions = np.arange(length)
     distance = np.abs(positions - positions[:, None])
     interest: Values = 1.0 - 1.0 / np.maximum(distance, 1)
     interest[:, 0] = 0.0
