@@ -19,7 +19,7 @@ from attn_cli.inspection.lesson.blocks import Formula, SideBySide, Table
 FOLDER = Path(__file__).parent
 
 # What every page has in which a model runs; each script after those that it uses.
-MODEL_STYLES = ("theme", "layout", "parts", "views", "stages", "phone", "print")
+MODEL_STYLES = ("theme", "layout", "parts", "views", "sections", "stages", "phone", "print")
 MODEL_SCRIPTS = (
     "packing",
     "vocabulary",
