@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Part, SideBySide, Table
+from attn_cli.inspection.lesson.blocks import Formula, LessonStep, Maps, Part, SideBySide, Table
 from attn_cli.inspection.lesson.build import lesson_on
 from attn_cli.inspection.lesson.declared import OfThisText
 from attn_cli.runs.loaded_model import LoadedModel
@@ -43,9 +43,10 @@ def shown(part: Part) -> Iterator[str]:
         yield part.caption
         yield "|".join(("", *map(str.strip, part.columns)))
         yield from ("|".join(map(str.strip, (name, *cells))) for name, cells in part.rows)
-    else:
-        assert isinstance(part, SideBySide)
+    elif isinstance(part, SideBySide):
         yield from (*shown(part.left), *shown(part.right))
+    else:
+        assert isinstance(part, Maps)  # of the terminal: the page draws its own
 
 
 def said(step: LessonStep) -> list[str]:

@@ -34,7 +34,7 @@ def test_the_commands_run(tmp_path: Path) -> None:
         ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "curves.html").is_file()
+    assert (tmp_path / "curves.svg").is_file()
     printed = without_numbers(done.stdout)
     # The first table's headings, the line of a difference, and what is said of two single runs.
     for block, first, last in ((SHOWN[0], 0, 1), (SHOWN[0], 4, 5), (SHOWN[-1], 0, 1)):

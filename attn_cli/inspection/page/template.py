@@ -24,6 +24,7 @@ MODEL_STYLES = (
     "layout",
     "parts",
     "views",
+    "sections",
     "map_overview",
     "stages",
     "save_picture",
