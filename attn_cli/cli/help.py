@@ -21,9 +21,8 @@ class Command(TyperCommand):
     """A command whose help names values, shows defaults, and ends with examples."""
 
     def __init__(self, name: str | None, *, help: str | None = None, **options: Any) -> None:
-        text, _, examples = (help or "").partition(_EXAMPLES)
+        text, self.examples = _take_examples(help)
         super().__init__(name, help=text, **options)
-        self.examples = [line.strip() for line in examples.splitlines()]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         arguments = (each for each in self.params if each.param_type_name == "argument")
@@ -44,9 +43,8 @@ class CommandGroup(TyperGroup):
     """Commands under the headings that their `rich_help_panel` names; above the options."""
 
     def __init__(self, *, help: str | None = None, **options: Any) -> None:
-        text, _, examples = (help or "").partition(_EXAMPLES)
+        text, self.examples = _take_examples(help)
         super().__init__(help=text, **options)
-        self.examples = [line.strip() for line in examples.splitlines()]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -67,6 +65,12 @@ class CommandGroup(TyperGroup):
 
     def get_short_help_str(self, limit: int = 0) -> str:
         return _summary(self)
+
+
+def _take_examples(help: str | None) -> tuple[str, list[str]]:
+    """A help text without its examples, and the examples."""
+    text, _, examples = (help or "").partition(_EXAMPLES)
+    return text, [line.strip() for line in examples.splitlines()]
 
 
 def _summary(command: Any) -> str:
