@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_beside,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_beside
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.options import JsonOption, run_or_group_option
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.cli.working import working
@@ -52,6 +45,7 @@ RequireOption = Annotated[
 ]
 
 
+@options_from_dataclass
 @working("comparing")
 def compare(
     arms: ArmsArgument,
@@ -69,11 +63,7 @@ def compare(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print a line for each arm as CSV.")
     ] = False,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Compare runs over their seeds: is B better than A?
@@ -87,7 +77,6 @@ def compare(
       attn compare learned rope
       attn compare "runs/rope-*" "runs/learned-*" --svg curves.svg
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     from attn_cli.experiments import comparison_text
     from attn_cli.experiments.arms import find_arms

@@ -13,14 +13,8 @@ import typer
 
 from attn_cli.cli.evaluation_figures import write_confusion, write_surprisal
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
@@ -36,6 +30,7 @@ if TYPE_CHECKING:
     from attn_cli.text.examples import Split
 
 
+@options_from_dataclass
 @working("measuring")
 def evaluate(
     file: FileArgument = None,
@@ -52,11 +47,7 @@ def evaluate(
         int,
         typer.Option(min=0, help="Of an encoder-decoder, show the N worst targets, aligned."),
     ] = 0,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Measure how well a model predicts a text, exactly.
@@ -73,7 +64,6 @@ def evaluate(
       attn evaluate
       attn evaluate other.txt --per-char
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     from attn_cli.runs.load_model import load_group
 

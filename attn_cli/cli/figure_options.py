@@ -18,41 +18,35 @@ from attn_cli.figures.style import SizeName, ThemeName
 if TYPE_CHECKING:
     from attn_cli.figures.canvas import Draw, Kind
 
-SvgOption = Annotated[
-    Path | None,
-    typer.Option("--svg", metavar="FILE", parser=path_option, help="Write a figure as SVG."),
-]
-PngOption = Annotated[
-    Path | None,
-    typer.Option("--png", metavar="FILE", parser=path_option, help="Write it as a PNG image."),
-]
-PdfOption = Annotated[
-    Path | None,
-    typer.Option("--pdf", metavar="FILE", parser=path_option, help="Write it as PDF."),
-]
-ThemeOption = Annotated[
-    ThemeName | None,
-    typer.Option("--theme", help="Colours of the figure; light by default."),
-]
-SizeOption = Annotated[
-    SizeName | None,
-    typer.Option(
-        "--size",
-        help="Size of the figure: a 16:9 slide, the default, or a column of a two-column paper, "
-        "3.3 inches wide.",
-    ),
-]
-
 
 @dataclass(frozen=True)
 class FigureFiles:
     """The figures that a user asked for: one picture, in up to three formats."""
 
-    svg: Path | None
-    png: Path | None
-    pdf: Path | None
-    theme: ThemeName | None
-    size: SizeName | None
+    svg: Annotated[
+        Path | None,
+        typer.Option("--svg", metavar="FILE", parser=path_option, help="Write a figure as SVG."),
+    ] = None
+    png: Annotated[
+        Path | None,
+        typer.Option("--png", metavar="FILE", parser=path_option, help="Write it as a PNG image."),
+    ] = None
+    pdf: Annotated[
+        Path | None,
+        typer.Option("--pdf", metavar="FILE", parser=path_option, help="Write it as PDF."),
+    ] = None
+    theme: Annotated[
+        ThemeName | None,
+        typer.Option("--theme", help="Colours of the figure; light by default."),
+    ] = None
+    size: Annotated[
+        SizeName | None,
+        typer.Option(
+            "--size",
+            help="Size of the figure: a 16:9 slide, the default, or a column of a two-column "
+            "paper, 3.3 inches wide.",
+        ),
+    ] = None
 
     @property
     def paths(self) -> dict[Kind, Path]:
@@ -101,6 +95,9 @@ class FigureFiles:
                     f"cannot write {path}: {error.strerror}", "name another file"
                 ) from None
         return list(self.paths.values())
+
+
+NO_FIGURES = FigureFiles()
 
 
 def write_in_place(files: FigureFiles, draw: Draw, *, as_json: bool = False) -> bool:

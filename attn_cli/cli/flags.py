@@ -16,26 +16,36 @@ import typer
 Result = TypeVar("Result")
 
 
-def options_from_dataclass(function: Callable[[Any], Result]) -> Callable[..., Result]:
-    """A function with an option for each field of the dataclass that `function` takes.
+def options_from_dataclass(function: Callable[..., Result]) -> Callable[..., Result]:
+    """A function with an option for each field of every dataclass that `function` takes.
 
     Typer reads a command's options from its signature. Each field is annotated as a parameter
-    would be, `Annotated[int, typer.Option(...)]`.
+    would be, `Annotated[int, typer.Option(...)]`; the options stand where the dataclass does.
     """
-    (parameter,) = inspect.signature(function).parameters
-    options_class = get_type_hints(function)[parameter]
+    hints = get_type_hints(function, include_extras=True)
+    fields_of: dict[str, tuple[type, list[str]]] = {}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint = hints[name]
+        if not dataclasses.is_dataclass(hint):
+            parameters.append(parameter.replace(annotation=hint))
+            continue
+        assert isinstance(hint, type)
+        # Evaluated in the module of the class that has the field, perhaps one it inherits from.
+        field_hints = get_type_hints(hint, include_extras=True)
+        fields = inspect.signature(hint).parameters
+        fields_of[name] = (hint, list(fields))
+        parameters += [each.replace(annotation=field_hints[key]) for key, each in fields.items()]
 
     @functools.wraps(function)
     def command(**options: Any) -> Result:
-        return function(options_class(**options))
+        made = {
+            name: options_class(**{field: options.pop(field) for field in fields})
+            for name, (options_class, fields) in fields_of.items()
+        }
+        return function(**made, **options)
 
-    # Evaluated in the module of the class that has the field, perhaps one that it inherits from.
-    hints = get_type_hints(options_class, include_extras=True)
-    signature = inspect.signature(options_class)
-    fields = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items()]
-    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=fields, return_annotation=None
-    )
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return command
 
 

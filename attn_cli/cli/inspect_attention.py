@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_in_place,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_in_place
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.label_report import evidence_record
 from attn_cli.cli.options import (
     ConfigOption,
@@ -51,6 +44,7 @@ PartOption = Annotated[
 ]
 
 
+@options_from_dataclass
 def inspect_attention(
     text: TextArgument,
     target: TargetOption = None,
@@ -68,11 +62,7 @@ def inspect_attention(
             "--no-mask", help="Of a decoder: without the causal mask, and what that changes."
         ),
     ] = False,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     html: PageOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +78,6 @@ def inspect_attention(
       attn inspect-attention "The owl met the fox" --layer 2 --head 1
       attn inspect-attention "The owl met the fox" --html page.html
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     _check_options(figures, html, values=values, no_mask=no_mask)
     from attn_cli.inspection.attention_maps import pair_maps, text_maps
     from attn_cli.inspection.forward_pass import forward_pass

@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_text
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_in_place,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_in_place
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.options import (
     ConfigOption,
     FileArgument,
@@ -47,16 +40,13 @@ CharsOption = Annotated[
 ]
 
 
+@options_from_dataclass
 def inspect_heads(
     file: FileArgument = None,
     run: RunOption = None,
     config: ConfigOption = None,
     chars: CharsOption = None,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Show where each head attends, and the loss without it.
@@ -70,7 +60,6 @@ def inspect_heads(
       attn inspect-heads
       attn inspect-heads other.txt
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     from attn_cli.inspection.cross_heads import measure_cross_heads
     from attn_cli.inspection.heads import measure_heads

@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_in_place,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_in_place
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.options import (
     ConfigOption,
     JsonOption,
@@ -32,17 +25,14 @@ if TYPE_CHECKING:
     from attn_cli.inspection.logit_lens import LayerPredictions
 
 
+@options_from_dataclass
 @working("computing")
 def inspect_logits(
     text: TextArgument,
     target: TargetOption = None,
     run: RunOption = None,
     config: ConfigOption = None,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Show what each layer would predict after each character.
@@ -55,7 +45,6 @@ def inspect_logits(
     Examples:
       attn inspect-logits "The owl met the fox"
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     from attn_cli.inspection.hidden_characters import predict_text
     from attn_cli.inspection.logit_lens import layer_predictions

@@ -11,15 +11,8 @@ import typer
 
 from attn_cli.cli.completion import run_names
 from attn_cli.cli.evaluation_text import hint_on_missing_text
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_in_place,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_in_place
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.options import HeadOption, JsonOption, LayerOption, RunOption, run_option
 from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import console, notice, result, result_json
@@ -37,6 +30,7 @@ if TYPE_CHECKING:
 SAMPLE_LINES = 3  # shown of each sample
 
 
+@options_from_dataclass
 @working("looking into each checkpoint")
 def inspect_training(
     run: Annotated[
@@ -60,11 +54,7 @@ def inspect_training(
     ] = None,
     layer: LayerOption = None,
     head: HeadOption = None,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Show how attention changed while a run was trained.
@@ -76,7 +66,6 @@ def inspect_training(
       attn inspect-training
       attn inspect-training --text "The owl met the fox"
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     from attn_cli.inspection.forward_pass import select_heads
     from attn_cli.inspection.history import snapshots, summarise

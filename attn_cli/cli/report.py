@@ -10,16 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attn_cli.cli import completion
-from attn_cli.cli.figure_options import (
-    FigureFiles,
-    PdfOption,
-    PngOption,
-    SizeOption,
-    SvgOption,
-    ThemeOption,
-    write_beside,
-    write_in_place,
-)
+from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles, write_beside, write_in_place
+from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.options import JsonOption, path_option, run_or_group_option
 from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
@@ -32,6 +24,7 @@ if TYPE_CHECKING:
     from attn_cli.runs.run_group import RunGroup, Sweep
 
 
+@options_from_dataclass
 @working("writing the report")
 def report(
     runs: Annotated[
@@ -54,11 +47,7 @@ def report(
             "attn, and no other file.",
         ),
     ] = None,
-    svg: SvgOption = None,
-    png: PngOption = None,
-    pdf: PdfOption = None,
-    theme: ThemeOption = None,
-    size: SizeOption = None,
+    figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
     """Write a page about a run, or one that compares several.
@@ -73,7 +62,6 @@ def report(
       attn report learned rope
       attn report tales --pdf curves.pdf --size column
     """
-    figures = FigureFiles(svg, png, pdf, theme, size)
     figures.check()
     if html is None and not figures:
         html = Path("report.html")
