@@ -4,11 +4,19 @@ import math
 from collections.abc import Iterator
 from itertools import zip_longest
 
+import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.console import ConsoleOptions
 
 from attn_cli.inspection.lesson.blocks import Map, Maps
-from attn_cli.inspection.terminal.attention_map import label, map_cell, shade_words, sign_of
+from attn_cli.inspection.terminal.attention_map import (
+    binned_row,
+    is_causal,
+    label,
+    map_cell,
+    shade_words,
+    sign_of,
+)
 
 INDENT = "  "
 GAP = 4  # columns between two maps
@@ -51,14 +59,10 @@ def _map_lines(each: Map, room: int, options: ConsoleOptions) -> Iterator[str]:
         yield " " * margin + "".join(
             set_cell_size(label(symbol, options), cell) for symbol in each.columns
         )
-    causal = _is_causal(each)
+    weights = np.array(each.weights, dtype=np.float32)
+    causal = each.rows == each.columns and is_causal(weights)
     for first in range(0, len(each.rows), bin_size):
-        rows = each.weights[first : first + bin_size]
-        seen = min(first + bin_size, len(each.rows)) if causal else len(each.columns)
-        most = [
-            max(weight for row in rows for weight in row[key : key + bin_size])
-            for key in range(0, seen, bin_size)
-        ]
+        most = binned_row(weights, first, bin_size, causal)
         name = set_cell_size(names[first], margin) if margin else ""
         yield name + "".join(map_cell(weight, 2, False, options)[:cell] for weight in most)
 
@@ -79,13 +83,6 @@ def _cell(each: Map, room: int, options: ConsoleOptions) -> int:
     margin = max(cell_len(label(symbol, options)) for symbol in each.rows) + 1
     widest = max(cell_len(label(symbol, options)) for symbol in each.columns)
     return 2 if margin + 2 * len(each.columns) <= room else widest
-
-
-def _is_causal(each: Map) -> bool:
-    """Whether no query gives any weight to a later key of the same text."""
-    return each.rows == each.columns and not any(
-        any(row[query + 1 :]) for query, row in enumerate(each.weights)
-    )
 
 
 def _shades(options: ConsoleOptions) -> str:

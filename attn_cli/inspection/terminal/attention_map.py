@@ -123,12 +123,12 @@ class SmallMaps:
     ) -> Iterator[Text]:
         """The lines of the maps that stand side by side."""
         bin_size, wide = self._bin_size, labels.wide if labels else 1
-        causal = _is_causal(heads[0])
+        causal = is_causal(heads[0])
         for query in range(0, heads.shape[1], bin_size * paint.rows):
             lines = []
             for head in heads:
                 rows = [
-                    _binned(head, query + each * bin_size, bin_size, causal)
+                    binned_row(head, query + each * bin_size, bin_size, causal)
                     for each in range(paint.rows)
                 ]
                 lines.append(paint.line(rows, wide))
@@ -205,7 +205,7 @@ class LargeMap:
         # With a column for what came before, if not all fit.
         fitting = (options.max_width - margin) // cell
         shown = T if fitting >= T else max(1, fitting - 1)
-        first, causal = T - shown, _is_causal(self.weights)
+        first, causal = T - shown, is_causal(self.weights)
         heads = [EARLIER] * (first > 0) + names[first:]
         yield Text(
             " " * margin + "".join(set_cell_size(name, cell) for name in heads).rstrip(), "bold"
@@ -259,7 +259,7 @@ def label(symbol: str, options: ConsoleOptions) -> str:
     return shown if not options.ascii_only or shown.isascii() else "_"
 
 
-def _binned(weights: Floats, query: int, bin_size: int, causal: bool) -> list[float]:
+def binned_row(weights: Floats, query: int, bin_size: int, causal: bool) -> list[float]:
     """A row of a small map: the largest weight of each bin that its queries can see."""
     T, S = weights.shape
     rows = weights[query : query + bin_size]
@@ -267,7 +267,7 @@ def _binned(weights: Floats, query: int, bin_size: int, causal: bool) -> list[fl
     return [float(rows[:, key : key + bin_size].max()) for key in range(0, seen, bin_size)]
 
 
-def _is_causal(weights: Floats) -> bool:
+def is_causal(weights: Floats) -> bool:
     """Whether no query sees a later key: an encoder's map is square."""
     T, S = weights.shape
     return T == S and not np.triu(weights, 1).any()
