@@ -110,8 +110,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("compiler", facts["compiler"] or "none: train.compile cannot be used on a CPU"),
         ("packages", _versions(facts["packages"])),
         *((f"[{extra}]", _versions(found)) for extra, found in facts["extras"].items()),
-        ("cache", f"{cache['folder']}: {sizes}; {_gib(cache['free'])} free"),
-        ("runs", f"{facts['runs']['folder']}: {_gib(facts['runs']['free'])} free"),
+        ("cache", f"{cache['folder']}: {sizes}; {_free_text(cache['free'])}"),
+        ("runs", f"{facts['runs']['folder']}: {_free_text(facts['runs']['free'])}"),
         (
             "terminal",
             f"{terminal['output']}, {terminal['encoding']}, {terminal['columns']} columns, "
@@ -183,8 +183,10 @@ def _free(path: Path) -> int | None:
         return None
 
 
-def _gib(size: int | None) -> str:
-    return "unknown" if size is None else f"{size / 2**30:,.1f} GiB"
+def _free_text(size: int | None) -> str:
+    from attn_cli.model.memory_limits import format_bytes
+
+    return f"{'unknown' if size is None else format_bytes(size)} free"
 
 
 def _anonymous(value: Any) -> Any:
