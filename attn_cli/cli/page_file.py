@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 OWN = b'<meta name="generator" content="attn">'
 HEAD = 4096  # bytes at the start of a page that contain it
-LARGE = 4 * 2**20  # bytes of a page beyond which a reason is named
 
 
 def write_page(
@@ -105,14 +104,14 @@ def write_translation_page(
     from attn_cli.inspection.page.translation import translation_page
 
     check_page_file(path)
-    html = translation_page(
+    made = translation_page(
         without_private_paths(loaded),
         source_ids,
         "Inside an encoder-decoder",
         layer=None if layer is None else layer - 1,
         head=None if head is None else head - 1,
     )
-    _write_and_print(path, html, loaded, (), as_json=as_json)
+    _write_and_print(path, made.html, loaded, made.notes, as_json=as_json)
 
 
 def _write_and_print(
@@ -127,35 +126,7 @@ def _write_and_print(
     notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
     for note in notes:
         notice(note.replace("’", "'"))
-    if len(data) > LARGE:
-        for reason in _why_large(loaded):
-            notice(reason)
     result(str(path))
-
-
-def _why_large(loaded: LoadedModel) -> Iterator[str]:
-    """What makes a page large, from which nothing of the model is left out."""
-    parameters = loaded.model.parameter_count()
-    of_labels, of_text = (
-        sum(
-            parameter.numel()
-            for name, parameter in loaded.model.named_parameters()
-            if name.startswith(beginning)
-        )
-        for beginning in ("ngram_scores.", "ngrams.table")
-    )
-    tables = of_labels or of_text
-    if 2 * tables < parameters:
-        yield (
-            f"larger than {LARGE >> 20} MiB: the model has {parameters:,} parameters, and "
-            "all of them are in the page"
-        )
-    if tables:
-        key = "label_ngram_rows" if of_labels else "ngram_rows"
-        yield (
-            f"{tables:,} of the model's {parameters:,} parameters are tables of n-grams: trained "
-            f"with fewer model.{key}, its page is smaller"
-        )
 
 
 def without_private_paths(loaded: LoadedModel) -> LoadedModel:

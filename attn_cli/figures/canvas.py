@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from attn_cli.figures.fonts import MONO, SANS, code_point, families, is_drawable, shown_text
-from attn_cli.figures.style import Style
+from attn_cli.figures.style import Hue, Style
 from attn_cli.text.display import printable_symbol
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Canvas:
         from matplotlib.figure import Figure
 
         self.kind, self.style = kind, style
+        self.hue: Hue = "blue"  # of all its shades; to be changed before anything is drawn
         self.theme, self.size = style.theme, style.size
         self.width, self.height = self.size.width, self.size.height
         self._figure = Figure(figsize=(self.width, self.height), facecolor=self.theme.paper)
@@ -197,7 +198,7 @@ class Canvas:
         """The shades of data, from 0 to 1; what is no number has the colour of the mask."""
         from matplotlib.colors import LinearSegmentedColormap
 
-        shades = LinearSegmentedColormap.from_list("attn", list(self.theme.shades))
+        shades = LinearSegmentedColormap.from_list("attn", list(self.theme.shades[self.hue]))
         return shades.with_extremes(bad=self.theme.masked)
 
     def ink_on(self, fraction: float) -> str:

@@ -1,16 +1,19 @@
 """How all figures look: two themes and two true sizes.
 
-Shades are those of the page (palette.js): a single hue whose lightness changes in one direction
-only. Curves have colours that colour-blind eyes tell apart (Okabe and Ito 2008), and markers.
+Shades are those of the page (palette.js): blue for parts of a whole, green for bits, each a single
+hue whose lightness changes in one direction only. Curves have colours that colour-blind eyes tell
+apart (Okabe and Ito 2008), and markers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 ThemeName = Literal["light", "dark"]
 SizeName = Literal["slide", "column"]
+Hue = Literal["blue", "green"]
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -25,7 +28,7 @@ class Theme:
     rule: str  # of grids and frames
     masked: str  # of a cell that the model cannot see
     frame: str  # of a cell that is marked, seen on all shades
-    shades: tuple[str, ...]  # of data, from nothing to all
+    shades: Mapping[Hue, tuple[str, ...]]  # of data, from nothing to all
     curves: tuple[str, ...]
 
 
@@ -61,7 +64,10 @@ THEMES: dict[ThemeName, Theme] = {
         rule="#dfe2e0",
         masked="#e9e7e3",
         frame="#e8710a",
-        shades=("#f1f4f7", "#c9d9ea", "#92b4d8", "#5788bf", "#2a5c98", "#0d2f63"),
+        shades={
+            "blue": ("#f1f4f7", "#c9d9ea", "#92b4d8", "#5788bf", "#2a5c98", "#0d2f63"),
+            "green": ("#f1f5ef", "#cfe0c8", "#9dc295", "#629860", "#33693c", "#103a1d"),
+        },
         curves=(
             "#0072b2", "#d55e00", "#009e73", "#b0568c", "#8a6d00", "#3f9bd0", "#57626d", "#1c2228",
         ),
@@ -73,7 +79,10 @@ THEMES: dict[ThemeName, Theme] = {
         rule="#2d343b",
         masked="#34312e",
         frame="#e8710a",
-        shades=("#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"),
+        shades={
+            "blue": ("#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"),
+            "green": ("#1f2721", "#26472d", "#34683c", "#569658", "#9cc898", "#e5f6e1"),
+        },
         curves=(
             "#56b4e9", "#e69f00", "#2fc79b", "#dd95be", "#f0e442", "#3f8fd8", "#9ca8b3", "#e4e8eb",
         ),

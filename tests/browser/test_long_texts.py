@@ -35,7 +35,7 @@ def attention(loaded: LoadedModel) -> torch.Tensor:
 
 
 def shade(page: Opened, weight: float) -> list[int]:
-    colours: list[list[int]] = page.run("() => attn.palettes.light")
+    colours: list[list[int]] = page.run("() => attn.palettes.blue.light")
     return colours[round(weight**0.5 * (len(colours) - 1))]
 
 

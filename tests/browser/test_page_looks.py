@@ -71,12 +71,14 @@ def test_no_part_is_wider_than_the_page(
         assert wider <= 0
 
 
+@pytest.mark.parametrize("hue", ["blue", "green"])
 def test_the_palette_changes_in_one_direction_in_both_themes(
-    tiny: TrainedModel, opened: Callable[..., Any]
+    hue: str, tiny: TrainedModel, opened: Callable[..., Any]
 ) -> None:
     page = opened(contents(tiny, "The fox"), color_scheme="dark")
     light, dark = page.run(
-        "() => ['light', 'dark'].map((theme) => attn.palettes[theme].map(attn.luminance))"
+        "hue => ['light', 'dark'].map((theme) => attn.palettes[hue][theme].map(attn.luminance))",
+        hue,
     )
     # Whole numbers of red, green and blue leave neighbours equal here and there.
     assert all(a >= b - 2e-3 for a, b in pairwise(light))

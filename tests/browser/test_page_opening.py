@@ -66,7 +66,7 @@ def test_the_first_screen_of_an_encoder_and_of_an_encoder_decoder(
     assert max(page.run(LOWER_EDGES, [".opening", "#stages", "#map"])) <= WINDOW["height"]
     assert "missing from a text" in page.page.inner_text(".opening")
     translator = load_model(trained_translator.run.path)
-    html = translation_page(translator, translator.encode_source("abcdef"), "A page")
+    html = translation_page(translator, translator.encode_source("abcdef"), "A page").html
     page = opened(html, **WINDOW)
     parts = [".opening", "#stages", "#written", "#map"]
     assert max(page.run(LOWER_EDGES, parts)) <= WINDOW["height"]

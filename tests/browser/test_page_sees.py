@@ -56,10 +56,11 @@ def seen(tiny: TrainedModel) -> ForwardPass:
     return forward_pass(tiny.model, tiny.encode_prompt(TEXT))
 
 
-def shade(page: Any, value: float, theme: str = "light") -> Colour:
+def shade(page: Any, value: float, theme: str = "light", hue: str = "blue") -> Colour:
     """The colour of a value from 0 to 1."""
     place = round(255 * min(1.0, max(0.0, value)))
-    return tuple(page.run("([theme, place]) => attn.palettes[theme][place]", [theme, place]))
+    colour = "([hue, theme, place]) => attn.palettes[hue][theme][place]"
+    return tuple(page.run(colour, [hue, theme, place]))
 
 
 def ground(locator: Any) -> Colour:
@@ -124,7 +125,7 @@ def test_each_character_has_the_shade_and_the_probability_of_its_surprisal(
     shades = set()
     for t in range(1, T):
         share = probs[t - 1, ids[t]].item()
-        wanted = shade(page, -math.log2(share) / 8)
+        wanted = shade(page, -math.log2(share) / 8, hue="green")
         assert near(ground(characters.nth(t)), wanted, most=4)
         shades.add(wanted)
         characters.nth(t).click()
@@ -219,7 +220,7 @@ def test_the_past_shows_the_chosen_head(tiny: TrainedModel, opened: Callable[...
             small = f"#history-maps button:nth-of-type({3 * layer + head + 1}) canvas"
             for t, j in CELLS:
                 kept = round(255 * seen[place].attention[layer, head, t, j].item()) / 255
-                wanted = shade(page, math.sqrt(kept))
+                wanted = shade(page, math.sqrt(kept), hue="green")
                 # A step of what travels is some shades where weights are small.
                 for canvas in ("#history-map", small):
                     assert near(tuple(page.run(PIXEL, [canvas, j, t])), wanted, most=8)

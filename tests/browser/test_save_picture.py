@@ -28,7 +28,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 # What any program for vector graphics reads; no bitmap, no HTML, no style sheet.
 ELEMENTS = {f"{SVG}{name}" for name in ("svg", "title", "rect", "path", "text")}
 TEXT = "the fox met"
-SHADES = """theme => attn.palettes[theme].map(
+SHADES = """theme => attn.palettes.blue[theme].map(
     parts => "#" + parts.map(part => part.toString(16).padStart(2, "0")).join(""))"""
 THEMES = pytest.mark.parametrize("theme", ["light", "dark"])
 

@@ -37,7 +37,8 @@ def random_translator(*overrides: str, tokenizer: Tokenizer | None = None) -> Lo
 def opened_on(open_page: Callable[..., Any], loaded: LoadedModel, source: str, **more: Any) -> Any:
     layer, head = more.pop("layer", None), more.pop("head", None)
     ids = loaded.encode_source(source)
-    return open_page(translation_page(loaded, ids, "A page", layer=layer, head=head), **more)
+    made = translation_page(loaded, ids, "A page", layer=layer, head=head)
+    return open_page(made.html, **more)
 
 
 def type_source(page: Opened, text: str, shown: str) -> None:

@@ -42,6 +42,7 @@ def draw_surprisal(
         subtitle: The model and the text.
         mean: What was measured over all of it, in a line.
     """
+    canvas.hue = "green"
     if text[0] == ("\n", None):  # with which a model of lines begins
         text, total = text[1:], total - 1
     size, width = canvas.size, canvas.inner_width

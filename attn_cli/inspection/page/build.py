@@ -1,24 +1,33 @@
 """The page in which a model runs: what is on it, and which checkpoints fit into it."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.lesson.blocks import LessonStep
 from attn_cli.inspection.page.lesson_payload import lesson_payload
+from attn_cli.inspection.page.notes import size_notes
 from attn_cli.inspection.page.payload import (
     ablation_payload,
     evenly_spaced,
     model_payload,
     snapshot_payload,
 )
-from attn_cli.inspection.page.rounding import choose_level, largest_difference
+from attn_cli.inspection.page.rounding import choose_level
 from attn_cli.inspection.page.stages import Purpose, model_sentence, stages
-from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
+from attn_cli.inspection.page.template import (
+    MODEL_SCRIPTS,
+    MODEL_STYLES,
+    Page,
+    PageTemplate,
+    as_json,
+)
 from attn_cli.inspection.supported import check_supported
+from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 
 STYLES = (*MODEL_STYLES, "writing", "labels", "mask")
@@ -73,9 +82,7 @@ LESSON_SCRIPTS = (
 )
 
 MAX_BYTES = 2_500_000  # of a page, which leaves out checkpoints to stay below
-LARGE = 4 * 2**20  # bytes of a page, whose weights are rounded to stay below
 MAX_SNAPSHOTS, MIN_SNAPSHOTS = 8, 2
-ROOM_FOR_NOTES = 20_000  # bytes, of what is not known before the weights are packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,19 +102,6 @@ class PageContents:
     key: int | None = None  # the one with the largest weight where None
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page.
-
-    Attributes:
-        html: To be saved as UTF-8.
-        notes: What was left out or rounded to keep it small, a sentence each; in the page, too.
-    """
-
-    html: str
-    notes: tuple[str, ...]
-
-
 def page(contents: PageContents) -> str:
     """The HTML of the page; see `noted_page`."""
     return noted_page(contents).html
@@ -118,7 +112,7 @@ def noted_page(contents: PageContents) -> Page:
 
     It stays below `MAX_BYTES` by leaving out checkpoints, evenly spaced, down to two. A model of
     more than about half a million parameters makes it larger; its weights are rounded where that
-    keeps it below `LARGE`.
+    keeps it below 4 MiB.
 
     Raises:
         InputError: The model has a kind of block or position that the page does not know.
@@ -139,6 +133,7 @@ def noted_page(contents: PageContents) -> Page:
             sentence=model_sentence(contents.loaded, _purpose(contents)),
             stages=stages(contents.loaded),
             closer=_closer_looks(contents),
+            runs_ahead=bool(contents.ablations or contents.snapshots or contents.lesson),
             payload=payload,
             snapshots=f"[{','.join(snapshots)}]",
         )
@@ -147,16 +142,20 @@ def noted_page(contents: PageContents) -> Page:
     snapshots = [as_json(snapshot_payload(s)) for s in contents.snapshots]
     others = {**_payload(contents, 0), "weights": {}}
     least = rendered(as_json(others), evenly_spaced(snapshots, MIN_SNAPSHOTS))
-    level = choose_level(weights, LARGE - len(least.encode()) - ROOM_FOR_NOTES)
+    level = choose_level(weights, len(least.encode()))
     payload = as_json(_payload(contents, level))
-    room = MAX_BYTES - len(rendered(payload).encode())
-    kept = _fitting(snapshots, room)
-    notes = tuple(_notes(contents, level, len(kept)))
+    size = len(rendered(payload).encode())
+    kept = _fitting(snapshots, MAX_BYTES - size)
+    notes = tuple(_notes(contents, level, len(kept), size))
     return Page(rendered(payload, kept, notes), notes)
 
 
 def _purpose(contents: PageContents) -> Purpose:
-    return "lesson" if contents.lesson else "write" if contents.generate_first else "look"
+    if contents.lesson:
+        return "lesson"
+    if not contents.generate_first or contents.loaded.labels:
+        return "look"
+    return "write" if contents.loaded.config.task == "lm" else "fill"
 
 
 def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
@@ -170,28 +169,20 @@ def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
     return names
 
 
-def _notes(contents: PageContents, level: int, kept: int) -> Iterator[str]:
-    """What is not in the page as it is in the run, a sentence each."""
-    if level:
-        difference = largest_difference(contents.loaded.model, contents.ids, level)
-        most = _rounded_up(difference)
-        yield (
-            f"To keep this page below {LARGE >> 20} MiB, the model’s weights are rounded in "
-            f"it: on the text that it opens with, no logit is off by more than {most}."
-        )
+def _notes(contents: PageContents, level: int, kept: int, size: int) -> Iterator[str]:
+    """What is not in the page as it is in the run, and why it is large: a sentence each."""
+    ids = [list(contents.ids)]
+
+    def logits_of(model: Stack) -> torch.Tensor:
+        logits: torch.Tensor = model(torch.tensor(ids, device=model.token_embedding.weight.device))
+        return logits
+
+    yield from size_notes(contents.loaded, level, size, logits_of)
     if kept < len(contents.snapshots):
         yield (
             f"To keep this page small, it has {kept} of the run’s {len(contents.snapshots)} "
             "checkpoints, evenly spaced."
         )
-
-
-def _rounded_up(number: float) -> str:
-    """The number with two digits, never less than it is."""
-    if not 0 < number < math.inf:
-        return f"{number:g}"
-    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
-    return f"{math.ceil(number / unit) * unit:.2g}"
 
 
 def _payload(contents: PageContents, level: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ tables of n-grams stays small. What that changes is measured, and said in the pa
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from attn_cli.model.stack import Stack
 
 Weights = Mapping[str, NDArray[np.float32]]
 
+LARGE = 4 * 2**20  # bytes of a page, whose weights are rounded to stay below
+ROOM_FOR_NOTES = 20_000  # bytes, of what is not known before the weights are packed
+
 # Up to this many parameters the weights are stored as float32, which is exact: a megabyte.
 MAX_EXACT = 190_000
 # Bits per weight beyond that: as many as keep the default run's page below 2.5 MB. Errors of the
@@ -38,8 +41,14 @@ TABLE_BITS, LEAST_TABLE_BITS = 16, 10
 LEVELS = (0, 2, 4, 6, 8, 10)
 
 
-def choose_level(weights: Weights, room: int) -> int:
-    """The first level at which the weights take at most so many characters; 0 where none does."""
+def choose_level(weights: Weights, others: int) -> int:
+    """The first level at which the page stays below `LARGE`; 0 where none does.
+
+    Args:
+        weights: Every parameter by name.
+        others: The bytes of all else in the page.
+    """
+    room = LARGE - others - ROOM_FOR_NOTES
     if _are_exact(weights) or not all(np.isfinite(array).all() for array in weights.values()):
         return 0
     fitting = (level for level in range(len(LEVELS)) if _length(weights, level) <= room)
@@ -56,15 +65,16 @@ def pack_weights(weights: Weights, level: int) -> dict[str, Packed]:
 
 
 @torch.no_grad()
-def largest_difference(model: Stack, ids: Sequence[int], level: int) -> float:
-    """How much the logits of a text differ at most from the model's, with rounded weights."""
+def largest_difference(
+    model: Stack, logits_of: Callable[[Stack], torch.Tensor], level: int
+) -> float:
+    """How much the logits differ at most from the model's, with rounded weights."""
     rounded = copy.deepcopy(model)
     for name, parameter in rounded.named_parameters():
         if parameter.ndim > 1:
             array = parameter.float().numpy(force=True)
             parameter.copy_(torch.from_numpy(_rounded_matrix(name, array, level)))
-    text = torch.tensor([list(ids)], device=model.token_embedding.weight.device)
-    return float((rounded(text) - model(text)).abs().max())
+    return float((logits_of(rounded) - logits_of(model)).abs().max())
 
 
 def _are_exact(weights: Weights) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from attn_cli.runs.loaded_model import LoadedModel
 
-Purpose = Literal["look", "write", "lesson"]  # what a page is for
+Purpose = Literal["look", "write", "fill", "lesson"]  # what a page is for
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,11 @@ class Stage:
 def model_sentence(loaded: LoadedModel, purpose: Purpose = "look") -> str:
     """A sentence on what the model does, and one on what to do with the page."""
     does, map_shows = _task_words(loaded)
+    unit = loaded.tokenizer.unit
     shows = {
         "look": map_shows,
-        "write": "Let it write, and see below how it chose each character.",
+        "write": f"Let it write, and see below how it chose each {unit}.",
+        "fill": f"Let it fill in what is missing, and see below how it chose each {unit}.",
         "lesson": "The lesson follows a text through it, step by step, with its own numbers.",
     }
     return f"This model of {loaded.model.parameter_count():,} parameters {does}. {shows[purpose]}"

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -53,6 +54,19 @@ MODEL_SCRIPTS = (
     "save_picture",
     "map_pictures",
 )
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page.
+
+    Attributes:
+        html: To be saved as UTF-8.
+        notes: What was left out or rounded to keep it small, a sentence each; in the page, too.
+    """
+
+    html: str
+    notes: tuple[str, ...]
 
 
 class PageTemplate:

@@ -1,11 +1,24 @@
 """The page of an encoder-decoder: a source typed in it, its target, and who looked where."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import torch
+
+from attn_cli.generation.greedy_targets import greedy_targets
+from attn_cli.inspection.page.notes import size_notes
 from attn_cli.inspection.page.payload import model_payload
+from attn_cli.inspection.page.rounding import choose_level
 from attn_cli.inspection.page.stages import model_sentence, stages
-from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
+from attn_cli.inspection.page.template import (
+    MODEL_SCRIPTS,
+    MODEL_STYLES,
+    Page,
+    PageTemplate,
+    as_json,
+)
 from attn_cli.inspection.supported import check_supported
+from attn_cli.model.stack import Stack
 from attn_cli.runs.loaded_model import LoadedModel
 
 STYLES = (*MODEL_STYLES, "translation")
@@ -40,8 +53,8 @@ def translation_page(
     *,
     layer: int | None = None,
     head: int | None = None,
-) -> str:
-    """The HTML of the page, to be saved as UTF-8.
+) -> Page:
+    """The page; its weights are rounded where that keeps it below 4 MiB.
 
     Args:
         loaded: The model that runs in the page, of task seq2seq.
@@ -54,10 +67,36 @@ def translation_page(
         InputError: The model has a kind of block or position that the page does not know.
     """
     check_supported(loaded.model.config, "the page")
+    template = PageTemplate("translation.html", STYLES, SCRIPTS)
+    source = _source_payload(loaded, source_ids, layer, head)
+
+    def rendered(model: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
+        return template.render(
+            title,
+            notes=notes,
+            unit="symbol" if loaded.pair_format.target_words else loaded.tokenizer.unit,
+            payload=as_json({**model, **source}),
+            sentence=model_sentence(loaded),
+            stages=stages(loaded),
+            closer=(),
+            runs_ahead=False,
+        )
+
+    others = rendered({**model_payload(loaded), "weights": {}})
+    level = choose_level(loaded.model.state_arrays(), len(others.encode()))
+    model = model_payload(loaded, level)
+    size = len(rendered(model).encode())
+    notes = tuple(size_notes(loaded, level, size, _logits_of(loaded, source_ids)))
+    return Page(rendered(model, notes), notes)
+
+
+def _source_payload(
+    loaded: LoadedModel, source_ids: Sequence[int], layer: int | None, head: int | None
+) -> dict[str, Any]:
+    """What the script needs besides the model."""
     form = loaded.pair_format
     columns = [str(column) for column in loaded.config.data.column or ["Source"]]
-    payload = {
-        **model_payload(loaded),
+    return {
         "columns": columns if len(columns) > 1 else ["Source"],
         "features": form.has_features,
         "target_words": form.target_words,
@@ -65,14 +104,18 @@ def translation_page(
         "layer": layer,
         "head": head,
     }
-    template = PageTemplate("translation.html", STYLES, SCRIPTS)
-    unit = "symbol" if form.target_words else loaded.tokenizer.unit
-    return template.render(
-        title,
-        notes=(),
-        unit=unit,
-        payload=as_json(payload),
-        sentence=model_sentence(loaded),
-        stages=stages(loaded),
-        closer=(),
-    )
+
+
+def _logits_of(loaded: LoadedModel, source_ids: Sequence[int]) -> Callable[[Stack], torch.Tensor]:
+    """The logits (1, T, V) that a model like this one has for the target that this one writes."""
+    device = loaded.model.token_embedding.weight.device
+    source = torch.tensor([[*source_ids, loaded.bos_id]], device=device)  # (1, S)
+    target = greedy_targets([loaded.encoder_decoder], source, None, newline_id=loaded.bos_id)[0]
+    ids = torch.tensor([[loaded.bos_id, *target]], device=device)
+    ids = ids[:, : loaded.config.model.block_size]
+
+    def logits_of(model: Stack) -> torch.Tensor:
+        logits: torch.Tensor = model(ids, source)
+        return logits
+
+    return logits_of

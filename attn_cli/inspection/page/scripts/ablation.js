@@ -26,7 +26,7 @@ function ablationView(state, inAdvance) {
     fill: (button, layer, head) => {
       const found = known.get(layer * model.n_head + head);
       button.textContent = found ? (found.change === null ? "–" : signed(found.change)) : "·";
-      paint(button, found?.change > 0 ? Math.sqrt(found.change / scaleOf()) : 0);
+      paint(button, found?.change > 0 ? Math.sqrt(found.change / scaleOf()) : 0, "green");
     },
     describe: (layer, head) => {
       const found = known.get(layer * model.n_head + head);

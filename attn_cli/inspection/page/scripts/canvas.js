@@ -29,7 +29,7 @@ function drawPixels(canvas, T, S, weightAt, seenBy) {
     image = context.createImageData(S, T);
   for (let t = 0; t < T; t++) {
     for (let j = 0; j < seenBy(t); j++) {
-      const [red, green, blue] = palettes[theme][shadeOf(SCALES.weight.fraction(weightAt(t, j)))];
+      const [red, green, blue] = palettes.blue[theme][shadeOf(SCALES.weight.fraction(weightAt(t, j)))];
       const start = 4 * (t * S + j);
       image.data[start] = red;
       image.data[start + 1] = green;
@@ -45,7 +45,7 @@ function drawPixels(canvas, T, S, weightAt, seenBy) {
 // little, so that no ground shines through between them.
 function paintRuns(context, T, weightAt, seenBy) {
   const shadeAt = (t, j) => shadeOf(SCALES.weight.fraction(weightAt(t, j)));
-  const runs = styles[theme].map(() => []);
+  const runs = shadesOf().map(() => []);
   for (let t = 0; t < T; t++) {
     for (let j = 0, start = 0; j < seenBy(t); j++) {
       const shade = shadeAt(t, j);
@@ -56,7 +56,7 @@ function paintRuns(context, T, weightAt, seenBy) {
   }
   runs.forEach((some, shade) => {
     if (!some.length) return;
-    context.fillStyle = styles[theme][shade].ground;
+    context.fillStyle = shadesOf()[shade].ground;
     context.beginPath();
     for (const run of some) context.rect(...run);
     context.fill();

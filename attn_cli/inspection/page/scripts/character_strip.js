@@ -1,7 +1,9 @@
-// A line of characters to choose from. `describe(t)` is read aloud with the character.
+// A line of characters to choose from, in shades of a hue. `describe(t)` is read aloud with the
+// character.
 class CharacterStrip {
-  constructor(container, { choose, hover = () => {}, describe }) {
+  constructor(container, { choose, hover = () => {}, describe, hue = "blue" }) {
     this.container = container;
+    this.hue = hue;
     this.describe = describe;
     container.addEventListener("click", (event) => {
       const index = this.indexUnder(event);
@@ -54,7 +56,7 @@ class CharacterStrip {
     item.className = shade === null ? "character blank" : "character";
     if (item.textContent !== symbol) item.textContent = symbol;
     if (shade === null) item.removeAttribute("style");
-    else paint(item, shade);
+    else paint(item, shade, this.hue);
     item.setAttribute("aria-label", this.describe(t));
   }
 

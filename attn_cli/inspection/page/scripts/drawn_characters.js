@@ -15,6 +15,7 @@ class DrawnCharacters {
     this.strip = new CharacterStrip(this.box, {
       choose: (index) => this.choose(index),
       describe: (index) => this.describe(this.entries[index]),
+      hue: "green",
     });
     byId("to-map").addEventListener("click", (event) => {
       event.preventDefault();

@@ -6,7 +6,7 @@
 // 256 characters would make a page slow that has to answer while one types.
 
 const LARGEST_CELL = 28,
-  READABLE_CELL = 15, // however low the window is
+  READABLE_CELL = 14, // however low the window is
   SMALLEST_CELL = 9, // of a map that is as wide as its box
   CELL_IN_WINDOW = 12; // of a larger one, of which the box shows a part; CSS pixels
 const LABELS = 22, // CSS pixels beside and above the cells
@@ -92,7 +92,7 @@ function heatMapView(state) {
     const [from, to] = [Math.floor(left / size), Math.ceil((left + width) / size)];
     for (let t = Math.floor(top / size); t < last; t++) {
       for (let j = from; j < Math.min(to, state.seenBy(t)); j++) {
-        context.fillStyle = styles[theme][shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
+        context.fillStyle = shadesOf()[shadeOf(SCALES.weight.fraction(state.weight(t, j)))].ground;
         context.fillRect(j * size, t * size, size - 1, size - 1);
       }
     }

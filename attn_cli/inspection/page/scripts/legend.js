@@ -2,11 +2,11 @@
 
 // The palette with its numbers beneath it.
 function drawLegend(container, scale) {
-  const { fraction, ticks, title } = SCALES[scale];
-  const stops = Array.from({ length: 17 }, (_, i) => styles[theme][shadeOf(i / 16)].ground);
+  const { fraction, ticks, title, hue } = SCALES[scale];
+  const stops = Array.from({ length: 17 }, (_, i) => shadesOf(hue)[shadeOf(i / 16)].ground);
   const ramp = element("div", { className: "ramp" });
   ramp.style.backgroundImage = `linear-gradient(to right, ${stops.join(", ")})`;
-  ramp.picture = { width: SHADES, height: 1, paint: paintRamp };
+  ramp.picture = { width: SHADES, height: 1, paint: (context) => paintRamp(context, hue) };
   const marks = ticks.map((tick, i) => {
     const last = scale === "surprisal" && i === ticks.length - 1;
     const mark = element("span", {}, last ? `${tick}+` : String(tick));
@@ -20,8 +20,8 @@ function drawLegend(container, scale) {
   );
 }
 
-function paintRamp(context) {
-  styles[theme].forEach(({ ground }, shade) => {
+function paintRamp(context, hue) {
+  shadesOf(hue).forEach(({ ground }, shade) => {
     if (shade % 4) return;
     context.fillStyle = ground;
     context.fillRect(shade, 0, SHADES - shade, 1); // so that no ground shines through

@@ -17,7 +17,7 @@ function mapPictures(state, data, of) {
       ...(state.view === "lines" ? [] : [byId("attention-legend")]),
     ],
   }));
-  savePicture(byId("attention-legend"), run, "all heads", () => ({
+  savePicture(byId("thumbnails"), run, "all heads", () => ({
     name: "all heads",
     title: `All heads: ${of()}`,
     note: [run, "A row for each layer, a column for each head."],

@@ -34,14 +34,14 @@ class MapState {
     }
   }
 
-  // Chooses what to look at; a query without a key gets the key with the largest weight.
+  // Chooses what to look at; of another head or query without a key, the one with the largest weight.
   choose({ layer = this.layer, head = this.head, query = this.query, key }) {
     const parts = [];
     if (layer !== this.layer || head !== this.head) parts.push("head");
     if (query !== this.query) parts.push("query");
     Object.assign(this, { layer, head, query, hovered: null });
     const chosen = Math.min(
-      key ?? (parts.includes("query") ? this.topKey(query) : this.key),
+      key ?? (parts.length ? this.topKey(query) : this.key),
       this.seenBy(query) - 1,
     );
     if (chosen !== this.key) parts.push("key");

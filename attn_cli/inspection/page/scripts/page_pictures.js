@@ -34,7 +34,7 @@ const labelsPicture = () => ({
 
 const textPictures = [
   () => ({
-    after: "surprisal-readout",
+    after: "surprisal-legend",
     what: "surprisal",
     title: "Surprisal of each character",
     ids: ["surprisal-strip", "surprisal-readout", "surprisal-legend"],

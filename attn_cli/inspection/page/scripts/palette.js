@@ -1,25 +1,33 @@
-// One sequential palette for every shade on the page: a single hue whose lightness changes
-// in one direction only, so that it reads the same for colour-blind eyes and in grey.
+// Two sequential palettes: blue for parts of a whole, such as weights and probabilities, green for
+// what is measured in bits. Each is a single hue whose lightness changes in one direction only, so
+// that it reads the same for colour-blind eyes and in grey.
 
 const STOPS = {
-  light: ["#f1f4f7", "#c9d9ea", "#92b4d8", "#5788bf", "#2a5c98", "#0d2f63"],
-  dark: ["#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"],
+  blue: {
+    light: ["#f1f4f7", "#c9d9ea", "#92b4d8", "#5788bf", "#2a5c98", "#0d2f63"],
+    dark: ["#1f252c", "#24405f", "#2c6094", "#4c88c4", "#8fbbe8", "#e2f0ff"],
+  },
+  green: {
+    light: ["#f1f5ef", "#cfe0c8", "#9dc295", "#629860", "#33693c", "#103a1d"],
+    dark: ["#1f2721", "#26472d", "#34683c", "#569658", "#9cc898", "#e5f6e1"],
+  },
 };
 const SHADES = 256;
 
-const palettes = Object.fromEntries(
-  Object.entries(STOPS).map(([theme, stops]) => [theme, shadesBetween(stops)]),
-);
+const palettes = mapValues(STOPS, (themes) => mapValues(themes, shadesBetween));
 // The same as CSS, and with what text on each shade is easiest to read in: black or white.
-const styles = Object.fromEntries(
-  Object.entries(palettes).map(([theme, colours]) => [
-    theme,
+const styles = mapValues(palettes, (themes) =>
+  mapValues(themes, (colours) =>
     colours.map((colour) => ({
       ground: css(colour),
       ink: luminance(colour) > 0.18 ? "#000" : "#fff",
     })),
-  ]),
+  ),
 );
+
+function mapValues(object, change) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));
+}
 
 // Stops -> 256 colours as [red, green, blue].
 function shadesBetween(stops) {
@@ -36,6 +44,11 @@ const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 // The system's theme until the reader chooses one. Asking for it is too slow to do it per cell.
 let theme = prefersDark.matches ? "dark" : "light";
 
+// The shades of a hue in the theme that is shown, as CSS.
+function shadesOf(hue = "blue") {
+  return styles[hue][theme];
+}
+
 // A value from 0 to 1 -> which of the shades.
 function shadeOf(value) {
   return Math.round(Math.min(1, Math.max(0, value || 0)) * (SHADES - 1));
@@ -46,8 +59,8 @@ function css([red, green, blue]) {
 }
 
 // Paints an element's background, and its text.
-function paint(target, value) {
-  const { ground, ink } = styles[theme][shadeOf(value)];
+function paint(target, value, hue) {
+  const { ground, ink } = shadesOf(hue)[shadeOf(value)];
   target.style.backgroundColor = ground;
   target.style.color = ink;
 }
@@ -65,6 +78,6 @@ function luminance(colour) {
 // them visible.
 const SCALES = {
   weight: { fraction: Math.sqrt, ticks: [0, 0.05, 0.25, 0.5, 1], title: "attention weight" },
-  surprisal: { fraction: (value) => value / 8, ticks: [0, 2, 4, 6, 8], title: "surprisal in bits" },
+  surprisal: { fraction: (value) => value / 8, ticks: [0, 2, 4, 6, 8], title: "surprisal in bits", hue: "green" },
   probability: { fraction: (value) => value, ticks: [0, 0.25, 0.5, 0.75, 1], title: "probability" },
 };

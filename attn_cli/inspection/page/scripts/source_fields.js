@@ -36,7 +36,7 @@ function sourceFieldsView(state, { columns, features, source }) {
     const room = state.model.block_size - 1,
       isEmpty = ids.length === 0;
     if (!isEmpty || state.sourceIds === undefined) state.read(ids);
-    const facts = isEmpty ? "" : `${counted(Math.min(ids.length, room), "symbol")} of at most ${room}.`;
+    const facts = isEmpty ? "" : `${counted(Math.min(ids.length, room), "symbol")} of at most ${room}, and the end.`;
     byId("typed-facts").textContent = facts;
     say("typed-warning", warningsOn(ids, outside, room));
   }

@@ -156,9 +156,4 @@ class TranslationState extends MapState {
   queryName(t) {
     return this.side === "alignment" ? this.targetName(t) : this.keyName(t);
   }
-
-  sentence(t, j) {
-    const weight = number(this.weight(t, j), 4);
-    return `${this.queryName(t)} gives ${weight} of its attention to ${this.keyName(j, t)}`;
-  }
 }

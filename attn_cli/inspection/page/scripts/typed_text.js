@@ -1,5 +1,7 @@
 // The text: the field to type in, and each character with its surprisal.
 
+const LEAST_SHOWN = 0.001; // of a probability beside that of what came
+
 function typedTextView(state) {
   const { vocabulary } = state,
     typed = byId("typed"),
@@ -32,6 +34,7 @@ function typedTextView(state) {
     choose: (t) => state.choose({ query: t }),
     hover: (t) => showReadout(t < 0 || !state.model.causal ? state.query : t),
     describe: (t) => `${vocabulary.named(state.ids[t])}, ${surprisalOf(t)}`,
+    hue: "green",
   });
 
   function surprisalOf(t) {
@@ -73,11 +76,11 @@ function typedTextView(state) {
     const predictions = ranked(probs).slice(0, 3),
       first = predictions[0] === state.ids[t];
     const others = predictions
-      .slice(first ? 1 : 0)
-      .map((id) => `${vocabulary.named(id)} ${percent(probs[id])}`);
+      .filter((id) => !first || (id !== state.ids[t] && probs[id] >= LEAST_SHOWN))
+      .map((id) => `${vocabulary.named(id)} (${percent(probs[id])})`);
     const ahead = others.length
-      ? `It was the most probable, before ${others.join(" and ")}.`
-      : "The model knows no other.";
+      ? `It was the most probable; next came ${others.join(" and ")}.`
+      : `Nothing else reached ${percent(LEAST_SHOWN)}.`;
     say(
       "surprisal-readout",
       `${name}: ${surprisalOf(t)} (${percent(probs[state.ids[t]])}). ` +
