@@ -148,7 +148,7 @@ def test_a_vocabulary_of_one_character(opened: Callable[..., Any]) -> None:
     loaded = random_model(*SMALL, tokenizer=corpus_tokenizer("aaa"))
     assert loaded.tokenizer.vocab_size == 1
     page = opened(contents(loaded, "aaa"))
-    assert page.page.inner_text("#surprisal-readout").endswith("The model knows no other.")
+    assert page.page.inner_text("#surprisal-readout").endswith("(100%). Nothing else reached 0.1%.")
 
 
 @pytest.mark.parametrize("sentence", SENTENCES.values(), ids=SENTENCES)

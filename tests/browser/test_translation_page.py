@@ -72,6 +72,12 @@ def reference(loaded: LoadedModel, source: str) -> dict[str, Any]:
     }
 
 
+def shown_percent(share: torch.Tensor) -> str:
+    """As the page writes it, for shares of which neither nothing nor all is left by rounding."""
+    assert 0.1 < share < 0.995
+    return f"{100 * share:.0f}%"
+
+
 def assert_as_in_torch(page: Opened, loaded: LoadedModel, source: str) -> None:
     wanted = reference(loaded, source)
     written = page.run("() => attn.target()")
@@ -153,7 +159,7 @@ def test_a_chosen_character_of_the_target_says_where_it_looks(
     page.page.keyboard.press("ArrowRight")
     key = int(weights[0, 3].argmax())
     assert page.run("() => [attn.chosen().query, attn.chosen().key]") == [3, key]
-    assert f"gives {weights[0, 3, key]:.4f} of its attention" in page.page.inner_text(
+    assert f"gives {shown_percent(weights[0, 3, key])} of its attention" in page.page.inner_text(
         "#map-readout"
     )
     # The pointer shows another for as long as it is there.
@@ -166,7 +172,7 @@ def test_a_chosen_character_of_the_target_says_where_it_looks(
     page.page.keyboard.press("End")
     mean = weights.mean(dim=0)[3, key]
     assert page.page.inner_text("#map-title") == "Layer 2, mean of its heads"
-    assert f"gives {mean:.4f} of its attention" in page.page.inner_text("#map-readout")
+    assert f"gives {shown_percent(mean)} of its attention" in page.page.inner_text("#map-readout")
     # In the map, arrows move over the target and the source.
     page.page.locator("#map-grid [tabindex='0']").focus()
     page.page.keyboard.press("ArrowUp")
@@ -197,7 +203,7 @@ def test_the_maps_of_the_encoder_are_square(
     assert page.page.get_attribute("#map-grid", "aria-colcount") == "7"
     chosen = page.run("() => attn.chosen()")
     weight = reference(translator, "abcdef")["source"][0, 2, chosen["query"], chosen["key"]]
-    assert f"gives {weight:.4f} of its attention" in page.page.inner_text("#map-readout")
+    assert f"gives {shown_percent(weight)} of its attention" in page.page.inner_text("#map-readout")
     assert chosen["target"] == 4
     # A character of the target leads back to the alignment.
     page.page.locator("#target-strip > *").nth(1).click()

@@ -26,7 +26,6 @@ from attn_cli.inspection.history import Snapshot, snapshots
 from attn_cli.inspection.lesson.blocks import Formula, LessonStep, SideBySide, Table
 from attn_cli.inspection.page import projection, translation
 from attn_cli.inspection.page.build import (
-    LARGE,
     LESSON_SCRIPTS,
     LESSON_STYLES,
     MAX_BYTES,
@@ -42,7 +41,7 @@ from attn_cli.inspection.page.packing import (
     packed_table,
 )
 from attn_cli.inspection.page.payload import evenly_spaced
-from attn_cli.inspection.page.rounding import OTHER_BITS
+from attn_cli.inspection.page.rounding import LARGE, OTHER_BITS
 from attn_cli.inspection.page.template import FOLDER, as_json
 from attn_cli.model.build import build_model
 from attn_cli.runs.load_model import fresh_model, load_model
@@ -159,11 +158,27 @@ def test_a_vocabulary_of_four_thousand_symbols_stays_under_four_megabytes_and_sa
     assert 1e-4 < difference < 0.1
 
 
+def test_the_page_of_a_large_encoder_decoder_is_rounded_and_says_how() -> None:
+    shape = ("task=seq2seq", "model.n_layer=1", "model.n_embd=128", "model.n_head=2")
+    tokenizer = corpus_tokenizer(CHINESE)
+    loaded = replace(
+        fresh(tokenizer, *shape, "model.tie_embeddings=false"),
+        bos_id=tokenizer.symbols.index("\n"),
+    )
+    made = translation.translation_page(loaded, (1, 2, 3), "A page")
+    assert len(made.html.encode()) < LARGE
+    (note,) = made.notes
+    assert "weights are rounded" in note
+    assert f'<p class="left-out">{note}</p>' in made.html
+
+
 def test_weights_that_no_rounding_makes_small_are_left_as_they_are() -> None:
     shape = ("model.n_embd=512", "model.n_head=4", "model.n_layer=3")
     loaded = fresh(corpus_tokenizer("ab\n"), *shape)
     made = noted_page(PageContents(loaded, (0, 1), (), (), "A page"))
-    assert made.notes == ()
+    (note,) = made.notes
+    assert "larger than 4 MiB" in note
+    assert f"{loaded.model.parameter_count():,} parameters" in note
     assert len(made.html.encode()) > LARGE
     bits = payload(made.html)["weights"]["blocks.0.feed_forward.up.weight"]["bits"]
     assert bits == OTHER_BITS

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from attn_cli.config.load import load_config, parse_override
 from attn_cli.inspection.forward_pass import forward_pass
+from attn_cli.inspection.page.build import PageContents, page
 from attn_cli.inspection.page.first_cell import FirstCell, first_cell
 from attn_cli.inspection.page.opening_text import LONGEST, SHORTEST, open_ended_text
 from attn_cli.inspection.page.stages import model_sentence, stages
@@ -45,6 +48,17 @@ def test_the_sentence_says_what_the_model_does_and_how_large_it_is(task: str, do
     assert said.startswith(f"This model of {loaded.model.parameter_count():,} parameters {does}.")
     assert "The map shows" in said
     assert "The map" not in model_sentence(loaded, "write")
+
+
+def test_only_a_model_that_writes_is_said_to_write() -> None:
+    def sentence(task: str) -> str:
+        contents = PageContents(of_task(task), (3, 4), (), (), "A page", generate_first=True)
+        found = re.search('<p class="opening">(.*?)</p>', page(contents))
+        assert found
+        return found[1]
+
+    assert "Let it write, and see below" in sentence("lm")
+    assert "Let it fill in what is missing" in sentence("mlm")
 
 
 @pytest.mark.parametrize(

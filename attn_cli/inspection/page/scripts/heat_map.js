@@ -6,7 +6,7 @@
 // 256 characters would make a page slow that has to answer while one types.
 
 const LARGEST_CELL = 28,
-  READABLE_CELL = 14, // however low the window is
+  READABLE_CELL = 13, // however low the window is
   SMALLEST_CELL = 9, // of a map that is as wide as its box
   CELL_IN_WINDOW = 12; // of a larger one, of which the box shows a part; CSS pixels
 const LABELS = 22, // CSS pixels beside and above the cells
