@@ -48,13 +48,6 @@ def test_continuous_integration_runs_the_last_line() -> None:
     assert run in script
 
 
-def test_every_link_into_the_repository_leads_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (REPOSITORY / target).exists(), target
-
-
 def test_the_table_shown_is_what_inspect_shapes_prints() -> None:
     environment = os.environ | {"NO_COLOR": "1"}
     page = (REPOSITORY / "docs" / "explanation" / "transformer.md").read_text(encoding="utf-8")

@@ -50,9 +50,3 @@ def test_every_page_is_in_the_navigation_and_built(site: Path) -> None:
 def test_the_site_loads_nothing_from_elsewhere(site: Path) -> None:
     for page in site.rglob("*.html"):
         assert not LOADED.search(page.read_text(encoding="utf-8")), page
-
-
-def test_pages_link_to_files_that_are_there() -> None:
-    for page in DOCS.rglob("*.md"):
-        for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page}: {target}"
