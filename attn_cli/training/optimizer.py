@@ -37,7 +37,7 @@ class Optimizer(ABC):
         """Updates every parameter that has a gradient.
 
         Args:
-            done: Steps before this one.
+            step: Steps before this one.
             lr_scale: The learning rate as a fraction of `lr`.
         """
 
