@@ -140,8 +140,9 @@ class TranslationState extends MapState {
   }
 
   headName(layer = this.layer, head = this.head) {
-    if (head === this.model.n_head) return `Layer ${layer + 1}, mean of its heads`;
-    return super.headName(layer, head);
+    const stack = this.side === "alignment" ? "Decoder" : "Encoder";
+    if (head === this.model.n_head) return `${stack} layer ${layer + 1}, mean of its heads`;
+    return `${stack} ${super.headName(layer, head).toLowerCase()}`;
   }
 
   targetName(t) {
