@@ -201,8 +201,8 @@ def test_an_encoder_is_asked_what_is_missing() -> None:
     mask_id = printable_tokenizer().vocab_size
     logits = forward_pass(model, [*text[:2], mask_id, *text[3:]])["logits"][2, :mask_id]
     loss = -float(logits.log_softmax(-1)[text[2]])
-    name, (_, cell) = by_caption(steps, "losses of each character").rows[2]
-    assert name == "2 l"
+    name, (hidden, _, cell) = by_caption(steps, "losses of each character").rows[2]
+    assert (name, hidden) == ("2 ▢", "l")
     assert float(cell) == pytest.approx(loss, abs=0.51 * unit(cell))
 
 

@@ -89,7 +89,7 @@ def softmax(context: LessonContext) -> Iterator[Declared]:
     )
     yield f"The row of {quoted(FOLLOWED)}, which sees the whole text:"
     yield WorkedSoftmax(
-        "softmax of one row of scores", "score", at("visible scores", FOLLOWED), "positions"
+        "softmax of one row of scores", "score", at("visible scores", FOLLOWED), "keys"
     )
 
 

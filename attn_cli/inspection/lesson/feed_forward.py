@@ -6,7 +6,7 @@ Shapes: T time (characters), C channels = n_embd, F feed-forward width, L layers
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula
-from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, DotProduct, MatrixTable, VectorTable
 from attn_cli.inspection.lesson.merge_heads import residual_sum
 from attn_cli.inspection.lesson.norms import norm_of_vector
@@ -19,6 +19,8 @@ from attn_cli.inspection.lesson.said import (
     rounded_number,
     say,
 )
+from attn_cli.inspection.lesson.shown import MAX_SHOWN
+from attn_cli.inspection.lesson.tables import small_matrix
 from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
 
 

@@ -81,7 +81,7 @@ def _without_mask(context: LessonContext) -> Iterator[Declared]:
         PairTable("with the causal mask", WEIGHTS, SIDE_BY_SIDE),
         PairTable("without the mask", "without mask", SIDE_BY_SIDE),
     )
-    yield PairMaps(*tables)
+    yield PairMaps(tables)
     yield Pair(*tables)
     first = "first shown"
     ahead = ["sum", at("without mask", first), ["+", first, 1], T]
@@ -110,7 +110,7 @@ def _with_mask(context: LessonContext) -> Iterator[Declared]:
         PairTable("without the mask", WEIGHTS, SIDE_BY_SIDE),
         PairTable("with the causal mask", "with mask", SIDE_BY_SIDE),
     )
-    yield PairMaps(*tables)
+    yield PairMaps(tables)
     yield Pair(*tables)
     row = at(WEIGHTS, FOLLOWED)
     before, itself, after = rounded(

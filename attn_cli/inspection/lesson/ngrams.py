@@ -7,7 +7,7 @@ C channels = n_embd, V vocabulary.
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula, Part, Table
-from attn_cli.inspection.lesson.context import LessonContext, matrix_table, shape_text
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, OfThisText
 from attn_cli.inspection.lesson.rounding import (
     PRODUCT,
@@ -15,6 +15,7 @@ from attn_cli.inspection.lesson.rounding import (
     rounded_factors,
     rounded_number,
 )
+from attn_cli.inspection.lesson.tables import matrix_table, shape_text
 from attn_cli.inspection.lesson.worked_arithmetic import dot_product
 from attn_cli.model.ngram_embeddings import NgramEmbeddings
 from attn_cli.model.ngram_hash import NOTHING, PRIME, NgramHash
@@ -43,15 +44,17 @@ def _parts(context: LessonContext) -> Iterator[Part]:
         f"its length." + " What stands after it, attention alone can tell." * context.encoder
     )
     columns = {
-        f"the last {n}": [f"{_ngram(context, n, t)} {rows[t, column]}" for t in context.shown]
+        f"the last {n}": [
+            f"{_ngram(context, n, t)} {rows[t, column]}" for t in context.keys.positions
+        ]
         for column, n in enumerate(hashed.lengths)
     }
     yield Table.of_columns(
-        f"n-grams of the text and their rows, {shape_text('T, N', rows)}{context.truncation}",
-        context.row_names,
+        f"n-grams of the text and their rows, {shape_text('T, N', rows)}{context.keys.truncation}",
+        context.keys.names,
         columns,
     )
-    if context.shown[0] < hashed.longest - 1:
+    if context.keys.positions[0] < hashed.longest - 1:
         yield f"{BEFORE} stands for what is before the text, of which there is nothing."
     yield from _row_numbers(context, hashed)
     yield from _looked_up(context, ngrams)

@@ -6,12 +6,13 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula
-from attn_cli.inspection.lesson.context import LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, DotProduct, VectorTable
 from attn_cli.inspection.lesson.norms import norm_of_vector
 from attn_cli.inspection.lesson.quantities import FOLLOWED, T, at, head_tensor, layer_tensor
 from attn_cli.inspection.lesson.rounding import FACTOR, SUM
 from attn_cli.inspection.lesson.said import factors, in_parentheses, quoted, rounded, say
+from attn_cli.inspection.lesson.tables import small_matrix
 
 ROLES = ("query", "key", "value")
 
