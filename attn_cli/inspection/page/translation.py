@@ -1,7 +1,12 @@
-"""The page of an encoder-decoder: a source typed in it, its target, and who looked where."""
+"""The page of an encoder-decoder: a source typed in it, its target, and who looked where.
+
+With a lesson, it tells step by step how the one becomes the other.
+"""
 
 from collections.abc import Sequence
 
+from attn_cli.inspection.lesson.blocks import LessonStep
+from attn_cli.inspection.page.lesson_payload import LESSON, lesson_payload
 from attn_cli.inspection.page.payload import model_payload
 from attn_cli.inspection.page.stages import model_sentence, stages
 from attn_cli.inspection.page.template import MODEL_SCRIPTS, MODEL_STYLES, PageTemplate, as_json
@@ -32,6 +37,10 @@ SCRIPTS = (
     "translation_app",
 )
 
+# The same of a page with a lesson.
+LESSON_STYLES = (*STYLES, "lesson")
+LESSON_SCRIPTS = (*SCRIPTS[:-1], *LESSON, "lesson_pair", SCRIPTS[-1])
+
 
 def translation_page(
     loaded: LoadedModel,
@@ -40,6 +49,7 @@ def translation_page(
     *,
     layer: int | None = None,
     head: int | None = None,
+    lesson: Sequence[LessonStep] = (),
 ) -> str:
     """The HTML of the page, to be saved as UTF-8.
 
@@ -49,6 +59,7 @@ def translation_page(
         title: Its heading.
         layer: The layer that it opens with, from 0; that of the most aligned head where None.
         head: The head that it opens with, from 0; the most aligned one where None.
+        lesson: Steps to read beside it, which follow this layer and head; may be empty.
 
     Raises:
         InputError: The model has a kind of block or position that the page does not know.
@@ -65,14 +76,20 @@ def translation_page(
         "layer": layer,
         "head": head,
     }
-    template = PageTemplate("translation.html", STYLES, SCRIPTS)
+    if lesson:
+        assert layer is not None
+        assert head is not None
+        payload["lesson"] = lesson_payload(lesson, loaded, layer, head)
+    styles, scripts = (LESSON_STYLES, LESSON_SCRIPTS) if lesson else (STYLES, SCRIPTS)
+    template = PageTemplate("translation.html", styles, scripts)
     unit = "symbol" if form.target_words else loaded.tokenizer.unit
     return template.render(
         title,
         notes=(),
         unit=unit,
         payload=as_json(payload),
-        sentence=model_sentence(loaded),
+        sentence=model_sentence(loaded, "lesson" if lesson else "look"),
         stages=stages(loaded),
-        closer=(),
+        closer=[("lesson", "Step by step")] if lesson else (),
+        lesson=lesson,
     )

@@ -18,7 +18,11 @@ class LessonTensors {
 
   // (T, size) of a flat array, a row each.
   rows(flat, size = this.model.n_embd) {
-    return Array.from({ length: this.T }, (_, t) => flat.subarray(t * size, (t + 1) * size));
+    return this.rowsOf(flat, this.T, size);
+  }
+
+  rowsOf(flat, length, size = this.model.n_embd) {
+    return Array.from({ length }, (_, t) => flat.subarray(t * size, (t + 1) * size));
   }
 
   linear(x, part, inSize, outSize) {
