@@ -15,9 +15,11 @@ from attn_cli.inspection.hidden_characters import HiddenCharacters
 from attn_cli.inspection.lesson.attention_context import AttentionContext
 from attn_cli.inspection.lesson.blocks import Map
 from attn_cli.inspection.lesson.shown import shown_around
+from attn_cli.model.ngram_hash import NOTHING
 from attn_cli.text.display import map_symbol
 from attn_cli.text.tokenizer import Tokenizer
 
+BEFORE = "∅"  # what is before the text, in n-grams
 TIE = 1e-5  # weights that differ by less count as equal
 
 
@@ -78,6 +80,16 @@ class LessonContext(AttentionContext):
     def quoted(self, position: int) -> str:
         """A character of the text with its position: ‘l’ at position 3."""
         return f"‘{self.symbol(self.ids[position])}’ at position {position}"
+
+    def ngram(self, length: int, position: int) -> str:
+        """The last characters up to a position, made visible."""
+        first = position + 1 - length
+        known = map(self.symbol, self.ids[max(0, first) : position + 1])
+        return BEFORE * max(0, -first) + "".join(known)
+
+    def ngram_number(self, back: int) -> int:
+        """The number, in a hash, of the character so far before the followed one."""
+        return self.ids[self.followed - back] + 1 if back <= self.followed else NOTHING
 
     @cached_property
     def visible_scores(self) -> torch.Tensor:

@@ -43,10 +43,22 @@ class MatrixTable:
 
 @dataclass(frozen=True)
 class PositionTable:
-    """Something of each shown query: "id", or "answer", "probability" and "loss" of its answer."""
+    """Something of each shown query.
+
+    Of the query: "id", or "read", its character. Of the right answer: "answer", the character
+    itself, "probability" and "loss". Where these are shown, rows without an answer are not.
+    """
 
     caption: str
     columns: Mapping[str, str]  # what each shows, by its heading
+
+
+@dataclass(frozen=True)
+class NgramTable:
+    """The n-grams that end at each shown character, and the row of each."""
+
+    caption: str
+    lengths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,7 @@ Declared = (
     | PairTable
     | MatrixTable
     | PositionTable
+    | NgramTable
     | HeadsTable
     | DotProduct
     | WorkedNorm

@@ -89,9 +89,14 @@ def _if(context: AttentionContext, condition: Expression, yes: list[Any], no: li
     return joined(chosen, lambda expression: evaluate(context, expression))
 
 
-def _quoted(context: AttentionContext, position: Expression) -> str:
-    assert isinstance(context, LessonContext)  # the others have two texts
-    return context.quoted(evaluate(context, position))
+def _of_text(operate: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation on the one text of a lesson; the values of its arguments are whole numbers."""
+
+    def operation(context: AttentionContext, *arguments: Expression) -> Any:
+        assert isinstance(context, LessonContext)  # a pair has two texts
+        return operate(context, *(int(evaluate(context, argument)) for argument in arguments))
+
+    return operation
 
 
 def _named(context: AttentionContext, name: str) -> Any:
@@ -120,6 +125,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "exp": _arithmetic(math.exp),
     "cos": _arithmetic(math.cos),
     "sin": _arithmetic(math.sin),
+    "joined": lambda context, rows: evaluate(context, rows).flatten(),
     "sum": _sum,
     "argmax": lambda context, row: int(evaluate(context, row).argmax()),
     "argmax of sizes": lambda context, row: int(evaluate(context, row).abs().argmax()),
@@ -131,7 +137,10 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "factors": _factors,
     "fixed": lambda context, one, decimals: f"{_float(context, one):.{decimals}f}",
     "parentheses": lambda context, one: rounding.in_parentheses(evaluate(context, one)),
-    "quoted": _quoted,
+    "quoted": _of_text(LessonContext.quoted),
+    "ngram": _of_text(LessonContext.ngram),
+    "ngram row": _of_text(lambda context, n, t: int(context.activations["n-gram rows"][t, n])),
+    "ngram number": _of_text(LessonContext.ngram_number),
     "symbol": lambda context, id_: context.symbol(evaluate(context, id_)),
     "if": _if,
 }
@@ -161,6 +170,9 @@ OF_ONE_TEXT: Mapping[str, Callable[[LessonContext], Any]] = {
     "visible scores": lambda context: context.visible_scores,
     "without mask": lambda context: context.weights_without_mask,
     "with mask": lambda context: context.weights_with_mask,
+    "filled n-grams": lambda context: int(
+        context.activations["n-gram embeddings"][context.followed].any(dim=-1).sum()
+    ),
 }
 
 OF_A_PAIR: Mapping[str, Callable[[PairContext], Any]] = {

@@ -132,6 +132,19 @@ def _of_positions(context: AttentionContext, which: str, positions: Sequence[int
 
 
 @render.register
+def _(part: declared.NgramTable, context: AttentionContext) -> Iterator[Part]:
+    positions = context.queries.positions
+    columns = {
+        f"the last {n}": [
+            f"{evaluate(context, ['ngram', n, t])} {evaluate(context, ['ngram row', column, t])}"
+            for t in positions
+        ]
+        for column, n in enumerate(part.lengths)
+    }
+    yield Table.of_columns(sayer(context)(part.caption), context.queries.names, columns)
+
+
+@render.register
 def _(part: declared.HeadsTable, context: AttentionContext) -> Iterator[Part]:
     weights = context.layer_tensor("attention.softmax weights")[:, context.followed]  # (H, T)
     shown = weights[:MAX_SHOWN, list(context.keys.positions)].tolist()

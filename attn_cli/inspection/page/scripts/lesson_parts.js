@@ -40,6 +40,7 @@ function lessonParts(part, text) {
       ),
     ],
     PositionTable: () => [positionTable(part, text)],
+    NgramTable: () => [ngramTable(part, text)],
     HeadsTable: () => [headsTable(text)],
     DotProduct: () => {
       const [left, right] = [part.left, part.right].map(([heading, one]) => [heading, value(one)]);
@@ -81,6 +82,15 @@ function positionTable({ caption, columns }, text) {
   };
   const shownColumns = Object.entries(columns).map(([heading, which]) => [heading, made[which]()]);
   return lessonTable(text.said(caption), shown.map(({ name }) => name), shownColumns);
+}
+
+function ngramTable({ caption, lengths }, text) {
+  const { names, positions } = text.queries;
+  const columns = lengths.map((n, which) => [
+    `the last ${n}`,
+    positions.map((t) => `${text.ngram(n, t)} ${text.ngramRow(which, t)}`),
+  ]);
+  return lessonTable(text.said(caption), names, columns);
 }
 
 function headsTable(text) {

@@ -46,19 +46,19 @@ class LessonTensors {
   }
 
   activation(name) {
-    const { model, pass } = this,
-      { n_embd: C } = model;
+    const { model, pass } = this;
     const made = {
       "token embedding": () => this.rows(this.tokens()),
       "position embedding": () => this.rows(model.positions),
       "token + position": () => this.stream(0),
       "final norm": () => this.rows(this.normed(pass.residualStream[model.n_layer], model.finalNorm)),
-      "token + n-grams": () => {
-        const found = new Float32Array(this.T * model.ngrams.totalWidth);
-        model.ngrams.lookUp(pass.ids, found, 0, this.T);
-        const projected = this.linear(found, model.ngrams.projection, model.ngrams.totalWidth, C);
-        return this.rows(this.added(this.tokens(), projected));
+      "n-gram embeddings": () => {
+        const { width } = model.ngrams;
+        const ofEach = (row) => model.ngrams.lengths.map((_, n) => row.subarray(n * width, (n + 1) * width));
+        return this.rows(this.ngrams(), model.ngrams.totalWidth).map(ofEach); // (T, N, E)
       },
+      "n-gram projection": () => this.rows(this.projectedNgrams()),
+      "token + n-grams": () => this.rows(this.added(this.tokens(), this.projectedNgrams())),
     }[name];
     return this.once(name, made);
   }
@@ -68,6 +68,19 @@ class LessonTensors {
     const out = new Float32Array(this.T * C);
     this.pass.ids.forEach((id, t) => out.set(token.subarray(id * C, (id + 1) * C), t * C));
     return out;
+  }
+
+  // Of each character the rows of its n-grams, one after the other, (T, N E).
+  ngrams() {
+    const { ngrams } = this.model,
+      found = new Float32Array(this.T * ngrams.totalWidth);
+    ngrams.lookUp(this.pass.ids, found, 0, this.T);
+    return found;
+  }
+
+  projectedNgrams() {
+    const { ngrams, n_embd: C } = this.model;
+    return this.linear(this.ngrams(), ngrams.projection, ngrams.totalWidth, C);
   }
 
   // A tensor of the layer, (T, C) or (T, F).
@@ -161,6 +174,7 @@ class LessonTensors {
     const found = {
       final_norm: model.finalNorm,
       head: model.head,
+      "ngrams.projection": model.ngrams?.projection,
       attention_norm: attention.norm,
       "attention.query": attention.query,
       "attention.query_norm": attention.queryNorm,
@@ -170,7 +184,7 @@ class LessonTensors {
       "feed_forward.gate": gate,
     }[within ?? module][which];
     if (which === "bias" || module.endsWith("_norm")) return found;
-    const C = model.n_embd;
-    return Array.from({ length: found.length / C }, (_, i) => found.subarray(i * C, (i + 1) * C));
+    const size = module === "ngrams.projection" ? model.ngrams.totalWidth : model.n_embd;
+    return this.rowsOf(found, found.length / size, size);
   }
 }

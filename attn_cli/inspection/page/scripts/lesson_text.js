@@ -124,6 +124,10 @@ class FollowedRow {
       fixed: () => fixed(value(0), parts[1]),
       parentheses: () => inParentheses(value(0)),
       quoted: () => this.quoted(value(0)),
+      ngram: () => this.ngram(value(0), value(1)),
+      "ngram row": () => this.ngramRow(value(0), value(1)),
+      "ngram number": () => this.ngramNumber(value(0)),
+      joined: () => value(0).flatMap((row) => Array.from(row)),
       symbol: () => this.symbol(value(0)),
       if: () => this.said(value(0) ? parts[1] : parts[2]),
     }[operation]();
@@ -152,6 +156,22 @@ class LessonText extends FollowedRow {
 
   quoted(t) {
     return `‘${this.symbol(this.ids[t])}’ at position ${t}`;
+  }
+
+  // The last characters up to t; ∅ stands for what is before the text.
+  ngram(length, t) {
+    const first = t + 1 - length,
+      known = Array.from(this.ids.slice(Math.max(0, first), t + 1), (id) => this.symbol(id));
+    return "∅".repeat(Math.max(0, -first)) + known.join("");
+  }
+
+  ngramRow(which, t) {
+    return this.model.ngrams.row(this.ids, t, which);
+  }
+
+  // The number, in a hash, of the character so far before the followed one.
+  ngramNumber(back) {
+    return back <= this.followed ? this.ids[this.followed - back] + 1 : 0;
   }
 
   get topKeyName() {
@@ -207,6 +227,8 @@ class LessonText extends FollowedRow {
     };
     return {
       "first shown": () => shown[0],
+      "filled n-grams": () =>
+        this.tensors.activation("n-gram embeddings")[followed].filter((one) => one.some((x) => x !== 0)).length,
       "top key is apart": apart,
       commonest: () => commonest()[0],
       times: () => commonest()[1],
