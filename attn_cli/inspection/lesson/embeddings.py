@@ -182,8 +182,8 @@ def _no_position_embeddings(context: LessonContext) -> str:
     """What a model has in place of position embeddings."""
     if context.model.config.position == "rope":
         return (
-            "Many models add a vector for the position here. This one does not: it rotates queries "
-            "and keys inside attention instead, and the lesson will show that there."
+            "Many models add a vector for the position here. This one does not: it brings "
+            "positions into attention instead, by rotating vectors there (rotary positions)."
         )
     beyond = "beyond its n-grams, " if context.model.ngrams is not None else ""
     known = (

@@ -93,8 +93,8 @@ def _without_mask(context: LessonContext) -> Iterator[Declared]:
             "; with it, it can only attend to itself. ",
             "; with it, that weight is 0. ",
         )
-        + "The last rows are equal on both sides: after the last character there is nothing "
-        "to mask."
+        + "The last row is the same on both sides: after the last character there is nothing to "
+        "mask."
     )
     yield When(["<", 1, T], (text,))
 

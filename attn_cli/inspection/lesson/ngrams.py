@@ -42,11 +42,10 @@ def ngram_embeddings(context: LessonContext) -> Iterator[Declared]:
     lengths = f"{', '.join(fewer)} or {most}" if fewer else most
     width = context.activations["n-gram embeddings"].shape[-1]
     yield (
-        f"Beside its own embedding, each {unit} gets one for what stands just before it. The last "
-        f"{lengths} {unit}s are taken as one symbol, an n-gram, and it has a row of "
-        f"E = {width} learned numbers in the table of its length."
-        + " What stands after it, attention alone can tell."
-        * context.encoder
+        f"An n-gram is a sequence of n {unit}s. Besides its own embedding, each {unit} gets those "
+        f"of the n-grams that end with it: the last {lengths} {unit}s together are looked up as if "
+        f"they were one symbol, which has a row of E = {width} learned numbers in the table of its "
+        "length." + " What stands after it, attention alone can tell." * context.encoder
     )
     yield NgramTable(
         f"n-grams of the text and their rows, (T, N) = ({say(T)}, {len(hashed.lengths)}){CUT}",
@@ -119,8 +118,8 @@ def _looked_up(context: LessonContext, ngrams: NgramEmbeddings) -> Iterator[Decl
         tuple(_ngram(n) for n in ngrams.hash.lengths),
         tuple(at(vectors, row) for row in range(N)),
     )
-    empty = "Tables begin at zero. A row of zeros is one of which training has met no n-gram" + (
-        say_if(["<", 0, FILLED], ": it adds nothing.", "; as here all are, nothing is added.")
+    empty = "Tables start at zero, so a row of zeros is one whose n-grams training never met" + (
+        say_if(["<", 0, FILLED], ": it adds nothing.", ". Here all are, and nothing is added.")
     )
     yield When(["<", FILLED, N], (empty,))
     yield (

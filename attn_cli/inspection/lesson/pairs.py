@@ -113,9 +113,9 @@ def _question(context: PairContext, foreword: str) -> Iterator[Declared]:
         "Nothing is written yet, and",
     )
     yield (
-        f"This lesson follows head {context.head + 1} of layer {context.layer + 1} while it writes "
-        f"‘{symbol(WRITTEN)}’ at position {say(FOLLOWED)}, where it looks most "
-        f"sharply at one place. {so_far} all that follows leads to that character."
+        f"This lesson follows head {context.head + 1} of layer {context.layer + 1} while the "
+        f"decoder writes ‘{symbol(WRITTEN)}’ at position {say(FOLLOWED)}: the step at which this "
+        f"head looks most sharply at one place. {so_far} all that follows leads to that character."
     )
 
 
@@ -149,8 +149,9 @@ def _one_score(context: PairContext) -> Iterator[Declared]:
     )
     if context.has("rotated query"):
         yield (
-            "Queries and keys are rotated by their positions, each in its own text, so that a head "
-            "can look for the place that is as far in the source as this one in the target."
+            "Queries and keys are rotated by their positions, each in its own text (rotary "
+            "positions). So a head can look for the place that is as far from the beginning of the "
+            "source as this one is from that of the target."
         )
     yield (
         f"The query that writes {_of_target()} meets the key of {_of_source()}: none gives a "
@@ -170,9 +171,10 @@ def _one_score(context: PairContext) -> Iterator[Declared]:
 
 def _softmax() -> Iterator[Declared]:
     yield (
-        f"Each query has a score for all S = {say(S)} characters of the source. "
-        "Nothing is masked: the source is known from the beginning. Softmax turns the scores into "
-        f"shares that add up to 1. The row of {_of_target()}:"
+        f"Each query has a score for each of the S = {say(S)} characters of the source. Nothing is "
+        "masked: the source is known from the beginning. Softmax turns the scores into numbers "
+        "from 0 to 1 that add up to 1, the attention weights: it raises e to the power of each "
+        f"score, and divides by the sum. The row of {_of_target()}:"
     )
     row = at(head_tensor("scaled scores"), FOLLOWED)
     yield WorkedSoftmax("softmax of one row of scores", "score", row, "keys")
@@ -180,17 +182,17 @@ def _softmax() -> Iterator[Declared]:
 
 def _values() -> Iterator[Declared]:
     yield (
-        "The values are the source's as well. What the decoder takes is their sum, each times "
-        "its weight. Channel 0:"
+        "The values, too, are made from the encoder's vectors. What the decoder takes is their "
+        "weighted sum: each value times its attention weight, added up. Channel 0:"
     )
     yield WeightedSum()
 
 
 def _alignment() -> Iterator[Declared]:
     yield (
-        "The same for each character of the target. Read a row from left to right: where the "
-        "head looked in the source when it wrote that character. This is the alignment; "
-        "attn inspect-attention draws it for every head."
+        "These are the weights of the head for each character of the target: the alignment of the "
+        "two texts. Read a row from left to right: it says where in the source the head looked "
+        "when that character was written. attn inspect-attention draws the alignment of every head."
     )
     weights = PairTable("weights: target down, source across", WEIGHTS, axes="T, S")
     yield PairMaps((PairTable("target down, source across", WEIGHTS),))
@@ -215,8 +217,8 @@ def _residual() -> Iterator[Declared]:
 def _probabilities(context: PairContext) -> Iterator[Declared]:
     V = len(context.answer_logits)
     yield (
-        f"After the last layer each of the V = {V} symbols has a logit, and softmax turns the "
-        "logits into probabilities:"
+        f"After the last layer a linear layer gives each of the V = {V} symbols a score, its "
+        "logit, and softmax turns the logits into probabilities:"
     )
     caption = f"softmax of the {V} logits; the most probable first"
     yield WorkedSoftmax(caption, "logit", "answer", "candidates")
@@ -233,9 +235,10 @@ def _probabilities(context: PairContext) -> Iterator[Declared]:
 
 def _losses() -> Iterator[Declared]:
     yield (
-        "In training the target is known: the decoder reads its own characters, not what it "
-        "would have written (teacher forcing), so that it learns from all T at once. The "
-        "loss of each is -ln of its probability (cross-entropy); if this were the target:"
+        "In training the target is known: the decoder reads the target's characters rather than "
+        "those that it would have written (teacher forcing), and so learns from all T positions at "
+        "once. The loss of each is -ln of its probability (cross-entropy): 0 for certainty, more "
+        "for more surprise. If this were the target:"
     )
     columns = {"probability": "probability", "-ln(probability)": "loss"}
     yield PositionTable(f"losses, (T) = ({say(T)}){CUT}", columns)
