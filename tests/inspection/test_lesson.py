@@ -266,7 +266,8 @@ def test_numbers_are_written_alike() -> None:
     assert rounded([1.0, -2.0]) == ("1", "-2")
     assert rounded([1.0, 0.5]) == ("1.000", "0.500")
     assert rounded([-0.0001, 0.1]) == ("0.000", "0.100")
-    assert rounded([0.99999999, float("-inf")], 5) == ("1", "-∞")
+    assert rounded([0.99999999, float("-inf")], 5) == ("1", "-∞")  # within 32 bits
+    assert rounded([0.99998, 0.00002]) == ("1.000", "0.000")  # but these are no whole numbers
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def softmax(context: LessonContext) -> Iterator[Declared]:
     yield (
         "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the attention "
         "weights: raise e to the power of each score, then divide by the sum. A score that is "
-        "higher by 1 gets e ≈ 2.718 times the weight; minus infinity gets the weight 0. To keep "
-        "the powers small, the largest score of the row is first subtracted from all of them, "
+        "higher by 1 gets e times the weight, about 2.718; minus infinity gets the weight 0. To "
+        "keep the powers small, the largest score of the row is first subtracted from all of them, "
         "which does not change the result."
     )
     yield f"The row of {quoted(FOLLOWED)}, which sees the whole text:"

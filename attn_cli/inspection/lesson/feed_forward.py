@@ -102,9 +102,9 @@ def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> It
     yield (
         intro + f"Two linear layers, gate and up, each turn the C = {context.C} channels into "
         f"F = {context.F} numbers. SiLU, the activation function, bends those of gate: it lets "
-        "large numbers through and holds negative ones near 0. Then each is multiplied by its number of "
-        "up, so that the gate decides how much of it passes. This is called SwiGLU. Without the "
-        "activation and the product, linear layers in a row could do no more than one."
+        "large numbers through and holds negative ones near 0. Then each is multiplied by its "
+        "number of up, so that the gate decides how much of it passes. This is called SwiGLU. "
+        "Without the activation and the product, linear layers in a row could do no more than one."
     )
     yield from small_matrix("weights of gate, (F, C)", module.gate.weight)
     yield from small_matrix("weights of up, (F, C)", module.up.weight)

@@ -1,6 +1,6 @@
 """What the expressions of a lesson stand for, in one forward pass.
 
-The page evaluates the same expressions in `lesson_quantities.js`.
+The page evaluates the same expressions in `lesson_text.js` and `lesson_pair.js`.
 """
 
 import math
