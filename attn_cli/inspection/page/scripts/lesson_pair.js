@@ -27,18 +27,19 @@ class PairTensors extends LessonTensors {
 
   // Of cross-attention; queries and keys as the scores compare them, whatever is done to them before.
   ofHead(name, head) {
-    const { model, pass, T } = this,
+    const { model, pass } = this,
       { cross } = pass.layers[this.number],
       { S } = pass.source,
       { headSize: D } = model;
-    const cut = (flat, length) => this.rowsOf(flat, length).map((row) => row.subarray(head * D, (head + 1) * D));
-    const pairs = (make) => Array.from({ length: T }, (_, t) => Float32Array.from({ length: S }, (_, j) => make(t, j)));
-    if (name === "value heads") return cut(cross.value, S);
-    if (name === "softmax weights") return pairs((t, j) => cross.weights[pass.crossRowOf(head, t) + j]);
-    const [query, key] = [cut(cross.query, T), cut(cross.key, S)];
-    if (/^scores|^scaled scores/.test(name)) {
+    if (name === "value heads") return this.cut(cross.value, head, S);
+    if (name === "softmax weights") {
+      return this.pairs((t, j) => cross.weights[pass.crossRowOf(head, t) + j], S);
+    }
+    const query = this.cut(cross.query, head),
+      key = this.cut(cross.key, head, S);
+    if (/^(scaled )?scores$/.test(name)) {
       const scale = name === "scores" ? 1 : Math.sqrt(D);
-      return pairs((t, j) => dot(query[t], 0, key[j], 0, D) / scale);
+      return this.pairs((t, j) => dot(query[t], 0, key[j], 0, D) / scale, S);
     }
     return name.includes("query") ? query : key;
   }

@@ -6,23 +6,19 @@ function lessonParts(part, text) {
   const pairTable = ({ what, numbers, decimals, axes }) => {
     const rows = value(numbers);
     const cells = roundedRows(queries.positions.map((t) => keys.positions.map((j) => rows[t][j])), decimals);
-    return {
-      kind: "table",
-      caption: `${what}, (${axes}) = (${queries.length}, ${keys.length})${queries.cut || keys.cut}`,
-      columns: keys.headings,
-      rows: cells.map((row, index) => [queries.names[index], row]),
-    };
+    const caption = `${what}, (${axes}) = (${queries.length}, ${keys.length})${queries.cut || keys.cut}`;
+    return tableOfRows(caption, keys.headings, queries.names, cells);
   };
   return {
     text: () => [{ kind: "text", text: text.said(part) }],
     Formula: () => [lessonFormula(...part.lines.map((line) => text.said(line)))],
     Table: () => [
-      {
-        kind: "table",
-        caption: text.said(part.caption),
-        columns: part.columns.map((heading) => text.said(heading)),
-        rows: part.rows.map(([name, cells]) => [text.said(name), cells.map((cell) => text.said(cell))]),
-      },
+      tableOfRows(
+        text.said(part.caption),
+        part.columns.map((heading) => text.said(heading)),
+        part.rows.map(([name]) => text.said(name)),
+        part.rows.map(([, cells]) => cells.map((cell) => text.said(cell))),
+      ),
     ],
     VectorTable: () => {
       const rows = value(part.vectors),
@@ -101,15 +97,10 @@ function headsTable(text) {
     const row = text.tensors.head("softmax weights", head)[text.followed];
     return keys.positions.map((t) => row[t]);
   });
-  return {
-    kind: "table",
-    caption:
-      `weights of each head, (H, T) = (${H}, ${keys.length})` +
-      (H > LESSON_SHOWN ? `; the first ${LESSON_SHOWN} heads` : "") +
-      keys.cut,
-    columns: keys.headings,
-    rows: roundedRows(rows).map((cells, head) => [`head ${head + 1}`, cells]),
-  };
+  const first = H > LESSON_SHOWN ? `; the first ${LESSON_SHOWN} heads` : "",
+    caption = `weights of each head, (H, T) = (${H}, ${keys.length})${first}${keys.cut}`,
+    names = heads.map((head) => `head ${head + 1}`);
+  return tableOfRows(caption, keys.headings, names, roundedRows(rows));
 }
 
 function weightedSum(text) {

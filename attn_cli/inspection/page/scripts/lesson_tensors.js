@@ -122,6 +122,17 @@ class LessonTensors {
     return this.once(`layer ${name}`, made);
   }
 
+  // The channels of a head, (T, D), of all (T, C).
+  cut(flat, head, length = this.T) {
+    const { headSize: D } = this.model;
+    return this.rowsOf(flat, length).map((row) => row.subarray(head * D, (head + 1) * D));
+  }
+
+  // (T, S), of each query with each key.
+  pairs(make, S = this.T) {
+    return Array.from({ length: this.T }, (_, t) => Float32Array.from({ length: S }, (_, j) => make(t, j)));
+  }
+
   // A tensor of a head, (T, D) or (T, T).
   head(name, head) {
     return this.once(`head ${head} ${name}`, () => this.ofHead(name, head));
@@ -131,13 +142,13 @@ class LessonTensors {
     const { model, pass, part, T } = this,
       { n_head: H, headSize: D, eps, causal } = model,
       kept = pass.layers[this.number];
-    const cut = (flat) => this.rows(flat).map((row) => row.subarray(head * D, (head + 1) * D));
+    const cut = (flat) => this.cut(flat, head),
+      pairs = (make) => this.pairs(make);
     const normedHeads = (which) => {
       const out = Float32Array.from(this.flat(which));
       rmsNorm(out, part.attention[`${which}Norm`], out, 0, T * H, D, eps);
       return out;
     };
-    const pairs = (make) => Array.from({ length: T }, (_, t) => Float32Array.from({ length: T }, (_, j) => make(t, j)));
     const made = {
       "query heads": () => cut(this.flat("query")),
       "key heads": () => cut(this.flat("key")),
