@@ -53,7 +53,13 @@ class TranslationState extends MapState {
     this.query = Math.min(this.query, this.queryIds.length - 1);
     this.key = this.topKey(this.query);
     this.hovered = null; // a cell of the source before
+    this.firstSource ??= String(this.sourceIds);
     this.notify("text");
+  }
+
+  // Whether the source is another than the page opened with.
+  get changed() {
+    return String(this.sourceIds) !== this.firstSource;
   }
 
   // The target, of the most probable character each time, as in generation/greedy_targets.py.
