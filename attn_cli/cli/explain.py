@@ -31,6 +31,8 @@ FRESH = (
     "look at has no meaning yet. The arithmetic is the same."
 )
 
+TITLE = "Attention, step by step"  # of the page
+
 FollowedArgument = Annotated[
     str | None,
     typer.Argument(
@@ -121,9 +123,8 @@ def explain(
     if html is not None:
         from attn_cli.cli.page_file import write_page
 
-        title = "Attention, step by step"
         write_page(
-            html, loaded, ids, layer=layer, head=head, title=title, lesson=steps, as_json=as_json
+            html, loaded, ids, layer=layer, head=head, title=TITLE, lesson=steps, as_json=as_json
         )
     elif as_json:
         result_json(_record(loaded, ids) | reading.record(steps))
@@ -148,8 +149,6 @@ def _explain_pair(
     from attn_cli.inspection.pair_pass import describe_pair, own_source, pair_pass
     from attn_cli.runs.loaded_model import TrainedModel
 
-    if reading.html is not None:
-        loaded.require(("lm", "mlm"), "the page")
     if beside is not None:
         loaded.require("mlm", "`beside`")
     layer, head = loaded.select("layer", layer)[0], loaded.select("head", head)[0]
@@ -158,7 +157,21 @@ def _explain_pair(
     steps = pair_lesson(
         activations, loaded.tokenizer, layer=layer - 1, head=head - 1, foreword=foreword
     )
-    if as_json:
+    if reading.html is not None:
+        from attn_cli.cli.page_file import write_translation_page
+
+        source_ids = activations.source_ids[:-1]
+        write_translation_page(
+            reading.html,
+            loaded,
+            source_ids,
+            layer=layer,
+            head=head,
+            title=TITLE,
+            lesson=steps,
+            as_json=as_json,
+        )
+    elif as_json:
         target = "".join(loaded.symbols(activations.ids[1:]))
         record = _record(loaded, activations.source_ids[:-1]) | {"target": target}
         result_json(record | reading.record(steps))

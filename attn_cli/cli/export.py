@@ -97,11 +97,13 @@ def export(
 
 
 def _page_text(model: TrainedModel, text: str | None) -> tuple[int, ...]:
-    """The ids of the text that a page opens with; where None, of one whose end is open."""
-    if text is None and model.config.task == "lm":
-        from attn_cli.inspection.page.opening_text import open_ended_text
+    """The ids of the text that a page opens with; where None, of one that leaves much open."""
+    from attn_cli.inspection.page.opening_text import open_ended_text, text_with_blanks
 
+    if text is None and model.config.task == "lm":
         return open_ended_text(model)
+    if text is None and model.config.task == "mlm":
+        return text_with_blanks(model)
     return encode_text(model, text, "attn export page")
 
 

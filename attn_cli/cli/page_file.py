@@ -85,6 +85,8 @@ def write_translation_page(
     *,
     layer: int | None = None,
     head: int | None = None,
+    title: str = "Inside an encoder-decoder",
+    lesson: Sequence[LessonStep] = (),
     as_json: bool = False,
 ) -> None:
     """Writes the page of an encoder-decoder and prints its path.
@@ -95,6 +97,8 @@ def write_translation_page(
         source_ids: The source that it opens with, without its end.
         layer: The layer that it opens with, from 1; the page chooses where None.
         head: The head that it opens with, from 1; the page chooses where None.
+        title: Its heading.
+        lesson: Steps to read beside it, which follow this layer and head.
         as_json: Whether to print JSON instead.
 
     Raises:
@@ -107,9 +111,10 @@ def write_translation_page(
     made = translation_page(
         without_private_paths(loaded),
         source_ids,
-        "Inside an encoder-decoder",
+        title,
         layer=None if layer is None else layer - 1,
         head=None if head is None else head - 1,
+        lesson=lesson,
     )
     _write_and_print(path, made.html, loaded, made.notes, as_json=as_json)
 

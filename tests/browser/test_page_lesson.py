@@ -11,6 +11,7 @@ from attn_cli.inspection.handmade_model import handmade_model
 from attn_cli.inspection.lesson.build import lesson_on
 from attn_cli.inspection.page.build import PageContents
 from tests.browser.conftest import contents
+from tests.browser.test_page_lesson_typed import go_to
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +74,22 @@ def test_a_step_has_an_address_and_its_stage_is_marked(
     assert current.inner_text().startswith("attention")
     page.page.goto(f"{page.page.url.split('#')[0]}#step-{last + 1}")  # there is no such step
     assert visible(page)[0].endswith(" Scaled scores")
+
+
+@pytest.mark.parametrize("width", [1000, 1280])
+def test_back_and_next_stay_in_sight(
+    width: int, tiny: PageContents, opened: Callable[..., Any]
+) -> None:
+    page = opened(tiny, width, 500)
+    go_to(page, 14)
+    page.run("() => window.scrollBy(0, 150)")
+    covering = page.page.locator("#lesson-next").evaluate(
+        """button => {
+            const { x, y } = button.getBoundingClientRect();
+            return document.elementFromPoint(x + 5, y + 3).id;
+        }"""
+    )
+    assert covering == "lesson-next"
 
 
 def test_in_print_all_steps_are_there(tiny: PageContents, opened: Callable[..., Any]) -> None:

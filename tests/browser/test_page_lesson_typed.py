@@ -120,10 +120,11 @@ def test_a_text_of_one_character_has_no_step_on_its_loss(opened: Callable[..., A
 
 
 def test_what_cannot_follow_says_so_and_leads_back(opened: Callable[..., Any]) -> None:
-    loaded = a_model("n-grams", printable_tokenizer(), 20.0)
+    loaded = a_model("encoder", printable_tokenizer(), 20.0)
     steps = lesson_on(loaded, encoded(loaded, "Hello"))[1]
-    number = next(i for i, step in enumerate(steps, start=1) if step.title == "N-grams")
-    page = opened(contents(loaded, "Hello", lesson=steps))
+    title = "Context-aware embeddings"
+    number = next(i for i, step in enumerate(steps, start=1) if step.title == title)
+    page = opened(contents(loaded, "He_lo", lesson=steps))
     go_to(page, number)
     step = page.page.locator(f"#step-{number}")
     before = step.inner_text()

@@ -171,7 +171,7 @@ def test_a_chosen_character_of_the_target_says_where_it_looks(
     page.page.locator("#thumbnails [aria-checked=true]").focus()
     page.page.keyboard.press("End")
     mean = weights.mean(dim=0)[3, key]
-    assert page.page.inner_text("#map-title") == "Layer 2, mean of its heads"
+    assert page.page.inner_text("#map-title") == "Decoder layer 2, mean of its heads"
     assert f"gives {shown_percent(mean)} of its attention" in page.page.inner_text("#map-readout")
     # In the map, arrows move over the target and the source.
     page.page.locator("#map-grid [tabindex='0']").focus()

@@ -285,6 +285,18 @@ def test_an_encoder_decoder_step_by_step(attn: Attn, trained_translator: Trained
     assert refused.err.startswith("attn: step 11: the lesson has 10 steps\n")
 
 
+def test_the_page_of_an_encoder_decoder(
+    attn: Attn, trained_translator: Trained, tmp_path: Path
+) -> None:
+    page = tmp_path / "lesson.html"
+    outcome = attn("explain", "abc", "--run", trained_translator.run.path, "--html", page)
+    assert outcome.out == f"{page}\n"
+    html = page.read_text(encoding="utf-8")
+    assert "The alignment" in html
+    assert "The source is “abc”" in html
+    assert str(trained_translator.run.path.parent) not in html
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 @pytest.mark.parametrize("colour", [True, False])
 def test_it_fits_a_terminal(width: int, colour: bool) -> None:

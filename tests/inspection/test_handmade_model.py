@@ -134,7 +134,7 @@ def worked_out(text: str, head: int) -> tuple[dict[str, Rows], list[tuple[Vector
         "with the causal mask": causal,
         "without the mask": unmasked,
         f"output of head {head}": mix,
-        "weights of the last row": [heads[0][4][-1], heads[1][4][-1]],
+        "weights of each head": [heads[0][4][-1], heads[1][4][-1]],
         "merged heads": merged,
         "weights of the projection": [list(row) for row in PROJECTION],
         "after the projection": projected,

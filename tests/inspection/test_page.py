@@ -236,8 +236,8 @@ def test_a_model_of_an_unknown_kind_is_refused_by_name(kind: str) -> None:
 
 
 def test_every_asset_is_in_the_page(contents: PageContents) -> None:
-    scripts = {*LESSON_SCRIPTS, *projection.SCRIPTS, *translation.SCRIPTS}
-    styles = {*LESSON_STYLES, *projection.STYLES, *translation.STYLES}
+    scripts = {*LESSON_SCRIPTS, *projection.SCRIPTS, *translation.LESSON_SCRIPTS}
+    styles = {*LESSON_STYLES, *projection.STYLES, *translation.LESSON_STYLES}
     for folder, names in (("scripts", scripts), ("styles", styles)):
         assert {path.stem for path in (FOLDER / folder).iterdir()} == names
         for path in (FOLDER / folder).iterdir():

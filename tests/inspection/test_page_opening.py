@@ -10,7 +10,12 @@ from attn_cli.config.load import load_config, parse_override
 from attn_cli.inspection.forward_pass import forward_pass
 from attn_cli.inspection.page.build import PageContents, page
 from attn_cli.inspection.page.first_cell import FirstCell, first_cell
-from attn_cli.inspection.page.opening_text import LONGEST, SHORTEST, open_ended_text
+from attn_cli.inspection.page.opening_text import (
+    LONGEST,
+    SHORTEST,
+    open_ended_text,
+    text_with_blanks,
+)
 from attn_cli.inspection.page.stages import model_sentence, stages
 from attn_cli.inspection.telling_head import most_telling
 from attn_cli.model.build import build_model
@@ -117,3 +122,15 @@ def test_of_a_text_with_blanks_the_page_looks_at_the_first_blank(
     assert (cell.query, cell.key) == (None, None)
     cell = first_cell(encoder, encoder.encode_prompt("The fox", blank="_"), None, None)
     assert cell.query is not None
+
+
+def test_an_encoders_page_opens_with_two_letters_hidden() -> None:
+    loaded = of_task("mlm")
+    ids, own = text_with_blanks(loaded), loaded.encode_prompt(None)
+    hidden = [place for place, id_ in enumerate(ids) if id_ == loaded.tokenizer.mask_id]
+    assert len(hidden) == 2
+    for place, (id_, before) in enumerate(zip(ids, own, strict=True)):
+        if place in hidden:
+            assert loaded.tokenizer.symbols[before].isalpha()
+        else:
+            assert id_ == before

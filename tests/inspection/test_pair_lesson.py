@@ -65,7 +65,7 @@ def test_the_tables_are_the_numbers_of_the_trace() -> None:
     torch.testing.assert_close(shown, weights, atol=0.00051, rtol=0)
     followed, top_key = divmod(int(weights.argmax()), 5)
     text = " ".join(part for part in parts(steps) if isinstance(part, str))
-    assert f"head 2 of layer 2 while it writes ‘{'slw⏎'[followed]}’" in text
+    assert f"head 2 of layer 2 while the decoder writes ‘{'slw⏎'[followed]}’" in text
     assert f"the key of ‘{'owls⏎'[top_key]}’ at position {top_key} of the source" in text
     losses = table(steps, "losses, (T) = (4)")
     shown = torch.tensor([float(cells[1]) for _, cells in losses.rows])

@@ -43,8 +43,8 @@ def one_score(context: LessonContext) -> Iterator[Declared]:
     itself = say_if(ITSELF, " Here both belong to the same character: a character sees itself too.")
     yield (
         "How well does a key match a query? Multiply the two channel by channel and add up the "
-        "products: this is their dot product, the score. Channels with the same sign raise it, "
-        "channels with opposite signs lower it."
+        "products: this is their dot product, the score. A channel in which both have the same "
+        "sign raises it, one in which the signs differ lowers it."
     )
     yield (
         f"The query of {querying} meets the key of {found}: of all the keys that it may see, none "
@@ -83,13 +83,13 @@ def softmax(context: LessonContext) -> Iterator[Declared]:
     yield (
         "Softmax turns a row of scores into numbers from 0 to 1 that add up to 1, the attention "
         "weights: raise e to the power of each score, then divide by the sum. A score that is "
-        "higher by 1 gets e = 2.718 times the weight; minus infinity gets the weight 0. To keep "
-        "the powers small, the largest score of the row is first subtracted from all of them, "
+        "higher by 1 gets e times the weight, about 2.718; minus infinity gets the weight 0. To "
+        "keep the powers small, the largest score of the row is first subtracted from all of them, "
         "which does not change the result."
     )
     yield f"The row of {quoted(FOLLOWED)}, which sees the whole text:"
     yield WorkedSoftmax(
-        "softmax of one row of scores", "score", at("visible scores", FOLLOWED), "positions"
+        "softmax of one row of scores", "score", at("visible scores", FOLLOWED), "keys"
     )
 
 

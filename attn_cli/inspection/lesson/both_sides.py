@@ -9,9 +9,10 @@ from torch.nn import functional as F
 
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
 from attn_cli.inspection.lesson.blocks import Part, SideBySide, Table
-from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, OfThisText
 from attn_cli.inspection.lesson.rounding import SUM, rounded_rows
+from attn_cli.inspection.lesson.shown import MAX_SHOWN
 
 
 def context_aware_embeddings(context: LessonContext) -> Iterator[Declared]:

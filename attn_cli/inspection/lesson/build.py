@@ -1,7 +1,6 @@
 """The steps of a lesson in their order; one without parts is left out."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from attn_cli.generation.fill import fill
 from attn_cli.inspection.forward_pass import ForwardPass, forward_pass
@@ -19,10 +18,10 @@ from attn_cli.inspection.lesson import (
     queries_keys_values,
     stages,
 )
-from attn_cli.inspection.lesson.blocks import LessonStep, Stage
+from attn_cli.inspection.lesson.blocks import LessonStep
 from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared
-from attn_cli.inspection.lesson.rendering import render, sayer
+from attn_cli.inspection.lesson.rendering import rendered_step, rendered_way
 from attn_cli.inspection.lesson.stages import ATTENTION, EMBEDDING, FEED_FORWARD, TEXT
 from attn_cli.inspection.supported import check_supported
 from attn_cli.runs.loaded_model import LoadedModel
@@ -55,28 +54,12 @@ def lesson(
     """
     check_supported(activations.model.config, "the lesson")
     context = LessonContext(activations, tokenizer, layer, head, hidden, decoder)
-    say = sayer(context)
-    way = tuple(
-        replace(stage, shape=say(stage.shape), plan=stage.shape) for stage in stages.way(context)
-    )
+    way = rendered_way(stages.way(context), context)
     steps = (
-        _step(context, stage, title, tuple(plan), way)
+        rendered_step(context, stage, title, tuple(plan), way)
         for stage, title, plan in _steps(context, foreword)
     )
     return [step for step in steps if step.parts]
-
-
-def _step(
-    context: LessonContext,
-    stage: str,
-    title: str,
-    plan: tuple[Declared, ...],
-    way: tuple[Stage, ...],
-) -> LessonStep:
-    """The step with what its plan shows."""
-    shown = [(part, source) for source, one in enumerate(plan) for part in render(one, context)]
-    parts, sources = tuple(part for part, _ in shown), tuple(source for _, source in shown)
-    return LessonStep(title, parts, stage, way, plan, sources)
 
 
 def _steps(context: LessonContext, foreword: str) -> list[tuple[str, str, Iterable[Declared]]]:

@@ -15,7 +15,7 @@ from attn_cli.inspection.lesson.said import Expression
 
 @dataclass(frozen=True)
 class VectorTable:
-    """A row of channels for each shown character, of (T, channels)."""
+    """A row of channels for each shown key, of (S, channels)."""
 
     what: str
     axes: str
@@ -24,11 +24,12 @@ class VectorTable:
 
 @dataclass(frozen=True)
 class PairTable:
-    """Queries down, keys across, of (T, T)."""
+    """Queries down, keys across."""
 
     what: str
     numbers: Expression
     decimals: int = 3
+    axes: str = "T, T"
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,22 @@ class MatrixTable:
 
 @dataclass(frozen=True)
 class PositionTable:
-    """Something of each shown character: "id", or "next", "probability" and "loss" of the next."""
+    """Something of each shown query.
+
+    Of the query: "id", or "read", its character. Of the right answer: "answer", the character
+    itself, "probability" and "loss". Where these are shown, rows without an answer are not.
+    """
 
     caption: str
     columns: Mapping[str, str]  # what each shows, by its heading
+
+
+@dataclass(frozen=True)
+class NgramTable:
+    """The n-grams that end at each shown character, and the row of each."""
+
+    caption: str
+    lengths: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -77,12 +90,12 @@ class WorkedNorm:
 
 @dataclass(frozen=True)
 class WorkedSoftmax:
-    """A softmax of some scores, of which the shown positions or the candidates have rows."""
+    """A softmax of some scores, of which the shown keys or the candidates have rows."""
 
     caption: str
     heading: str
     scores: Expression
-    shown: str  # "positions" or "candidates"
+    shown: str  # "keys" or "candidates"
 
 
 @dataclass(frozen=True)
@@ -109,8 +122,7 @@ class Pair:
 class PairMaps:
     """The same as maps of the whole text, in the terminal: a page draws its own."""
 
-    left: PairTable
-    right: PairTable
+    tables: tuple[PairTable, ...]
 
 
 @dataclass(frozen=True)
@@ -137,6 +149,7 @@ Declared = (
     | PairTable
     | MatrixTable
     | PositionTable
+    | NgramTable
     | HeadsTable
     | DotProduct
     | WorkedNorm

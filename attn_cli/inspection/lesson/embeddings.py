@@ -7,7 +7,7 @@ F feed-forward width, V vocabulary, L layers.
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula, Table
-from attn_cli.inspection.lesson.context import LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, PositionTable, VectorTable, When
 from attn_cli.inspection.lesson.quantities import CUT, FOLLOWED, T, at
 from attn_cli.inspection.lesson.rounding import PRODUCT, TABLE
@@ -21,6 +21,7 @@ from attn_cli.inspection.lesson.said import (
     say_if,
     symbol,
 )
+from attn_cli.inspection.lesson.tables import small_matrix
 from attn_cli.model.position import LearnedPosition, SinusoidalPosition
 
 
@@ -102,7 +103,7 @@ def ids(context: LessonContext) -> Iterator[Declared]:
         f"The text has {say(T)} {unit}s. Tables show {say('shown')} of them, {around}"
         f"{far}; the model works on all."
     )
-    yield When("omitted", (text,))
+    yield When(["<", "shown", T], (text,))
 
 
 def token_embeddings(context: LessonContext) -> Iterator[Declared]:
@@ -181,8 +182,8 @@ def _no_position_embeddings(context: LessonContext) -> str:
     """What a model has in place of position embeddings."""
     if context.model.config.position == "rope":
         return (
-            "Many models add a vector for the position here. This one does not: it rotates queries "
-            "and keys inside attention instead, and the lesson will show that there."
+            "Many models add a vector for the position here. This one does not: it brings "
+            "positions into attention instead, by rotating vectors there (rotary positions)."
         )
     beyond = "beyond its n-grams, " if context.model.ngrams is not None else ""
     known = (

@@ -6,7 +6,7 @@ Shapes: T time (characters), C channels = n_embd, F feed-forward width, L layers
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula
-from attn_cli.inspection.lesson.context import MAX_SHOWN, LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, DotProduct, MatrixTable, VectorTable
 from attn_cli.inspection.lesson.merge_heads import residual_sum
 from attn_cli.inspection.lesson.norms import norm_of_vector
@@ -19,6 +19,8 @@ from attn_cli.inspection.lesson.said import (
     rounded_number,
     say,
 )
+from attn_cli.inspection.lesson.shown import MAX_SHOWN
+from attn_cli.inspection.lesson.tables import small_matrix
 from attn_cli.model.feed_forward import GeluFeedForward, SwiGluFeedForward
 
 
@@ -48,7 +50,10 @@ def feed_forward(context: LessonContext) -> Iterator[Declared]:
     else:
         count = "second"
         yield from _gelu(context, module, intro)
-    yield f"A {count} linear layer, down, makes C = {context.C} channels of these F = {context.F}."
+    yield (
+        f"A {count} linear layer, down, turns these F = {context.F} numbers into C = {context.C} "
+        "channels again."
+    )
     yield from small_matrix("weights of down, (C, F)", module.down.weight)
     yield _rows(f"after down, (C) = ({context.C})", {"down": "down"})
 
@@ -95,11 +100,11 @@ def _swiglu(context: LessonContext, module: SwiGluFeedForward, intro: str) -> It
     g, full, u = factors(*(at(row, unit) for row in (gate, silu, up)))
     opened = rounded_number(at(silu, unit), PRODUCT)
     yield (
-        intro + f"Two linear layers, gate and up, make F = {context.F} numbers each of the "
-        f"C = {context.C}. SiLU, the activation function, bends those of gate: it lets large "
-        "numbers through and holds negative ones near 0. Then each is multiplied by its number of "
-        "up, so that the gate decides how much of it passes. This is called SwiGLU. Without the "
-        "activation and the product, linear layers in a row could do no more than one."
+        intro + f"Two linear layers, gate and up, each turn the C = {context.C} channels into "
+        f"F = {context.F} numbers. SiLU, the activation function, bends those of gate: it lets "
+        "large numbers through and holds negative ones near 0. Then each is multiplied by its "
+        "number of up, so that the gate decides how much of it passes. This is called SwiGLU. "
+        "Without the activation and the product, linear layers in a row could do no more than one."
     )
     yield from small_matrix("weights of gate, (F, C)", module.gate.weight)
     yield from small_matrix("weights of up, (F, C)", module.up.weight)

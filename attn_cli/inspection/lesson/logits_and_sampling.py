@@ -3,15 +3,13 @@
 Shapes: T time (characters), C channels = n_embd, V vocabulary.
 """
 
-import math
 from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Table
-from attn_cli.inspection.lesson.context import LessonContext, small_matrix
+from attn_cli.inspection.lesson.blocks import Formula
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import (
     Declared,
     DotProduct,
-    OfThisText,
     PositionTable,
     Temperatures,
     When,
@@ -20,7 +18,6 @@ from attn_cli.inspection.lesson.declared import (
 from attn_cli.inspection.lesson.norms import norm_of_vector
 from attn_cli.inspection.lesson.quantities import FOLLOWED, T, at
 from attn_cli.inspection.lesson.rounding import SUM
-from attn_cli.inspection.lesson.rounding import rounded_number as known_number
 from attn_cli.inspection.lesson.said import (
     factors,
     in_parentheses,
@@ -30,7 +27,7 @@ from attn_cli.inspection.lesson.said import (
     say_if,
     symbol,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import loss_columns
+from attn_cli.inspection.lesson.tables import small_matrix
 
 TEMPERATURES = (0.5, 1.0, 2.0)
 TRAINING = (
@@ -140,7 +137,7 @@ def loss(context: LessonContext) -> Iterator[Declared]:
     if context.encoder:
         yield from _loss_of_hidden(context)
         return
-    cut = say_if("omitted", f"; {say(['-', 'shown', 1])} of them")
+    cut = say_if(["<", "shown", T], f"; {say('shown answers')} of them")
     explanation = (
         "Inside the text the next character is known. The loss of a position is -ln of the "
         "probability that it gave to the character that did come (cross-entropy): 0 for certainty, "
@@ -148,7 +145,7 @@ def loss(context: LessonContext) -> Iterator[Declared]:
     )
     table = PositionTable(
         f"losses, (T - 1) = ({say(['-', T, 1])}){cut}",
-        {"next": "next", "probability": "probability", "-ln(probability)": "loss"},
+        {"next": "answer", "probability": "probability", "-ln(probability)": "loss"},
     )
     mean = f"The mean over all of them is {rounded_number('mean loss', SUM)}. {TRAINING}"
     yield When(["<", 1, T], (explanation, table, mean))
@@ -160,19 +157,12 @@ def _loss_of_hidden(context: LessonContext) -> Iterator[Declared]:
         "The loss of a hidden character is -ln of the probability that it gets where it was hidden "
         "(cross-entropy): 0 for certainty, more for more surprise."
     )
-    if context.hidden is None:
-        yield OfThisText(f"What is hidden in this text is not known. {TRAINING}")
-        return
-    ids, losses = context.hidden.ids, context.hidden.losses.tolist()
-    by_position = dict(zip(context.hidden.positions, losses, strict=True))
-    shown = [position for position in context.shown if position in by_position]
-    digits = len(str(context.T - 1))
-    cut = f"; {len(shown)} of them" if context.omitted else ""
-    table = Table.of_columns(
-        f"losses of each character, hidden alone, ({len(losses)}){cut}",
-        [f"{position:{digits}} {context.symbol(ids[position])}" for position in shown],
-        loss_columns([by_position[position] for position in shown]),
+    unknown = f"What is hidden in this text is not known. {TRAINING}"
+    cut = say_if(["<", "shown", T], f"; {say('shown answers')} of them")
+    table = PositionTable(
+        f"losses of each character, hidden alone, ({say('answers')}){cut}",
+        {"hidden": "answer", "probability": "probability", "-ln(probability)": "loss"},
     )
-    yield OfThisText(table)
-    mean = math.fsum(losses) / len(losses)
-    yield OfThisText(f"The mean over all of them is {known_number(mean, SUM)}. {TRAINING}")
+    mean = f"The mean over all of them is {rounded_number('mean loss', SUM)}. {TRAINING}"
+    yield When(["=", "answers", 0], (unknown,))
+    yield When(["<", 0, "answers"], (table, mean))

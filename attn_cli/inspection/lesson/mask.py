@@ -81,7 +81,7 @@ def _without_mask(context: LessonContext) -> Iterator[Declared]:
         PairTable("with the causal mask", WEIGHTS, SIDE_BY_SIDE),
         PairTable("without the mask", "without mask", SIDE_BY_SIDE),
     )
-    yield PairMaps(*tables)
+    yield PairMaps(tables)
     yield Pair(*tables)
     first = "first shown"
     ahead = ["sum", at("without mask", first), ["+", first, 1], T]
@@ -93,8 +93,8 @@ def _without_mask(context: LessonContext) -> Iterator[Declared]:
             "; with it, it can only attend to itself. ",
             "; with it, that weight is 0. ",
         )
-        + "The last rows are equal on both sides: after the last character there is nothing "
-        "to mask."
+        + "The last row is the same on both sides: after the last character there is nothing to "
+        "mask."
     )
     yield When(["<", 1, T], (text,))
 
@@ -110,7 +110,7 @@ def _with_mask(context: LessonContext) -> Iterator[Declared]:
         PairTable("without the mask", WEIGHTS, SIDE_BY_SIDE),
         PairTable("with the causal mask", "with mask", SIDE_BY_SIDE),
     )
-    yield PairMaps(*tables)
+    yield PairMaps(tables)
     yield Pair(*tables)
     row = at(WEIGHTS, FOLLOWED)
     before, itself, after = rounded(

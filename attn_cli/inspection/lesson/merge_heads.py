@@ -6,7 +6,7 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula
-from attn_cli.inspection.lesson.context import LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, DotProduct, HeadsTable, VectorTable
 from attn_cli.inspection.lesson.quantities import FOLLOWED, at, layer_tensor
 from attn_cli.inspection.lesson.rounding import FACTOR, SUM
@@ -17,6 +17,7 @@ from attn_cli.inspection.lesson.said import (
     rounded,
     rounded_number,
 )
+from attn_cli.inspection.lesson.tables import small_matrix
 
 
 def other_heads(context: LessonContext) -> Iterator[Declared]:

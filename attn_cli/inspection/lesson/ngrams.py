@@ -6,53 +6,53 @@ C channels = n_embd, V vocabulary.
 
 from collections.abc import Iterator
 
-from attn_cli.inspection.lesson.blocks import Formula, Part, Table
-from attn_cli.inspection.lesson.context import LessonContext, matrix_table, shape_text
-from attn_cli.inspection.lesson.declared import Declared, OfThisText
-from attn_cli.inspection.lesson.rounding import (
-    PRODUCT,
-    in_parentheses,
-    rounded_factors,
-    rounded_number,
+from attn_cli.inspection.lesson.blocks import Formula
+from attn_cli.inspection.lesson.context import BEFORE, LessonContext
+from attn_cli.inspection.lesson.declared import (
+    Declared,
+    DotProduct,
+    MatrixTable,
+    NgramTable,
+    VectorTable,
+    When,
 )
-from attn_cli.inspection.lesson.worked_arithmetic import dot_product
+from attn_cli.inspection.lesson.quantities import CUT, FOLLOWED, T, at
+from attn_cli.inspection.lesson.rounding import PRODUCT
+from attn_cli.inspection.lesson.said import (
+    factors,
+    in_parentheses,
+    quoted,
+    rounded_number,
+    say,
+    say_if,
+)
 from attn_cli.model.ngram_embeddings import NgramEmbeddings
 from attn_cli.model.ngram_hash import NOTHING, PRIME, NgramHash
 
-BEFORE = "∅"  # what is before the text
+FILLED = "filled n-grams"  # of the followed character
 
 
 def ngram_embeddings(context: LessonContext) -> Iterator[Declared]:
-    """The same as `_parts`; a page shows them of the text that it opened with."""
-    return map(OfThisText, _parts(context))
-
-
-def _parts(context: LessonContext) -> Iterator[Part]:
     """The rows of the last characters in tables of n-grams, and what they add; if it has them."""
     ngrams = context.model.ngrams
     if ngrams is None:
         return
     hashed, unit = ngrams.hash, context.tokenizer.unit
-    rows = context.activations["n-gram rows"]  # (T, N)
     *fewer, most = map(str, hashed.lengths)
     lengths = f"{', '.join(fewer)} or {most}" if fewer else most
+    width = context.activations["n-gram embeddings"].shape[-1]
     yield (
-        f"Beside its own embedding, each {unit} gets one for what stands just before it. The last "
-        f"{lengths} {unit}s are taken as one symbol, an n-gram, and it has a row of "
-        f"E = {context.activations['n-gram embeddings'].shape[-1]} learned numbers in the table of "
-        f"its length." + " What stands after it, attention alone can tell." * context.encoder
+        f"An n-gram is a sequence of n {unit}s. Besides its own embedding, each {unit} gets those "
+        f"of the n-grams that end with it: the last {lengths} {unit}s together are looked up as if "
+        f"they were one symbol, which has a row of E = {width} learned numbers in the table of its "
+        "length." + " What stands after it, attention alone can tell." * context.encoder
     )
-    columns = {
-        f"the last {n}": [f"{_ngram(context, n, t)} {rows[t, column]}" for t in context.shown]
-        for column, n in enumerate(hashed.lengths)
-    }
-    yield Table.of_columns(
-        f"n-grams of the text and their rows, {shape_text('T, N', rows)}{context.truncation}",
-        context.row_names,
-        columns,
+    yield NgramTable(
+        f"n-grams of the text and their rows, (T, N) = ({say(T)}, {len(hashed.lengths)}){CUT}",
+        hashed.lengths,
     )
-    if context.shown[0] < hashed.longest - 1:
-        yield f"{BEFORE} stands for what is before the text, of which there is nothing."
+    before = f"{BEFORE} stands for what is before the text, of which there is nothing."
+    yield When(["<", "first shown", hashed.longest - 1], (before,))
     yield from _row_numbers(context, hashed)
     yield from _looked_up(context, ngrams)
     tables, numbers = ngrams.table.weight.numel(), context.model.parameter_count()
@@ -66,7 +66,7 @@ def _parts(context: LessonContext) -> Iterator[Part]:
     )
 
 
-def _row_numbers(context: LessonContext, hashed: NgramHash) -> Iterator[Part]:
+def _row_numbers(context: LessonContext, hashed: NgramHash) -> Iterator[Declared]:
     """How an n-gram's row is computed: a row for each n-gram, or a hash of it."""
     symbols = context.V + 1
     columns = range(len(hashed.lengths))
@@ -97,57 +97,50 @@ def _row_numbers(context: LessonContext, hashed: NgramHash) -> Iterator[Part]:
 
 def _row_formula(context: LessonContext, hashed: NgramHash, column: int) -> str:
     """The row of the n-gram that ends at the followed character, worked out."""
-    n, t = hashed.lengths[column], context.followed
-    numbers = [context.ids[t - back] + 1 if back <= t else NOTHING for back in range(n)]
-    terms = zip(numbers, hashed.factors[column], strict=False)
-    result = " + ".join(f"{number} × {factor}" for number, factor in terms)
+    n = hashed.lengths[column]
+    result = " + ".join(
+        f"{say(['ngram number', back])} × {hashed.factors[column][back]}" for back in range(n)
+    )
     if hashed.sizes[column] < (context.V + 1) ** n:
         result = f"({result}) mod {PRIME} mod {hashed.sizes[column]}"
     if offset := hashed.offsets[column]:
         result += f" + {offset}"
-    row = context.activations["n-gram rows"][t, column]
-    return f"row of ‘{_ngram(context, n, t)}’ = {result} = {row}"
+    return f"row of ‘{_ngram(n)}’ = {result} = {say(['ngram row', column, FOLLOWED])}"
 
 
-def _looked_up(context: LessonContext, ngrams: NgramEmbeddings) -> Iterator[Part]:
+def _looked_up(context: LessonContext, ngrams: NgramEmbeddings) -> Iterator[Declared]:
     """The rows of the followed character, their projection, and the sum with its embedding."""
-    t = context.followed
-    vectors = context.activations["n-gram embeddings"][t]  # (N, E)
-    names = [_ngram(context, n, t) for n in ngrams.hash.lengths]
-    yield f"The rows of the n-grams that end with {context.quoted(t)}:"
-    yield matrix_table(
-        f"rows of the tables, {shape_text('N, E', vectors)}", names, vectors.tolist()
+    N, E = context.activations["n-gram embeddings"].shape[1:]
+    vectors = at(["activation", "n-gram embeddings"], FOLLOWED)  # (N, E)
+    yield f"The rows of the n-grams that end with {quoted(FOLLOWED)}:"
+    yield MatrixTable(
+        f"rows of the tables, (N, E) = ({N}, {E})",
+        tuple(_ngram(n) for n in ngrams.hash.lengths),
+        tuple(at(vectors, row) for row in range(N)),
     )
-    filled = vectors.any(dim=-1)  # (N,)
-    if not filled.all():
-        yield (
-            "Tables begin at zero. A row of zeros is one of which training has met no n-gram"
-            + (": it adds nothing." if filled.any() else "; as here all are, nothing is added.")
-        )
-    weight = ngrams.projection.weight
+    empty = "Tables start at zero, so a row of zeros is one whose n-grams training never met" + (
+        say_if(["<", 0, FILLED], ": it adds nothing.", ". Here all are, and nothing is added.")
+    )
+    yield When(["<", FILLED, N], (empty,))
     yield (
-        f"One after the other they are a vector of N × E = {weight.shape[1]} numbers, which a "
+        f"One after the other they are a vector of N × E = {N * E} numbers, which a "
         f"linear layer takes to C = {context.C}. Channel 0 of the result:"
     )
-    yield from dot_product(
+    yield DotProduct(
         "row 0 of the layer's weights, times that vector",
-        ("weight", weight[0].tolist()),
-        ("vector", vectors.flatten().tolist()),
+        ("weight", at(["weight", "ngrams.projection.weight"], 0)),
+        ("vector", ["joined", vectors]),
     )
     token, added, both = (
-        context.activations[name]
-        for name in ("token embedding", "n-gram projection", "token + n-grams")
+        ["activation", name] for name in ("token embedding", "n-gram projection", "token + n-grams")
     )
-    (one, other), *_ = rounded_factors([float(token[t, 0]), float(added[t, 0])])
+    one, other = factors(at(token, FOLLOWED, 0), at(added, FOLLOWED, 0))
     yield "It is added to the embedding, as the other channels are:"
-    yield Formula(
-        (f"{one} + {in_parentheses(other)} = {rounded_number(float(both[t, 0]), PRODUCT)}",)
-    )
-    yield context.vector_table("embeddings with their n-grams", "T, C", both)
+    total = rounded_number(at(both, FOLLOWED, 0), PRODUCT)
+    yield Formula((f"{one} + {in_parentheses(other)} = {total}",))
+    yield VectorTable("embeddings with their n-grams", "T, C", both)
 
 
-def _ngram(context: LessonContext, length: int, position: int) -> str:
-    """The last characters up to a position, made visible."""
-    first = position + 1 - length
-    known = map(context.symbol, context.ids[max(0, first) : position + 1])
-    return BEFORE * max(0, -first) + "".join(known)
+def _ngram(length: int) -> str:
+    """The last characters up to the followed one, made visible."""
+    return say(["ngram", length, FOLLOWED])

@@ -6,12 +6,13 @@ Shapes: T time (characters), C channels = n_embd, H heads, D head size = C / H.
 from collections.abc import Iterator
 
 from attn_cli.inspection.lesson.blocks import Formula
-from attn_cli.inspection.lesson.context import LessonContext, small_matrix
+from attn_cli.inspection.lesson.context import LessonContext
 from attn_cli.inspection.lesson.declared import Declared, DotProduct, VectorTable
 from attn_cli.inspection.lesson.norms import norm_of_vector
 from attn_cli.inspection.lesson.quantities import FOLLOWED, T, at, head_tensor, layer_tensor
 from attn_cli.inspection.lesson.rounding import FACTOR, SUM
 from attn_cli.inspection.lesson.said import factors, in_parentheses, quoted, rounded, say
+from attn_cli.inspection.lesson.tables import small_matrix
 
 ROLES = ("query", "key", "value")
 
@@ -91,9 +92,9 @@ def query_key_norm(context: LessonContext) -> Iterator[Declared]:
         return
     vector = at(head_tensor("query heads"), FOLLOWED)
     yield (
-        "Scores will be products of queries and keys, and would be large just because the vectors "
-        "are long. So each query and each key is normalised once more, now within the head, by an "
-        "RMSNorm; values stay as they are."
+        "Attention is about to multiply queries by keys, and the products would be large just "
+        "because the vectors are long. So each query and each key is normalised once more, now "
+        "within the head, by an RMSNorm; values stay as they are."
     )
     name = context.name("attention.query_norm")
     yield norm_of_vector(f"the query of {quoted(FOLLOWED)}", vector, norm, name)
@@ -117,8 +118,8 @@ def rotary_positions(context: LessonContext) -> Iterator[Declared]:
         "This is where this model uses positions: by rotary position embedding (RoPE). It takes "
         f"the channels of a query in pairs, i with i + D / 2 = i + {half}, as points in a plane, "
         "and rotates each point by an angle that grows with the position. Keys are rotated in the "
-        "same way, values are not. Of the two positions, the product of a query and a key then "
-        "depends only on their distance: if both move by one, both rotate by the same angle."
+        "same way, values are not. The product of a query and a key then depends not on where the "
+        "two are, but only on how far apart: if both move by one, both rotate by the same angle."
     )
     yield (
         f"Pair i rotates by 1 / {base:g}^(2i / D) radians per position: the first pair fastest, "

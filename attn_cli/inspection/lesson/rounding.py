@@ -11,13 +11,14 @@ from collections.abc import Sequence
 TABLE = 3  # decimals of numbers that are only looked at
 FACTOR, PRODUCT, SUM = 5, 4, 3  # and of those in worked arithmetic
 
+NOISE = 1e-6  # of a forward pass in 32 bits, relative
+
 OMITTED = "…"
 
 
 def rounded(numbers: Sequence[float], most: int = TABLE) -> tuple[str, ...]:
     """Numbers that belong together, all with `most` decimals; with none if all are whole."""
-    finite = [round(number, most) for number in numbers if math.isfinite(number)]
-    decimals = 0 if all(number.is_integer() for number in finite) else most
+    decimals = 0 if all(map(_is_whole, filter(math.isfinite, numbers))) else most
     return tuple(_number(number, decimals) for number in numbers)
 
 
@@ -47,6 +48,11 @@ def factor_decimals(*columns: Sequence[float]) -> int:
 def in_parentheses(number: str) -> str:
     """A number to stand after an operator: negative ones in parentheses."""
     return f"({number})" if number.startswith("-") else number
+
+
+def _is_whole(number: float) -> bool:
+    """Whether it differs from a whole number by no more than 32 bits leave open."""
+    return abs(number - round(number)) <= NOISE * max(1.0, abs(number))
 
 
 def _number(number: float, decimals: int) -> str:

@@ -37,16 +37,17 @@ def way(context: LessonContext) -> tuple[Stage, ...]:
 
 
 def pair_way(context: PairContext) -> tuple[Stage, ...]:
-    """The stages from a source to the target, of an encoder-decoder."""
-    S, T, config = len(context.source), len(context.target), context.activations.model.config
+    """The stages from a source to the target, of an encoder-decoder; with places, too."""
+    config = context.model.config
     C, H = config.n_embd, config.n_head
+    source, target = say("S"), say(T)
     return (
-        Stage(SOURCE, f"({S})"),
-        Stage(ENCODER, f"({S}, {C})"),
-        Stage(DECODER, f"({T}, {C})"),
-        Stage(CROSS_ATTENTION, f"{H} × ({T}, {S})"),
-        Stage(FEED_FORWARD, f"({T}, {C})"),
-        Stage(NEXT, f"({len(context.symbols)})"),
+        Stage(SOURCE, f"({source})"),
+        Stage(ENCODER, f"({source}, {C})"),
+        Stage(DECODER, f"({target}, {C})"),
+        Stage(CROSS_ATTENTION, f"{H} × ({target}, {source})"),
+        Stage(FEED_FORWARD, f"({target}, {C})"),
+        Stage(NEXT, f"({len(context.answer_logits)})"),
     )
 
 

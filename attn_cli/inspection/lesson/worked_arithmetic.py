@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 
 from attn_cli.inspection.lesson.blocks import Formula, Part, Table
-from attn_cli.inspection.lesson.context import shown_channels
 from attn_cli.inspection.lesson.rounding import (
     FACTOR,
     OMITTED,
@@ -15,6 +14,7 @@ from attn_cli.inspection.lesson.rounding import (
     rounded_factors,
     rounded_number,
 )
+from attn_cli.inspection.lesson.tables import shown_channels
 
 
 def channel_names(count: int) -> list[str]:

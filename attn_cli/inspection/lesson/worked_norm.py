@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Sequence
 
 from attn_cli.inspection.lesson.blocks import Formula, Part, Table
-from attn_cli.inspection.lesson.context import MAX_SHOWN
 from attn_cli.inspection.lesson.rounding import (
     FACTOR,
     PRODUCT,
@@ -13,6 +12,7 @@ from attn_cli.inspection.lesson.rounding import (
     rounded,
     rounded_number,
 )
+from attn_cli.inspection.lesson.shown import MAX_SHOWN
 from attn_cli.inspection.lesson.worked_arithmetic import channel_names, column, summed_column
 
 

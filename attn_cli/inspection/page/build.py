@@ -9,7 +9,7 @@ import torch
 from attn_cli.inspection.ablation import HeadAblation
 from attn_cli.inspection.history import Snapshot
 from attn_cli.inspection.lesson.blocks import LessonStep
-from attn_cli.inspection.page.lesson_payload import lesson_payload
+from attn_cli.inspection.page.lesson_payload import LESSON, lesson_payload
 from attn_cli.inspection.page.notes import size_notes
 from attn_cli.inspection.page.payload import (
     ablation_payload,
@@ -70,14 +70,7 @@ SCRIPTS = (
 LESSON_STYLES = (*STYLES, "lesson")
 LESSON_SCRIPTS = (
     *SCRIPTS[:-1],
-    "lesson_rounding",
-    "lesson_tensors",
-    "lesson_text",
-    "lesson_arithmetic",
-    "lesson_parts",
-    "lesson_picture",
-    "lesson_steps",
-    "lesson",
+    *LESSON,
     SCRIPTS[-1],
 )
 

@@ -10,6 +10,18 @@ from attn_cli.inspection.lesson.said import depends_on_text, pieces
 from attn_cli.runs.loaded_model import LoadedModel
 from attn_cli.text.display import printable_symbol
 
+# The scripts of a lesson, each after those that it uses.
+LESSON = (
+    "lesson_rounding",
+    "lesson_tensors",
+    "lesson_text",
+    "lesson_arithmetic",
+    "lesson_parts",
+    "lesson_picture",
+    "lesson_steps",
+    "lesson",
+)
+
 
 def lesson_payload(
     steps: Sequence[LessonStep], loaded: LoadedModel, layer: int, head: int

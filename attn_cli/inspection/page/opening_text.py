@@ -26,3 +26,16 @@ def open_ended_text(loaded: LoadedModel) -> tuple[int, ...]:
     entropy = -(log_probs.exp() * log_probs).sum(-1)  # (T,)
     first = len(begin) + SHORTEST - 1
     return ids[: first + int(entropy[first:].argmax()) + 1]
+
+
+def text_with_blanks(loaded: LoadedModel) -> tuple[int, ...]:
+    """The ids of a text of an encoder's own in which two letters are hidden."""
+    ids = list(loaded.encode_prompt(None))
+    mask_id = loaded.tokenizer.mask_id
+    assert mask_id is not None
+    symbols = loaded.tokenizer.symbols
+    letters = [place for place, id_ in enumerate(ids) if symbols[id_].isalpha()]
+    for third in (1, 2):
+        if letters:
+            ids[letters[len(letters) * third // 3]] = mask_id
+    return tuple(ids)

@@ -28,7 +28,7 @@ def model_payload(loaded: LoadedModel, level: int = 0) -> dict[str, Any]:
         loaded: The model.
         level: How much its weights are rounded; see `rounding`.
     """
-    model, tokenizer, sample = loaded.model, loaded.tokenizer, loaded.config.sample
+    model, tokenizer = loaded.model, loaded.tokenizer
     config = model.config
     return {
         "description": loaded.description,
@@ -54,13 +54,17 @@ def model_payload(loaded: LoadedModel, level: int = 0) -> dict[str, Any]:
         "labels": list(loaded.labels),
         "label_ngrams": _label_ngrams(config),
         "beginning": list(loaded.line_beginning) if loaded.labels else [],
-        "sample": {
-            "temperature": sample.temperature,
-            "top_k": sample.top_k,
-            "top_p": sample.top_p,
-        },
+        "sample": _sample(loaded),
         "weights": pack_weights(model.state_arrays(), level),
     }
+
+
+def _sample(loaded: LoadedModel) -> dict[str, Any]:
+    """What the page's controls open with: the run's own, or an encoder's own probabilities."""
+    sample = loaded.config.sample
+    if loaded.config.task == "mlm":  # `attn fill` has no controls
+        return {"temperature": 1.0, "top_k": None, "top_p": None}
+    return {"temperature": sample.temperature, "top_k": sample.top_k, "top_p": sample.top_p}
 
 
 def _label_ngrams(config: ModelConfig) -> dict[str, Any] | None:

@@ -1,4 +1,7 @@
-"""The page of an encoder-decoder: a source typed in it, its target, and who looked where."""
+"""The page of an encoder-decoder: a source typed in it, its target, and who looked where.
+
+With a lesson, it tells step by step how the one becomes the other.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -6,6 +9,8 @@ from typing import Any
 import torch
 
 from attn_cli.generation.greedy_targets import greedy_targets
+from attn_cli.inspection.lesson.blocks import LessonStep
+from attn_cli.inspection.page.lesson_payload import LESSON, lesson_payload
 from attn_cli.inspection.page.notes import size_notes
 from attn_cli.inspection.page.payload import model_payload
 from attn_cli.inspection.page.rounding import choose_level
@@ -45,6 +50,10 @@ SCRIPTS = (
     "translation_app",
 )
 
+# The same of a page with a lesson.
+LESSON_STYLES = (*STYLES, "lesson")
+LESSON_SCRIPTS = (*SCRIPTS[:-1], *LESSON, "lesson_pair", SCRIPTS[-1])
+
 
 def translation_page(
     loaded: LoadedModel,
@@ -53,6 +62,7 @@ def translation_page(
     *,
     layer: int | None = None,
     head: int | None = None,
+    lesson: Sequence[LessonStep] = (),
 ) -> Page:
     """The page; its weights are rounded where that keeps it below 4 MiB.
 
@@ -62,13 +72,19 @@ def translation_page(
         title: Its heading.
         layer: The layer that it opens with, from 0; that of the most aligned head where None.
         head: The head that it opens with, from 0; the most aligned one where None.
+        lesson: Steps to read beside it, which follow this layer and head; may be empty.
 
     Raises:
         InputError: The model has a kind of block or position that the page does not know.
     """
     check_supported(loaded.model.config, "the page")
-    template = PageTemplate("translation.html", STYLES, SCRIPTS)
+    styles, scripts = (LESSON_STYLES, LESSON_SCRIPTS) if lesson else (STYLES, SCRIPTS)
+    template = PageTemplate("translation.html", styles, scripts)
     source = _source_payload(loaded, source_ids, layer, head)
+    if lesson:
+        assert layer is not None
+        assert head is not None
+        source["lesson"] = lesson_payload(lesson, loaded, layer, head)
 
     def rendered(model: Mapping[str, Any], notes: Sequence[str] = ()) -> str:
         return template.render(
@@ -76,10 +92,11 @@ def translation_page(
             notes=notes,
             unit="symbol" if loaded.pair_format.target_words else loaded.tokenizer.unit,
             payload=as_json({**model, **source}),
-            sentence=model_sentence(loaded),
+            sentence=model_sentence(loaded, "lesson" if lesson else "look"),
             stages=stages(loaded),
-            closer=(),
+            closer=[("lesson", "Step by step")] if lesson else (),
             runs_ahead=False,
+            lesson=lesson,
         )
 
     others = rendered({**model_payload(loaded), "weights": {}})

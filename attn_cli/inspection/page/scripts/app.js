@@ -27,7 +27,7 @@ scrollHints(state);
 watchWidth(state);
 
 state.backToFirst();
-if (data.lesson) lessonView(state, data.lesson);
+if (data.lesson) lessonView(state, data.lesson, followedText(state, data.lesson));
 
 window.attn = Object.freeze({
   // The logits (T, V) of a text, or of ids, as nested arrays.

@@ -1,9 +1,8 @@
 // The lesson, which follows the text of the page: each part that depends on the text is said anew
 // when its step is shown. On the text that the page opened with, it is as the page came.
 
-function lessonView(state, plan) {
-  const { maskId } = state.vocabulary;
-  const own = new ForwardPass(state.model); // of an encoder, with a character hidden
+// `textOf()`: what the lesson follows of the text on the page.
+function lessonView(state, plan, textOf) {
   const articles = Array.from(document.querySelectorAll(".lesson-step"));
   const first = articles.map((article) => Array.from(article.children)); // as the page came
   const shapes = Array.from(document.querySelectorAll(".lesson-way .shape")),
@@ -14,7 +13,7 @@ function lessonView(state, plan) {
 
   function read() {
     drawn = new Set();
-    seen = plan.steps.some((parts) => parts.length) ? new LessonText(passOfLesson(), plan, maskId) : null;
+    seen = plan.steps.some((parts) => parts.length) ? textOf() : null;
     text = state.changed ? seen : null;
     shapes.forEach((shape, index) => {
       shape.textContent = text ? text.said(plan.way[index]) : firstShapes[index];
@@ -25,14 +24,6 @@ function lessonView(state, plan) {
   }
 
   const isThere = (part) => part?.kind !== "When" || text.value(part.condition);
-
-  // An encoder's text without a blank gets one in its middle, as in build.py.
-  function passOfLesson() {
-    const { ids } = state;
-    if (maskId === null || ids.includes(maskId)) return state.pass;
-    const middle = Math.floor((plan.first + ids.length) / 2);
-    return own.run(ids.map((id, t) => (t === middle ? maskId : id)));
-  }
 
   function draw(number) {
     if (drawn.has(number)) return;
@@ -68,6 +59,20 @@ function lessonView(state, plan) {
     if (event.target.matches(".lesson-first-text")) state.backToFirst();
   });
   drawShown();
+}
+
+// What the lesson follows of one text, newly each time. An encoder's without a blank gets one in its
+// middle, as in build.py.
+function followedText(state, plan) {
+  const { maskId } = state.vocabulary,
+    own = new ForwardPass(state.model);
+  return () => {
+    const { ids } = state;
+    if (maskId === null || ids.includes(maskId)) return new LessonText(state.pass, plan, maskId);
+    const middle = Math.floor((plan.first + ids.length) / 2),
+      pass = own.run(ids.map((id, t) => (t === middle ? maskId : id)));
+    return new LessonText(pass, plan, maskId, ids);
+  };
 }
 
 function lessonElement(part) {

@@ -1,13 +1,12 @@
 // Arithmetic with every number written out, as worked_arithmetic.py and worked_norm.py do it.
 
 function lessonTable(caption, names, columns) {
-  const cells = columns.map(([, column]) => column);
-  return {
-    kind: "table",
-    caption,
-    columns: columns.map(([heading]) => heading),
-    rows: cells[0].slice(0, names.length).map((_, row) => [names[row], cells.map((column) => column[row])]),
-  };
+  const rows = names.map((_, row) => columns.map(([, cells]) => cells[row]));
+  return tableOfRows(caption, columns.map(([heading]) => heading), names, rows);
+}
+
+function tableOfRows(caption, columns, names, rows) {
+  return { kind: "table", caption, columns, rows: rows.map((cells, row) => [names[row], cells]) };
 }
 
 const lessonFormula = (...lines) => ({ kind: "formula", lines });

@@ -7,24 +7,24 @@ const OF_THE_MAP = ["PairTable", "Pair", "WeightedSum"],
 function lessonPicture(parts, text, vocabulary) {
   const speaksOf = (kinds, shown) =>
     parts.some((part) => kinds.includes(part?.kind) || (part?.kind === "WorkedSoftmax" && part.shown === shown));
-  if (speaksOf(OF_THE_MAP, "positions")) return mapOfLesson(text);
+  if (speaksOf(OF_THE_MAP, "keys")) return mapOfLesson(text);
   return speaksOf(OF_THE_BARS, "candidates") ? barsOfLesson(text, vocabulary) : null;
 }
 
 function mapOfLesson(text) {
-  const { T, followed, layer, head } = text,
-    name = text.value(["quoted", followed]),
+  const { followed, layer, head, queries, keys } = text,
+    T = queries.length,
+    name = text.quoted(followed),
     canvas = element("canvas", { className: "one-map", role: "img" }),
     row = element("div", { className: "lesson-row", "aria-hidden": "true" });
-  const top = text.value(["quoted", text.topKey]),
-    most = text.topKey === followed ? "itself" : top;
+  const most = text.topKeyName;
   canvas.setAttribute("aria-label", `Attention weights of the head; ${name} gives the most to ${most}`);
   drawPixels(
     canvas,
     T,
-    T,
+    keys.length,
     (t, j) => text.weights[t][j],
-    (t) => text.pass.seenBy(t),
+    (t) => text.seenBy(t),
   );
   row.style.top = `${(100 * followed) / T}%`;
   row.style.height = `${100 / T}%`;
@@ -56,7 +56,7 @@ function barsOfLesson(text, vocabulary) {
   return element(
     "figure",
     { className: "lesson-picture" },
-    element("figcaption", {}, `Most probable ${text.encoder ? "in the blank" : "after the text"}`),
+    element("figcaption", {}, `Most probable ${text.placeOfAnswer}`),
     list,
     ...rest,
   );

@@ -3,7 +3,8 @@
 const LESSON_TABLE = 3,
   LESSON_FACTOR = 5,
   LESSON_PRODUCT = 4,
-  LESSON_SUM = 3; // decimals
+  LESSON_SUM = 3, // decimals
+  LESSON_NOISE = 1e-6;
 const OMITTED = "…";
 
 // With so many decimals; a number in the middle of two goes to the even one, as in Python.
@@ -19,9 +20,12 @@ function fixed(value, decimals) {
   return value < 0 && Number(text) !== 0 ? `-${text}` : text;
 }
 
+// Whether it differs from a whole number by no more than 32 bits leave open.
+const isWhole = (value) => Math.abs(value - Math.round(value)) <= LESSON_NOISE * Math.max(1, Math.abs(value));
+
 // Numbers that belong together, all with `most` decimals; with none if all are whole.
 function roundedTogether(values, most = LESSON_TABLE) {
-  const whole = values.every((value) => !Number.isFinite(value) || Number.isInteger(Number(fixed(value, most))));
+  const whole = values.every((value) => !Number.isFinite(value) || isWhole(value));
   return values.map((value) => {
     if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
     return fixed(value, whole ? 0 : most);

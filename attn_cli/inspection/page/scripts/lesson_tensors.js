@@ -18,7 +18,11 @@ class LessonTensors {
 
   // (T, size) of a flat array, a row each.
   rows(flat, size = this.model.n_embd) {
-    return Array.from({ length: this.T }, (_, t) => flat.subarray(t * size, (t + 1) * size));
+    return this.rowsOf(flat, this.T, size);
+  }
+
+  rowsOf(flat, length, size = this.model.n_embd) {
+    return Array.from({ length }, (_, t) => flat.subarray(t * size, (t + 1) * size));
   }
 
   linear(x, part, inSize, outSize) {
@@ -42,19 +46,19 @@ class LessonTensors {
   }
 
   activation(name) {
-    const { model, pass } = this,
-      { n_embd: C } = model;
+    const { model, pass } = this;
     const made = {
       "token embedding": () => this.rows(this.tokens()),
       "position embedding": () => this.rows(model.positions),
       "token + position": () => this.stream(0),
       "final norm": () => this.rows(this.normed(pass.residualStream[model.n_layer], model.finalNorm)),
-      "token + n-grams": () => {
-        const found = new Float32Array(this.T * model.ngrams.totalWidth);
-        model.ngrams.lookUp(pass.ids, found, 0, this.T);
-        const projected = this.linear(found, model.ngrams.projection, model.ngrams.totalWidth, C);
-        return this.rows(this.added(this.tokens(), projected));
+      "n-gram embeddings": () => {
+        const { width } = model.ngrams;
+        const ofEach = (row) => model.ngrams.lengths.map((_, n) => row.subarray(n * width, (n + 1) * width));
+        return this.rows(this.ngrams(), model.ngrams.totalWidth).map(ofEach); // (T, N, E)
       },
+      "n-gram projection": () => this.rows(this.projectedNgrams()),
+      "token + n-grams": () => this.rows(this.added(this.tokens(), this.projectedNgrams())),
     }[name];
     return this.once(name, made);
   }
@@ -64,6 +68,19 @@ class LessonTensors {
     const out = new Float32Array(this.T * C);
     this.pass.ids.forEach((id, t) => out.set(token.subarray(id * C, (id + 1) * C), t * C));
     return out;
+  }
+
+  // Of each character the rows of its n-grams, one after the other, (T, N E).
+  ngrams() {
+    const { ngrams } = this.model,
+      found = new Float32Array(this.T * ngrams.totalWidth);
+    ngrams.lookUp(this.pass.ids, found, 0, this.T);
+    return found;
+  }
+
+  projectedNgrams() {
+    const { ngrams, n_embd: C } = this.model;
+    return this.linear(this.ngrams(), ngrams.projection, ngrams.totalWidth, C);
   }
 
   // A tensor of the layer, (T, C) or (T, F).
@@ -105,6 +122,17 @@ class LessonTensors {
     return this.once(`layer ${name}`, made);
   }
 
+  // The channels of a head, (T, D), of all (T, C).
+  cut(flat, head, length = this.T) {
+    const { headSize: D } = this.model;
+    return this.rowsOf(flat, length).map((row) => row.subarray(head * D, (head + 1) * D));
+  }
+
+  // (T, S), of each query with each key.
+  pairs(make, S = this.T) {
+    return Array.from({ length: this.T }, (_, t) => Float32Array.from({ length: S }, (_, j) => make(t, j)));
+  }
+
   // A tensor of a head, (T, D) or (T, T).
   head(name, head) {
     return this.once(`head ${head} ${name}`, () => this.ofHead(name, head));
@@ -114,13 +142,13 @@ class LessonTensors {
     const { model, pass, part, T } = this,
       { n_head: H, headSize: D, eps, causal } = model,
       kept = pass.layers[this.number];
-    const cut = (flat) => this.rows(flat).map((row) => row.subarray(head * D, (head + 1) * D));
+    const cut = (flat) => this.cut(flat, head),
+      pairs = (make) => this.pairs(make);
     const normedHeads = (which) => {
       const out = Float32Array.from(this.flat(which));
       rmsNorm(out, part.attention[`${which}Norm`], out, 0, T * H, D, eps);
       return out;
     };
-    const pairs = (make) => Array.from({ length: T }, (_, t) => Float32Array.from({ length: T }, (_, j) => make(t, j)));
     const made = {
       "query heads": () => cut(this.flat("query")),
       "key heads": () => cut(this.flat("key")),
@@ -157,6 +185,7 @@ class LessonTensors {
     const found = {
       final_norm: model.finalNorm,
       head: model.head,
+      "ngrams.projection": model.ngrams?.projection,
       attention_norm: attention.norm,
       "attention.query": attention.query,
       "attention.query_norm": attention.queryNorm,
@@ -166,7 +195,7 @@ class LessonTensors {
       "feed_forward.gate": gate,
     }[within ?? module][which];
     if (which === "bias" || module.endsWith("_norm")) return found;
-    const C = model.n_embd;
-    return Array.from({ length: found.length / C }, (_, i) => found.subarray(i * C, (i + 1) * C));
+    const size = module === "ngrams.projection" ? model.ngrams.totalWidth : model.n_embd;
+    return this.rowsOf(found, found.length / size, size);
   }
 }

@@ -46,7 +46,7 @@ function nextCharacterView(state, sample) {
     );
     const possible = kept.reduce((count, p) => count + (p > 0), 0);
     const rest = restOf(order, rows, kept);
-    byId("next-rest").textContent = `${rest} ${possible} of ${V} are possible.`.trim();
+    byId("next-rest").textContent = `${rest}${possible < V ? ` ${possible} of ${V} are possible.` : ""}`.trim();
   }
 
   for (const input of Object.values(inputs)) input.addEventListener("input", draw);

@@ -1,6 +1,8 @@
 // The stages of the model at the top: links to their sections, each with a picture of what it holds
 // now, and a mark on the one where one reads.
 
+const MOST_SHOWN = 12; // characters of a source or target
+
 // `texts`: { first, answer }, each a function that gives a stage's short text and its detail;
 // `vector`: gives the numbers that the first stage becomes.
 function stagesView(state, { first, answer, vector = null }) {
@@ -31,7 +33,7 @@ function stagesView(state, { first, answer, vector = null }) {
   markSections(strip);
 }
 
-// A square for each head, a column a layer.
+// A square for each head, a row a layer.
 function headSquares(box, { n_layer, n_head }) {
   box.style.setProperty("--heads", n_head);
   const squares = Array.from({ length: n_layer * n_head }, () => element("i"));
@@ -115,13 +117,19 @@ function mostProbableLabel({ model, evidence: { label, probs } }) {
 
 // What those of a source and its target hold.
 function stagesOfPair(state) {
-  const { vocabulary } = state;
+  const beginningOf = (ids) => {
+    const shown = ids.map((id) => state.vocabulary.symbols[id]).join("");
+    return shown.length > MOST_SHOWN ? `${shown.slice(0, MOST_SHOWN - 1)}…` : shown;
+  };
   return {
     first: () => [
-      vocabulary.shown(state.sourceIds[state.key]),
+      beginningOf(state.sourceIds.slice(0, -1)),
       counted(state.sourceIds.length - 1, "symbol"),
     ],
-    answer: () => mostProbableAnswer(state, state.probabilitiesAt(state.shownTarget)),
+    answer: () => [
+      beginningOf(state.targetIds.slice(0, state.hasEnded ? -1 : undefined)),
+      counted(state.targetIds.length - (state.hasEnded ? 1 : 0), "symbol"),
+    ],
   };
 }
 

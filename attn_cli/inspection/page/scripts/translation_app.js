@@ -15,6 +15,7 @@ themeButton(() => state.notify("theme"));
 scrollHints(state);
 watchWidth(state);
 sourceFieldsView(state, data);
+if (data.lesson) lessonView(state, data.lesson, () => new PairText(state, data.lesson));
 
 window.attn = Object.freeze({
   source: () => Array.from(state.sourceIds),

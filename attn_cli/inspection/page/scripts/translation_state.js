@@ -53,7 +53,13 @@ class TranslationState extends MapState {
     this.query = Math.min(this.query, this.queryIds.length - 1);
     this.key = this.topKey(this.query);
     this.hovered = null; // a cell of the source before
+    this.firstSource ??= String(this.sourceIds);
     this.notify("text");
+  }
+
+  // Whether the source is another than the page opened with.
+  get changed() {
+    return String(this.sourceIds) !== this.firstSource;
   }
 
   // The target, of the most probable character each time, as in generation/greedy_targets.py.
@@ -140,8 +146,9 @@ class TranslationState extends MapState {
   }
 
   headName(layer = this.layer, head = this.head) {
-    if (head === this.model.n_head) return `Layer ${layer + 1}, mean of its heads`;
-    return super.headName(layer, head);
+    const stack = this.side === "alignment" ? "Decoder" : "Encoder";
+    if (head === this.model.n_head) return `${stack} layer ${layer + 1}, mean of its heads`;
+    return `${stack} ${super.headName(layer, head).toLowerCase()}`;
   }
 
   targetName(t) {

@@ -53,6 +53,16 @@ function typedTextView(state) {
     say("surprisal-readout", `${state.name(t)}.${own} The most probable there: ${most}.`);
   }
 
+  // What the model expects after a character, where another stands there.
+  function afterwards(t) {
+    if (t + 1 >= state.ids.length) return "";
+    const probs = probabilitiesAfter(state, t),
+      best = mostProbable(probs),
+      next = state.ids[t + 1];
+    if (best === next) return "";
+    return ` After it comes ${vocabulary.named(next)}, where the model expected ${vocabulary.named(best)} (${percent(probs[best])}).`;
+  }
+
   function showReadout(t) {
     if (state.isClassifier) {
       say("surprisal-readout", labelSentence(state, t));
@@ -84,7 +94,8 @@ function typedTextView(state) {
     say(
       "surprisal-readout",
       `${name}: ${surprisalOf(t)} (${percent(probs[state.ids[t]])}). ` +
-        (first ? ahead : `The most probable were ${others.join(", ")}.`),
+        (first ? ahead : `The most probable were ${others.join(", ")}.`) +
+        afterwards(t),
     );
   }
 
