@@ -17,7 +17,7 @@ from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.cli.working import working
 from attn_cli.errors import InputError
-from attn_cli.text.display import counted
+from attn_cli.text.display import counted, format_bytes
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
@@ -112,7 +112,7 @@ def _write_page(
             {"page": str(html), "bytes": len(page), "runs": [str(each.path) for each in folders]}
         )
         return
-    notice(f"{counted(len(folders), 'run')}, {len(page):,} bytes; it opens in a browser")
+    notice(f"{counted(len(folders), 'run')}, {format_bytes(len(page))}; it opens in a browser")
     result(str(html))
 
 
