@@ -19,7 +19,7 @@ from attn_cli.cli.options import (
     path_option,
     run_option,
 )
-from attn_cli.cli.run_or_text import encode_text
+from attn_cli.cli.run_or_text import check_not_empty, encode_text
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.working import working
 
@@ -203,6 +203,7 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
     from attn_cli.errors import PromptError
     from attn_cli.inspection.handmade_model import LETTERS, TEXT
 
+    check_not_empty(text)
     try:
         return loaded.encode_prompt(TEXT if text is None else text)
     except PromptError as error:

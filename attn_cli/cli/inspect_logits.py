@@ -61,7 +61,7 @@ def inspect_logits(
         described = describe_pair(loaded, pair)
         published = describe_pair(without_private_paths(loaded), pair)
     else:
-        ids = encode_text(loaded, text, "attn inspect-logits")
+        ids = encode_text(loaded, text, "attn inspect-logits", may_be_empty=True)
         seen, described = predict_text(loaded, ids), loaded.describe(ids)
         published = without_private_paths(loaded).describe(ids)
     unit, first = loaded.tokenizer.unit, len(loaded.line_beginning)
