@@ -36,7 +36,7 @@ FollowedArgument = Annotated[
     typer.Argument(
         metavar="TEXT",
         show_default='"Hello", or one in the model\'s script',
-        help="Text to follow; of an encoder-decoder, a source.",
+        help="Text to follow; for an encoder-decoder, a source.",
     ),
 ]
 BesideOption = Annotated[
@@ -94,7 +94,7 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
-    Of an encoder-decoder, the text is a source, whose target it writes.
+    For an encoder-decoder, the text is a source, whose target it writes.
 
     In a terminal, Enter goes to the next step, b back, a number to that step, and q ends.
 

@@ -39,7 +39,7 @@ def export(
         typer.Option(
             metavar="TEXT",
             show_default="the beginning of one of its own",
-            help="page: the text that it opens with; of an encoder-decoder, a source.",
+            help="page: the text that it opens with; for an encoder-decoder, a source.",
         ),
     ] = None,
     number_type: Annotated[

@@ -53,8 +53,8 @@ def report(
     """Write a page about a run, or one that compares several.
 
     Curves, samples over time and how much of them is copied, the text and what simple methods
-    need for it, what each head does, all settings, the machine, and the commands to do it again.
-    Several runs are compared as by attn compare, then each is shown in short. A figure has the
+    need for it, what each head does, all settings, the machine, and the commands that reproduce it.
+    Several runs are compared as attn compare does, then each is summarised. A figure shows the
     curves of one run.
 
     Examples:
