@@ -48,8 +48,8 @@ def classify(
 ) -> None:
     """Predict the labels of texts, with their probabilities.
 
-    A classifier is trained by: attn train TABLE --task classify. To a pipe or a file, what is
-    printed is a table with tabs.
+    A classifier is trained by: attn train TABLE --task classify. Into a pipe or a file, it
+    prints a tab-separated table.
 
     Examples:
       attn classify "Schmidt" "Kowalczyk" --top 2

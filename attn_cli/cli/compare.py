@@ -39,8 +39,8 @@ RequireOption = Annotated[
     typer.Option(
         metavar="better|not-worse[=TOLERANCE]",
         autocompletion=completion.one_of("better", "not-worse"),
-        help="Leave with exit code 1 unless it is shown that all arms are better than the "
-        "reference, or not worse by TOLERANCE (default: 1 % of the reference).",
+        help="Exit with code 1 unless all arms are shown to be better than the reference, or not "
+        "worse by TOLERANCE (default: 1 % of the reference).",
     ),
 ]
 
@@ -68,9 +68,9 @@ def compare(
 ) -> None:
     """Compare runs over their seeds: is B better than A?
 
-    Runs of the same seeds are compared in pairs, others by Welch's test; of more than two arms,
-    p-values have Holm's correction. Of two single runs it is measured whether the validation text
-    is long enough to tell these two models apart. A figure has the validation loss of each arm by
+    Runs of the same seeds are compared in pairs, others by Welch's test; with more than two arms,
+    p-values are Holm-corrected. For two single runs, it tests whether the validation text is long
+    enough to tell the two models apart. A figure shows the validation loss of each arm by
     step, in a band of one standard deviation.
 
     Examples:

@@ -99,8 +99,8 @@ def clean_cache(
     Examples:
       attn data clean --yes
     """
-    from attn_cli.model.memory_limits import format_bytes
     from attn_cli.text.cache_contents import cache_parts
+    from attn_cli.text.display import format_bytes
     from attn_cli.text.paths import cache_folder
 
     parts = [part for part in cache_parts() if part.entries]

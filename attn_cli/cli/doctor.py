@@ -78,7 +78,7 @@ def _facts() -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts as lines of text, each with its name."""
-    from attn_cli.model.memory_limits import format_bytes
+    from attn_cli.text.display import format_bytes
 
     torch, cores, cache = facts["torch"], facts["cores"], facts["cache"]
     built = f"CUDA {torch['cuda']}" if torch["cuda"] else "CPU only"
@@ -184,7 +184,7 @@ def _free(path: Path) -> int | None:
 
 
 def _free_text(size: int | None) -> str:
-    from attn_cli.model.memory_limits import format_bytes
+    from attn_cli.text.display import format_bytes
 
     return f"{'unknown' if size is None else format_bytes(size)} free"
 

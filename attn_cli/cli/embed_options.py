@@ -20,7 +20,7 @@ class EmbedOptions:
         str,
         typer.Argument(
             metavar="FILE",
-            help="A text with a row for each line, a table, or a folder of a file for each label; "
+            help="A text, one row per line; a table; or a folder with one file per label; "
             "- for standard input.",
         ),
     ]

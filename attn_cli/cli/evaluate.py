@@ -45,7 +45,7 @@ def evaluate(
     ] = False,
     errors: Annotated[
         int,
-        typer.Option(min=0, help="Of an encoder-decoder, show the N worst targets, aligned."),
+        typer.Option(min=0, help="For an encoder-decoder, show the N worst targets, aligned."),
     ] = 0,
     figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
@@ -57,8 +57,8 @@ def evaluate(
     of lines predicts each line by itself, with its end. An encoder predicts each character from
     all others of its window but those hidden with it. A classifier predicts the label of each
     record, and an encoder-decoder writes the target of each source; a file has the columns of the
-    training data. Of a group of encoder-decoders, of several seeds, probabilities are averaged.
-    A figure is of the text with --per-char, or of a classifier's confusion matrix.
+    training data. For a group of encoder-decoders, of several seeds, probabilities are averaged.
+    A figure shows the text with --per-char, or a classifier's confusion matrix.
 
     Examples:
       attn evaluate

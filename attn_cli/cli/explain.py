@@ -19,7 +19,7 @@ from attn_cli.cli.options import (
     path_option,
     run_option,
 )
-from attn_cli.cli.run_or_text import encode_text
+from attn_cli.cli.run_or_text import check_not_empty, encode_text
 from attn_cli.cli.terminal import notice, result_json
 from attn_cli.cli.working import working
 
@@ -38,7 +38,7 @@ FollowedArgument = Annotated[
     typer.Argument(
         metavar="TEXT",
         show_default='"Hello", or one in the model\'s script',
-        help="Text to follow; of an encoder-decoder, a source.",
+        help="Text to follow; for an encoder-decoder, a source.",
     ),
 ]
 BesideOption = Annotated[
@@ -96,7 +96,7 @@ def explain(
     The numbers are from one forward pass: of the newest run, of --run, of a --config with fresh
     weights, or of the --tiny model. Follows head 1 of layer 1, or --layer and --head. An encoder
     fills a blank of the text, as in "He_lo"; without one, the character in the middle is hidden.
-    Of an encoder-decoder, the text is a source, whose target it writes.
+    For an encoder-decoder, the text is a source, whose target it writes.
 
     In a terminal, Enter goes to the next step, b back, a number to that step, and q ends.
 
@@ -216,6 +216,7 @@ def _tiny_ids(loaded: LoadedModel, text: str | None) -> tuple[int, ...]:
     from attn_cli.errors import PromptError
     from attn_cli.inspection.handmade_model import LETTERS, TEXT
 
+    check_not_empty(text)
     try:
         return loaded.encode_prompt(TEXT if text is None else text)
     except PromptError as error:

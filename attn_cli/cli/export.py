@@ -12,6 +12,7 @@ from attn_cli.cli.run_or_text import encode_text
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.cli.working import working
 from attn_cli.errors import InputError
+from attn_cli.text.display import format_bytes
 
 if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
@@ -38,7 +39,7 @@ def export(
         typer.Option(
             metavar="TEXT",
             show_default="the beginning of one of its own",
-            help="page: the text that it opens with; of an encoder-decoder, a source.",
+            help="page: the text that it opens with; for an encoder-decoder, a source.",
         ),
     ] = None,
     number_type: Annotated[
@@ -90,7 +91,7 @@ def export(
         }
         result_json(record | ({} if number_type is None else {"type": number_type}))
         return
-    notice(f"{model.description}, {size:,} bytes")
+    notice(f"{model.description}, {format_bytes(size)}")
     if format == "hf" and model.config.model.ngrams:
         notice("with code of its own for model.ngrams: load it with trust_remote_code=True")
     result(str(out))

@@ -38,7 +38,7 @@ def generate(options: GenerateOptions) -> None:
     r"""Generate text with a trained model.
 
     An encoder-decoder writes the target of each source: the most probable one, unless options ask
-    for sampling or beams. Of a group of several seeds, probabilities are averaged.
+    for sampling or beams. For a group of several seeds, probabilities are averaged.
 
     Examples:
       attn generate "Once" --num-samples 3 --stop "\n"

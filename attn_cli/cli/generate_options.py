@@ -60,26 +60,30 @@ class GenerateOptions:
         bool,
         typer.Option(
             "--tsv",
-            help="Of an encoder-decoder, print source, target and score (the mean "
+            help="For an encoder-decoder, print source, target and score (the mean "
             "log-probability of a symbol) with tabs.",
         ),
     ] = False
     run: RunOrGroupOption = None
     max_new_chars: Annotated[
         int | None,
-        typer.Option(show_default=from_config(500), help="The most characters to generate."),
+        typer.Option(
+            show_default=from_config(500), help="Maximum number of characters to generate."
+        ),
     ] = None
     num_samples: Annotated[
         int,
-        typer.Option(help="How many texts per prompt; of a run with --lines, one a line."),
+        typer.Option(help="Texts per prompt; for a run with --lines, one per line."),
     ] = 1
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="Only lines that the text does not have; of a run with --lines."
+            "--new", help="Only lines that are not in the training text; for a run with --lines."
         ),
     ] = False
-    unique: Annotated[bool, typer.Option("--unique", help="No text twice.")] = False
+    unique: Annotated[bool, typer.Option("--unique", help="Never write the same text twice.")] = (
+        False
+    )
     seed: Annotated[
         int | None,
         typer.Option(

@@ -38,7 +38,7 @@ PartOption = Annotated[
     Literal["cross", "encoder", "decoder"] | None,
     typer.Option(
         show_default="cross",
-        help="Of an encoder-decoder: how the target attends to the source (cross), the source to "
+        help="For an encoder-decoder: how the target attends to the source (cross), the source to "
         "itself (encoder), or the target to itself (decoder).",
     ),
 ]
@@ -59,7 +59,7 @@ def inspect_attention(
     no_mask: Annotated[
         bool,
         typer.Option(
-            "--no-mask", help="Of a decoder: without the causal mask, and what that changes."
+            "--no-mask", help="For a decoder: without the causal mask, and what that changes."
         ),
     ] = False,
     figures: FigureFiles = NO_FIGURES,
@@ -69,8 +69,8 @@ def inspect_attention(
     """Show how much each character attends to the others.
 
     A row is a query, a column a key. All heads are shown as small maps; a single head, by
-    --layer and --head, or all with --values, in full. Of an encoder-decoder it is the alignment:
-    the target down, the source across. Of a classifier, also what each character does for the
+    --layer and --head, or all with --values, in full. For an encoder-decoder it is the alignment:
+    the target down, the source across. For a classifier, also what each character does for the
     label.
 
     Examples:

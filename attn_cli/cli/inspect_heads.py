@@ -52,8 +52,8 @@ def inspect_heads(
     """Show where each head attends, and the loss without it.
 
     Shares are of a head's attention. The loss increase, in nats per character, is that of
-    ablating the head, with its standard error. Of an encoder, both are measured with 1 in 7
-    characters hidden, and the loss is that of these. Of an encoder-decoder, the heads are
+    ablating the head, with its standard error. For an encoder, both are measured with 1 in 7
+    characters hidden, and the loss is that of these. For an encoder-decoder, the heads are
     those of cross-attention, measured on pairs.
 
     Examples:

@@ -39,7 +39,7 @@ def inspect_logits(
 
     The logit lens: the residual stream after a layer, read as if that layer were the last. Of an
     encoder, what each layer would put into the blanks of a text, as in "The _wl m_t"; where there
-    are none, each character is hidden in turn. Of an encoder-decoder, the text is a
+    are none, each character is hidden in turn. For an encoder-decoder, the text is a
     source: what each layer of its decoder would write next.
 
     Examples:
@@ -61,7 +61,7 @@ def inspect_logits(
         described = describe_pair(loaded, pair)
         published = describe_pair(without_private_paths(loaded), pair)
     else:
-        ids = encode_text(loaded, text, "attn inspect-logits")
+        ids = encode_text(loaded, text, "attn inspect-logits", may_be_empty=True)
         seen, described = predict_text(loaded, ids), loaded.describe(ids)
         published = without_private_paths(loaded).describe(ids)
     unit, first = loaded.tokenizer.unit, len(loaded.line_beginning)

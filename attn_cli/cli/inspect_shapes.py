@@ -94,7 +94,7 @@ def _texts(
 ) -> tuple[Sequence[int], Sequence[int] | None, str]:
     """The ids that a model reads, those of the source where it has one, and a line on both."""
     if loaded.config.task != "seq2seq":
-        ids = encode_text(loaded, text, "attn inspect-shapes")
+        ids = encode_text(loaded, text, "attn inspect-shapes", may_be_empty=True)
         return ids, None, loaded.describe(ids)
     from attn_cli.inspection.pair_pass import describe_pair, own_source, pair_pass
 

@@ -40,7 +40,7 @@ def inspect_training(
             parser=run_option,
             autocompletion=run_names,
             show_default="the newest",
-            help="A run's folder or the beginning of its name.",
+            help="A run's folder, its name or the beginning of it.",
         ),
     ] = None,
     run_option: RunOption = None,
@@ -59,8 +59,9 @@ def inspect_training(
 ) -> None:
     """Show how attention changed while a run was trained.
 
-    A run keeps its newest two and its best; --set train.keep_checkpoints=20 keeps more. Of an
-    encoder, the bits are those of each character of the text when it is hidden.
+    A run keeps its newest two checkpoints and its best; train with --set
+    train.keep_checkpoints=20 to keep more. For an encoder, the bits are those of each character
+    of the text when it is hidden.
 
     Examples:
       attn inspect-training

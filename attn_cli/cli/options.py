@@ -39,13 +39,13 @@ def run_or_group_option(value: str) -> Path:
 TextArgument = Annotated[
     str,
     typer.Argument(
-        metavar="TEXT", help="The text to run the model on; of an encoder-decoder, a source."
+        metavar="TEXT", help="The text to run the model on; for an encoder-decoder, a source."
     ),
 ]
 TargetOption = Annotated[
     str | None,
     typer.Option(
-        metavar="TEXT", show_default="what it writes", help="Of an encoder-decoder: the target."
+        metavar="TEXT", show_default="what it writes", help="For an encoder-decoder: the target."
     ),
 ]
 OptionalTextArgument = Annotated[
@@ -75,8 +75,8 @@ PageOption = Annotated[
     ),
 ]
 _RUN_HELP = (
-    "A run's folder or the beginning of its name, or a checkpoint's folder; of a group of several "
-    "seeds {}."
+    "A run's folder, its name or the beginning of it, or a checkpoint's folder; for a group of "
+    "several seeds, {}."
 )
 RunOption = Annotated[
     Path | None,
@@ -97,7 +97,7 @@ RunOrGroupOption = Annotated[
         parser=run_or_group_option,
         autocompletion=completion.run_names,
         show_default="the newest run",
-        help=_RUN_HELP.format("its best model, or of encoder-decoders all"),
+        help=_RUN_HELP.format("its best model, or for encoder-decoders all of them"),
     ),
 ]
 ConfigOption = Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.errors import InputError, OperationError
+from attn_cli.text.display import format_bytes
 
 if TYPE_CHECKING:
     from attn_cli.inspection.history import Snapshot
@@ -128,7 +129,9 @@ def _write_and_print(
         record = {"page": str(path), "bytes": len(data), "model": loaded.description}
         result_json({**record, "notes": list(notes)})
         return
-    notice(f"{loaded.description}, {len(data):,} bytes; it opens in a browser, without a network")
+    notice(
+        f"{loaded.description}, {format_bytes(len(data))}; it opens in a browser, without a network"
+    )
     for note in notes:
         notice(note.replace("’", "'"))
     result(str(path))

@@ -17,7 +17,7 @@ from attn_cli.cli.page_file import check_page_file, write_html
 from attn_cli.cli.terminal import notice, result, result_json
 from attn_cli.cli.working import working
 from attn_cli.errors import InputError
-from attn_cli.text.display import counted
+from attn_cli.text.display import counted, format_bytes
 
 if TYPE_CHECKING:
     from attn_cli.runs.run_folder import RunFolder
@@ -53,8 +53,8 @@ def report(
     """Write a page about a run, or one that compares several.
 
     Curves, samples over time and how much of them is copied, the text and what simple methods
-    need for it, what each head does, all settings, the machine, and the commands to do it again.
-    Several runs are compared as by attn compare, then each is shown in short. A figure has the
+    need for it, what each head does, all settings, the machine, and the commands that reproduce it.
+    Several runs are compared as attn compare does, then each is summarised. A figure shows the
     curves of one run.
 
     Examples:
@@ -112,7 +112,7 @@ def _write_page(
             {"page": str(html), "bytes": len(page), "runs": [str(each.path) for each in folders]}
         )
         return
-    notice(f"{counted(len(folders), 'run')}, {len(page):,} bytes; it opens in a browser")
+    notice(f"{counted(len(folders), 'run')}, {format_bytes(len(page))}; it opens in a browser")
     result(str(html))
 
 

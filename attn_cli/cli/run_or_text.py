@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attn_cli.cli.blanks import BLANK
 from attn_cli.cli.terminal import notice
-from attn_cli.errors import InputError
+from attn_cli.errors import InputError, PromptError
 from attn_cli.text.display import quoted
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def note_prompt_is_a_path(prompt: str, command: str) -> None:
     notice(f"the text is {quoted(prompt)} itself; {meant}")
 
 
-def encode_text(loaded: LoadedModel, text: str | None, command: str) -> tuple[int, ...]:
+def encode_text(
+    loaded: LoadedModel, text: str | None, command: str, *, may_be_empty: bool = False
+) -> tuple[int, ...]:
     """The ids of a text that a model is to be shown on, with notices on how the text is taken.
 
     Args:
@@ -89,13 +91,27 @@ def encode_text(loaded: LoadedModel, text: str | None, command: str) -> tuple[in
         text: What the user gave; None for a text of the model's own. In a text for an encoder
             `_` stands for a hidden character.
         command: The command, `attn explain`.
+        may_be_empty: Whether there is something to see of an empty text, where a decoder reads it:
+            what a text begins after, and what it predicts then.
 
     Raises:
-        InputError: The text is longer than the context, or has an unknown character.
+        InputError: The text is empty, is longer than the context, or has an unknown character.
     """
+    if not (may_be_empty and loaded.config.task == "lm"):
+        check_not_empty(text)
     note_prompt_is_a_path(text or "", command)
     note_normal_form(text or "", loaded.tokenizer)
     return loaded.encode_prompt(text, blank="" if loaded.tokenizer.mask_id is None else BLANK)
+
+
+def check_not_empty(text: str | None) -> None:
+    """Makes sure that there are characters to look at, if a text was given.
+
+    Raises:
+        PromptError: There are none.
+    """
+    if text == "":
+        raise PromptError("the text is empty", "give one of at least one character")
 
 
 def note_normal_form(text: str, tokenizer: Tokenizer) -> None:

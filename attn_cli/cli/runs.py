@@ -32,7 +32,7 @@ GroupArgument = Annotated[
 def runs(
     group: GroupArgument = None,
     every: Annotated[
-        bool, typer.Option("--all", help="List every run by itself, those of groups as well.")
+        bool, typer.Option("--all", help="List every run separately, including those in groups.")
     ] = False,
     columns: Annotated[
         str | None,
@@ -50,7 +50,7 @@ def runs(
             metavar="KEY",
             autocompletion=completion.config_keys("val_loss", "-val_loss", "age"),
             show_default="newest first",
-            help="Sort by a key; -KEY for the other way round.",
+            help="Sort by a key; -KEY sorts in reverse.",
         ),
     ] = None,
     conditions: Annotated[

@@ -29,7 +29,7 @@ class SweepOptions(RunOptions):
             metavar="KEY=A,B|LOW..HIGH",
             autocompletion=completion.config_settings,
             help="Values to try, or with --random a range to draw from; may be repeated. "
-            "One value is that of all runs.",
+            "A single value applies to all runs.",
         ),
     ] = None
     seeds: Annotated[
@@ -40,7 +40,7 @@ class SweepOptions(RunOptions):
     ] = "3"
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", metavar="N", show_default="1", help="Train so many runs at once."),
+        typer.Option("--jobs", metavar="N", show_default="1", help="Train this many runs at once."),
     ] = None
     random: Annotated[
         int | None,
@@ -55,7 +55,9 @@ class SweepOptions(RunOptions):
             help="Run the best arm and the first one again on fresh seeds, and compare those.",
         ),
     ] = True
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the arms, train none.")] = False
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the arms without training any.")
+    ] = False
 
 
 @options_from_dataclass

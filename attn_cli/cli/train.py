@@ -119,8 +119,8 @@ def _train(request: RunRequest, options: TrainOptions, world: World) -> int:
     if world.is_main and options.as_json:
         result_json(summary(prepared.run, corpus, outcome))
     elif world.is_main and not had_ended:
-        task = prepared.trainer.config.task
-        report(prepared.run, corpus, outcome, baselines, task)
+        config = prepared.trainer.config
+        report(prepared.run, corpus, outcome, baselines, config, prepared.size)
     if world.is_main and outcome.interrupted:
         command = resume_command(prepared.run)
         notice(f"stopped after step {outcome.steps:,}; to resume: {command}")

@@ -89,7 +89,9 @@ class RunOptions:
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", show_default="the config's, else 1337", help="Another seed, another model."
+            "--seed",
+            show_default="the config's, else 1337",
+            help="Seed of initialisation, data order and dropout.",
         ),
     ] = None
     seeds: Annotated[
@@ -97,7 +99,7 @@ class RunOptions:
         typer.Option(
             "--seeds",
             metavar="N|A,B,C",
-            help="Train a run with each of N seeds, or with these; then their mean and spread.",
+            help="Train one run per seed, for N seeds or these; report their mean and spread.",
         ),
     ] = None
     jobs: Annotated[
@@ -106,7 +108,7 @@ class RunOptions:
             "--jobs",
             metavar="N",
             show_default="1",
-            help="With --seeds: train so many runs at once.",
+            help="With --seeds: train this many runs at once.",
         ),
     ] = None
     lines: Annotated[
@@ -139,7 +141,7 @@ class RunOptions:
             "--logger",
             metavar="csv|tensorboard|trackio|wandb",
             autocompletion=completion.one_of("csv", "tensorboard", "trackio", "wandb"),
-            help="Log there, too, beside metrics.jsonl; may be repeated.",
+            help="Log there as well as to metrics.jsonl; may be repeated.",
         ),
     ] = None
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")] = False
@@ -185,12 +187,13 @@ class TrainOptions(RunOptions):
     more_minutes: Annotated[
         float | None,
         typer.Option(
-            "--more-minutes", help="With --resume: train for this much longer, ended or not."
+            "--more-minutes",
+            help="With --resume: train for this many more minutes, even after its end.",
         ),
     ] = None
     more_steps: Annotated[
         int | None,
-        typer.Option("--more-steps", help="With --resume: train for so many steps more."),
+        typer.Option("--more-steps", help="With --resume: train for this many more steps."),
     ] = None
 
     def request(self) -> RunRequest:

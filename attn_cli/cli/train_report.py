@@ -13,12 +13,13 @@ from attn_cli.text.display import counted
 from attn_cli.text.pairs import PairExamples
 
 if TYPE_CHECKING:
-    from attn_cli.config.schema import Task
+    from attn_cli.config.schema import Config, Task
     from attn_cli.objectives.label_evaluation import LabelEvaluation
     from attn_cli.objectives.pair_evaluation import PairEvaluation, WrittenTarget
     from attn_cli.runs.run_folder import RunFolder
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
+    from attn_cli.training.auto_size import SizeChoice
     from attn_cli.training.result import TrainResult
 
 
@@ -78,17 +79,51 @@ def report(
     corpus: Corpus,
     outcome: TrainResult,
     baselines: Baselines | None,
-    task: Task = "lm",
+    config: Config,
+    size: SizeChoice | None = None,
 ) -> None:
-    """Prints a sample, the losses and what they mean, and the next command to type."""
-    from attn_cli.runs.metrics import nats_to_bits
-    from attn_cli.runs.next_command import next_command
-    from attn_cli.runs.run_lookup import runs_root
+    """Prints a sample, the losses and what they mean, and the next commands to type.
+
+    Args:
+        run: The run.
+        corpus: Its text.
+        outcome: What it came to.
+        baselines: Of its text; None where it is compared with none.
+        config: What it was trained with.
+        size: What was planned for its time, where that decided on its size.
+    """
+    from attn_cli.runs.metrics import read_metrics
+    from attn_cli.training.reached_speed import shortfall
     from attn_cli.training.verdict import training_loss, verdict
 
     sample = run.sample(outcome.best_step)
     if sample:
         result(sample.strip("\n") + "\n")
+    _print_losses(run, corpus, outcome, config.task)
+    if baselines is not None:
+        for line in verdict(corpus, outcome, baselines, training_loss(run, outcome.best_step)):
+            result(line)
+    floor = corpus.validation_floor
+    # An encoder, which sees both sides of what it predicts, is below it.
+    if floor is not None and config.task == "lm":
+        result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
+    result(
+        f"{outcome.parameters:,} parameters, {counted(outcome.steps, 'step')}, "
+        f"{corpus.tokenizer.count(outcome.chars)}, {outcome.seconds:.0f} s"
+    )
+    if size is not None:
+        metrics, unit = list(read_metrics(run.metrics)), corpus.tokenizer.unit
+        if short := shortfall(size, outcome, metrics, unit):
+            result(short)
+    result(f"run {run.path}")
+    if not outcome.interrupted:  # then the next step is to resume it, which is told at the end
+        _print_next_commands(run, corpus, config)
+
+
+def _print_losses(run: RunFolder, corpus: Corpus, outcome: TrainResult, task: Task) -> None:
+    """Prints how good the best checkpoint is on the validation split."""
+    from attn_cli.runs.metrics import nats_to_bits
+
     unit, hidden = corpus.tokenizer.unit, "hidden " if task == "mlm" else ""
     best = _best_evaluation(run, corpus, outcome) if corpus.labels else None
     is_pair = isinstance(corpus.train, PairExamples)
@@ -110,23 +145,19 @@ def report(
             f"val loss {outcome.val_loss:.4f} nats per {hidden}{unit}, "
             f"{nats_to_bits(outcome.val_loss):.4f} bits (best: step {outcome.best_step:,})"
         )
-    if baselines is not None:
-        for line in verdict(corpus, outcome, baselines, training_loss(run, outcome.best_step)):
-            result(line)
-    floor = corpus.validation_floor
-    # An encoder, which sees both sides of what it predicts, is below it.
-    if floor is not None and task == "lm":
-        result(f"floor {floor:.4f} bits: the text's own entropy, which no model can beat")
-    result(
-        f"{outcome.parameters:,} parameters, {counted(outcome.steps, 'step')}, "
-        f"{corpus.tokenizer.count(outcome.chars)}, {outcome.seconds:.0f} s"
-    )
-    result(f"run {run.path}")
-    if not outcome.interrupted:  # then the next step is to resume it, which is told at the end
-        command = next_command(corpus, task)
-        if run.path.parent != runs_root():
-            command += f" --run {shlex.quote(str(run.path))}"
-        result(f"next: {command}")
+
+
+def _print_next_commands(run: RunFolder, corpus: Corpus, config: Config) -> None:
+    """Prints the commands that use the run and look inside it."""
+    from attn_cli.runs.next_command import look_inside_command, next_command
+    from attn_cli.runs.run_lookup import runs_root
+
+    elsewhere = ""
+    if run.path.parent != runs_root():
+        elsewhere = f" --run {shlex.quote(str(run.path))}"
+    result(f"next: {next_command(corpus, config.task)}{elsewhere}")
+    if command := look_inside_command(corpus, config.model.block_size):
+        result(f"      {command}{elsewhere}")
 
 
 def _best_evaluation(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attn_cli.config.schema import ModelConfig, Task
 from attn_cli.model.parameter_shapes import parameter_count, parameter_shapes
+from attn_cli.text.display import format_bytes
 
 
 def parameter_bytes(config: ModelConfig, vocab_size: int, task: Task = "lm") -> int:
@@ -51,12 +52,3 @@ def requested_memory(error: BaseException) -> str | None:
         torch is not None and isinstance(error, torch.OutOfMemoryError)
     )
     return "more than there is" if short or "not enough memory" in text else None
-
-
-def format_bytes(size: int) -> str:
-    """A number of bytes for people to read: `1.5 GiB`, `12 MiB`, `3.4 KiB`."""
-    if size >= 2**30:
-        return f"{size / 2**30:,.1f} GiB"
-    if size >= 10 * 2**20:
-        return f"{size / 2**20:,.0f} MiB"
-    return f"{size / 2**10:,.1f} KiB"

@@ -30,7 +30,7 @@ from safetensors.numpy import load
 from attn_cli import __version__
 from attn_cli.config.schema import Config
 from attn_cli.errors import CheckpointError
-from attn_cli.model.memory_limits import format_bytes, parameter_bytes, total_memory
+from attn_cli.model.memory_limits import parameter_bytes, total_memory
 from attn_cli.model.parameter_shapes import Shape, parameter_count, parameter_shapes
 from attn_cli.runs.atomic_files import atomic_write, atomic_write_folder, read_at_most
 from attn_cli.runs.checkpoint_metadata import (
@@ -44,6 +44,7 @@ from attn_cli.runs.checkpoint_metadata import (
 )
 from attn_cli.runs.machine import MachineInfo
 from attn_cli.runs.run_folder import METADATA_FILE, RunFolder, step_name, step_of
+from attn_cli.text.display import format_bytes
 from attn_cli.text.tokenizer import Tokenizer, tokenizer_from_json
 
 # torch takes a second to import, and generation on a CPU does without it.

@@ -38,7 +38,7 @@ def check_runs_root() -> None:
 
 
 def find_run(path: Path | None, *, trained: bool = True) -> RunFolder:
-    """The run of this folder, or the newest one of this name; without either, the newest run.
+    """The run of this folder or name, or the newest that a name fits; without one, the newest run.
 
     Of a group or a sweep it is the run with the best model.
 
@@ -76,10 +76,11 @@ def find_newest(*, trained: bool = True) -> RunFolder | RunGroup | Sweep | None:
 
 
 def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
-    """The folder of the newest run or group of a name, with a line for the user if it was a choice.
+    """The folder of the run or group of a name, with a line for the user if it was a choice.
 
-    `diary` names the runs `diary`, `diary-2` and so on; where there is none, those whose names
-    begin with it. What is itself the path of a run stays as it is, and so does what fits none.
+    An exact name wins. Otherwise it is the newest of `diary-2`, `diary-3` and so on for `diary`;
+    where there is none, the newest of those whose names begin with it. What is itself the path of
+    a run stays as it is, and so does what fits none.
 
     Args:
         path: The path or the name of a run, a group or a sweep.
@@ -91,6 +92,10 @@ def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
         return path, ""
     name, listed = path.name, list_all()
     same = [each for each in listed if re.fullmatch(re.escape(name) + _NUMBER, each.path.name)]
+    for number, each in enumerate(same):
+        if each.path.name == name:
+            newer = [str(other.path) for other in same[:number]]
+            return each.path, f"{name} is {each.path}; newer: {_listed(newer)}" if newer else ""
     fitting = same or [each for each in listed if each.path.name.startswith(name)]
     if trained:
         fitting.sort(key=lambda each: not _is_trained(each))
@@ -98,9 +103,13 @@ def resolve_name(path: Path, *, trained: bool = True) -> tuple[Path, str]:
         return path, ""
     found, *others = (str(each.path) for each in fitting)
     if not others:
-        return Path(found), "" if same else f"{name} is {found}"
-    shown = ", ".join(others[:_SHOWN_OTHERS]) + ", ..." * (len(others) > _SHOWN_OTHERS)
-    return Path(found), f"{name} is {found}, the newest of {len(fitting)} (the others: {shown})"
+        return Path(found), f"{name} is {found}"
+    count, shown = len(fitting), _listed(others)
+    return Path(found), f"{name} is {found}, the newest of {count} (the others: {shown})"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN_OTHERS]) + ", ..." * (len(names) > _SHOWN_OTHERS)
 
 
 def resolve_run(path: Path) -> tuple[Path, list[str]]:

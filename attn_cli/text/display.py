@@ -52,6 +52,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def format_bytes(size: int) -> str:
+    """A number of bytes for people to read: `1.5 GiB`, `12 MiB`, `1.9 MiB`, `3.4 KiB`, `1 byte`."""
+    if size >= 2**30:
+        return f"{size / 2**30:,.1f} GiB"
+    if size >= 10 * 2**20:
+        return f"{size / 2**20:,.0f} MiB"
+    if size >= 2**20:
+        return f"{size / 2**20:.1f} MiB"
+    return f"{size / 2**10:,.1f} KiB" if size >= 2**10 else counted(size, "byte")
+
+
 def printable_symbol(symbol: str) -> str:
     """A symbol of a vocabulary by itself, visible in a table.
 

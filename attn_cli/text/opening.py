@@ -47,5 +47,17 @@ def fitting_prompt(corpus: Corpus) -> str:
         hello = tokenizer.encode(HELLO)
         if np.isin(hello, joined(head(corpus.train, _SEARCHED))).all():
             return HELLO
-    lines = tokenizer.decode(corpus.opening(_OPENING)).splitlines()
-    return beginning(next((line for line in lines if any(map(str.isalpha, line))), ""))
+    return opening_words(corpus, _OPENING)
+
+
+def opening_words(corpus: Corpus, context: int) -> str:
+    """The beginning of a line of the validation split, one with a letter; empty where none has any.
+
+    Args:
+        corpus: The text.
+        context: Of how many tokens it is at most, with the newline before a line.
+    """
+    lines = corpus.tokenizer.decode(corpus.opening(_OPENING)).splitlines()
+    words = beginning(next((line for line in lines if any(map(str.isalpha, line))), ""))
+    ids = corpus.tokenizer.encode(words, unknown="drop")[: context - 1]
+    return corpus.tokenizer.decode(ids).rstrip("\ufffd").rstrip()

@@ -12,6 +12,7 @@ import numpy as np
 from filelock import FileLock
 
 from attn_cli.errors import OperationError
+from attn_cli.text.display import format_bytes
 from attn_cli.text.paths import cache_folder
 from attn_cli.text.tokenizer import TokenIds
 
@@ -87,7 +88,8 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OperationError(
-            f"the token ids of the text need {needed:,} bytes in {folder}, which has {free:,} free",
+            f"the token ids of the text need {format_bytes(needed)} in {folder}, which has "
+            f"{format_bytes(free)} free",
             hint="free space there, or set ATTN_CACHE to another folder",
         )
 

@@ -74,6 +74,7 @@ class SizeChoice:
     config: Config  # the configuration to train with
     reasons: tuple[str, ...]  # a few lines for the user
     chars: float  # how many characters it will be trained on
+    speed: float  # characters a second, measured
 
 
 def choose_size(
@@ -129,7 +130,7 @@ def choose_sizes(
         plan = _plan(recipe, corpus, seconds, speed_of)
         config = configure(plan.settings(world.world_size))
         reasons = tuple(plan.reasons(config, seconds, corpus.tokenizer.unit))
-        choices.append(SizeChoice(config, reasons, plan.chars))
+        choices.append(SizeChoice(config, reasons, plan.chars, plan.speed))
     return choices
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from attn_cli.config.schema import Config
 from attn_cli.errors import OperationError
 from attn_cli.model.memory_limits import (
-    format_bytes,
     parameter_bytes,
     requested_memory,
     total_memory,
@@ -17,6 +16,7 @@ from attn_cli.model.parameter_shapes import NGRAM_TABLE, parameter_count, parame
 from attn_cli.runs.atomic_files import TMP_SUFFIX, WriteError
 from attn_cli.runs.recovery import quarantine_from
 from attn_cli.runs.run_folder import RunFolder
+from attn_cli.text.display import format_bytes
 from attn_cli.training.distributed.world import SINGLE_PROCESS, World
 
 # What only writing can meet: a full disk, a limit on file sizes, a read-only disk.

@@ -18,6 +18,7 @@ from attn_cli.runs.run_lookup import find_checkpoint
 from attn_cli.text.corpus import Corpus, load_configured_corpus
 from attn_cli.text.sources import LABEL_COLUMN, TEXT_COLUMN
 from attn_cli.text.tables import table_ending
+from attn_cli.training.auto_size import SizeChoice
 from attn_cli.training.distributed.world import World
 from attn_cli.training.request import RunRequest
 from attn_cli.training.size_recipes import record_settings
@@ -47,6 +48,7 @@ class RunStart:
         init_from: A checkpoint whose weights a new run begins with.
         resume_from: The checkpoint that a stopped run is resumed from.
         resize: Where the time decides on the size of the model: makes a configuration of a size.
+        size: What it decided on, once it has.
         changes: The settings that are other than they were in the stopped run.
         notes: What the user should know, a line each.
     """
@@ -56,6 +58,7 @@ class RunStart:
     init_from: Checkpoint | None = None
     resume_from: Checkpoint | None = None
     resize: Configure | None = None
+    size: SizeChoice | None = None
     changes: tuple[ConfigChange, ...] = ()
     notes: tuple[str, ...] = ()
 

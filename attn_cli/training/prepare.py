@@ -16,7 +16,7 @@ from attn_cli.runs.run_folder import RunFolder
 from attn_cli.text.corpus import Corpus, check_length
 from attn_cli.text.examples import max_length
 from attn_cli.text.overlap import notes_on_overlap
-from attn_cli.training.auto_size import choose_size
+from attn_cli.training.auto_size import SizeChoice, choose_size
 from attn_cli.training.device import choose_device
 from attn_cli.training.distributed.consistency import (
     check_same_device,
@@ -42,6 +42,7 @@ class PreparedRun:
     corpus: Corpus  # its text
     trainer: Trainer  # trains it
     notes: tuple[str, ...]  # what the user should know before, a line each
+    size: SizeChoice | None = None  # of a new run, where the time decided on its size
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def prepare_run(
         notes = [*([] if trainer.finished else _notes_of_text(corpus)), *start.notes]
         if start.resume_from:
             notes += notes_of_resuming(start.resume_from, start.changes, trainer)
-        yield PreparedRun(run, corpus, trainer, tuple(notes))
+        yield PreparedRun(run, corpus, trainer, tuple(notes), start.size)
 
 
 def _open(request: RunRequest, held: ExitStack, world: World) -> tuple[RunFolder | None, RunStart]:
@@ -118,6 +119,7 @@ def _settle(start: RunStart, device: torch.device, threads: ThreadPolicy, world:
         seconds = 60 * config.train.minutes
         sizing = choose_size(start.resize, start.corpus, seconds, device, threads, world)
         config = sizing.config
+        start = replace(start, size=sizing)
         notes.extend(sizing.reasons)
     corpus = start.corpus.fit(config.model.block_size, config.data.too_long)
     check_length(corpus, config.model.block_size)

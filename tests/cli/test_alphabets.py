@@ -42,7 +42,7 @@ def test_a_text_in_any_script_needs_no_flag(attn: Attn, tmp_path: Path, sentence
     assert "\\u" not in outcome.out + outcome.err
     assert text.startswith(sentence[:8])
     assert set(text) <= set(sentence)
-    next_command = shlex.split(outcome.out.rpartition("next: attn ")[2])
+    next_command = shlex.split(outcome.out.rpartition("next: attn ")[2].splitlines()[0])
     assert next_command[0] == "generate"
     assert set("".join(next_command[1:-2])) <= set(sentence)
     assert attn(*next_command).code == 0

@@ -110,7 +110,7 @@ def test_a_model_of_another_alphabet(attn: Attn, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("мороз и солнце день чудесный. " * 60, encoding="utf-8")
     outcome = attn("train", "mine.txt", *QUICK, "--set", "data.tokenizer=corpus")
     # The line to type next has to work: this vocabulary has no "Hello".
-    assert outcome.out.endswith("next: attn generate 'мороз и солнце'\n")
+    assert "\nnext: attn generate 'мороз и солнце'\n" in outcome.out
     assert attn("generate", "мороз и солнце").code == 0
     assert attn("inspect-shapes").code == 0
 
@@ -301,6 +301,18 @@ def test_a_terminal_sees_a_bar_and_a_pipe_does_not(verse_file: Path, tmp_path: P
     piped = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "%|" not in piped.stderr
     assert "step 20" in piped.stderr
+
+
+def test_a_machine_that_became_slower_is_told(
+    attn: Attn, verse_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "long.txt").write_text(verse_file.read_text() * 50)  # too long to be read again
+    monkeypatch.setattr("attn_cli.training.auto_size._chars_per_second", lambda *_: 5e5)
+    outcome = attn("train", "long.txt", "--minutes", "0.05", "--device", "cpu")
+    assert outcome.code == 0, outcome.err
+    assert "\nslower than measured at the start: " in outcome.out
+    assert " characters a second, not 500,000; so " in outcome.out
+    assert "busy-machine.md" in outcome.out
 
 
 def test_minutes_choose_a_size_and_say_why(attn: Attn, verse_file: Path) -> None:

@@ -251,6 +251,38 @@ def test_an_empty_value_is_named(
     refused(attn(*(str(verse_file) if each == "T" else each for each in arguments)), words)
 
 
+@pytest.mark.parametrize("kind", ["trained", "trained_encoder"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("inspect-attention", ""),
+        ("inspect-attention", "", "--html", "page.html"),
+        ("inspect-logits", ""),
+        ("inspect-shapes", ""),
+        ("inspect-training", "--text", ""),
+        ("explain", ""),
+        ("export", "page", "page.html", "--text", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_text_to_look_at_has_characters(
+    attn: Attn, request: pytest.FixtureRequest, kind: str, command: tuple[str, ...]
+) -> None:
+    outcome = attn(*command, "--run", request.getfixturevalue(kind).run.path)
+    if kind == "trained" and command[0] in ("inspect-logits", "inspect-shapes"):
+        assert outcome.code == 0  # what a text begins after, and what follows it
+        assert "on '\\n' (1 character)" in outcome.err
+    else:
+        refused(outcome, "the text is empty", "at least one character")
+
+
+def test_the_tiny_model_needs_a_text_and_a_prompt_may_be_empty(
+    attn: Attn, trained: Trained
+) -> None:
+    refused(attn("explain", "--tiny", ""), "the text is empty")
+    assert attn("generate", "", "--run", trained.run.path, "--max-new-chars", "5").code == 0
+
+
 @pytest.mark.parametrize(
     ("name", "meant"),
     [

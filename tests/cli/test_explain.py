@@ -160,10 +160,6 @@ def test_every_kind_of_run(
         assert "\\xc3" in attn("explain", "é", "--run", tmp_path / "run").out
 
 
-def test_an_empty_text_is_what_a_text_begins_after(attn: Attn) -> None:
-    assert "0 ␌  99" in attn("explain", "", "--config", "lesson").out
-
-
 def test_the_page(attn: Attn, tmp_path: Path) -> None:
     outcome = attn("explain", "--tiny", "--html", tmp_path / "lesson.html")
     assert outcome.code == 0, outcome.err

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import attn_cli as attn_api
+from attn_cli.text.display import format_bytes
 from tests.conftest import Trained, train_in
 
 
@@ -338,7 +339,7 @@ def test_a_page_is_written_and_written_again(
     page = tmp_path / "attention.html"
     first = attn("inspect-attention", "The fox", *at, "--html", page)
     assert (first.code, first.out) == (0, f"{page}\n")
-    assert "opens in a browser" in first.err
+    assert f"{format_bytes(page.stat().st_size)}; it opens in a browser" in first.err
     before = page.read_bytes()
     assert before.startswith(b"<!doctype html>")
     assert name in before

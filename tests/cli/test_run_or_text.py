@@ -160,14 +160,14 @@ def test_a_run_is_found_by_the_beginning_of_its_name(
 
 
 @pytest.mark.parametrize("option", ["--resume", "--init-from"])
-def test_of_two_runs_of_a_name_the_newest_is_taken_and_told(
+def test_an_exact_name_is_taken_and_a_newer_one_that_begins_so_is_told(
     attn: Attn, runs: Path, option: str
 ) -> None:
     (runs / "a").rename(runs / "diary")
     (runs / "b").rename(runs / "diary-2")
     outcome = attn("train", option, "diary", "--set", "train.steps=241")
     assert outcome.code == 0, outcome.err
-    assert "diary is runs/diary-2, the newest of 2 (the others: runs/diary)" in outcome.err
+    assert "diary is runs/diary; newer: runs/diary-2" in outcome.err
     refused(attn("train", option, "dairy"), "no run dairy", "did you mean diary?")
 
 

@@ -1,5 +1,6 @@
 """What `attn train` says before and after training: the hint for lists, the next step."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,17 +31,26 @@ def test_the_next_step_fits_the_text(attn: Attn, tmp_path: Path, text: str, expe
     lines = ["--lines"] if "--new" in expected else []
     outcome = attn("train", "mine.txt", *lines, *QUICK)
     assert outcome.code == 0, outcome.err
-    assert outcome.out.endswith(f"\nnext: attn {expected}\n")
+    following = outcome.out.partition("\nnext: ")[2].splitlines()
+    assert following[0] == f"attn {expected}"
+    if text[0] == "-":  # a shell would take it for an option
+        assert len(following) == 1
+        return
+    (look,) = map(shlex.split, following[1:])
+    assert look[:2] == ["attn", "inspect-attention"]
+    assert attn(*look[1:]).code == 0
+    assert (tmp_path / "attention.html").stat().st_size > 100_000
 
 
 def test_after_an_interrupt_there_is_one_next_step(
     trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    corpus = load_run_corpus(trained.run, read_checkpoint(trained.run.best_or_latest()))
+    checkpoint = read_checkpoint(trained.run.best_or_latest())
+    corpus, config = load_run_corpus(trained.run, checkpoint), checkpoint.config
     baselines = text_baselines(corpus.tokenizer, corpus.train, corpus.validation)
-    report(trained.run, corpus, replace(trained.result, interrupted=True), baselines)
+    report(trained.run, corpus, replace(trained.result, interrupted=True), baselines, config)
     assert "next: " not in capsys.readouterr().out
-    report(trained.run, corpus, trained.result, baselines)
+    report(trained.run, corpus, trained.result, baselines, config)
     assert "next: attn generate" in capsys.readouterr().out
 
 

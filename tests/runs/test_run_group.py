@@ -90,9 +90,8 @@ def test_a_group_is_its_best_model(runs: Path, name: str | None, best: str) -> N
 
 def test_one_line_says_what_was_chosen(runs: Path) -> None:
     expected = f"{runs / 'diary'} is {runs / 'diary' / 'seed-10'}: the lowest validation loss, 1.25"
-    path, (of_names, of_seeds) = resolve_run(Path("diary"))
+    path, (of_seeds,) = resolve_run(Path("diary"))
     assert path == runs / "diary" / "seed-10"
-    assert of_names.startswith(f"diary is {runs / 'diary'}, the newest of 2")
     assert of_seeds == f"{expected}00, of 3 runs"
     assert resolve_run(runs / "diary") == (path, [of_seeds])
     assert resolve_run(runs / "diary-2") == (runs / "diary-2", [])
@@ -152,8 +151,9 @@ def test_a_group_before_its_first_checkpoint(runs: Path) -> None:
     shutil.rmtree(runs / "positions")
     assert find_newest(trained=False) == RunGroup(runs / "diary")
     assert find_newest() == RunFolder(runs / "diary-2")
-    # Of runs of a name, too, one that can be used comes first.
-    assert resolve_name(Path("diary"))[0] == runs / "diary-2"
+    # Of runs that a name only begins, too, one that can be used comes first.
+    assert resolve_name(Path("dia"))[0] == runs / "diary-2"
+    assert resolve_name(Path("diary"))[0] == runs / "diary"
     assert resolve_name(Path("diary"), trained=False)[0] == runs / "diary"
 
 

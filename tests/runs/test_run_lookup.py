@@ -54,7 +54,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("name", "found", "told"),
     [
-        ("diary", "diary-2", "the newest of 2 (the others: "),  # not what has a longer name
+        ("diary", "diary", "; newer: "),  # not what only begins so, though it is newer
         ("diary-2", "diary-2", ""),
         ("diary-l", "diary-long", "diary-l is "),
         ("di", "diary-long", "the newest of 3"),
@@ -63,11 +63,24 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("tales-20261122-080000", "tales-20261122-080000", ""),
     ],
 )
-def test_the_newest_run_of_a_name_is_found(runs: Path, name: str, found: str, told: str) -> None:
+def test_an_exact_name_wins_and_of_others_the_newest(
+    runs: Path, name: str, found: str, told: str
+) -> None:
     path, note = resolve_name(Path(name))
     assert path == find_run(Path(name)).path == runs / found
     assert told in note
     assert bool(told) == bool(note)
+
+
+def test_without_the_first_of_a_name_its_newest_number_is_found(runs: Path) -> None:
+    (runs / "diary").rename(runs / "diary-3")
+    assert resolve_name(Path("diary"))[0] == runs / "diary-2"
+    assert "the newest of 2 (the others: " in resolve_name(Path("diary"))[1]
+
+
+def test_an_exact_name_wins_even_without_a_checkpoint(runs: Path) -> None:
+    (runs / "diary" / "checkpoints" / "step-00000001").rmdir()
+    assert resolve_name(Path("diary"))[0] == runs / "diary"
 
 
 @pytest.mark.parametrize("other", ["diary-2024", "diary-1", "diary-007"])

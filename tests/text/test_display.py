@@ -4,6 +4,7 @@ from rich.cells import cell_len
 from attn_cli.text.display import (
     counted,
     escape_control_characters,
+    format_bytes,
     map_symbol,
     printable_symbol,
     quoted,
@@ -71,3 +72,10 @@ def test_the_beginning_of_a_text() -> None:
 
 def test_one_thing_is_no_plural() -> None:
     assert [counted(n, "row") for n in (0, 1, 1280)] == ["0 rows", "1 row", "1,280 rows"]
+
+
+def test_sizes_are_for_people() -> None:
+    sizes = (1, 512, 3482, 1_966_119, 12 * 2**20, 3 * 2**29)
+    assert [format_bytes(size) for size in sizes] == [
+        "1 byte", "512 bytes", "3.4 KiB", "1.9 MiB", "12 MiB", "1.5 GiB",
+    ]  # fmt: skip

@@ -56,18 +56,31 @@ CROSS_MEANINGS = {
 
 
 def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -> RenderableType:
-    """One line a head, and one for uniform attention."""
+    """One line a head, and one for uniform attention; the names of heads where one has a name."""
+    named = any(head.name for head in heads)
     rows = [
-        (f"{head.layer}.{head.head}", head.name, _increase(head.effect), *_scores(head.scores))
+        (
+            f"{head.layer}.{head.head}",
+            *([head.name] if named else []),
+            _increase(head.effect),
+            *_scores(head.scores),
+        )
         for head in heads
     ]
+    names = ["attends to"] if named else []
     shares = [SHORT.get(which, which) for which in baseline.shares]
-    is_cross = baseline.is_cross
     table = Table(
-        ("head", "attends to", "loss increase", *shares, *_measures(baseline), "bits"),
-        [*rows, ("uniform", "", "", *_scores(baseline))],
-        text_columns=2,
+        ("head", *names, "loss increase", *shares, *_measures(baseline), "bits"),
+        [*rows, ("uniform", *([""] if named else []), "", *_scores(baseline))],
+        text_columns=2 if named else 1,
     )
+    legend = Paragraph(_legend(baseline, unit, named=named), style="dim")
+    return Group(Paragraph(_most_relied_on(heads, unit)), table, Text(), legend)
+
+
+def _legend(baseline: HeadScores, unit: str, *, named: bool) -> str:
+    """What the columns mean, and when a head has a name."""
+    is_cross = baseline.is_cross
     of = CROSS_MEANINGS if is_cross else MEANINGS
     meanings = ", ".join(of[which].format(unit) for which in baseline.shares)
     sides = f", or after the side that has {ONE_SIDE:.0%}" if "after" in baseline.shares else ""
@@ -76,15 +89,15 @@ def heads_view(heads: Sequence[MeasuredHead], baseline: HeadScores, unit: str) -
         "direction: 1 where the place it looks at moves forward with the target, -1 backward"
     )
     distance = f"distance: {unit}s between query and key"
-    legend = (
-        f"loss increase: nats per {unit} without the head, ± its standard error. Shares of its "
-        f"attention: on {meanings}. A head is named after a share of a third or more that is twice "
-        f"that of uniform attention{sides}; uniform has at least {UNIFORM_ENTROPY:.0%} of its "
-        f"entropy{moving if is_cross else ''}. {direction if is_cross else distance}; "
-        "bits: entropy of the weights."
+    naming = (
+        f"{'A' if named else 'No head has a name here: a'} head is named after a share of a third "
+        f"or more that is twice that of uniform attention{sides}; uniform has at least "
+        f"{UNIFORM_ENTROPY:.0%} of its entropy{moving if is_cross else ''}."
     )
-    return Group(
-        Paragraph(_most_relied_on(heads, unit)), table, Text(), Paragraph(legend, style="dim")
+    return (
+        f"loss increase: nats per {unit} without the head, ± its standard error. Shares of its "
+        f"attention: on {meanings}. {naming} {direction if is_cross else distance}; "
+        "bits: entropy of the weights."
     )
 
 

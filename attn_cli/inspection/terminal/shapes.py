@@ -11,7 +11,7 @@ from attn_cli.inspection.descriptions import description
 from attn_cli.inspection.shapes import ShapeRow, Shapes
 from attn_cli.inspection.terminal.paragraph import Paragraph
 from attn_cli.inspection.terminal.table import Table
-from attn_cli.model.memory_limits import format_bytes
+from attn_cli.text.display import format_bytes
 
 LEGEND = {
     "B": "batch",

@@ -169,6 +169,16 @@ def test_heads_show_their_scores_and_what_is_lost() -> None:
     assert bare[2].split()[2:] == ["start", "-0.5000", *lines[2].split()[6:11], "–", "7.0", "1.5"]
 
 
+def test_where_no_head_has_a_name_there_is_no_column_of_names() -> None:
+    scores = HeadScores(dict.fromkeys(DECODER_SHARES, 0.1), 7.0, 1.5)
+    head = MeasuredHead(2, 3, "", scores, AblationEffect(0.5, 0.25))
+    lines = drawn(heads_view([head], scores, "byte"), width=120)
+    assert lines[1].startswith("head       loss increase  prev.")
+    assert lines[2].split()[:4] == ["2.3", "0.5000", "±", "0.2500"]
+    assert lines[3].split()[:2] == ["uniform", "0.10"]
+    assert "No head has a name here: a head is named after a share" in " ".join(lines)
+
+
 def test_a_number_is_never_cut() -> None:
     table = Table(("name", "one", "two"), [("a", "1.25", "2.5"), ("bb", "10.5", "3.75")], 1)
     assert drawn(table) == ["name   one   two", "a     1.25   2.5", "bb    10.5  3.75"]
