@@ -163,9 +163,10 @@ def _report(error: Exception) -> int:
 def _usage_error(error: typer.TyperException) -> tuple[str, str]:
     """What is wrong with a command line that cannot be read, and what to do about it."""
     option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    path = "attn" if context is None else context.command_path
     if option is None or context is None:
-        return f"attn: {error.format_message()}", "see: attn --help, or --help after a command"
-    hint = hint_for_unknown_option(option, context.command, sys.argv[1:])
+        return f"attn: {error.format_message()}", f"see: {path} --help"
+    hint = hint_for_unknown_option(option, context.command, path, sys.argv[1:])
     return f"attn: {error.message}", hint  # without Typer's own guesses
 
 

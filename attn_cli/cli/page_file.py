@@ -190,5 +190,5 @@ def check_page_file(path: Path) -> None:
             raise InputError(f"there is no folder {path.parent}", "create it first") from None
         return
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+        raise InputError(f"cannot write {path}: {error.strerror}", "name another file") from None
     raise InputError(f"{path} exists and is not a page of attn", "name another file")

@@ -37,20 +37,23 @@ _OTHER_FLAGS = {
 _TEXTS = ("text", "prompt")  # arguments that may be any words
 
 
-def hint_for_unknown_option(name: str, command: click.Command, arguments: Sequence[str]) -> str:
+def hint_for_unknown_option(
+    name: str, command: click.Command, path: str, arguments: Sequence[str]
+) -> str:
     """What was probably meant by an option that a command does not have.
 
     Args:
         name: The option, as the parser read it: `--lr`; `-m` of `-milk`.
         command: The command.
+        path: How it is called: `attn data fetch`.
         arguments: The whole command line.
     """
     flags = [flag for parameter in command.params for flag in parameter.opts]
     word = next((each for each in arguments if each.startswith(name)), name)
-    see = "see: attn --help" if command.name == "attn" else f"see: attn {command.name} --help"
+    see = f"see: {path} --help"
     if not name.startswith("--") or len(word.split()) > 1:
         takes_text = any(parameter.name in _TEXTS for parameter in command.params)
-        text = f"a text that begins with - comes after --: attn {command.name} -- "
+        text = f"a text that begins with - comes after --: {path} -- "
         return f"{text}{shlex.quote(word)}" if takes_text else see
     plain = name.lstrip("-").replace("-", "_").lower()
     flag = _OTHER_FLAGS.get(plain, f"--{plain.replace('_', '-')}")

@@ -30,6 +30,9 @@ Attn = Callable[..., Outcome]
         (("explain", "-milk"), "comes after --: attn explain -- -milk"),
         (("runs", "-x"), "see: attn runs --help"),
         (("--foo",), "see: attn --help"),
+        (("data", "fetch", "--foo"), "see: attn data fetch --help"),
+        (("data", "foo"), "see: attn data --help"),
+        (("export", "page"), "see: attn export --help"),
     ],
 )
 def test_what_was_meant(attn: Attn, arguments: tuple[str, ...], meant: str) -> None:
