@@ -64,15 +64,8 @@ def export(
 
     model = load_model(run)
     check_task(model, format)
-    if format == "page" and model.config.task == "seq2seq":
-        _write_translation_page(out, model, text, as_json=as_json)
-        return
     if format == "page":
-        from attn_cli.cli.page_file import write_page
-
-        ids = _page_text(model, text)
-        title = f"A model of {model.name}"
-        write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
+        _write_page(out, model, text, as_json=as_json)
         return
     if format == "gguf":
         from attn_cli.export.gguf_file import write_gguf
@@ -82,19 +75,24 @@ def export(
     else:
         size = _write_folder(out, model, format)
     if as_json:
-        record = {
-            "export": str(out),
-            "format": format,
-            "bytes": size,
-            "run": str(model.folder.path),
-            "step": model.step,
-        }
+        place = {"run": str(model.folder.path), "step": model.step}
+        record = {"export": str(out), "format": format, "bytes": size, **place}
         result_json(record | ({} if number_type is None else {"type": number_type}))
         return
     notice(f"{model.description}, {format_bytes(size)}")
     if format == "hf" and model.config.model.ngrams:
         notice("with code of its own for model.ngrams: load it with trust_remote_code=True")
     result(str(out))
+
+
+def _write_page(out: Path, model: TrainedModel, text: str | None, *, as_json: bool) -> None:
+    from attn_cli.cli.page_file import write_page
+
+    if model.config.task == "seq2seq":
+        _write_translation_page(out, model, text, as_json=as_json)
+        return
+    ids, title = _page_text(model, text), f"A model of {model.name}"
+    write_page(out, model, ids, title=title, generate_first=True, as_json=as_json)
 
 
 def _page_text(model: TrainedModel, text: str | None) -> tuple[int, ...]:

@@ -79,10 +79,9 @@ def inspect_attention(
       attn inspect-attention "The owl met the fox" --html page.html
     """
     _check_options(figures, html, values=values, no_mask=no_mask)
-    from attn_cli.inspection.attention_maps import pair_maps, text_maps
+    from attn_cli.inspection.attention_maps import text_maps
     from attn_cli.inspection.forward_pass import forward_pass
     from attn_cli.inspection.mask_effect import mask_effect
-    from attn_cli.inspection.pair_pass import describe_pair, pair_pass
     from attn_cli.runs.load_model import find_model
 
     loaded = find_model(run, config)
@@ -97,9 +96,7 @@ def inspect_attention(
         )
         return
     if loaded.config.task == "seq2seq":
-        activations = pair_pass(loaded, text, target)
-        maps = pair_maps(loaded, activations, part or "cross", layers, heads)
-        title = describe_pair(without_private_paths(loaded), activations)
+        activations, maps, title = _read_pair(loaded, text, target, part, layers, heads)
         if not _write_figures(figures, maps, title, as_json=as_json):
             _show_pair(loaded, activations, maps, values=values, as_json=as_json)
         return
@@ -124,6 +121,23 @@ def _check_options(figures: FigureFiles, html: Path | None, *, values: bool, no_
         raise InputError("--html and --values exclude each other", "give one of the two")
     if html is not None and no_mask:
         raise InputError("--html and --no-mask exclude each other", "the page has a switch for it")
+
+
+def _read_pair(
+    loaded: LoadedModel,
+    source: str,
+    target: str | None,
+    part: Literal["cross", "encoder", "decoder"] | None,
+    layers: range,
+    heads: range,
+) -> tuple[PairPass, AttentionMaps, str]:
+    """What an encoder-decoder makes of a pair: its tensors, the maps of a part, and their title."""
+    from attn_cli.inspection.attention_maps import pair_maps
+    from attn_cli.inspection.pair_pass import describe_pair, pair_pass
+
+    activations = pair_pass(loaded, source, target)
+    maps = pair_maps(loaded, activations, part or "cross", layers, heads)
+    return activations, maps, describe_pair(without_private_paths(loaded), activations)
 
 
 def _write_translation_page(

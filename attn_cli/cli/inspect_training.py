@@ -76,29 +76,21 @@ def inspect_training(
     loaded.require(("lm", "mlm"), "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
     ids = _text_ids(loaded, text)
+    characters = loaded.symbols(ids)
     kept = list(snapshots(loaded.folder, ids, notice))
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]
-    characters = loaded.symbols(ids)
     by_step = {snapshot.step: weights for snapshot, weights in zip(kept, maps, strict=True)}
     if _write_figures(figures, loaded, ids, by_step, as_json=as_json):
         return
     if as_json:
-        result_json(
-            {
-                "run": str(loaded.folder.path),
-                "unit": loaded.tokenizer.unit,
-                "characters": characters,
-                "layers": list(layers),
-                "heads": list(heads),
-                "checkpoints": list(map(_record, summaries, maps)),
-            }
-        )
+        shown = {"characters": characters, "layers": list(layers), "heads": list(heads)}
+        of_run = {"run": str(loaded.folder.path), "unit": loaded.tokenizer.unit}
+        result_json({**of_run, **shown, "checkpoints": list(map(_record, summaries, maps))})
         return
     notice(loaded.describe(ids))
-    unit, encoder = loaded.tokenizer.unit, loaded.tokenizer.mask_id is not None
     for summary, weights in zip(summaries, maps, strict=True):
-        _print_snapshot(summary, weights, layers, heads, characters, unit, encoder=encoder)
+        _print_snapshot(loaded, summary, weights, layers, heads, characters)
     if len(kept) == 1:
         notice("the run kept one checkpoint; --set train.keep_checkpoints=20 keeps more")
 
@@ -155,18 +147,17 @@ def _record(summary: CheckpointSummary, weights: NDArray[np.float32]) -> dict[st
 
 
 def _print_snapshot(
+    loaded: TrainedModel,
     summary: CheckpointSummary,
     weights: NDArray[np.float32],
     layers: range,
     heads: range,
     characters: list[str],
-    unit: str,
-    *,
-    encoder: bool,
 ) -> None:
     """A checkpoint's figures, its attention maps and the beginning of its sample."""
     from attn_cli.inspection.terminal.attention_map import attention_view
 
+    unit, encoder = loaded.tokenizer.unit, loaded.tokenizer.mask_id is not None
     out = console()
     out.print(_heading(summary, unit, encoder=encoder), style="bold")
     out.print(attention_view(weights, layers, heads, characters, unit))

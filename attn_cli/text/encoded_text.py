@@ -101,20 +101,12 @@ def load_text(
     source = text if isinstance(text, Source) else open_source(text, options=options)
     stats = scan(source, counted=tokenizer in ("auto", "corpus"))
     _check_text(source, stats, expected)
-    notes: tuple[str, ...] = ()
+    notes = (stats.reason,) if tokenizer == "auto" else ()
     if isinstance(tokenizer, Tokenizer):
         made = tokenizer.without_specials()  # as when the text was trained on, in the same cache
         hint = "give a text in the characters of the training text: a model's vocabulary is fixed"
     else:
-        if tokenizer == "auto":
-            tokenizer, notes = stats.fitting_kind, (stats.reason,)
-        if tokenizer != "corpus" and stats.marked_symbols:
-            raise DatasetError(
-                f"data.tokenizer: {tokenizer} has no symbols of several characters, such as "
-                f"{stats.marked_symbols[0]} of {source.name}",
-                hint="set data.tokenizer=corpus",
-            )
-        made = _make_tokenizer(tokenizer, stats.alphabet | set(symbols))
+        made = _fitting_tokenizer(tokenizer, source, stats, symbols)
         hint = "set data.tokenizer=corpus"
     keeps_targets = measured and source.pair_format is not None and made.kind == "corpus"
     encoder = _Encoder(source, made, unknown, stats, hint, keeps_targets=keeps_targets)
@@ -139,6 +131,25 @@ def load_text(
         key,
         stats.list_lines,
     )
+
+
+def _fitting_tokenizer(
+    kind: TokenizerChoice, source: Source, stats: TextStats, symbols: str
+) -> Tokenizer:
+    """A tokenizer of a kind for a text, with more symbols where these are needed.
+
+    Raises:
+        DatasetError: The text has symbols that this kind has not.
+    """
+    if kind == "auto":
+        kind = stats.fitting_kind
+    if kind != "corpus" and stats.marked_symbols:
+        raise DatasetError(
+            f"data.tokenizer: {kind} has no symbols of several characters, such as "
+            f"{stats.marked_symbols[0]} of {source.name}",
+            hint="set data.tokenizer=corpus",
+        )
+    return _make_tokenizer(kind, stats.alphabet | set(symbols))
 
 
 def load_evaluation_text(

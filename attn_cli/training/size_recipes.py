@@ -17,7 +17,7 @@ from attn_cli.text.pairs import PairExamples
 MAX_LINE_BLOCK_SIZE = 256
 # A text with n-grams is read once, or so often that it pays to leave most of them out, and those
 # that it has only once or twice altogether: what is read again is learned by heart.
-REREAD_EPOCHS = 2.5
+REREAD_EPOCHS = 1.75
 REREAD_SETTINGS = {"model.ngram_dropout": 0.6, "train.table_min_count": 3}
 
 

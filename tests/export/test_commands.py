@@ -14,7 +14,7 @@ import gguf
 import pytest
 from safetensors.numpy import load_file
 
-from attn_cli.cli import page_file
+from attn_cli.inspection.page import notes
 from attn_cli.text.tokenizer import corpus_tokenizer
 from tests.conftest import Outcome, Trained
 from tests.export.conftest import MakeRun
@@ -267,8 +267,8 @@ def test_a_large_page_says_what_the_tables_of_ngrams_take(
 ) -> None:
     run = make_run("model.ngrams=[2,3]", "model.ngram_rows=50", "model.ngram_embd=4").folder.path
     assert "ngram" not in attn("export", "page", "small.html", "--run", run).err
-    monkeypatch.setattr(page_file, "LARGE", 1000)
+    monkeypatch.setattr(notes, "LARGE", 1000)
     told = attn("export", "page", "large.html", "--run", run)
     assert told.code == 0
-    assert "\n400 of the model's " in told.err
-    assert "with fewer model.ngram_rows, its page is smaller" in told.err
+    assert "400 of the model's " in told.err
+    assert "with a smaller model.ngram_rows, it has a smaller page" in told.err

@@ -88,7 +88,7 @@ def test_lines_get_dropout_only_where_they_are_read_often(epochs: int, dropout: 
 
 @pytest.mark.parametrize(
     ("in_time", "epochs", "reread"),
-    [(0.2, 0.2, False), (2.4, 1.0, False), (2.5, 2.5, True), (9.0, 4.0, True)],
+    [(0.2, 0.2, False), (1.7, 1.0, False), (1.75, 1.75, True), (9.0, 4.0, True)],
 )
 def test_a_text_with_ngrams_is_read_once_or_often(
     in_time: float, epochs: float, reread: bool
