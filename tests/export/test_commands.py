@@ -265,10 +265,10 @@ def test_hugging_face_and_gguf_need_no_torch(make_run: MakeRun, tmp_path: Path) 
 def test_a_large_page_says_what_the_tables_of_ngrams_take(
     attn: Attn, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = make_run("model.ngrams=[2,3]", "model.ngram_rows=50", "model.ngram_embd=4").folder.path
+    run = make_run("model.ngrams=[2,3]", "model.ngram_rows=10000", "model.ngram_embd=4").folder.path
     assert "ngram" not in attn("export", "page", "small.html", "--run", run).err
     monkeypatch.setattr(notes, "LARGE", 1000)
     told = attn("export", "page", "large.html", "--run", run)
     assert told.code == 0
-    assert "400 of the model's " in told.err
+    assert "80,000 of the model's " in told.err
     assert "with a smaller model.ngram_rows, it has a smaller page" in told.err
