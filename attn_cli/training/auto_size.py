@@ -56,7 +56,6 @@ MEASURED_CHARS = 1_000_000
 # With fewer steps than that, smaller batches are better; with a handful nothing is learned.
 ENOUGH_STEPS, FEWEST_STEPS, SMALLEST_BATCH = 200, 20, 2
 EVALUATIONS = 20
-MOST_OF_TEXT = 0.8
 # The first is slower than the rest.
 SPEED_STEPS = 3
 _LOSSES: dict[Task, LossFunction] = {
@@ -193,10 +192,10 @@ class Plan:
         """Whether a larger size is worth having in the same time."""
         if larger.chars >= larger.size.min_train_chars:
             return True
-        # This one would read the text again, the larger one most of it at least once.
+        # This one would read the text again, the larger one often enough, too.
         least, text = larger.size.min_text_chars, self.train_chars
-        rereads = self.chars_in_time > text and larger.chars_in_time > MOST_OF_TEXT * text
-        return least is not None and text >= least and rereads
+        often = larger.chars_in_time > larger.size.min_epochs * text
+        return least is not None and text >= least and self.chars_in_time > text and often
 
     def settings(self, processes: int) -> dict[str, Any]:
         """As keys of a configuration, for a batch that so many processes can share."""

@@ -32,7 +32,9 @@ class ModelSize:
     batch_size: int  # sequences a step, or lines
     learning_rate: float  # AdamW's peak learning rate
     min_train_chars: int  # characters of training from which it beats the size before it
-    min_text_chars: int | None = None  # of a text that it had better read once than that size twice
+    # Of a text of so many characters, epochs from which it beats that size, which reads more often.
+    min_text_chars: int | None = None
+    min_epochs: float = 0.8
 
     def settings(self) -> dict[str, Any]:
         """As keys of a configuration."""
@@ -100,7 +102,7 @@ NGRAM_RECIPE = replace(
         ModelSize(1, 128, 2, 64, 8, 2e-2, min_train_chars=0),
         ModelSize(2, 128, 2, 128, 8, 1e-2, min_train_chars=250_000),
         ModelSize(4, 192, 3, 128, 16, 1e-2, min_train_chars=2_500_000, min_text_chars=200_000),
-        ModelSize(6, 192, 3, 256, 16, 1e-2, min_train_chars=5_000_000),
+        ModelSize(6, 192, 3, 256, 8, 1e-2, 5_000_000, min_text_chars=200_000, min_epochs=1.75),
         ModelSize(6, 384, 6, 256, 32, 4e-3, min_train_chars=20_000_000),
     ),
     most_epochs=4.0,

@@ -102,16 +102,19 @@ def test_a_text_with_ngrams_is_read_once_or_often(
 
 
 @pytest.mark.parametrize(
-    ("in_time", "larger_in_time", "yields"),
-    [(0.9, 0.45, False), (1.7, 0.85, True), (1.2, 0.6, False), (3.0, 1.5, True)],
+    ("place", "in_time", "larger_in_time", "yields"),
+    [
+        *[(1, 0.9, 0.45, False), (1, 1.7, 0.85, True), (1, 1.2, 0.6, False), (1, 3.0, 1.5, True)],
+        *[(2, 2.4, 1.6, False), (2, 3.2, 2.1, True)],
+    ],
 )
 def test_a_larger_model_takes_over_where_the_smaller_one_would_read_a_text_again(
-    in_time: float, larger_in_time: float, yields: bool
+    place: int, in_time: float, larger_in_time: float, yields: bool
 ) -> None:
     chars = 900_000
     smaller, larger = (
         Plan(NGRAM_RECIPE, NGRAM_RECIPE.sizes[place], chars, 128.0, epochs * chars, 10_000.0)
-        for place, epochs in ((1, in_time), (2, larger_in_time))
+        for place, epochs in ((place, in_time), (place + 1, larger_in_time))
     )
     assert smaller.yields_to(larger) == yields
 

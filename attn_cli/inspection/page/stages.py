@@ -26,11 +26,12 @@ def model_sentence(loaded: LoadedModel, purpose: Purpose = "look") -> str:
     """A sentence on what the model does, and one on what to do with the page."""
     does, map_shows = _task_words(loaded)
     unit = loaded.tokenizer.unit
+    what = "source" if loaded.config.task == "seq2seq" else "text"
     shows = {
         "look": map_shows,
         "write": f"Let it write, and see below how it chose each {unit}.",
         "fill": f"Let it fill in what is missing, and see below how it chose each {unit}.",
-        "lesson": "The lesson follows a text through it, step by step, with its own numbers.",
+        "lesson": f"The lesson follows a {what} through it, step by step, with its own numbers.",
     }
     return f"This model of {loaded.model.parameter_count():,} parameters {does}. {shows[purpose]}"
 
