@@ -153,7 +153,7 @@ def _purpose(contents: PageContents) -> Purpose:
 
 def _closer_looks(contents: PageContents) -> Sequence[tuple[str, str]]:
     """The id and the name of each section that is no stage of the model."""
-    names = [("lesson", "Step by step")] if contents.lesson else []
+    names = [("lesson", "Lesson")] if contents.lesson else []
     names.append(("row", "One row"))
     if contents.loaded.config.task == "lm":
         names += [("lens", "Logit lens"), ("ablation", "Without a head")]

@@ -94,7 +94,7 @@ def translation_page(
             payload=as_json({**model, **source}),
             sentence=model_sentence(loaded, "lesson" if lesson else "look"),
             stages=stages(loaded),
-            closer=[("lesson", "Step by step")] if lesson else (),
+            closer=[("lesson", "Lesson")] if lesson else (),
             runs_ahead=False,
             lesson=lesson,
         )
