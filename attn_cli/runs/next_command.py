@@ -32,7 +32,7 @@ def next_command(corpus: Corpus, task: Task) -> str:
 
 
 def look_inside_command(corpus: Corpus, context: int) -> str:
-    """The command that writes a page on what the newest run does inside, with words of its text.
+    """The command that shows the newest run at work in a page, on words of its text.
 
     Empty where the text has no words.
 
