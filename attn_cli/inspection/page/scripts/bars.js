@@ -2,7 +2,7 @@
 
 const MOST_BARS = 10;
 
-const LEAST_BAR = 0.001; // less is left out, and counted in `restOf`
+const LEAST_BAR = 0.001; // of a probability; less is left out, and counted in `restOf`
 
 // The ids of the bars to draw, of ids by falling probability: at least one.
 function barsWorthDrawing(ids, probs, most = MOST_BARS) {

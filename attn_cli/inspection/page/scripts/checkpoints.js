@@ -57,7 +57,7 @@ function checkpointsView(state, snapshots) {
     byId("history-strip").replaceChildren(
       ...first.map((id, t) => {
         const character = element("span", { className: "character" }, vocabulary.shown(id));
-        if (t > 0) paint(character, SCALES.surprisal.fraction(checkpoint.losses[t - 1] / Math.LN2), "green");
+        if (t > 0) paint(character, SCALES.surprisal.fraction(checkpoint.losses[t - 1] / Math.LN2), SCALES.surprisal.hue);
         else character.classList.add("blank");
         return character;
       }),

@@ -3,8 +3,7 @@
 
 const MOST_DRAWN = 2000; // characters to choose from: more would make the page slow
 const MOST_BEFORE = 200; // characters of the text before them
-const DRAWN_BARS = 6,
-  LEAST_DRAWN = 0.001; // of a probability that has a bar
+const DRAWN_BARS = 6;
 
 class DrawnCharacters {
   // An entry is { id, place, prob, own }: where it stands in the whole text, the probability that it
@@ -119,7 +118,7 @@ class DrawnCharacters {
       { sentence, own, kept } = this.explain(entry);
     this.strip.mark(index);
     const rows = ranked(own)
-      .filter((id) => id !== vocabulary.maskId && (id === entry.id || own[id] >= LEAST_DRAWN))
+      .filter((id) => id !== vocabulary.maskId && (id === entry.id || own[id] >= LEAST_BAR))
       .slice(0, DRAWN_BARS);
     if (!rows.includes(entry.id)) rows[DRAWN_BARS - 1] = entry.id;
     drawBars(

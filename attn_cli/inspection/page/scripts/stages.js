@@ -117,17 +117,19 @@ function mostProbableLabel({ model, evidence: { label, probs } }) {
 
 // What those of a source and its target hold.
 function stagesOfPair(state) {
-  const beginningOf = (ids) => {
-    const shown = ids.map((id) => state.vocabulary.symbols[id]).join("");
-    return shown.length > MOST_SHOWN ? `${shown.slice(0, MOST_SHOWN - 1)}…` : shown;
+  const { vocabulary } = state;
+  const readable = (id) => (vocabulary.symbols[id] === " " ? " " : vocabulary.shown(id));
+  const beginningOf = (text) => {
+    const characters = Array.from(text);
+    return characters.length > MOST_SHOWN ? `${characters.slice(0, MOST_SHOWN - 1).join("")}…` : text;
   };
   return {
     first: () => [
-      beginningOf(state.sourceIds.slice(0, -1)),
+      beginningOf(state.sourceIds.slice(0, -1).map(readable).join("")),
       counted(state.sourceIds.length - 1, "symbol"),
     ],
     answer: () => [
-      beginningOf(state.targetIds.slice(0, state.hasEnded ? -1 : undefined)),
+      beginningOf(state.targetText()),
       counted(state.targetIds.length - (state.hasEnded ? 1 : 0), "symbol"),
     ],
   };

@@ -1,7 +1,7 @@
 // The source and its target, one character beside the other: whoever chooses one of the target sees
 // which of the source it looks at, and how probable it was.
 
-function translationView(state, { target_words }) {
+function translationView(state) {
   const { vocabulary } = state;
   const symbols = (ids) => ids.map((id) => vocabulary.shown(id));
 
@@ -41,21 +41,13 @@ function translationView(state, { target_words }) {
       rows.map((id) => ({ id, own: probs[id], kept: probs[id] })),
     );
     const written = state.targetIds.slice(0, t);
-    const after = written.length ? `After ‘${text(written)}’` : "At the beginning";
+    const after = written.length ? `After ‘${state.targetText(written)}’` : "At the beginning";
     say("next-caption", `${after}: ${vocabulary.named(order[0])} with ${percent(probs[order[0]])}`);
     byId("next-rest").textContent = restOf(order, rows, probs);
   }
 
-  // A target as one reads it: of words, with blanks between.
-  function text(ids) {
-    return ids
-      .filter((id) => id !== state.endId)
-      .map((id) => vocabulary.symbols[id])
-      .join(target_words ? " " : "");
-  }
-
   function draw() {
-    byId("written").textContent = text(state.targetIds) || "nothing";
+    byId("written").textContent = state.targetText() || "nothing";
     target.draw(symbols(state.targetIds), state.targetIds.map(() => null), state.target);
     say(
       "written-note",

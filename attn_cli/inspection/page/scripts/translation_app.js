@@ -5,7 +5,7 @@ const data = JSON.parse(byId("payload").textContent);
 const state = openedState(TranslationState, data);
 
 stagesView(state, stagesOfPair(state));
-translationView(state, data);
+translationView(state);
 sidesView(state);
 thumbnailsView(state);
 attentionView(state);

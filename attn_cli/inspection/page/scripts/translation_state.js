@@ -15,6 +15,7 @@ class TranslationState extends MapState {
     parameters.requireAllUsed();
     this.endId = data.bos_id; // of a source and of a target; it also begins a target
     this.vocabulary = new Vocabulary(data.tokenizer, null, this.endId);
+    this.targetWords = data.target_words; // whether a target is of words, with blanks between
     this.given = { layer: data.layer, head: data.head }; // what the page was asked to open with
     if (decoder.n_head > 1) this.headNames.push("mean");
     this.side = "alignment";
@@ -70,6 +71,14 @@ class TranslationState extends MapState {
       if (ids.at(-1) === this.endId) break;
     }
     return ids.slice(1);
+  }
+
+  // A target as one reads it.
+  targetText(ids = this.targetIds) {
+    return ids
+      .filter((id) => id !== this.endId)
+      .map((id) => this.vocabulary.symbols[id])
+      .join(this.targetWords ? " " : "");
   }
 
   get hasEnded() {

@@ -1,7 +1,5 @@
 // The text: the field to type in, and each character with its surprisal.
 
-const LEAST_SHOWN = 0.001; // of a probability beside that of what came
-
 function typedTextView(state) {
   const { vocabulary } = state,
     typed = byId("typed"),
@@ -86,11 +84,11 @@ function typedTextView(state) {
     const predictions = ranked(probs).slice(0, 3),
       first = predictions[0] === state.ids[t];
     const others = predictions
-      .filter((id) => !first || (id !== state.ids[t] && probs[id] >= LEAST_SHOWN))
+      .filter((id) => !first || (id !== state.ids[t] && probs[id] >= LEAST_BAR))
       .map((id) => `${vocabulary.named(id)} (${percent(probs[id])})`);
     const ahead = others.length
       ? `It was the most probable; next came ${others.join(" and ")}.`
-      : `Nothing else reached ${percent(LEAST_SHOWN)}.`;
+      : `Nothing else reached ${percent(LEAST_BAR)}.`;
     say(
       "surprisal-readout",
       `${name}: ${surprisalOf(t)} (${percent(probs[state.ids[t]])}). ` +
