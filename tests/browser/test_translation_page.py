@@ -193,6 +193,19 @@ def test_probabilities_are_those_at_the_chosen_place(
     assert page.page.inner_text("#next-probs li:first-child .symbol") == symbol
 
 
+@pytest.mark.parametrize("overrides", [(), ("data.target_tokens=words",)])
+def test_the_strip_shows_the_beginning_of_what_is_written(
+    overrides: tuple[str, ...], opened: Callable[..., Any]
+) -> None:
+    page = opened_on(opened, random_translator(*overrides), "abcdef")
+    written = page.page.inner_text("#written")
+    assert (" " in written) or not overrides
+    assert len(written) > 12
+    shown = page.page.text_content("#stages .picture.answer")
+    assert shown == f"{written[:11]}…"
+    assert page.page.text_content("#stages .picture.first") == "abcdef"
+
+
 def test_the_maps_of_the_encoder_are_square(
     translator: TrainedModel, opened: Callable[..., Any]
 ) -> None:
