@@ -2,7 +2,8 @@
 
 Each text's last tenth is the validation split, exact, in bits per character. PPMd (order 6)
 and zpaq -m5 are what they take for the last tenth after the first nine; they learn while they
-read. nanoGPT has its recipe for a CPU, with as many steps as it does in a minute here.
+read, and so does the model where it says "dynamic". nanoGPT has its recipe for a CPU, with as
+many steps as it does in a minute here.
 The longest copy is the longest run of a sample at temperature 0.8 that stands in the text.
 
     python benchmarks/texts.py notes.txt poems.txt --seeds 3
@@ -17,6 +18,7 @@ import math
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nanogpt
@@ -36,17 +38,22 @@ def attn(folder: Path, *command: str) -> dict[str, object]:
 
 
 def measure(path: Path, minutes: float, seed: int) -> dict[str, float]:
-    """A run: bits a character, seconds, and the longest copy in what it writes."""
+    """A run: bits a character, also where it learns as it reads, seconds, and the longest copy."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         train = ["train", str(path), "--minutes", str(minutes), "--seed", str(seed)]
         run = attn(folder, *train, "--quiet", "--out", "run")
+        began = time.monotonic()
+        dynamic = attn(folder, "evaluate", "--run", "run", "--dynamic")
+        dynamic_seconds = time.monotonic() - began
         write = ["generate", "--run", "run", "--temperature", "0.8", "--seed", str(seed)]
         written = attn(folder, *write, "--max-new-chars", "1000", "--check-copy")
         copy = written["samples"][0]["copy"]
         return {
             "bits": run["val_bits_per_char"],
             "seconds": run["seconds"],
+            "dynamic": dynamic["bits_per_char"],
+            "dynamic s": dynamic_seconds,
             "parameters": run["parameters"],
             "chars": run["chars"],
             "copy": copy["length"],

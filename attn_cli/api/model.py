@@ -5,6 +5,7 @@ Shapes: N texts, T time (characters), C channels = n_embd.
 
 from __future__ import annotations
 
+import collections
 import secrets
 from collections.abc import Iterator
 from functools import cached_property
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from attn_cli.generation.translation import Translation
     from attn_cli.inspection.embedding import Level, Pool
     from attn_cli.model.stack import Stack
-    from attn_cli.objectives.evaluation import Evaluation
+    from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses
     from attn_cli.text.examples import Split
 
 Prompts = list[str] | tuple[str, ...]
@@ -202,7 +203,7 @@ class Model:
         (stream,) = self._generator.stream([prompt], [_seed(seed)], config)
         return filter(None, stream)
 
-    def loss(self, text: str | None = None) -> Evaluation:
+    def loss(self, text: str | None = None, *, dynamic: bool = False) -> Evaluation:
         """How well the model predicts a text, measured as `attn evaluate` does.
 
         The text is cut into windows of `block_size`; its first character is not predicted. A
@@ -210,34 +211,42 @@ class Model:
 
         Args:
             text: At least two characters; None for the run's own validation split.
+            dynamic: Of a decoder, whether it learns the text as it reads it (dynamic evaluation):
+                some characters are predicted, then a copy of the model takes a step on them.
 
         Returns:
             Its `loss` in nats per character, `bits_per_char`, `perplexity`, `chars`, and the
             `standard_error` of the loss.
 
         Raises:
-            InputError: The text has unknown characters, or is too short or missing.
+            InputError: The text has unknown characters, or is too short or missing; or `dynamic`
+                was asked of another model than a decoder.
         """
         from attn_cli.objectives.evaluation import evaluate
 
+        if dynamic:
+            losses = self._losses(text, dynamic)
+            collections.deque(losses, maxlen=0)
+            return losses.evaluation()
         model = self._evaluated  # which refuses a model of other tasks
-        split = self._loaded.corpus().validation if text is None else self._as_split(text)
-        return evaluate(model, split, mask_id=self.tokenizer.mask_id)
+        return evaluate(model, self._as_split(text), mask_id=self.tokenizer.mask_id)
 
-    def token_losses(self, text: str) -> NDArray[np.float32]:
+    def token_losses(self, text: str, *, dynamic: bool = False) -> NDArray[np.float32]:
         """The loss of each token of a text but the first, (T - 1,), in nats.
 
         A token is a character, or a byte with a vocabulary of bytes. The mean is `loss(text)`. A
         model of lines predicts all tokens, and a newline after each line. An encoder predicts all
         tokens but the last, or those of lines without their ends.
 
-        Raises:
-            InputError: The text has unknown characters.
-        """
-        from attn_cli.objectives.evaluation import PerTokenLosses
+        Args:
+            text: As of `loss`.
+            dynamic: As of `loss`.
 
-        mask_id = self.tokenizer.mask_id
-        losses = PerTokenLosses(self._evaluated, self._as_split(text), mask_id)
+        Raises:
+            InputError: The text has unknown characters, or `dynamic` was asked of another model
+                than a decoder.
+        """
+        losses = self._losses(text, dynamic)
         return np.concatenate([np.zeros(0, np.float32), *losses])
 
     def trace(self, text: str, target: str | None = None, *, mask: bool = True) -> Trace:
@@ -365,6 +374,16 @@ class Model:
         self._loaded.require(("lm", "mlm"), "the loss of a text")
         return evaluation_model(self._loaded)
 
+    def _losses(self, text: str | None, dynamic: bool) -> PerTokenLosses:
+        from attn_cli.objectives.evaluation import PerTokenLosses
+        from attn_cli.training.dynamic_evaluation import DynamicLosses
+
+        if dynamic:
+            self._loaded.require("lm", "`dynamic`")
+            return DynamicLosses(self._loaded, self._as_split(text))
+        model = self._evaluated  # which refuses a model of other tasks
+        return PerTokenLosses(model, self._as_split(text), self.tokenizer.mask_id)
+
     def _ids(self, index: int, text: str) -> tuple[int, ...]:
         """The ids of one of some texts; none of an empty one."""
         begin = len(self._loaded.line_beginning)
@@ -373,7 +392,10 @@ class Model:
         except InputError as error:
             raise type(error)(f"`texts[{index}]`: {error.message}", error.hint) from None
 
-    def _as_split(self, text: str) -> Split:
+    def _as_split(self, text: str | None) -> Split:
+        """A text as the model reads it; the run's own validation split where it is None."""
+        if text is None:
+            return self._loaded.corpus().validation
         check_text("text", text)
         return self._loaded.as_split(self.tokenizer.encode(text, unknown="error"))
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,11 +20,14 @@ from attn_cli.cli.label_report import best_possible, label_lines, label_record
 from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result, result_json
-from attn_cli.cli.working import working
+from attn_cli.cli.working import count_working, working
 from attn_cli.errors import DatasetError, InputError
 
 if TYPE_CHECKING:
-    from attn_cli.objectives.evaluation import Evaluation
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses
     from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
@@ -41,6 +45,14 @@ def evaluate(
             "--per-char",
             help="Show the surprisal of each character in bits: as colours on a terminal, "
             "elsewhere or with NO_COLOR as a table.",
+        ),
+    ] = False,
+    dynamic: Annotated[
+        bool,
+        typer.Option(
+            "--dynamic",
+            help="Let a decoder learn the text as it reads it, as compressors do: some characters "
+            "are predicted, then it takes a step on them. Its run stays as it is.",
         ),
     ] = False,
     errors: Annotated[
@@ -63,6 +75,7 @@ def evaluate(
     Examples:
       attn evaluate
       attn evaluate other.txt --per-char
+      attn evaluate --dynamic
     """
     figures.check()
     from attn_cli.runs.load_model import load_group
@@ -77,6 +90,8 @@ def evaluate(
         loaded.require("seq2seq", "`errors`")
     if per_char:
         loaded.require(("lm", "mlm"), "`per_char`")
+    if dynamic:
+        loaded.require("lm", "`dynamic`")
     if figures:
         loaded.require(("lm", "mlm", "classify"), "a figure")
     if loaded.config.task == "classify":
@@ -86,8 +101,8 @@ def evaluate(
     else:
         if figures and not per_char:
             raise InputError("a figure shows the surprisal of each character", "add --per-char")
-        how = {"per_char": per_char, "is_newest": run is None, "as_json": as_json}
-        _evaluate_text(loaded, file, figures, **how)
+        how = {"per_char": per_char, "dynamic": dynamic}
+        _evaluate_text(loaded, file, figures, **how, is_newest=run is None, as_json=as_json)
 
 
 def _evaluate_text(
@@ -96,10 +111,64 @@ def _evaluate_text(
     figures: FigureFiles,
     *,
     per_char: bool,
+    dynamic: bool,
     is_newest: bool,
     as_json: bool,
 ) -> None:
     """How well a decoder or an encoder predicts the characters of a text."""
+    name = file or VALIDATION
+    corpus, text, floor = _texts(loaded, file)
+    baselines = _baselines(loaded, corpus, text)
+    if is_newest and not (as_json or sys.stdout.isatty()):
+        notice(f"newest run: {loaded.description}")  # a terminal shows it with the result
+
+    from attn_cli.inspection.token_losses import mean_loss, token_losses
+    from attn_cli.text.examples import target_count
+
+    lists = None
+    show: Callable[[str], None] = result
+    if per_char or dynamic:
+        losses = token_losses(loaded, text, dynamic=dynamic)
+        arrays = count_working(losses, target_count(text), len)
+        if per_char:
+            lists, show = _show_characters(loaded, name, text, arrays, losses, figures, as_json)
+        else:
+            collections.deque(arrays, maxlen=0)
+        evaluation = losses.evaluation()
+    else:
+        evaluation = mean_loss(loaded, text)
+    if as_json:
+        record = _record(loaded, name, evaluation, floor, baselines, dynamic=dynamic)
+        result_json(record if lists is None else {**record, "per_char": lists})
+        return
+    for line in _summary(loaded, name, evaluation, floor, dynamic=dynamic):
+        show(line)
+    if corpus is not None and baselines is not None:
+        bits = evaluation.bits_per_char
+        for line in _verdict(loaded, corpus, text, bits, baselines, dynamic=dynamic):
+            show(line)
+
+
+def _show_characters(
+    loaded: TrainedModel,
+    name: str,
+    text: Split,
+    arrays: Iterable[NDArray[np.float32]],
+    losses: PerTokenLosses,
+    figures: FigureFiles,
+    as_json: bool,
+) -> tuple[dict[str, Any] | None, Callable[[str], None]]:
+    """Shows the loss of each character, or gives it as lists; and how to show the summary.
+
+    Args:
+        loaded: Whose losses they are.
+        name: Of the text.
+        text: The text.
+        arrays: The losses, computed while they are iterated.
+        losses: What they come to, after that.
+        figures: Where to draw them, in place of the text.
+        as_json: Whether to give them as lists.
+    """
     from attn_cli.cli.surprisal import (
         as_lists,
         beginning,
@@ -108,45 +177,26 @@ def _evaluate_text(
         write_table,
     )
     from attn_cli.inspection.figures.surprisal import MOST_CHARACTERS
+    from attn_cli.inspection.token_losses import predicted_characters
     from attn_cli.text.examples import joined
 
-    corpus, text, floor = _texts(loaded, file)
-    baselines = _baselines(loaded, corpus, text)
-    if is_newest and not (as_json or sys.stdout.isatty()):
-        notice(f"newest run: {loaded.description}")  # a terminal shows it with the result
-
-    from attn_cli.inspection.token_losses import mean_loss, predicted_characters, token_losses
-
+    computed = list(arrays) if figures else arrays  # once, for all that shows them
+    what = (loaded.tokenizer, joined(text), predicted_characters(loaded, text), computed)
     lists = None
     show: Callable[[str], None] = result
-    if per_char:
-        losses, predicted = token_losses(loaded, text), predicted_characters(loaded, text)
-        computed = list(losses) if figures else losses  # once, for all that shows them
-        what = (loaded.tokenizer, joined(text), predicted, computed)
-        if as_json:
-            lists = as_lists(*what)
-        elif figures:
-            pass  # they are in place of the text
-        elif can_colour():
-            write_coloured(*what)
-        else:
-            write_table(*what)
-            show = notice  # a program reads the table, and nothing after it
-        evaluation = losses.evaluation()
-        if figures:
-            shown = beginning(MOST_CHARACTERS, *what)
-            write_surprisal(figures, loaded, file or VALIDATION, shown, evaluation)
-    else:
-        evaluation = mean_loss(loaded, text)
     if as_json:
-        record = _record(loaded, file or VALIDATION, evaluation, floor, baselines)
-        result_json(record if lists is None else {**record, "per_char": lists})
-        return
-    for line in _summary(loaded, file or VALIDATION, evaluation, floor):
-        show(line)
-    if corpus is not None and baselines is not None:
-        for line in _verdict(loaded, corpus, text, evaluation.bits_per_char, baselines):
-            show(line)
+        lists = as_lists(*what)
+    elif figures:
+        pass  # they are in place of the text
+    elif can_colour():
+        write_coloured(*what)
+    else:
+        write_table(*what)
+        show = notice  # a program reads the table, and nothing after it
+    if figures:
+        shown = beginning(MOST_CHARACTERS, *what)
+        write_surprisal(figures, loaded, name, shown, losses.evaluation())
+    return lists, show
 
 
 def _evaluate_labels(
@@ -249,6 +299,8 @@ def _record(
     evaluation: Evaluation,
     floor: float | None,
     baselines: Baselines | None,
+    *,
+    dynamic: bool,
 ) -> dict[str, Any]:
     finite = math.isfinite(evaluation.perplexity)
     return {
@@ -256,6 +308,7 @@ def _record(
         "step": loaded.step,
         "text": text,
         "unit": loaded.tokenizer.unit,
+        "dynamic": dynamic,
         "loss": evaluation.loss,
         "bits_per_char": evaluation.bits_per_char,
         "perplexity": evaluation.perplexity if finite else None,
@@ -267,13 +320,14 @@ def _record(
 
 
 def _summary(
-    loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None
+    loaded: TrainedModel, text: str, evaluation: Evaluation, floor: float | None, *, dynamic: bool
 ) -> Iterator[str]:
     from attn_cli.text.masking import PASSES
 
     unit = loaded.tokenizer.unit
     yield f"{loaded.description}, {text}: {loaded.tokenizer.count(evaluation.chars)}"
-    yield f"loss        {evaluation.loss:.4f} nats per {unit}"
+    how = ", where it learns the text as it reads it" if dynamic else ""
+    yield f"loss        {evaluation.loss:.4f} nats per {unit}{how}"
     yield f"            {evaluation.bits_per_char:.4f} bits per {unit}"
     if floor is not None:
         yield f"floor       {floor:.4f} bits: the text's own entropy, which no model can beat"
@@ -287,12 +341,20 @@ def _summary(
 
 
 def _verdict(
-    loaded: TrainedModel, corpus: Corpus, text: Split, bits: float, baselines: Baselines
+    loaded: TrainedModel,
+    corpus: Corpus,
+    text: Split,
+    bits: float,
+    baselines: Baselines,
+    *,
+    dynamic: bool,
 ) -> Iterator[str]:
     """What the bits per character of a text mean, beside baselines and the training loss."""
     from attn_cli.training.verdict import beside_baselines, beside_training, training_loss
 
-    yield from beside_baselines(bits, baselines, corpus, text)
+    yield from beside_baselines(bits, baselines, corpus, text, dynamic=dynamic)
+    if dynamic:
+        return  # it has learned since
     training = training_loss(loaded.folder, loaded.step)
     if text is corpus.validation and training is not None and bits < baselines.single_characters:
         yield beside_training(bits, training, corpus)

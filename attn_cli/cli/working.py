@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Never, TypeVar
 
 from attn_cli.cli.ticker import Ticker
@@ -50,12 +50,20 @@ class working(contextlib.ContextDecorator):  # noqa: N801, as other context mana
     def __exit__(self, *_: object) -> None:
         self.end()
 
-    def count(self, items: Iterable[Item], total: int) -> Iterator[Item]:
-        """The items, so many, each of which counts as done when the next is asked for."""
+    def count(
+        self, items: Iterable[Item], total: int, size: Callable[[Item], int] = lambda _: 1
+    ) -> Iterator[Item]:
+        """The items, each of which counts as done when the next is asked for.
+
+        Args:
+            items: What takes long to compute.
+            total: How many there are, or how much they are together.
+            size: How much one of them is.
+        """
         self._total = total
         for item in items:
             yield item
-            self._done += 1
+            self._done += size(item)
 
     def end(self) -> None:
         """Takes the line away."""
@@ -110,6 +118,11 @@ def end_working() -> None:
     """Takes away the line that says what a command does, for good."""
     for each in list(_shown):
         each.end()
+
+
+def count_working(items: Iterable[Item], total: int, size: Callable[[Item], int]) -> Iterable[Item]:
+    """The items, counted by the line that says what a command does, if there is one."""
+    return _shown[0].count(items, total, size) if _shown else items
 
 
 def above_working() -> contextlib.AbstractContextManager[None]:

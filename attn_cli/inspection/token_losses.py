@@ -22,11 +22,20 @@ from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.examples import Examples, Split, joined
 from attn_cli.text.pairs import PairExamples, as_pairs
 from attn_cli.training.device import choose_device
+from attn_cli.training.dynamic_evaluation import DynamicLosses
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 
-def token_losses(loaded: TrainedModel, text: Split) -> PerTokenLosses:
-    """The loss of each of `predicted_characters`, in nats, computed while it is iterated."""
+def token_losses(loaded: TrainedModel, text: Split, *, dynamic: bool = False) -> PerTokenLosses:
+    """The loss of each of `predicted_characters`, in nats, computed while it is iterated.
+
+    Args:
+        loaded: A decoder or an encoder.
+        text: As ids, or as lines.
+        dynamic: Of a decoder, whether it learns the text as it reads it.
+    """
+    if dynamic:
+        return DynamicLosses(loaded, text)
     return PerTokenLosses(evaluation_model(loaded), text, loaded.tokenizer.mask_id)
 
 
@@ -46,7 +55,7 @@ def predicted_characters(loaded: TrainedModel, text: Split) -> NDArray[np.bool_]
 
 
 def mean_loss(loaded: TrainedModel, text: Split) -> Evaluation:
-    """The mean loss of N ids, or of some lines.
+    """The mean loss of N ids, or of some lines, by weights that stay as they are.
 
     Raises:
         DatasetError: There are fewer than two ids, or no lines.

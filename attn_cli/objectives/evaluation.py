@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from torch.nn import functional as F
 
 from attn_cli.errors import DatasetError
@@ -83,7 +84,7 @@ class PerTokenLosses:
         self._text = text
         self._mask_id = mask_id
         self._readings = 1 if mask_id is None else PASSES
-        self._windows = _WindowSums()
+        self._sums = WindowSums()
 
     @torch.no_grad()
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -91,25 +92,18 @@ class PerTokenLosses:
         device = model.token_embedding.weight.device
         was_training = model.training
         model.eval()
-        self._windows = _WindowSums()
+        self._sums = WindowSums()
         try:
             for on_cpu in _eval_batches(self._text, model.config.block_size, self._mask_id):
                 batch = on_cpu.to(device)
-                logits = model(batch.inputs, mask=batch.mask)  # (B, T, V)
-                losses = F.cross_entropy(
-                    logits.float().flatten(0, 1),
-                    batch.targets.flatten(),
-                    reduction="none",
-                    ignore_index=IGNORE_INDEX,
-                )
-                n_right = int((logits.argmax(dim=-1) == batch.targets).sum())
+                losses, n_right = losses_of_targets(model, batch)  # (B, T)
                 # An encoder's rows are readings of a window, of which one predicts a character.
                 T = batch.targets.shape[1]
                 is_target = (on_cpu.targets != IGNORE_INDEX).view(-1, self._readings, T)
                 predicted = is_target.any(dim=1).numpy()  # (windows, T)
                 array: NDArray[np.float32] = losses.cpu().numpy()
                 array = array.reshape(-1, self._readings, T).sum(axis=1)  # (windows, T)
-                self._windows.add(array, predicted.sum(axis=1), n_right)
+                self._sums.add(array, predicted.sum(axis=1), n_right)
                 yield array[predicted]
         finally:
             model.train(was_training)
@@ -124,16 +118,16 @@ class PerTokenLosses:
         Raises:
             DatasetError: There are none.
         """
-        own = torch.tensor(self._windows.sums(), dtype=torch.float64)
+        own = torch.tensor(self._sums.sums(), dtype=torch.float64)
         total = own if all_reduce_sum is None else all_reduce_sum(own)
-        sums = _WindowSums(*total.tolist())
+        sums = WindowSums(*total.tolist())
         if not sums.chars:
             raise DatasetError("nothing to predict: a text needs at least 2 characters")
         return sums.evaluation()
 
 
 @dataclass
-class _WindowSums:
+class WindowSums:
     """Sums over windows, or lines: of losses and characters, their squares and products."""
 
     loss: float = 0.0
@@ -201,6 +195,19 @@ def evaluate(
     for _ in losses:
         pass
     return losses.evaluation(all_reduce_sum)
+
+
+def losses_of_targets(model: nn.Module, batch: Batch) -> tuple[torch.Tensor, int]:
+    """The loss of each target in nats, (B, T), 0 where there is none; and how many are right."""
+    logits = model(batch.inputs, mask=batch.mask)  # (B, T, V)
+    losses = F.cross_entropy(
+        logits.float().flatten(0, 1),  # (B * T, V)
+        batch.targets.flatten(),  # (B * T,)
+        reduction="none",
+        ignore_index=IGNORE_INDEX,
+    )
+    n_right = int((logits.argmax(dim=-1) == batch.targets).sum())
+    return losses.view_as(batch.targets), n_right
 
 
 def _eval_batches(text: Split, block_size: int, mask_id: int | None) -> Iterator[Batch]:

@@ -100,7 +100,7 @@ def verdict(
 
 
 def beside_baselines(
-    bits: float, baselines: Baselines, corpus: Corpus, text: Split
+    bits: float, baselines: Baselines, corpus: Corpus, text: Split, *, dynamic: bool = False
 ) -> Iterator[str]:
     """Two lines: what simple methods need for the same text, and how a model compares.
 
@@ -109,6 +109,7 @@ def beside_baselines(
         baselines: Of the text that it was measured on, given the training text.
         corpus: The training text.
         text: What it was measured on.
+        dynamic: Whether the model learned the text as it read it.
     """
     unit = corpus.tokenizer.unit
     known = baselines.by_name
@@ -119,7 +120,12 @@ def beside_baselines(
             f"{baselines.train_chars:,} of training"
         )
     listed = ", ".join(f"{name} {value:.2f}" for name, value in known.items())
-    yield f"beside it: {listed} bits per {unit}{where} (xz and PPMd go on learning as they read)"
+    learning = "xz and PPMd go on learning as they read"
+    if dynamic:
+        learning = "xz and PPMd learn as they read, too"
+    elif min(baselines.xz, baselines.ppmd) <= bits:
+        learning += ", as a model does with attn evaluate --dynamic"
+    yield f"beside it: {listed} bits per {unit}{where} ({learning})"
     beaten = [_with_article(name) for name, value in known.items() if bits < value]
     ahead = {name: value for name, value in known.items() if value <= bits}
     if bits >= baselines.single_characters:

@@ -153,6 +153,24 @@ def test_loss_is_what_evaluate_measures(
     assert model.loss().loss == own["loss"]
 
 
+def test_a_model_can_learn_a_text_as_it_reads_it(
+    model: attn_api.Model, trained: Trained, attn: Attn, tmp_path: Path
+) -> None:
+    text = "Zq#7 vX%kw9! " * 20
+    (tmp_path / "text.txt").write_text(text, encoding="utf-8")
+    at = ("--run", trained.run.path, "--dynamic", "--json")
+    evaluation = model.loss(text, dynamic=True)
+    assert evaluation.loss == pytest.approx(attn("evaluate", "text.txt", *at).json["loss"])
+    assert evaluation.loss < model.loss(text).loss
+    assert model.token_losses(text, dynamic=True).mean() == pytest.approx(evaluation.loss)
+
+
+def test_only_a_decoder_learns_a_text_as_it_reads_it(trained_encoder: Trained) -> None:
+    encoder = attn_api.load(trained_encoder.run.path)
+    with pytest.raises(InputError, match="`dynamic` needs a decoder"):
+        encoder.loss("The fox", dynamic=True)
+
+
 def test_token_losses_are_the_surprisals_of_evaluate(
     model: attn_api.Model, trained: Trained, attn: Attn, tmp_path: Path
 ) -> None:

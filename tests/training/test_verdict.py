@@ -91,8 +91,15 @@ def test_a_loss_is_told_beside_the_baselines(corpus: Corpus, bits: float, meanin
     assert told == meaning
     assert beside == (
         "beside it: single characters 4.76, 5-gram 2.40, xz 2.50, PPMd 2.00 bits per character "
-        "(xz and PPMd go on learning as they read)"
+        "(xz and PPMd go on learning as they read"
+        f"{'' if bits < 2 else ', as a model does with attn evaluate --dynamic'})"
     )
+
+
+def test_a_model_that_learned_as_it_read_is_told_beside_those_that_do(corpus: Corpus) -> None:
+    beside, told = beside_baselines(2.1, BASELINES, corpus, corpus.validation, dynamic=True)
+    assert beside.endswith("(xz and PPMd learn as they read, too)")
+    assert "0.10 bits behind PPMd" in told
 
 
 @pytest.mark.parametrize("train_chars", [1000, 15_300])
@@ -145,11 +152,11 @@ def test_the_training_loss_is_that_of_the_last_steps_before_the_best(tmp_path: P
 
 
 def test_the_standard_error_is_that_of_means_over_windows() -> None:
-    from attn_cli.objectives.evaluation import _WindowSums
+    from attn_cli.objectives.evaluation import WindowSums
 
     random = np.random.default_rng(0)
     losses = random.normal(2.0, 0.5, (400, 7)).astype(np.float32)
-    sums = _WindowSums()
+    sums = WindowSums()
     chars = np.full(400, 7)
     sums.add(losses[:300], chars[:300], n_right=900)
     sums.add(losses[300:], chars[300:], n_right=500)
