@@ -59,15 +59,7 @@ def classify(
     from attn_cli.runs.load_model import load_model
     from attn_cli.runs.text_encoder import TextEncoder
 
-    if bool(text) == (file is not None):
-        problem = "`text` and --file exclude each other" if text else "there is no text to classify"
-        raise InputError(
-            problem, 'as in: attn classify "Schmidt", or: attn classify --file names.txt'
-        )
-    if column is not None and file is None and "-" not in (text or ()):
-        raise InputError(
-            f"`column` {column!r} names a column, and there is no table", "give one by --file"
-        )
+    _check_source(text or (), file, column)
     loaded = load_model(run)
     loaded.require("classify", "attn classify")
     if file is None:
@@ -86,6 +78,19 @@ def classify(
         notice(note)
     if as_json:
         result_json({"run": str(loaded.folder.path), "step": loaded.step, "texts": records})
+
+
+def _check_source(text: Sequence[str], file: str | None, column: str | None) -> None:
+    """Refuses two sources or none, and a column without a table."""
+    if bool(text) == (file is not None):
+        problem = "`text` and --file exclude each other" if text else "there is no text to classify"
+        raise InputError(
+            problem, 'as in: attn classify "Schmidt", or: attn classify --file names.txt'
+        )
+    if column is not None and file is None and "-" not in text:
+        raise InputError(
+            f"`column` {column!r} names a column, and there is no table", "give one by --file"
+        )
 
 
 def _texts(arguments: Sequence[str], column: str | None, config: Config) -> Iterator[str]:

@@ -60,9 +60,7 @@ def compare(
     ] = None,
     require: RequireOption = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print a line for each arm as CSV.")
-    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a CSV line for each arm.")] = False,
     figures: FigureFiles = NO_FIGURES,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,15 +87,12 @@ def compare(
     required = None if require is None else _requirement(require)
     if len(arms) == 2 and all(map(is_checkpoint, arms)):
         if reference or figures or require or markdown or as_csv:
-            raise InputError(
-                "of two checkpoints there is only one comparison, that on their text",
-                "leave out all options but --json",
-            )
+            problem = "of two checkpoints there is only one comparison, that on their text"
+            raise InputError(problem, "leave out all options but --json")
         _compare_checkpoints(*arms, as_json=as_json)
         return
     compared = compare_arms(find_arms(arms), reference)
     on_text = _on_text(compared)
-    told = list(comparison_text.all_lines(compared, on_text))
     if as_json:
         _print_json(compared, on_text)
     elif as_csv:
@@ -106,7 +101,7 @@ def compare(
         result(comparison_text.markdown(compared, on_text))
     else:
         print_table(*comparison_text.table(compared))
-        result("\n".join(told))
+        result("\n".join(comparison_text.all_lines(compared, on_text)))
     write_beside(figures, lambda canvas: draw_arms(canvas, compared.arms))
     if required is not None and (reason := unmet(compared, *required)) is not None:
         notice(f"attn: {reason}")

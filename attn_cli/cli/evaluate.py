@@ -17,7 +17,7 @@ from attn_cli.cli.evaluation_text import VALIDATION, hint_on_missing_text, read_
 from attn_cli.cli.figure_options import NO_FIGURES, FigureFiles
 from attn_cli.cli.flags import options_from_dataclass
 from attn_cli.cli.label_report import best_possible, label_lines, label_record
-from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption
+from attn_cli.cli.options import FileArgument, JsonOption, RunOrGroupOption, load_runs
 from attn_cli.cli.run_or_text import check_text_is_no_run
 from attn_cli.cli.terminal import console, notice, result, result_json
 from attn_cli.cli.working import count_working, working
@@ -78,14 +78,24 @@ def evaluate(
       attn evaluate --dynamic
     """
     figures.check()
-    from attn_cli.runs.load_model import load_group
-
     if file is not None:
         check_text_is_no_run(file, "did you mean: attn evaluate --run RUN")
-    runs, note = load_group(run)
-    if note:
-        notice(note)
+    runs = load_runs(run)
     loaded = runs[0]
+    _check_task(loaded, figures, per_char=per_char, dynamic=dynamic, errors=errors > 0)
+    if loaded.config.task == "classify":
+        _evaluate_labels(loaded, file, figures, as_json=as_json)
+    elif loaded.config.task == "seq2seq":
+        _evaluate_pairs(runs, run, file, errors, as_json=as_json)
+    else:
+        how = {"per_char": per_char, "dynamic": dynamic}
+        _evaluate_text(loaded, file, figures, **how, is_newest=run is None, as_json=as_json)
+
+
+def _check_task(
+    loaded: TrainedModel, figures: FigureFiles, *, per_char: bool, dynamic: bool, errors: bool
+) -> None:
+    """Refuses what a model of this task cannot be asked for."""
     if errors:
         loaded.require("seq2seq", "`errors`")
     if per_char:
@@ -94,15 +104,8 @@ def evaluate(
         loaded.require("lm", "`dynamic`")
     if figures:
         loaded.require(("lm", "mlm", "classify"), "a figure")
-    if loaded.config.task == "classify":
-        _evaluate_labels(loaded, file, figures, as_json=as_json)
-    elif loaded.config.task == "seq2seq":
-        _evaluate_pairs(runs, run, file, errors, as_json=as_json)
-    else:
-        if figures and not per_char:
+        if loaded.config.task != "classify" and not per_char:
             raise InputError("a figure shows the surprisal of each character", "add --per-char")
-        how = {"per_char": per_char, "dynamic": dynamic}
-        _evaluate_text(loaded, file, figures, **how, is_newest=run is None, as_json=as_json)
 
 
 def _evaluate_text(

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
 
 
+OpeningTextOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        show_default="the beginning of one of its own",
+        help="page: the text that it opens with; for an encoder-decoder, a source.",
+    ),
+]
+
+
 @working("exporting")
 def export(
     format: Annotated[
@@ -34,14 +44,7 @@ def export(
         Path, typer.Argument(metavar="OUT", parser=path_option, help="The file or folder to write.")
     ],
     run: RunOption = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            show_default="the beginning of one of its own",
-            help="page: the text that it opens with; for an encoder-decoder, a source.",
-        ),
-    ] = None,
+    text: OpeningTextOption = None,
     number_type: Annotated[
         Literal["f32", "f16", "q8_0"] | None,
         typer.Option("--type", show_default="f32", help="gguf: number type of the matrices."),
@@ -75,9 +78,9 @@ def export(
     else:
         size = _write_folder(out, model, format)
     if as_json:
+        record = {"export": str(out), "format": format, "bytes": size}
         place = {"run": str(model.folder.path), "step": model.step}
-        record = {"export": str(out), "format": format, "bytes": size, **place}
-        result_json(record | ({} if number_type is None else {"type": number_type}))
+        result_json(record | place | ({} if number_type is None else {"type": number_type}))
         return
     notice(f"{model.description}, {format_bytes(size)}")
     if format == "hf" and model.config.model.ngrams:

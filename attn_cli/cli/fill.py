@@ -22,6 +22,17 @@ if TYPE_CHECKING:
     from attn_cli.runs.loaded_model import TrainedModel
 
 
+BlankOption = Annotated[
+    str | None,
+    typer.Option(
+        "--blank",
+        metavar="CHAR",
+        help="What stands for a blank; a backslash before it makes it an ordinary character.",
+        show_default=BLANK,
+    ),
+]
+
+
 @working("filling blanks")
 def fill(
     text: Annotated[
@@ -32,15 +43,7 @@ def fill(
         ),
     ],
     run: RunOption = None,
-    blank: Annotated[
-        str | None,
-        typer.Option(
-            "--blank",
-            metavar="CHAR",
-            help="What stands for a blank; a backslash before it makes it an ordinary character.",
-            show_default=BLANK,
-        ),
-    ] = None,
+    blank: BlankOption = None,
     alternatives: Annotated[
         int, typer.Option(min=0, max=50, help="Show this many candidates for each blank.")
     ] = 0,

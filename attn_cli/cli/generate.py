@@ -15,6 +15,7 @@ from attn_cli.cli.blanks import note_blank
 from attn_cli.cli.evaluation_text import hint_on_missing_text
 from attn_cli.cli.flags import given_options, options_from_dataclass
 from attn_cli.cli.generate_options import DeviceName, GenerateOptions
+from attn_cli.cli.options import load_runs
 from attn_cli.cli.run_or_text import note_normal_form, note_prompt_is_a_path
 from attn_cli.cli.sample_output import SamplePrinter, print_overlap, sample_record
 from attn_cli.cli.terminal import notice, result_json
@@ -22,6 +23,8 @@ from attn_cli.cli.translate import translate
 from attn_cli.errors import InputError, PromptError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from attn_cli.generation.config import GenerationConfig
     from attn_cli.generation.memorization import Overlap
     from attn_cli.generation.selection import Selection
@@ -48,11 +51,8 @@ def generate(options: GenerateOptions) -> None:
     from attn_cli.generation.memorization import overlap_with
     from attn_cli.generation.selection import check_found, make_selection
     from attn_cli.generation.text_generator import load_text_generator
-    from attn_cli.runs.load_model import load_group
 
-    runs, note = load_group(options.run)
-    if note:
-        notice(note)
+    runs = load_runs(options.run)
     options.check()
     device = _check_device(options.device)
     if len(runs) > 1 or runs[0].config.task == "seq2seq":
@@ -63,10 +63,7 @@ def generate(options: GenerateOptions) -> None:
     config = options.generation_config(loaded.config.sample.model_dump())
     generator = load_text_generator(loaded, device)
     if options.interactive:
-        from attn_cli.cli.interactive import InteractiveSession
-
-        session = InteractiveSession(generator, config, options.seed, loaded.folder.path)
-        session.run(*options.prompt or ("",))
+        _converse(options, generator, config, loaded.folder.path)
         return
     prompts = _read_prompts(options, generator)
     _note_ranges(options)
@@ -98,6 +95,15 @@ def generate(options: GenerateOptions) -> None:
         _tell_of_end(selection, how)
     if selection:
         check_found(len(samples), options.num_samples * len(prompts))
+
+
+def _converse(
+    options: GenerateOptions, generator: TextGenerator, config: GenerationConfig, run: Path
+) -> None:
+    """Continues what the user types until they leave."""
+    from attn_cli.cli.interactive import InteractiveSession
+
+    InteractiveSession(generator, config, options.seed, run).run(*options.prompt or ("",))
 
 
 def _tell_of_end(selection: Selection | None, how: str) -> None:

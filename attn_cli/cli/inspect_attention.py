@@ -44,6 +44,17 @@ PartOption = Annotated[
 ]
 
 
+ValuesOption = Annotated[
+    bool, typer.Option("--values", help="Numbers in place of shades, in hundredths.")
+]
+NoMaskOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-mask", help="For a decoder: without the causal mask, and what that changes."
+    ),
+]
+
+
 @options_from_dataclass
 def inspect_attention(
     text: TextArgument,
@@ -53,15 +64,8 @@ def inspect_attention(
     config: ConfigOption = None,
     layer: LayerOption = None,
     head: HeadOption = None,
-    values: Annotated[
-        bool, typer.Option("--values", help="Numbers in place of shades, in hundredths.")
-    ] = False,
-    no_mask: Annotated[
-        bool,
-        typer.Option(
-            "--no-mask", help="For a decoder: without the causal mask, and what that changes."
-        ),
-    ] = False,
+    values: ValuesOption = False,
+    no_mask: NoMaskOption = False,
     figures: FigureFiles = NO_FIGURES,
     html: PageOption = None,
     as_json: JsonOption = False,
@@ -90,12 +94,11 @@ def inspect_attention(
         loaded.require("seq2seq", "`target`" if target is not None else "`part`")
     if no_mask:
         loaded.require("lm", "`no_mask`")
-    if loaded.config.task == "seq2seq" and html is not None:
-        _write_translation_page(
-            html, loaded, text, target, part, layer=layer, head=head, as_json=as_json
-        )
-        return
     if loaded.config.task == "seq2seq":
+        if html is not None:
+            chosen = {"layer": layer, "head": head}
+            _write_translation_page(html, loaded, text, target, part, **chosen, as_json=as_json)
+            return
         activations, maps, title = _read_pair(loaded, text, target, part, layers, heads)
         if not _write_figures(figures, maps, title, as_json=as_json):
             _show_pair(loaded, activations, maps, values=values, as_json=as_json)

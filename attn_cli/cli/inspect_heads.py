@@ -86,16 +86,9 @@ def inspect_heads(
     if _write_figures(figures, loaded, heads, baseline, measured_on, as_json=as_json):
         return
     if as_json:
-        result_json(
-            {
-                "model": loaded.description,
-                "text": what,
-                "unit": unit,
-                "chars": length,
-                "heads": [_record(head) for head in heads],
-                "uniform_baseline": _scores(baseline),
-            }
-        )
+        about = {"model": loaded.description, "text": what, "unit": unit, "chars": length}
+        measured_heads = [_record(head) for head in heads]
+        result_json({**about, "heads": measured_heads, "uniform_baseline": _scores(baseline)})
         return
 
     from attn_cli.inspection.terminal.heads import heads_view

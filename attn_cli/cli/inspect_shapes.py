@@ -73,14 +73,10 @@ def inspect_shapes(
     trained_in = dtype or choose_precision(loaded.config.train.precision, choose_device("cpu"))
     total = costs(loaded.model, loaded.config, trained_in)
     if as_json:
-        about: dict[str, Any] = {
-            "model": loaded.description,
-            "unit": loaded.tokenizer.unit,
-            "characters": loaded.symbols(ids),
-        }
-        if source_ids is not None:
-            about["source"] = loaded.symbols(source_ids)
-        result_json(about | _record(shapes, total, explain))
+        about = {"model": loaded.description, "unit": loaded.tokenizer.unit}
+        source = {} if source_ids is None else {"source": loaded.symbols(source_ids)}
+        texts = {"characters": loaded.symbols(ids), **source}
+        result_json(about | texts | _record(shapes, total, explain))
         return
 
     from attn_cli.inspection.terminal.shapes import shapes_view

@@ -75,8 +75,7 @@ def inspect_training(
     loaded = load_model(_one_of(run, run_option))
     loaded.require(("lm", "mlm"), "attn inspect-training")
     layers, heads = loaded.select("layer", layer), loaded.select("head", head)
-    ids = _text_ids(loaded, text)
-    characters = loaded.symbols(ids)
+    characters = loaded.symbols(ids := _text_ids(loaded, text))
     kept = list(snapshots(loaded.folder, ids, notice))
     summaries = summarise(kept, loaded.tokenizer.symbols, layers, heads)
     maps = [select_heads(snapshot.attention, layers, heads) for snapshot in kept]

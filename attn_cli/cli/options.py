@@ -1,12 +1,17 @@
 """Arguments and options that several commands share."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attn_cli.cli import completion
 from attn_cli.cli.terminal import notice
+
+if TYPE_CHECKING:
+    from attn_cli.runs.loaded_model import TrainedModel
 
 
 def path_option(value: str) -> Path:
@@ -34,6 +39,16 @@ def run_or_group_option(value: str) -> Path:
     if note:
         notice(note)
     return path
+
+
+def load_runs(run: Path | None) -> list[TrainedModel]:
+    """The models of the run or group that a user named; says what there is to say of the choice."""
+    from attn_cli.runs.load_model import load_group
+
+    runs, note = load_group(run)
+    if note:
+        notice(note)
+    return runs
 
 
 TextArgument = Annotated[

@@ -29,21 +29,24 @@ GroupArgument = Annotated[
 ]
 
 
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KEY,KEY...",
+        autocompletion=completion.config_keys("run", "n", "val_loss", "settings"),
+        show_default=",".join(_COLUMNS),
+        help="The columns: keys of --json or of a configuration; "
+        "settings: all that differs from the defaults.",
+    ),
+]
+
+
 def runs(
     group: GroupArgument = None,
     every: Annotated[
         bool, typer.Option("--all", help="List every run separately, including those in groups.")
     ] = False,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KEY,KEY...",
-            autocompletion=completion.config_keys("run", "n", "val_loss", "settings"),
-            show_default=",".join(_COLUMNS),
-            help="The columns: keys of --json or of a configuration; "
-            "settings: all that differs from the defaults.",
-        ),
-    ] = None,
+    columns: ColumnsOption = None,
     sort: Annotated[
         str | None,
         typer.Option(

@@ -112,20 +112,18 @@ def load_text(
     encoder = _Encoder(source, made, unknown, stats, hint, keeps_targets=keeps_targets)
     key = None
     if stats.utf8_bytes <= in_memory_limit:
-        ids = np.concatenate(list(encoder.chunks()))
-        report = encoder.report()
+        ids, report = np.concatenate(list(encoder.chunks())), encoder.report()
     else:
         key = _cache_key(stats.sha256, made, unknown) + "-targets" * keeps_targets
         number = stats.utf8_bytes if made.kind == "bytes" else stats.chars
         ids, report = cached_token_ids(key, made.dtype, encoder.chunks(), encoder.report, number)
-    examples = tuple((char, replacement) for char, replacement in report["examples"])
     return EncodedText(
         ids,
         made,
         stats.chars,
         stats.sha256,
         report["n_unknown"],
-        examples,
+        tuple((char, replacement) for char, replacement in report["examples"]),
         source,
         notes,
         key,
