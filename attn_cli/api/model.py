@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from attn_cli.generation.translation import Translation
     from attn_cli.inspection.embedding import Level, Pool
     from attn_cli.model.stack import Stack
-    from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses
+    from attn_cli.objectives.evaluation import Evaluation, TextLosses
     from attn_cli.text.examples import Split
 
 Prompts = list[str] | tuple[str, ...]
@@ -374,7 +374,7 @@ class Model:
         self._loaded.require(("lm", "mlm"), "the loss of a text")
         return evaluation_model(self._loaded)
 
-    def _losses(self, text: str | None, dynamic: bool) -> PerTokenLosses:
+    def _losses(self, text: str | None, dynamic: bool) -> TextLosses:
         from attn_cli.objectives.evaluation import PerTokenLosses
         from attn_cli.training.dynamic_evaluation import DynamicLosses
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses
+    from attn_cli.objectives.evaluation import Evaluation, TextLosses
     from attn_cli.runs.loaded_model import TrainedModel
     from attn_cli.text.baselines import Baselines
     from attn_cli.text.corpus import Corpus
@@ -76,7 +76,7 @@ def _show_characters(
     name: str,
     text: Split,
     arrays: Iterable[NDArray[np.float32]],
-    losses: PerTokenLosses,
+    losses: TextLosses,
     figures: FigureFiles,
     as_json: bool,
 ) -> tuple[dict[str, Any] | None, Callable[[str], None]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from attn_cli.model.encoder_decoder import EncoderDecoder
 from attn_cli.model.stack import Stack
-from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, evaluate
+from attn_cli.objectives.evaluation import Evaluation, PerTokenLosses, TextLosses, evaluate
 from attn_cli.objectives.label_evaluation import LabelEvaluation, evaluate_labels
 from attn_cli.objectives.labels import as_examples
 from attn_cli.objectives.pair_evaluation import (
@@ -26,7 +26,7 @@ from attn_cli.training.dynamic_evaluation import DynamicLosses
 from attn_cli.training.precision import MixedPrecisionModel, choose_precision
 
 
-def token_losses(loaded: TrainedModel, text: Split, *, dynamic: bool = False) -> PerTokenLosses:
+def token_losses(loaded: TrainedModel, text: Split, *, dynamic: bool = False) -> TextLosses:
     """The loss of each of `predicted_characters`, in nats, computed while it is iterated.
 
     Args:

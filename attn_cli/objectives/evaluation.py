@@ -4,6 +4,7 @@ Shapes: B batch, T time (characters), V vocabulary.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -63,7 +64,35 @@ class Evaluation:
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
 
-class PerTokenLosses:
+class TextLosses(ABC):
+    """The losses of a text's characters, computed while they are iterated."""
+
+    def __init__(self) -> None:
+        self._sums = WindowSums()
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """The losses in nats, in the order of the text, many at a time."""
+
+    def evaluation(self, all_reduce_sum: AllReduce | None = None) -> Evaluation:
+        """Of the characters whose losses were computed.
+
+        Args:
+            all_reduce_sum: Where several processes each have a part of the text: gives the sum
+                of a tensor over all of them.
+
+        Raises:
+            DatasetError: There are none.
+        """
+        own = torch.tensor(self._sums.sums(), dtype=torch.float64)
+        total = own if all_reduce_sum is None else all_reduce_sum(own)
+        sums = WindowSums(*total.tolist())
+        if not sums.chars:
+            raise DatasetError("nothing to predict: a text needs at least 2 characters")
+        return sums.evaluation()
+
+
+class PerTokenLosses(TextLosses):
     """The loss of each character of a text (N,) but the first, and what they come to together.
 
     The text is cut into consecutive windows of `block_size`; what is left at the end is
@@ -80,11 +109,11 @@ class PerTokenLosses:
     """
 
     def __init__(self, model: Stack, text: Split, mask_id: int | None = None) -> None:
+        super().__init__()
         self._model = model
         self._text = text
         self._mask_id = mask_id
         self._readings = 1 if mask_id is None else PASSES
-        self._sums = WindowSums()
 
     @torch.no_grad()
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
@@ -107,23 +136,6 @@ class PerTokenLosses:
                 yield array[predicted]
         finally:
             model.train(was_training)
-
-    def evaluation(self, all_reduce_sum: AllReduce | None = None) -> Evaluation:
-        """Of the characters whose losses were computed.
-
-        Args:
-            all_reduce_sum: Where several processes each have a part of the text: gives the sum
-                of a tensor over all of them.
-
-        Raises:
-            DatasetError: There are none.
-        """
-        own = torch.tensor(self._sums.sums(), dtype=torch.float64)
-        total = own if all_reduce_sum is None else all_reduce_sum(own)
-        sums = WindowSums(*total.tolist())
-        if not sums.chars:
-            raise DatasetError("nothing to predict: a text needs at least 2 characters")
-        return sums.evaluation()
 
 
 @dataclass

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from attn_cli.config.schema import TrainConfig
-from attn_cli.objectives.evaluation import PerTokenLosses, WindowSums, losses_of_targets
+from attn_cli.objectives.evaluation import TextLosses, WindowSums, losses_of_targets
 from attn_cli.runs.loaded_model import TrainedModel
 from attn_cli.text.batches import IGNORE_INDEX, Batch, next_token_batch
 from attn_cli.text.example_batches import eval_examples
@@ -35,7 +35,7 @@ LEARNING_RATE = 7e-5
 TABLE_LEARNING_RATE = 0.5  # as a fraction of the run's
 
 
-class DynamicLosses(PerTokenLosses):
+class DynamicLosses(TextLosses):
     """The loss of each character of a text (N,) but the first, where a model learns as it reads.
 
     Each stretch of `STRETCH` characters is predicted from all of `block_size` that fit before its
@@ -48,9 +48,9 @@ class DynamicLosses(PerTokenLosses):
     """
 
     def __init__(self, loaded: TrainedModel, text: Split) -> None:
+        super().__init__()
         self._loaded = loaded
         self._text = text
-        self._sums = WindowSums()
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         config = self._loaded.config
